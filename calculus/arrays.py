@@ -1,0 +1,195 @@
+"""Whole arrays in index notation: an array is its entry at free indices, and NumPy's operations act on such entries.
+
+``X @ W + b`` is read as ``Σ_k X[i, k] W[k, h] + b[h]``. Shapes follow NumPy's rules (right-aligned broadcasting), except
+that two different symbolic dimensions never match: ``n`` against ``C`` is an error, also where they might be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr, Integer
+
+from .sums import Delta, bound_sum, substitute
+from .tensors import Element, Index, Tensor, fresh_index
+
+
+class ShapeError(ValueError):
+    """Two arrays do not fit together; the message gives both shapes."""
+
+
+@dataclass(frozen=True)
+class ArrayExpr:
+    """An array by its entry: ``body`` at ``indices``, one index per axis. An array without axes is a scalar."""
+
+    indices: tuple[Index, ...]
+    body: Expr
+
+    @property
+    def dims(self) -> tuple[Expr, ...]:
+        return tuple(i.dim for i in self.indices)
+
+    @property
+    def rank(self) -> int:
+        return len(self.indices)
+
+    def at(self, *indices: Expr) -> Expr:
+        """The entry at other indices, capture-free."""
+        return substitute(self.body, dict(zip(self.indices, indices, strict=True)))
+
+    @property
+    def transposed(self) -> ArrayExpr:
+        return ArrayExpr(self.indices[::-1], self.body)
+
+
+def shape_text(dims: Iterable[Expr]) -> str:
+    """A shape for a message: ``n×C``, or ``scalar``."""
+    return "×".join(map(str, dims)) or "scalar"
+
+
+def scalar(body: Expr) -> ArrayExpr:
+    return ArrayExpr((), body)
+
+
+def whole(tensor: Tensor) -> ArrayExpr:
+    """All of a tensor."""
+    indices = tensor.indices()
+    return ArrayExpr(indices, Element(tensor, *indices))
+
+
+def broadcast_dims(shapes: Sequence[tuple[Expr, ...]]) -> tuple[Expr, ...]:
+    """The common shape of arrays under NumPy's rules, or a :class:`ShapeError`."""
+    dims: list[Expr] = []
+    for back in range(1, max(map(len, shapes), default=0) + 1):
+        here = {shape[-back] for shape in shapes if len(shape) >= back} - {Integer(1)}
+        if len(here) > 1:
+            one, other = sorted(map(str, here))[:2]
+            raise ShapeError(
+                f"shapes {' and '.join(map(shape_text, shapes))} do not match: "
+                f"axis {-back} has {one} entries on one side and {other} on the other"
+            )
+        dims.insert(0, here.pop() if here else Integer(1))
+    return tuple(dims)
+
+
+def elementwise(function: Callable[..., Expr], *arrays: ArrayExpr) -> ArrayExpr:
+    """Apply a function of entries to arrays that broadcast against each other."""
+    dims = broadcast_dims([a.dims for a in arrays])
+    indices = tuple(fresh_index(d) for d in dims)
+    return ArrayExpr(indices, function(*(_broadcast_entry(a, indices) for a in arrays)))
+
+
+def _broadcast_entry(array: ArrayExpr, indices: tuple[Index, ...]) -> Expr:
+    own = indices[len(indices) - array.rank :]
+    return array.at(*(Integer(0) if a.dim == 1 else i for a, i in zip(array.indices, own, strict=True)))
+
+
+def matmul(a: ArrayExpr, b: ArrayExpr) -> ArrayExpr:
+    """NumPy's ``a @ b``: vectors, matrices, and stacks of matrices in the leading axes."""
+    if not a.rank or not b.rank:
+        raise ShapeError("@ multiplies arrays; for a scalar write *")
+    if a.dims[-1] != b.dims[-2 if b.rank > 1 else 0]:
+        raise ShapeError(
+            f"{shape_text(a.dims)} @ {shape_text(b.dims)}: the inner dimensions {a.dims[-1]} and "
+            f"{b.dims[-2 if b.rank > 1 else 0]} differ"
+        )
+    lead = tuple(fresh_index(d) for d in broadcast_dims([a.dims[:-2], b.dims[:-2]]))
+    row = tuple(fresh_index(d) for d in a.dims[-2:-1])
+    column = tuple(fresh_index(d) for d in b.dims[-1:] if b.rank > 1)
+    k = fresh_index(a.dims[-1])
+    left = _broadcast_entry(a, (*lead, *row, k))
+    right = _broadcast_entry(b, (*lead, k, *column))
+    return ArrayExpr((*lead, *row, *column), bound_sum(left * right, k))
+
+
+def axes_of(array: ArrayExpr, axes: Sequence[int] | None) -> tuple[int, ...]:
+    """Axes as non-negative numbers; all of them for None."""
+    if axes is None:
+        return tuple(range(array.rank))
+    for axis in axes:
+        if not -array.rank <= axis < array.rank:
+            raise ShapeError(f"axis {axis} does not exist: the array is {shape_text(array.dims)}")
+    normal = tuple(axis % array.rank for axis in axes)
+    if len(set(normal)) != len(normal):
+        raise ShapeError(f"axes {', '.join(map(str, axes))} name one axis twice")
+    return normal
+
+
+def total(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """Sum along axes (all by default); with keepdims they stay as axes of length 1."""
+    summed = axes_of(array, axes)
+    body = bound_sum(array.body, *(array.indices[a] for a in summed))
+    kept = (
+        tuple(fresh_index(1) if a in summed else i for a, i in enumerate(array.indices))
+        if keepdims
+        else tuple(i for a, i in enumerate(array.indices) if a not in summed)
+    )
+    return ArrayExpr(kept, body)
+
+
+def mean(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """Mean along axes (all by default)."""
+    count = sympy.Mul(*(array.dims[a] for a in axes_of(array, axes)))
+    result = total(array, axes, keepdims)
+    return ArrayExpr(result.indices, result.body / count)
+
+
+def logsumexp(array: ArrayExpr, axes: Sequence[int] = (-1,), keepdims: bool = False) -> ArrayExpr:
+    """log Σ exp along axes."""
+    _need_axes("logsumexp", array)
+    result = total(elementwise(sympy.exp, array), axes, keepdims)
+    return ArrayExpr(result.indices, sympy.log(result.body))
+
+
+def log_softmax(array: ArrayExpr, axes: Sequence[int] = (-1,)) -> ArrayExpr:
+    """x − log Σ exp x along axes."""
+    _need_axes("log_softmax", array)
+    return elementwise(lambda x, y: x - y, array, logsumexp(array, axes, keepdims=True))
+
+
+def softmax(array: ArrayExpr, axes: Sequence[int] = (-1,)) -> ArrayExpr:
+    """exp x / Σ exp x along axes."""
+    _need_axes("softmax", array)
+    exps = elementwise(sympy.exp, array)
+    return elementwise(lambda x, y: x / y, exps, total(exps, axes, keepdims=True))
+
+
+def outer(a: ArrayExpr, b: ArrayExpr) -> ArrayExpr:
+    """The matrix a[i] b[j] of two vectors."""
+    if a.rank != 1 or b.rank != 1:
+        raise ShapeError(f"outer takes two vectors, not {shape_text(a.dims)} and {shape_text(b.dims)}")
+    i, j = fresh_index(a.dims[0]), fresh_index(b.dims[0])
+    return ArrayExpr((i, j), a.at(i) * b.at(j))
+
+
+def diag(a: ArrayExpr) -> ArrayExpr:
+    """The diagonal matrix of a vector."""
+    if a.rank != 1:
+        raise ShapeError(f"diag takes a vector, not {shape_text(a.dims)}")
+    i, j = fresh_index(a.dims[0]), fresh_index(a.dims[0])
+    return ArrayExpr((i, j), Delta(i, j) * a.at(i))
+
+
+def _need_axes(name: str, array: ArrayExpr) -> None:
+    if not array.rank:
+        raise ShapeError(f"{name} runs along an axis, but its argument is a scalar")
+
+
+#: Letters for the axes of common dimensions; a capital otherwise gives its small letter (C gives c).
+_LETTERS = {"n": "i", "N": "i", "B": "i", "D": "j", "E": "k"}
+
+
+def readable_indices(dims: Sequence[Expr], taken: Iterable[str]) -> tuple[Index, ...]:
+    """Indices with names for a reader: i for n, c for C, …; never a name in ``taken`` and never one twice."""
+    used = set(taken)
+    named: list[Index] = []
+    for dim in dims:
+        name = str(dim)
+        wish = _LETTERS.get(name, name.lower() if len(name) == 1 and name.isupper() else "i")
+        letters = (wish, *"ijklmpqrstuvwabch")
+        letter = next((x for x in letters if x not in used), f"i{len(used)}")
+        used.add(letter)
+        named.append(Index(letter, dim))
+    return tuple(named)

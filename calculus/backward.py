@@ -1,0 +1,342 @@
+"""Reverse mode over definitions: the adjoint equations of a formula, step by step.
+
+For each definition, from the last to the first: its adjoint is the sum over its consumers of their adjoint times their
+local derivative, simplified locally. Intermediates keep their names, so the list of equations grows linearly with depth.
+An adjoint that goes to one place only is inserted there when that makes the formulas smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sympy import Expr, Integer
+
+from .derivation import Definition, Part, Result, Step
+from .differentiation import Moving, differentiate
+from .letters import Letters
+from .output_form import in_terms_of_output
+from .prover import Known, Prover
+from .rules import ADJOINTS, CHAIN, CLAIM, COLLECT, DELTAS, OUTPUT, ROWS, SECOND, UPSTREAM, jacobian_name, joined
+from .simplification import collect, contract_deltas, sum_rows
+from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
+from .tensors import Element, Index, Tensor
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A closed form that an entry states for a derivative, at indices of its own."""
+
+    indices: tuple[Index, ...]
+    expr: Expr
+
+    def at(self, indices: Sequence[Index]) -> Expr:
+        mapping = dict(zip(self.indices, indices, strict=True))
+        return rebuild(self.expr, mapping.get)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What an entry claims of one derivative: in its variables, and in terms of the output."""
+
+    plain: Claim | None = None
+    in_output: Claim | None = None
+
+
+@dataclass
+class Trail:
+    """The lines of a part, as they are found and judged."""
+
+    prover: Prover
+    steps: list[Step] = field(default_factory=list)
+
+    def add(self, left: Expr, right: Expr, rule: str, *, continues: bool = False, detail: Iterable[Step] = ()) -> None:
+        verdict = self.prover.judge(left, right)
+        self.steps.append(Step(left, right, rule, verdict, continues, tuple(detail)))
+
+    def follow(self, right: Expr, rule: str) -> None:
+        """A line that goes on from the right side of the one before; nothing where it changes nothing."""
+        before = self.steps[-1].right
+        if right != before:
+            self.add(before, right, rule, continues=True)
+
+    def lead(self, left: Expr, right: Expr, rule: str) -> None:
+        """The first line of an equation; it goes on from the line before where that ended in its left side."""
+        self.add(left, right, rule, continues=bool(self.steps) and self.steps[-1].right == left)
+
+    @property
+    def last(self) -> Expr:
+        return self.steps[-1].right
+
+
+class Backward:
+    """Derives derivatives of one definition with respect to others and to the givens."""
+
+    def __init__(self, definitions: Iterable[Definition], letters: Letters, prover: Prover) -> None:
+        self.definitions = {d.tensor: d for d in definitions}
+        self.letters = letters
+        self.prover = prover
+        self._locals: dict[tuple[Tensor, Tensor], tuple[Known, tuple[Step, ...]]] = {}
+
+    def derive(
+        self,
+        of: Tensor,
+        targets: Sequence[Tensor],
+        *,
+        names: Mapping[Tensor, str],
+        claims: Mapping[Tensor, Claims] | None = None,
+    ) -> list[Part]:
+        """The parts that derive ∂of/∂target for every target, intermediates first.
+
+        names: what the arrays are called. claims: closed forms to prove and to use.
+        """
+        return _Run(self, of, tuple(targets), names, claims or {}).parts()
+
+    def second(self, first: Result, wrt: Tensor, *, name: str, claims: Claims | None = None) -> Part:
+        """The part that derives ∂²of/∂x∂wrt by differentiating the first derivative in ``first``."""
+        assert first.of is not None
+        output = self.definitions[first.of]
+        indices = self.letters.take(wrt.dims, avoid=first.indices)
+        target = Element(wrt, *indices)
+        inner = Element(first.wrt[0], *first.indices[len(output.indices) :])
+        left = Partial(Partial(output.element, inner), target)
+        body = first.in_output if first.in_output is not None else first.expr
+        trail = Trail(self.prover)
+        before: list[Step] = []
+        moving: dict[Tensor, Moving] = {}
+        for tensor in self.definitions:
+            if tensor in body.atoms(Tensor) and tensor in self.prover.downstream(wrt):
+                known, steps, rule = self._total(tensor, wrt)
+                before += steps
+                moving[tensor] = Moving(rule, lambda of, at, known=known: known.at(of.indices, at.indices))  # type: ignore[misc]
+        trail.add(left, Partial(body, target, held=not moving), SECOND)
+        for line in differentiate(body, target, moving):
+            trail.follow(line.expr, line.rule)
+        contracted = contract_deltas(trail.last)
+        trail.follow(collect(contracted), DELTAS if contracted != trail.last else COLLECT)
+        expr, shown = _state(trail, claims, (*first.indices, *indices), None)
+        result = Result(name, (*first.indices, *indices), expr, first.of, (*first.wrt, wrt), True, shown)
+        return Part(left, (*before, *trail.steps), result)
+
+    def _total(self, tensor: Tensor, wrt: Tensor) -> tuple[Known, tuple[Step, ...], str]:
+        """The derivative of a definition with everything between moving: from what is proved, or derived here."""
+        definition = self.definitions[tensor]
+        rule = jacobian_name(definition, f"derivative of {tensor.name}")
+        known = self.prover.known.get((tensor, wrt))
+        if known is not None:
+            return known, (), rule
+        parts = self.derive(tensor, [wrt], names={})
+        return self.prover.known[tensor, wrt], tuple(s for p in parts for s in p.steps), rule
+
+    def derivative_node(self, of: Tensor, wrt: Tensor) -> Partial:
+        """∂of/∂wrt at named indices, unevaluated."""
+        output = self.definitions[of]
+        return Partial(output.element, Element(wrt, *self.letters.take(wrt.dims, avoid=output.indices)))
+
+    def local(self, consumer: Definition, wrt: Tensor) -> tuple[Known, tuple[Step, ...]]:
+        """∂consumer/∂wrt with every other definition held, and the lines that lead to it."""
+        found = self._locals.get((consumer.tensor, wrt))
+        if found is not None:
+            return found
+        wrt_indices = self.letters.take(wrt.dims, avoid=consumer.indices)
+        target = Element(wrt, *wrt_indices)
+        trail = Trail(self.prover)
+        trace(trail, Partial(consumer.element, target, held=True), consumer, target)
+        known = Known(consumer.tensor, consumer.indices, wrt, wrt_indices, trail.last)
+        self._locals[consumer.tensor, wrt] = known, tuple(trail.steps)
+        return self._locals[consumer.tensor, wrt]
+
+
+def trace(trail: Trail, left: Expr, definition: Definition, target: Element, *, fold: bool = True) -> None:
+    """The lines from ∂definition/∂target to its simplified value."""
+    lines = differentiate(definition.body, target)
+    trail.lead(left, lines[0].expr, lines[0].rule)
+    for line in lines[1:]:
+        trail.follow(line.expr, line.rule)
+    contracted = contract_deltas(trail.last)
+    trail.follow(collect(contracted), DELTAS if contracted != trail.last else COLLECT)
+    if fold:
+        trail.follow(collect(in_terms_of_output(trail.last, definition)), OUTPUT)
+
+
+@dataclass
+class _Run:
+    """One reverse pass."""
+
+    owner: Backward
+    of: Tensor
+    targets: tuple[Tensor, ...]
+    names: Mapping[Tensor, str]
+    claims: Mapping[Tensor, Claims]
+    waiting: dict[Tensor, tuple[Known, Part]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.prover = self.owner.prover
+        self.output = self.owner.definitions[self.of]
+        self.path = self._path()
+        self.of_element = self.output.element
+
+    def _path(self) -> list[Tensor]:
+        """The definitions between the targets and ``of``, and the targets, in order of dependence."""
+        reaching = set(self.targets)
+        for tensor, definition in self.owner.definitions.items():
+            if not reaching.isdisjoint(definition.inputs()):
+                reaching.add(tensor)
+        needed = {self.of}
+        for tensor in reversed(list(self.owner.definitions)):
+            if tensor in needed:
+                needed.update(t for t in self.owner.definitions[tensor].inputs() if t in reaching)
+        ordered = [t for t in self.targets if t not in self.owner.definitions]
+        return [*ordered, *(t for t in self.owner.definitions if t in needed and t in reaching and t != self.of)]
+
+    def consumers(self, tensor: Tensor) -> list[Definition]:
+        members = {*self.path, self.of}
+        return [d for t, d in self.owner.definitions.items() if t in members and tensor in d.inputs()]
+
+    def parts(self) -> list[Part]:
+        out: list[Part] = []
+        inner = [t for t in reversed(self.path) if t not in self.targets]
+        for tensor in [*inner, *self.targets]:
+            out += self._adjoint(tensor)
+        return out
+
+    def _adjoint(self, tensor: Tensor) -> list[Part]:
+        owner = self.owner
+        indices = owner.letters.take(tensor.dims, avoid=self.output.indices)
+        target = Element(tensor, *indices)
+        consumers = self.consumers(tensor)
+        trail = Trail(self.prover)
+        out: list[Part] = []
+        before: list[Step] = []
+        left = Partial(self.of_element, target)
+        plain: Expr | None = None
+        if consumers != [self.output]:
+            out, before = self._chain(trail, consumers, target, left)
+        elif self.output.pairing:
+            trail.lead(left, contract_deltas(differentiate(self.output.body, target)[-1].expr), UPSTREAM)
+        else:
+            trace(trail, left, self.output, target, fold=False)
+            plain = trail.last
+            trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
+        trail.follow(collect(sum_rows(trail.last)), ROWS)
+        if not (self._is_scalar(tensor) and plain is not None and trail.last != plain):
+            plain = None
+        every = (*self.output.indices, *indices)
+        expr, shown = _state(trail, self.claims.get(tensor), every, plain)
+        name = self.names.get(tensor, f"d{tensor.name}")
+        result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
+        known = Known(self.of, self.output.indices, tensor, indices, shown if shown is not None else expr)
+        part = Part(left, (*before, *trail.steps), result)
+        if self._goes_on_alone(tensor):
+            self.waiting[tensor] = known, part
+            return out
+        self._name(known, result)
+        return [*out, part]
+
+    def _is_scalar(self, tensor: Tensor) -> bool:
+        return self.of.rank == 0 and tensor.rank == 0
+
+    def _goes_on_alone(self, tensor: Tensor) -> bool:
+        """An intermediate that only one array on the path reads from: its adjoint may be inserted there."""
+        if tensor in self.targets:
+            return False
+        inputs = [t for t in self.owner.definitions[tensor].inputs() if t in self.path]
+        return len(inputs) == 1
+
+    def _name(self, known: Known, result: Result) -> None:
+        """Give an adjoint its name, for later formulas and for the prover; a plain element is used as it is."""
+        if self.of.rank == 0 and not isinstance(known.value, Element) and known.wrt in self.owner.definitions:
+            self.prover.define(Definition(result.tensor, known.wrt_indices, known.value))
+            named = Element(result.tensor, *known.wrt_indices)
+            known = Known(known.of, known.of_indices, known.wrt, known.wrt_indices, named)
+        self.prover.learn(known)
+
+    def _chain(
+        self, trail: Trail, consumers: list[Definition], target: Element, left: Expr
+    ) -> tuple[list[Part], list[Step]]:
+        """The chain rule over the consumers, then what is known inserted and contracted.
+
+        Returns the parts of adjoints that were given a name, and the steps that go before.
+        """
+        out: list[Part] = []
+        before: list[Step] = []
+        chain: Expr = Integer(0)
+        locals_: dict[Tensor, Known] = {}
+        for consumer in consumers:
+            local, lines = self.owner.local(consumer, target.tensor)
+            waiting = self.waiting.pop(consumer.tensor, None)
+            if waiting is not None:
+                known, part = waiting
+                if self._keeps_its_name(known, local, target):
+                    assert part.result is not None
+                    self._name(known, part.result)
+                    out.append(part)
+                else:
+                    self.prover.learn(known)
+                    before += part.steps
+            before.append(_joined_step(consumer, local, lines))
+            locals_[consumer.tensor] = local
+            if consumer.tensor == self.of:
+                chain += Partial(self.of_element, target, held=True)
+            else:
+                fresh = consumer.tensor.indices()
+                element = Element(consumer.tensor, *fresh)
+                chain += bound_sum(Partial(self.of_element, element) * Partial(element, target, held=True), *fresh)
+        trail.lead(left, chain, CHAIN)
+        inserted = rebuild(chain, lambda e: self._insert(e, locals_) if isinstance(e, Partial) else None)
+        trail.follow(collect(contract_deltas(inserted)), DELTAS if inserted.atoms(Delta) else ADJOINTS)
+        return out, before
+
+    def _keeps_its_name(self, known: Known, local: Known, target: Element) -> bool:
+        """Whether inserting an adjoint where it goes to would make the formulas larger."""
+        if self.of.rank != 0 or isinstance(known.value, Element):
+            return False
+        fresh = known.wrt.indices()
+        name = Element(Tensor(f"d{known.wrt.name}", known.wrt.dims), *fresh)
+        derivative = local.at(fresh, target.indices)
+        inserted, named = (
+            collect(contract_deltas(bound_sum(value * derivative, *fresh)))
+            for value in (known.at(known.of_indices, fresh), name)
+        )
+        return count_nodes(inserted) > count_nodes(named) + count_nodes(known.value)
+
+    def _insert(self, node: Partial, locals_: Mapping[Tensor, Known]) -> Expr:
+        of = node.of
+        assert isinstance(of, Element)
+        if not node.held:
+            return self.prover.known[of.tensor, node.wrt.tensor].at(of.indices, node.wrt.indices)
+        return locals_[of.tensor].at(of.indices, node.wrt.indices)
+
+
+def _state(
+    trail: Trail, claims: Claims | None, indices: Sequence[Index], plain: Expr | None
+) -> tuple[Expr, Expr | None]:
+    """Bring the claims of an entry in, each as a step to be judged; the final expression, and its form in the output.
+
+    plain: the expression before it was put in terms of the output, where that was done.
+    """
+    expr, shown = (trail.last, None) if plain is None else (plain, trail.last)
+    claims = claims or Claims()
+    if claims.plain is not None:
+        stated = claims.plain.at(indices)
+        if stated != plain:
+            trail.follow(stated, CLAIM)
+        if trail.steps[-1].verdict.is_proved:
+            expr = stated
+    if claims.in_output is not None:
+        stated = claims.in_output.at(indices)
+        if stated != shown:
+            trail.follow(stated, CLAIM)
+        if trail.steps[-1].verdict.is_proved:
+            shown = stated
+    return expr, None if shown == expr else shown
+
+
+def _joined_step(consumer: Definition, local: Known, lines: tuple[Step, ...]) -> Step:
+    """A local derivative as one line; the lines behind it become its detail."""
+    if len(lines) == 1:
+        only = lines[0]
+        return Step(only.left, only.right, jacobian_name(consumer, only.rule), only.verdict)
+    worst = next((s.verdict for kind in ("refuted", "open") for s in lines if s.verdict.kind == kind), lines[-1].verdict)
+    rule = jacobian_name(consumer, joined([s.rule for s in lines]))
+    return Step(lines[0].left, local.value, rule, worst, False, lines)

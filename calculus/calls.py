@@ -1,0 +1,205 @@
+"""The functions of the grammar: elementwise ones, sums and other reductions, deltas and case distinctions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, Symbol
+
+from . import arrays
+from .arrays import ArrayExpr, elementwise, scalar
+from .functions import BY_NAME, Unknown, Where, relu
+from .grammar import index_expression, own_absolute
+from .scope import Scope
+from .sums import Delta, bound_sum
+from .tensors import Element, Index, fresh_index
+
+
+def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
+    name, order = _function_name(scope, node.func)
+    given = scope.tensors.get(name)
+    if given is not None and given.domain.function:
+        (x,) = _values(scope, node, 1)
+        return elementwise(lambda e: Unknown(Symbol(name), Integer(order), e), x)
+    if order:
+        scope.fail(node.func, f"{name} is not a function that was given", f"Declare it: {name}: function")
+    if name in SPECIAL:
+        return SPECIAL[name](scope, node)
+    if name in BY_NAME:
+        function = BY_NAME[name]
+        (x,) = _values(scope, node, 1)
+        return elementwise(lambda e: own_absolute(function(e)), x)
+    functions = [n for n, t in scope.tensors.items() if t.domain.function]
+    scope.unknown(
+        node.func, "function", name, [*SPECIAL, *BY_NAME, *functions], f"For an unspecified one declare {name}: function."
+    )
+
+
+def _function_name(scope: Scope, node: ast.expr) -> tuple[str, int]:
+    """``g`` is (g, 0), its derivative ``g.prime`` is (g, 1)."""
+    order = 0
+    while isinstance(node, ast.Attribute) and node.attr == "prime":
+        node, order = node.value, order + 1
+    if not isinstance(node, ast.Name):
+        scope.fail(node, f"{ast.unparse(node)} is not a function", "Functions are called by name; g.prime is g′.")
+    return node.id, order
+
+
+def _values(scope: Scope, node: ast.Call, count: int, options: Sequence[str] = ()) -> list[ArrayExpr]:
+    _check_call(scope, node, count, options)
+    return [scope.read(a) for a in node.args]
+
+
+def _check_call(scope: Scope, node: ast.Call, count: int, options: Sequence[str] = ()) -> None:
+    name = ast.unparse(node.func)
+    if len(node.args) != count:
+        scope.fail(node, f"{name} takes {count} argument{'s' * (count > 1)}, and {len(node.args)} were given")
+    for keyword in node.keywords:
+        if keyword.arg not in options:
+            allowed = f"It takes {', '.join(options)}." if options else "It takes none."
+            scope.fail(keyword.value, f"{name} has no option {keyword.arg}", allowed)
+
+
+def _options(scope: Scope, node: ast.Call) -> dict[str, Any]:
+    """``axis`` (a number or several) and ``keepdims``."""
+    found: dict[str, Any] = {}
+    for keyword in node.keywords:
+        try:
+            value = ast.literal_eval(keyword.value)
+        except ValueError:
+            value = None
+        if keyword.arg == "axis":
+            axes = value if isinstance(value, tuple) else (value,)
+            if not all(type(a) is int for a in axes):
+                scope.fail(keyword.value, f"axis={ast.unparse(keyword.value)} is not an axis", "Write axis=0 or axis=(0, 1).")
+            found["axes"] = axes
+        elif type(value) is bool:
+            found["keepdims"] = value
+        else:
+            scope.fail(keyword.value, "keepdims is True or False")
+    return found
+
+
+def reduction(function: Callable[..., ArrayExpr], *options: str) -> Callable[[Scope, ast.Call], ArrayExpr]:
+    def read(scope: Scope, node: ast.Call) -> ArrayExpr:
+        (x,) = _values(scope, node, 1, options)
+        return function(x, **_options(scope, node))
+
+    return read
+
+
+def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
+    if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
+        return reduction(arrays.total, "axis", "keepdims")(scope, node)
+    _check_call(scope, node, 1)
+    inner, bound, filters = scope, [], []
+    for loop in node.args[0].generators:
+        inner, index = bind(inner, loop)
+        bound.append(index)
+        filters += [index_condition(inner, test) for test in loop.ifs]
+    value = inner.read(node.args[0].elt)
+    return ArrayExpr(value.indices, bound_sum(sympy.Mul(value.body, *filters), *bound))
+
+
+def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
+    """The scope inside ``for k in C``, where k is a fresh index over C."""
+    if not isinstance(loop.target, ast.Name):
+        scope.fail(loop.target, "a sum runs over one index at a time", "Write sum(… for i in n for c in C).")
+    name = loop.target.id
+    if name in scope.tensors or name in scope.dims:
+        scope.fail(loop.target, f"{name} already names {'an array' if name in scope.tensors else 'a dimension'}")
+    index = fresh_index(dimension_of(scope, loop.iter))
+    return replace(scope, indices={**scope.indices, name: index}), index
+
+
+def dimension_of(scope: Scope, node: ast.expr) -> Expr:
+    if isinstance(node, ast.Constant) and type(node.value) is int and node.value > 0:
+        return Integer(node.value)
+    if isinstance(node, ast.Name) and node.id in scope.dims:
+        return scope.dims[node.id]
+    scope.unknown(node, "dimension", ast.unparse(node), list(scope.dims), "An index runs over a dimension: for c in C.")
+
+
+def index_condition(scope: Scope, node: ast.expr) -> Expr:
+    """``j == i`` or ``j != i`` behind a ``for``, as a factor."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        delta = _delta(scope, node.left, node.comparators[0])
+        return delta if isinstance(node.ops[0], ast.Eq) else 1 - delta
+    scope.fail(node, f"{ast.unparse(node)} is not a condition on indices", "Write if j != i, or if j == i.")
+
+
+def _delta(scope: Scope, left: ast.expr, right: ast.expr) -> Expr:
+    a, b = (index_expression(scope, x, None, "delta") for x in (left, right))
+    da, db = (x.dim if isinstance(x, Index) else x.tensor.domain.below if isinstance(x, Element) else None for x in (a, b))
+    if da is not None and db is not None and da != db:
+        scope.fail(left, f"{ast.unparse(left)} runs over {da}, but {ast.unparse(right)} runs over {db}")
+    return Delta(a, b)
+
+
+def read_delta(scope: Scope, node: ast.Call) -> ArrayExpr:
+    _check_call(scope, node, 2)
+    return scalar(_delta(scope, node.args[0], node.args[1]))
+
+
+#: ``x OP y`` as a case distinction on the sign of a difference: (is the difference x − y, is the order of cases kept).
+COMPARISONS: dict[type[ast.cmpop], tuple[bool, bool]] = {
+    ast.Gt: (True, True),
+    ast.LtE: (True, False),
+    ast.Lt: (False, True),
+    ast.GtE: (False, False),
+}
+
+
+def read_where(scope: Scope, node: ast.Call) -> ArrayExpr:
+    _check_call(scope, node, 3)
+    test = node.args[0]
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or type(test.ops[0]) not in COMPARISONS:
+        scope.fail(test, f"{ast.unparse(test)} is not a comparison", "Write where(x > 0, a, b).")
+    forward, kept = COMPARISONS[type(test.ops[0])]
+    x, y, a, b = (scope.read(part) for part in (test.left, test.comparators[0], *node.args[1:]))
+
+    def entry(x: Expr, y: Expr, a: Expr, b: Expr) -> Expr:
+        return Where(x - y if forward else y - x, *((a, b) if kept else (b, a)))
+
+    return elementwise(entry, x, y, a, b)
+
+
+def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
+    return elementwise(larger, *_values(scope, node, 2))
+
+
+def read_min(scope: Scope, node: ast.Call) -> ArrayExpr:
+    return elementwise(lambda a, b: -larger(-a, -b), *_values(scope, node, 2))
+
+
+def larger(a: Expr, b: Expr) -> Expr:
+    """max(a, b); with a zero it is relu, whose kink has a convention. At a tie of two expressions b holds."""
+    if b == 0 or a == 0:
+        return relu(a if b == 0 else b)
+    return Where(a - b, a, b)
+
+
+def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope, ast.Call], ArrayExpr]:
+    return lambda scope, node: function(*_values(scope, node, count))
+
+
+SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
+    "sum": read_sum,
+    "mean": reduction(arrays.mean, "axis", "keepdims"),
+    "softmax": reduction(arrays.softmax, "axis"),
+    "log_softmax": reduction(arrays.log_softmax, "axis"),
+    "logsumexp": reduction(arrays.logsumexp, "axis", "keepdims"),
+    "outer": of_arrays(arrays.outer, 2),
+    "diag": of_arrays(arrays.diag, 1),
+    "delta": read_delta,
+    "where": read_where,
+    "max": read_max,
+    "min": read_min,
+}
+
+#: Names that mean something by themselves and cannot name an array.
+RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"})

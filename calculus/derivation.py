@@ -1,0 +1,179 @@
+"""A derivation as a plain immutable value: givens, definitions, steps, results. Everything downstream reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sympy import Expr
+
+from .sums import rebuild
+from .tensors import Element, Index, Tensor
+
+VerdictKind = Literal["proved", "refuted", "open"]
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A point at which the two sides differ: sizes, input values (nested tuples of decimal strings), both sides."""
+
+    sizes: Mapping[str, int]
+    values: Mapping[str, object]
+    at: Mapping[str, int]
+    left: str
+    right: str
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{k} = {v}" for k, v in self.sizes.items())
+        at = ", ".join(f"{k} = {v}" for k, v in self.at.items())
+        values = "; ".join(f"{k} = {v}" for k, v in self.values.items())
+        where = ", ".join(part for part in (sizes, f"at {at}" if at else "") if part)
+        return f"{where}{': ' if where else ''}{values} gives {self.left} on the left and {self.right} on the right"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``proved`` for all inputs and sizes, ``refuted`` with a counterexample, or ``open``. Open is never a pass."""
+
+    kind: VerdictKind
+    basis: str = ""
+    counterexample: Counterexample | None = None
+
+    @property
+    def is_proved(self) -> bool:
+        return self.kind == "proved"
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A named intermediate: ``tensor[indices] = body``. A scalar has no indices.
+
+    pairing: the body ⟨dY, Y⟩ only stands for an unspecified scalar whose gradient with respect to Y is given.
+    """
+
+    tensor: Tensor
+    indices: tuple[Index, ...]
+    body: Expr
+    pairing: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.tensor.name
+
+    @property
+    def element(self) -> Element:
+        return Element(self.tensor, *self.indices)
+
+    def at(self, *indices: Expr) -> Expr:
+        """The body at other indices, capture-free."""
+        mapping = dict(zip(self.indices, indices, strict=True))
+        return rebuild(self.body, lambda e: mapping.get(e))  # type: ignore[call-overload]
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors its body reads, in order of name."""
+        return tuple(sorted(self.body.atoms(Tensor), key=lambda t: t.name))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line: ``left = right`` because of ``rule``. ``continues`` says that left is the line before's right side.
+
+    detail holds the single rewriting steps behind a line that joins several.
+    """
+
+    left: Expr
+    right: Expr
+    rule: str
+    verdict: Verdict
+    continues: bool = False
+    detail: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """A derived formula ``name = expr`` at ``indices`` (the axes of its array, in order).
+
+    For a derivative, ``of`` and ``wrt`` say of what; ``definition`` makes it usable as a named array (an adjoint dW1).
+    wanted: asked for by the entry, rather than met on the way.
+    """
+
+    name: str
+    indices: tuple[Index, ...]
+    expr: Expr
+    of: Tensor | None = None
+    wrt: tuple[Tensor, ...] = ()
+    wanted: bool = True
+    in_output: Expr | None = None
+
+    @property
+    def dims(self) -> tuple[Expr, ...]:
+        return tuple(i.dim for i in self.indices)
+
+    @property
+    def tensor(self) -> Tensor:
+        return Tensor(self.name, self.dims)
+
+    @property
+    def definition(self) -> Definition:
+        return Definition(self.tensor, self.indices, self.expr)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The steps that lead to one result, under a heading such as ∂L/∂Z."""
+
+    left: Expr | None
+    steps: tuple[Step, ...]
+    result: Result | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Givens, definitions, proved steps and results of one formula, with its conventions and references."""
+
+    id: str
+    title: str
+    givens: tuple[Tensor, ...]
+    definitions: tuple[Definition, ...]
+    parts: tuple[Part, ...]
+    conventions: tuple[str, ...] = ()
+    pitfalls: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    topic: str = ""
+    letters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(s for p in self.parts for s in p.steps)
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        return tuple(p.result for p in self.parts if p.result is not None)
+
+    @property
+    def wanted(self) -> tuple[Result, ...]:
+        return tuple(r for r in self.results if r.wanted)
+
+    @property
+    def dims(self) -> tuple[Expr, ...]:
+        """The symbolic dimensions, in order of appearance."""
+        tensors = (*self.givens, *(d.tensor for d in self.definitions))
+        return tuple(dict.fromkeys(s for t in tensors for d in t.dims for s in d.free_symbols))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refuted if any step is, else open if any step is, else proved."""
+        for kind in ("refuted", "open"):
+            for step in self.steps:
+                if step.verdict.kind == kind:
+                    return step.verdict
+        return Verdict("proved", f"all {len(self.steps)} steps")
+
+    @property
+    def proved(self) -> bool:
+        return self.verdict.is_proved

@@ -1,0 +1,172 @@
+"""The grammar of expressions, without its functions: text over Python's ``ast``, read by a table of nodes.
+
+Text is never evaluated. Everything is an array: ``Z`` is a whole one, ``Z[i, c]`` an entry (an array without axes), and the
+operations of :mod:`.arrays` combine them. An index is bound by the left side of a definition or by ``for k in C``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer, Rational
+
+from . import arrays
+from .arrays import ArrayExpr, ShapeError, elementwise, scalar, shape_text, whole
+from .functions import absolute
+from .scope import GRAMMAR_HINT, Scope
+from .sums import rebuild
+from .tensors import Element, Tensor
+
+CONSTANTS: dict[str, Expr] = {"pi": sympy.pi, "e": sympy.E}
+LARGEST_POWER = 1000
+
+
+# -- indices ---------------------------------------------------------------------------------------------------------
+
+
+def subscripts(node: ast.Subscript) -> list[ast.expr]:
+    return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str) -> Expr:
+    """An index: a name, a number, or an integer label such as ``y[i]``. Its dimension must be ``dim``."""
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        if dim is not None and not (Integer(node.value) < dim) == True:  # noqa: E712  (a relation may stay symbolic)
+            scope.fail(node, f"{where} has {dim} entries, so there may be no entry {node.value}")
+        return Integer(node.value)
+    if isinstance(node, ast.Name):
+        if node.id not in scope.indices:
+            scope.unknown(node, "index", node.id, list(scope.indices), f"To sum over it, write sum(… for {node.id} in …).")
+        found: Expr = scope.indices[node.id]
+        has = scope.indices[node.id].dim
+    elif isinstance(node, ast.Subscript):
+        found = scope.read(node).body
+        below = found.tensor.domain.below if isinstance(found, Element) else None
+        if below is None:
+            scope.fail(node, f"{ast.unparse(node)} is not an integer label", "Declare labels as y: n int<C.")
+        has = below
+    else:
+        scope.fail(node, f"{ast.unparse(node)} is not an index", "An index is a name, a number from 0, or a label y[i].")
+    if dim is not None and has != dim:
+        scope.fail(node, f"{ast.unparse(node)} runs over {has}, but {where} has {dim} entries")
+    return found
+
+
+def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
+    if not isinstance(node.value, ast.Name):
+        scope.fail(node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first.")
+    tensor = find_tensor(scope, node.value)
+    parts = subscripts(node)
+    if len(parts) != tensor.rank:
+        shape = f"{tensor.name} is {shape_text(tensor.dims)}" + (f" ({tensor.rank} axes)" if tensor.rank else "")
+        scope.fail(node, f"{len(parts)} indices for an array of {tensor.rank} axes: {shape}")
+    where = [f"axis {a} of {tensor.name}" for a in range(tensor.rank)]
+    found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, tensor.dims, where, strict=True)]
+    return scalar(Element(tensor, *found))
+
+
+def find_tensor(scope: Scope, node: ast.Name) -> Tensor:
+    if node.id not in scope.tensors:
+        scope.unknown(node, "array", node.id, list(scope.tensors))
+    tensor = scope.tensors[node.id]
+    if tensor.domain.function:
+        scope.fail(node, f"{node.id} is a function of one variable", f"Apply it: {node.id}(x).")
+    return tensor
+
+
+# -- atoms -----------------------------------------------------------------------------------------------------------
+
+
+def exact_number(text: str) -> Rational:
+    """The exact value of a decimal text such as ``0.01``, ``1e-5`` or ``1/3``."""
+    match = re.search(r"[eE]([+-]?\d+)", text)
+    if match and abs(int(match[1])) > LARGEST_POWER:
+        raise ValueError(f"the exponent of {text} is too large")
+    return Rational(text.replace("_", ""))
+
+
+def read_number(scope: Scope, node: ast.Constant) -> ArrayExpr:
+    if type(node.value) not in (int, float):
+        scope.fail(node, f"{node.value!r} is not a number", GRAMMAR_HINT)
+    text = ast.get_source_segment(scope.source.text, node) or repr(node.value)
+    try:
+        return scalar(Integer(node.value) if type(node.value) is int else exact_number(text))
+    except ValueError as error:
+        scope.fail(node, str(error))
+
+
+def read_name(scope: Scope, node: ast.Name) -> ArrayExpr:
+    if node.id in scope.tensors:
+        return whole(find_tensor(scope, node))
+    if node.id in scope.dims:
+        return scalar(scope.dims[node.id])
+    if node.id in CONSTANTS:
+        return scalar(CONSTANTS[node.id])
+    if node.id in scope.indices:
+        scope.fail(node, f"{node.id} is an index: it stands inside brackets only")
+    known = [*scope.tensors, *scope.dims, *CONSTANTS]
+    scope.unknown(node, "name", node.id, known, "An entry is written with brackets: X[i, j].")
+
+
+def read_attribute(scope: Scope, node: ast.Attribute) -> ArrayExpr:
+    if node.attr != "T":
+        scope.fail(node, f".{node.attr} is not part of the grammar", "X.T is the transpose of X.")
+    return scope.read(node.value).transposed
+
+
+# -- operations ------------------------------------------------------------------------------------------------------
+
+
+def power(base: Expr, exponent: Expr) -> Expr:
+    if exponent.is_Rational and max(abs(exponent.p), exponent.q) > LARGEST_POWER:
+        raise ShapeError(f"the exponent {exponent} is out of range (at most {LARGEST_POWER})")
+    return own_absolute(base**exponent)
+
+
+def own_absolute(expr: Expr) -> Expr:
+    """SymPy turns sqrt(x²) into its own Abs, which has no convention at the kink: ours has one."""
+    if not expr.has(sympy.Abs):
+        return expr
+    return rebuild(expr, lambda e: absolute(own_absolute(e.args[0])) if isinstance(e, sympy.Abs) else None)
+
+
+BINARY: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.Div: lambda a, b: a / b,
+    ast.Pow: power,
+}
+
+
+def read_binary(scope: Scope, node: ast.BinOp) -> ArrayExpr:
+    left, right = scope.read(node.left), scope.read(node.right)
+    if isinstance(node.op, ast.MatMult):
+        return arrays.matmul(left, right)
+    operation = BINARY.get(type(node.op))
+    if operation is None:
+        scope.fail(node, f"the operator in {ast.unparse(node)} is not part of the grammar", "Powers are written **.")
+    return elementwise(operation, left, right)
+
+
+def read_unary(scope: Scope, node: ast.UnaryOp) -> ArrayExpr:
+    value = scope.read(node.operand)
+    if isinstance(node.op, ast.USub):
+        return ArrayExpr(value.indices, -value.body)
+    if isinstance(node.op, ast.UAdd):
+        return value
+    scope.fail(node, f"{ast.unparse(node)} is not part of the grammar", GRAMMAR_HINT)
+
+
+ATOMS_AND_OPERATORS: dict[type[ast.AST], Callable[[Scope, Any], ArrayExpr]] = {
+    ast.Constant: read_number,
+    ast.Name: read_name,
+    ast.Subscript: read_subscript,
+    ast.Attribute: read_attribute,
+    ast.BinOp: read_binary,
+    ast.UnaryOp: read_unary,
+}

@@ -1,0 +1,322 @@
+"""From index form to matrix notation: ``Σ_i X[i,a] (P[i,b] − Y[i,b])/n`` is ``Xᵀ (P − Y)/n``.
+
+Only what means exactly the index form is ever returned; where no standard notation exists the answer is None. A factor
+of a product is a *piece*: a notation for a column or a matrix, and the indices its axes carry. Bound indices are
+eliminated one at a time, ``Σ_k M[x,k] v[k] N[k,y] = M diag(v) N``; what is left over is put together entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Mul, Pow, S, exp
+from sympy.core.function import Function
+
+from .functions import Indicator, Unknown, Where
+from .notation import (
+    Apply,
+    Fill,
+    Identity,
+    Inner,
+    Name,
+    Notation,
+    OneHot,
+    Ones,
+    Power,
+    Scalar,
+    Scaled,
+    Softmax,
+    SquaredNorm,
+    Times,
+    diag,
+    hadamard,
+    matmul,
+    plus,
+    scaled,
+    transpose,
+    unscaled,
+)
+from .sums import BoundSum, Delta, Partial
+from .tensors import Element, Index
+
+
+class _NoNotation(Exception):
+    """The index form has no counterpart in standard matrix notation."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    node: Notation
+    axes: tuple[Index, ...]
+
+    def along(self, axes: Sequence[Index]) -> Notation:
+        """The node with its axes in the given order."""
+        return self.node if self.axes == tuple(axes) else transpose(self.node)
+
+
+def matrix_notation(expr: Expr, axes: Sequence[Index]) -> Notation | None:
+    """The notation for the array whose entry at ``axes`` is ``expr``, or None where there is no standard one.
+
+    axes: the free indices in the order of the array's axes: none for a scalar, one for a column, two for a matrix.
+    """
+    if len(axes) > 2 or len(set(axes)) < len(axes) or not _free(expr) <= set(axes):
+        return None
+    try:
+        node = _array(expr, tuple(axes))
+    except _NoNotation:
+        return None
+    return _written_out(node, len(axes))
+
+
+def _free(expr: Expr) -> set[Index]:
+    return {s for s in expr.free_symbols if isinstance(s, Index)}
+
+
+def _written_out(node: Notation, rank: int) -> Notation:
+    """A constant array in terms of the column of ones."""
+    match node:
+        case Fill():
+            return (Scalar(S.One), Ones(), matmul(Ones(), transpose(Ones())))[rank]
+        case Scaled(c, of):
+            return scaled(c, _written_out(of, rank))
+        case Times(s, of):
+            return Times(s, _written_out(of, rank))
+    return node
+
+
+def _array(expr: Expr, axes: tuple[Index, ...]) -> Notation:
+    terms = [_term(t, axes) for t in Add.make_args(expr)]
+    if len(terms) == 1 or not axes:
+        return terms[0] if len(terms) == 1 else _scalar_sum(terms)
+    return plus(_explicit(t, len(axes)) for t in terms)
+
+
+def _scalar_sum(terms: list[Notation]) -> Notation:
+    plain = sum((t.value for t in terms if isinstance(t, Scalar)), S.Zero)
+    formulas = [t for t in terms if not isinstance(t, Scalar)]
+    if not formulas:
+        return Scalar(plain)
+    return plus([*formulas, *([Scaled(plain, Scalar(S.One))] if plain != 0 else [])])
+
+
+def _explicit(term: Notation, rank: int) -> Notation:
+    """In a sum only a number may stand for a constant array; anything else is written out with ones."""
+    c, node = unscaled(term)
+    return term if isinstance(node, Fill) and c.is_Number else _written_out(term, rank)
+
+
+def _term(term: Expr, axes: tuple[Index, ...]) -> Notation:
+    if len(axes) == 2:
+        a, b = axes
+        for factor in Mul.make_args(term):
+            if isinstance(factor, Delta) and set(factor.args) == {a, b} and a.dim == b.dim:
+                return diag(_term(_without(term, factor).xreplace({b: a}), (a,)))
+    coefficient, pieces = _pieces(term)
+    return scaled(coefficient, _assemble(pieces, axes))
+
+
+def _without(product: Expr, factor: Expr) -> Expr:
+    return Mul(*(f for f in Mul.make_args(product) if f != factor))
+
+
+def _assemble(pieces: list[_Piece], axes: tuple[Index, ...]) -> Notation:
+    scalars = [p.node for p in pieces if not p.axes]
+    pieces = [p for p in pieces if p.axes]
+    if not axes:
+        return _times(scalars[:-1], scalars[-1]) if scalars else Scalar(S.One)
+    if len(axes) == 1:
+        return _times(scalars, hadamard(p.node for p in pieces))
+    a, b = axes
+    full = [p.along(axes) for p in pieces if len(p.axes) == 2]
+    rows = [p.node for p in pieces if p.axes == (a,)]
+    columns = [p.node for p in pieces if p.axes == (b,)]
+    if not full:
+        if not rows and not columns:
+            return _times(scalars, Fill())
+        return _times(scalars, matmul(_column(rows), transpose(_column(columns))))
+    left = [diag(hadamard(rows))] if rows else []
+    right = [diag(hadamard(columns))] if columns else []
+    return _times(scalars, matmul(*left, hadamard(full), *right))
+
+
+def _times(scalars: Iterable[Notation], node: Notation) -> Notation:
+    for scalar in scalars:
+        c, scalar = unscaled(scalar)
+        d, node = unscaled(node)
+        node = scaled(c * d, Times(scalar, node))
+    return node
+
+
+def _column(nodes: Sequence[Notation]) -> Notation:
+    """The entrywise product of columns; the column of ones for none."""
+    c, node = unscaled(hadamard(nodes))
+    return scaled(c, Ones() if isinstance(node, Fill) else node)
+
+
+def _pieces(product: Expr) -> tuple[Expr, list[_Piece]]:
+    """A product as a coefficient without sums and a list of pieces."""
+    coefficient: Expr = S.One
+    pieces: list[_Piece] = []
+    factors = _named_rows(list(Mul.make_args(product)), pieces)
+    for factor in factors:
+        if isinstance(factor, BoundSum):
+            c, inner = _contraction(*factor.open())
+            coefficient *= c
+            pieces += inner
+        elif not _free(factor) and not factor.has(BoundSum):
+            if factor.has(Partial) or any(e.indices for e in factor.atoms(Element)):
+                raise _NoNotation
+            coefficient *= factor
+        else:
+            piece = _piece(factor)
+            c, node = unscaled(piece.node)
+            coefficient *= c
+            pieces.append(_Piece(node, piece.axes))
+    return coefficient, pieces
+
+
+def _named_rows(factors: list[Expr], pieces: list[_Piece]) -> list[Expr]:
+    """Take out exp(u)/Σ exp(u), the softmax of u along the last axis of u; return the factors that remain."""
+    for numerator in [f for f in factors if isinstance(f, exp)]:
+        axes = _orientation(numerator)
+        for factor in factors:
+            if not (isinstance(factor, Pow) and factor.exp == -1 and isinstance(factor.base, BoundSum)) or not axes:
+                continue
+            body, bound = factor.base.open()
+            last = axes[-1]
+            if len(bound) == 1 and bound[0].dim == last.dim and body.xreplace({bound[0]: last}) == numerator:
+                pieces.append(_Piece(Softmax(_array(numerator.args[0], axes)), axes))
+                return [f for f in factors if f not in (numerator, factor)]
+    return factors
+
+
+def _piece(factor: Expr) -> _Piece:
+    if isinstance(factor, Element):
+        indices = factor.indices
+        if not all(isinstance(i, Index) for i in indices) or len(set(indices)) < len(indices) or len(indices) > 2:
+            raise _NoNotation
+        return _Piece(Name(factor.tensor.name), indices)  # type: ignore[arg-type]
+    if isinstance(factor, Delta):
+        return _delta(factor)
+    axes = _orientation(factor)
+    if isinstance(factor, Add):
+        return _Piece(_array(factor, axes), axes)
+    if isinstance(factor, Pow) and not _free(factor.exp) and factor.exp.is_number:
+        return _Piece(Power(_array(factor.base, axes), factor.exp, entrywise=bool(axes)), axes)
+    if isinstance(factor, Unknown):
+        return _Piece(Apply(factor.name, _array(factor.argument, axes), factor.order), axes)
+    if isinstance(factor, Function) and len(factor.args) == 1 and not isinstance(factor, Where):
+        name = "indicator" if isinstance(factor, Indicator) else type(factor).__name__
+        return _Piece(Apply(name, _array(factor.args[0], axes)), axes)
+    raise _NoNotation
+
+
+def _delta(delta: Delta) -> _Piece:
+    a, b = delta.args
+    if isinstance(a, Index) and isinstance(b, Index):
+        if a.dim != b.dim:
+            raise _NoNotation
+        return _Piece(Identity(), (a, b))
+    column, label = (a, b) if isinstance(a, Index) else (b, a)
+    if isinstance(column, Index) and isinstance(label, Element) and label.tensor.rank == 1:
+        row = label.indices[0]
+        if isinstance(row, Index) and row != column:
+            return _Piece(OneHot(Name(label.tensor.name)), (row, column))
+    raise _NoNotation
+
+
+def _orientation(factor: Expr) -> tuple[Index, ...]:
+    """The free indices of a factor, rows first: an index that its elements carry as first axis is a row."""
+    free = _free(factor)
+    if len(free) > 2:
+        raise _NoNotation
+    place = dict.fromkeys(free, 0)
+    for element in factor.atoms(Element):
+        for at, index in enumerate(element.indices):
+            if index in place and element.tensor.rank == 2:
+                place[index] += 2 * at - 1
+    return tuple(sorted(free, key=lambda k: (place[k], k.name)))
+
+
+def _contraction(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, list[_Piece]]:
+    """``Σ_bound body`` as a coefficient and pieces over the free indices."""
+    left = list(bound)
+    for delta in [f for f in Mul.make_args(body) if isinstance(f, Delta)]:
+        a, b = delta.args
+        if isinstance(a, Index) and isinstance(b, Index) and a.dim == b.dim and (a in left or b in left):
+            gone, stays = (a, b) if a in left else (b, a)
+            return _contraction(_without(body, delta).xreplace({gone: stays}), tuple(k for k in left if k != gone))
+    coefficient, pieces = _pieces(body)
+    while left:
+        pair = _matrix_pair(pieces, left)
+        if pair is not None:
+            mine = [p for p in pieces if set(p.axes) & set(pair)]
+            new = _Piece(_frobenius([p.along(pair) for p in mine]), ())
+            left = [k for k in left if k not in pair]
+        else:
+            k = min(left, key=lambda k: len(_neighbours(pieces, k)))
+            left.remove(k)
+            mine = [p for p in pieces if k in p.axes]
+            if not mine:
+                coefficient *= k.dim
+                continue
+            new = _eliminate(mine, k, _neighbours(pieces, k))
+        c, node = unscaled(new.node)
+        coefficient *= c
+        pieces = [p for p in pieces if p not in mine] + [_Piece(node, new.axes)]
+    return coefficient, pieces
+
+
+def _neighbours(pieces: Iterable[_Piece], k: Index) -> tuple[Index, ...]:
+    return tuple(dict.fromkeys(i for p in pieces if k in p.axes for i in p.axes if i != k))
+
+
+def _matrix_pair(pieces: Sequence[_Piece], left: Sequence[Index]) -> tuple[Index, ...] | None:
+    """Two bound indices that only matrices over just these two carry."""
+    for p in pieces:
+        if len(p.axes) == 2 and set(p.axes) <= set(left):
+            mine = [q for q in pieces if set(q.axes) & set(p.axes)]
+            if all(set(q.axes) == set(p.axes) for q in mine):
+                return p.axes
+    return None
+
+
+def _frobenius(matrices: list[Notation]) -> Notation:
+    matrices = [m for n in matrices for m in _squares(n)]
+    if len(matrices) == 1:
+        return matmul(transpose(Ones()), matrices[0], Ones())
+    if matrices[1:] == matrices[:-1] and len(matrices) == 2:
+        return SquaredNorm(matrices[0], matrix=True)
+    return Inner(hadamard(matrices[:-1]), matrices[-1])
+
+
+def _squares(node: Notation) -> list[Notation]:
+    """x² as x, x: a sum of squares is a norm, however the square is written."""
+    return [node.of, node.of] if isinstance(node, Power) and node.exponent == 2 and node.entrywise else [node]
+
+
+def _eliminate(mine: Sequence[_Piece], k: Index, neighbours: tuple[Index, ...]) -> _Piece:
+    """``Σ_k`` of the pieces that carry k, whose other indices are the neighbours."""
+    if len(neighbours) > 2:
+        raise _NoNotation
+    vectors = [m for p in mine if p.axes == (k,) for m in _squares(p.node)]
+    if not neighbours:
+        return _Piece(_dot(vectors), ())
+    if len(neighbours) == 2:
+        x, y = neighbours
+        as_is, turned = (sum(p.axes in ((a, k), (k, b)) for p in mine) for a, b in ((x, y), (y, x)))
+        neighbours = (x, y) if as_is >= turned else (y, x)
+    first, *others = [hadamard(p.along((x, k)) for p in mine if set(p.axes) == {x, k}) for x in neighbours]
+    if not others:
+        return _Piece(matmul(first, _column(vectors)), neighbours)
+    between = [diag(hadamard(vectors))] if vectors else []
+    return _Piece(matmul(first, *between, transpose(others[0])), neighbours)
+
+
+def _dot(vectors: list[Notation]) -> Notation:
+    if len(vectors) == 1:
+        return matmul(transpose(Ones()), vectors[0])
+    if len(vectors) == 2 and vectors[0] == vectors[1]:
+        return SquaredNorm(vectors[0], matrix=False)
+    return matmul(transpose(hadamard(vectors[:-1])), vectors[-1])

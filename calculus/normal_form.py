@@ -1,0 +1,607 @@
+"""The normal form of an expression: a polynomial over atoms, with sums split, factored and alpha-renamed.
+
+Atoms are elements, closed sums, exponentials ``exp(m)`` of monomials, logarithms, other functions of normalised
+arguments, and sums raised to a negative or fractional power. Equal mathematics becomes the same object wherever these rules
+decide it: ``exp`` of a sum splits into factors, factors without the bound index leave a sum, nested sums of products
+flatten into one contraction whose indices are ordered canonically, deltas contract, rows that sum to 1 are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import floor
+
+import sympy
+from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, S, cosh, exp, log, sinh, tanh
+
+from .contraction import canonical_order, components
+from .derivation import Definition
+from .functions import Indicator, NamedFunction, Unknown, Where
+from .keys import key
+from .sums import BoundSum, Delta, Partial, bound_sum
+from .tensors import Element, Index, Tensor
+
+Exponent = Fraction | int
+Monomial = frozenset[tuple[Expr, Exponent]]
+Poly = dict[Monomial, Fraction]
+
+UNIT: Monomial = frozenset()
+#: A power of a sum is multiplied out up to this exponent, and a product up to this many terms; beyond, it is an atom.
+MAX_POWER = 16
+MAX_TERMS = 20_000
+
+
+class TooLarge(Exception):
+    """The normal form would exceed MAX_TERMS: the question stays open."""
+
+
+class Normalizer:
+    """Normal forms under a choice of what to look into.
+
+    unfold: definitions whose elements are replaced by their bodies. elementary: named functions and hyperbolic ones are
+    written with exponentials. facts: domain facts (rows sum to 1, one-hot rows) are used. known: values of indicators in
+    a case of a case analysis.
+    """
+
+    def __init__(
+        self,
+        unfold: Mapping[Tensor, Definition] | None = None,
+        *,
+        elementary: bool = False,
+        facts: bool = True,
+        known: Mapping[Expr, int] | None = None,
+    ) -> None:
+        self.unfold = dict(unfold or {})
+        self.elementary = elementary
+        self.facts = facts
+        self.known = dict(known or {})
+        self._memo: dict[Expr, Poly] = {}
+        self._bases: dict[Expr, Poly] = {}
+        self._budget = 4000
+
+    # -- expressions to polynomials -------------------------------------------------------------------------------
+
+    def poly(self, expr: Expr) -> Poly:
+        """The normal form of an expression. The value is shared: do not change it."""
+        found = self._memo.get(expr)
+        if found is None:
+            found = self._memo[expr] = self._poly(expr)
+        return found
+
+    def _poly(self, expr: Expr) -> Poly:
+        if expr.is_Rational:
+            return constant(Fraction(int(expr.p), int(expr.q)))
+        if expr.is_Float:
+            return constant(Fraction(*map(int, sympy.Rational(expr).as_numer_denom())))
+        if isinstance(expr, Add):
+            return add(*(self.poly(a) for a in expr.args))
+        if isinstance(expr, Mul):
+            return self.product(self.poly(a) for a in expr.args)
+        if isinstance(expr, Pow):
+            return self._pow(expr)
+        if isinstance(expr, Element):
+            return self._element(expr)
+        if isinstance(expr, BoundSum):
+            body, fresh = expr.open()
+            return self.sum_over(self.poly(body), fresh)
+        if expr is E:
+            return single(E)
+        if isinstance(expr, exp):
+            return self.exponential(self.poly(expr.args[0]))
+        if isinstance(expr, log):
+            return self.logarithm(self.poly(expr.args[0]))
+        if isinstance(expr, Where):
+            test = self._indicator(expr.args[0])
+            chosen, other = self.poly(expr.args[1]), self.poly(expr.args[2])
+            return add(self.multiply(test, chosen), other, scale(self.multiply(test, other), -1))
+        if isinstance(expr, Indicator):
+            return self._indicator(expr.args[0])
+        if isinstance(expr, Unknown):
+            return single(Unknown(expr.args[0], expr.args[1], self.expr(self.poly(expr.argument))))
+        if isinstance(expr, NamedFunction) and self.elementary:
+            return self.poly(expr.as_elementary())
+        if isinstance(expr, tanh) and self.elementary:
+            x = expr.args[0]
+            return self.poly(1 - 2 / (exp(2 * x) + 1))
+        if isinstance(expr, sinh | cosh) and self.elementary:
+            x = expr.args[0]
+            return self.poly((exp(x) + (1 if isinstance(expr, cosh) else -1) * exp(-x)) / 2)
+        if isinstance(expr, Function):
+            new = expr.func(*(self.expr(self.poly(a)) for a in expr.args))
+            return single(new) if type(new) is type(expr) else self.poly(new)
+        return single(expr)
+
+    def _element(self, expr: Element) -> Poly:
+        definition = self.unfold.get(expr.tensor)
+        return single(expr) if definition is None else self.poly(definition.at(*expr.indices))
+
+    def _pow(self, expr: Pow) -> Poly:
+        base, exponent = expr.args
+        if exponent.is_Rational:
+            if base.is_Integer and not exponent.is_Integer:
+                return self._root(Fraction(int(base)), Fraction(int(exponent.p), int(exponent.q)))
+            return self.power(self.poly(base), _exponent(exponent))
+        if base is E:
+            return self.exponential(self.poly(exponent))
+        body = self.poly(base)
+        if _is_positive_poly(body):
+            return self.exponential(self.multiply(self.poly(exponent), self.logarithm(body)))
+        return single(Pow(self.expr(body), self.expr(self.poly(exponent))))
+
+    def _indicator(self, x: Expr) -> Poly:
+        body = self.poly(x)
+        if not body:
+            return {}
+        coefficient, monomial, rest = self.primitive(body, positive_only=True)
+        if rest == constant(Fraction(1)):
+            return constant(Fraction(1)) if coefficient > 0 else {}
+        rest = scale(rest, 1 if coefficient > 0 else -1)
+        exponent = _exponent_above_one(rest)
+        if exponent is not None:
+            return self._indicator(exponent)
+        argument = self.expr(rest)
+        if argument in self.known:
+            return constant(Fraction(self.known[argument])) if self.known[argument] else {}
+        new = Indicator(argument)
+        return single(new) if isinstance(new, Indicator) else self.poly(new)
+
+    # -- arithmetic ------------------------------------------------------------------------------------------------
+
+    def product(self, polys: Iterable[Poly]) -> Poly:
+        out = constant(Fraction(1))
+        for p in polys:
+            out = self.multiply(out, p)
+        return out
+
+    def multiply(self, a: Poly, b: Poly) -> Poly:
+        if len(a) * len(b) > MAX_TERMS:
+            raise TooLarge
+        out: Poly = {}
+        for m, c in a.items():
+            for n, d in b.items():
+                if m == UNIT or n == UNIT:
+                    accumulate(out, m | n, c * d)
+                    continue
+                factors = dict(m)
+                for atom, e in n:
+                    factors[atom] = factors.get(atom, 0) + e
+                accumulate_all(out, self.finish(factors), c * d)
+        return out
+
+    def power(self, p: Poly, exponent: Exponent) -> Poly:
+        """p to a rational power."""
+        if exponent == 0:
+            return constant(Fraction(1))
+        if exponent == 1:
+            return p
+        if not p:
+            return {}
+        if len(p) == 1:
+            return self._monomial_power(p, exponent)
+        if isinstance(exponent, int) and 0 < exponent <= MAX_POWER:
+            half = self.power(p, exponent // 2)
+            square = self.multiply(half, half)
+            return self.multiply(square, p) if exponent % 2 else square
+        integral = isinstance(exponent, int)
+        coefficient, monomial, rest = self.primitive(p, positive_only=not integral)
+        if not integral and coefficient < 0:
+            coefficient, rest = -coefficient, scale(rest, -1)
+        base = self.expr(rest)
+        self._bases[base] = rest
+        out = self._root(coefficient, Fraction(exponent))
+        factors = {a: e * exponent for a, e in monomial}
+        factors[base] = factors.get(base, 0) + exponent
+        return self.multiply(out, self.finish(factors))
+
+    def _monomial_power(self, p: Poly, exponent: Exponent) -> Poly:
+        ((monomial, c),) = p.items()
+        if isinstance(exponent, int):
+            factors = {a: _tidy(e * exponent) for a, e in monomial}
+            return scale(self.finish(factors), c**exponent)
+        safe = {a: _tidy(e * exponent) for a, e in monomial if is_positive(a)}
+        rest = frozenset((a, e) for a, e in monomial if not is_positive(a))
+        sign = 1
+        if rest and c < 0:
+            c, sign = -c, -1
+        out = self.multiply(self._root(c, exponent), self.finish(safe))
+        if not rest:
+            return out
+        inner: Poly = {rest: Fraction(sign)}
+        base = self.expr(inner)
+        self._bases.setdefault(base, inner)
+        return self.multiply(out, {frozenset({(base, exponent)}): Fraction(1)})
+
+    def _root(self, c: Fraction, exponent: Fraction) -> Poly:
+        """c to a rational power, over its primes."""
+        if exponent.denominator == 1:
+            return constant(c ** int(exponent))
+        if c < 0:
+            return single(Pow(Rational(c.numerator, c.denominator), Rational(exponent.numerator, exponent.denominator)))
+        factors: dict[Expr, Exponent] = {}
+        for number, sign in ((c.numerator, 1), (c.denominator, -1)):
+            for prime, times in sympy.factorint(number).items():
+                factors[Integer(prime)] = factors.get(Integer(prime), 0) + exponent * times * sign
+        return self.finish(factors)
+
+    def primitive(self, p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly]:
+        """p as coefficient · monomial · primitive part, the leading coefficient of which is positive.
+
+        positive_only: only factors known to be positive are drawn out (for roots, logarithms and signs).
+        """
+        numerators = [c.numerator for c in p.values()]
+        denominators = [c.denominator for c in p.values()]
+        coefficient = Fraction(_gcd(numerators), _lcm(denominators))
+        lead = max(p, key=monomial_key)
+        if p[lead] < 0:
+            coefficient = -coefficient
+        common: dict[Expr, Exponent] | None = None
+        for m in p:
+            exponents = dict(m)
+            if common is None:
+                common = exponents
+                continue
+            for atom in set(common) | set(exponents):
+                common[atom] = min(common.get(atom, 0), exponents.get(atom, 0))
+        monomial = frozenset(
+            (a, e) for a, e in (common or {}).items() if e != 0 and (not positive_only or is_positive(a))
+        )
+        drawn = dict(monomial)
+        rest: Poly = {}
+        for m, c in p.items():
+            exponents = dict(m)
+            for a, e in drawn.items():
+                exponents[a] = exponents.get(a, 0) - e
+            accumulate(rest, frozenset((a, _tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
+        return coefficient, monomial, rest
+
+    def finish(self, factors: Mapping[Expr, Exponent]) -> Poly:
+        """The normal form of a product of atoms: exponents folded, composite atoms multiplied out, deltas applied."""
+        clean: dict[Expr, Exponent] = {}
+        coefficient = Fraction(1)
+        extra: list[Poly] = []
+        special = False
+        for atom, e in factors.items():
+            if e == 0:
+                continue
+            e = _tidy(e)
+            if is_idempotent(atom):
+                if e > 0:
+                    clean[atom] = 1
+                    special = special or isinstance(atom, Delta) or _is_onehot(atom)
+                else:
+                    clean[atom] = e
+            elif atom.is_Integer:
+                whole = floor(e)
+                coefficient *= Fraction(int(atom)) ** whole
+                if e != whole:
+                    clean[atom] = e - whole
+            elif isinstance(atom, Add | Mul | Pow) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
+                whole = floor(e)
+                if whole <= MAX_POWER:
+                    extra.append(self.power(self._base(atom), whole))
+                    e = _tidy(e - whole)
+                if e != 0:
+                    clean[atom] = e
+            else:
+                clean[atom] = e
+        if special:
+            changed = self._apply_deltas(clean)
+            if changed is not None:
+                return scale(self.product([changed, *extra]), coefficient)
+        out = self._reduce(clean)
+        if extra:
+            out = self.product([out, *extra])
+        return scale(out, coefficient)
+
+    def _base(self, atom: Expr) -> Poly:
+        found = self._bases.get(atom)
+        if found is None:
+            found = self._bases[atom] = self.poly(atom)
+        return found
+
+    def _reduce(self, factors: dict[Expr, Exponent]) -> Poly:
+        """Divide by the leading term wherever a sum stands in a denominator: x/(1 + x) becomes 1 − 1/(1 + x)."""
+        for atom, e in factors.items():
+            if e >= 0 or not isinstance(atom, Add):
+                continue
+            base = self._base(atom)
+            lead = max(base, key=monomial_key)
+            if not lead or any(factors.get(a, 0) < k if k > 0 else factors.get(a, 0) > k for a, k in lead):
+                continue
+            if self._budget <= 0:
+                break
+            self._budget -= 1
+            quotient = dict(factors)
+            for a, k in lead:
+                quotient[a] = quotient.get(a, 0) - k
+            raised = dict(quotient)
+            raised[atom] = raised.get(atom, 0) + 1
+            rest = {m: c for m, c in base.items() if m != lead}
+            out = add(self.finish(raised), scale(self.multiply(rest, self.finish(quotient)), -1))
+            return scale(out, 1 / base[lead])
+        return {frozenset((a, e) for a, e in factors.items()): Fraction(1)}
+
+    def _apply_deltas(self, factors: dict[Expr, Exponent]) -> Poly | None:
+        """δ(a, b) f(b) = δ(a, b) f(a), and Y_c Y_d = δ(c, d) Y_c for one-hot rows; None where nothing changes."""
+        for atom in factors:
+            if isinstance(atom, Delta):
+                keep, drop = atom.args
+                if not isinstance(drop, Index):
+                    keep, drop = drop, keep
+                if not isinstance(drop, Index):
+                    continue
+                others = {a: e for a, e in factors.items() if a is not atom and drop in a.free_symbols}
+                if others:
+                    rest = [self.power(self.poly(a.xreplace({drop: keep})), e) for a, e in others.items()]
+                    stay: Poly = {frozenset((a, e) for a, e in factors.items() if a not in others): Fraction(1)}
+                    return self.product([stay, *rest])
+        if self.facts:
+            rows: dict[tuple[Tensor, tuple[Expr, ...]], Element] = {}
+            for atom, e in factors.items():
+                if isinstance(atom, Element) and atom.tensor.domain.onehot and e == 1:
+                    row = (atom.tensor, atom.indices[:-1])
+                    if row in rows:
+                        first = rows[row]
+                        stay = {frozenset((a, k) for a, k in factors.items() if a is not atom): Fraction(1)}
+                        return self.multiply(stay, self.poly(Delta(first.indices[-1], atom.indices[-1])))
+                    rows[row] = atom
+        return None
+
+    # -- functions ---------------------------------------------------------------------------------------------------
+
+    def exponential(self, p: Poly) -> Poly:
+        """exp of a polynomial: one factor per term, exp(c log b) = b^c."""
+        out = constant(Fraction(1))
+        for m, c in p.items():
+            c_exp: Exponent = _tidy(c)
+            if m == UNIT:
+                factor: Poly = {frozenset({(E, c_exp)}): Fraction(1)}
+            else:
+                inner = self._single_log(m)
+                if inner is not None:
+                    factor = self.power(self._base(inner), c_exp)
+                else:
+                    factor = {frozenset({(exp(self.expr({m: Fraction(1)})), c_exp)}): Fraction(1)}
+            out = self.multiply(out, factor)
+        return out
+
+    @staticmethod
+    def _single_log(m: Monomial) -> Expr | None:
+        if len(m) == 1:
+            ((atom, e),) = m
+            if e == 1 and isinstance(atom, log):
+                return atom.args[0]  # type: ignore[no-any-return]
+        return None
+
+    def logarithm(self, p: Poly) -> Poly:
+        """log of a polynomial, split over the factors that are known to be positive."""
+        if not p:
+            return single(log(S.Zero))
+        coefficient, monomial, rest = self.primitive(p, positive_only=True)
+        if coefficient < 0:
+            coefficient, rest = -coefficient, scale(rest, -1)
+        out: Poly = {}
+        for number, sign in ((coefficient.numerator, 1), (coefficient.denominator, -1)):
+            for prime, times in sympy.factorint(number).items():
+                accumulate(out, frozenset({(log(Integer(prime)), 1)}), Fraction(sign * times))
+        for atom, e in monomial:
+            if atom is E:
+                accumulate(out, UNIT, Fraction(e))
+            elif isinstance(atom, exp):
+                accumulate_all(out, self.poly(atom.args[0]), Fraction(e))
+            else:
+                accumulate(out, frozenset({(log(atom), 1)}), Fraction(e))
+        if rest != constant(Fraction(1)):
+            base = self.expr(rest)
+            self._bases.setdefault(base, rest)
+            accumulate(out, frozenset({(log(base), 1)}), Fraction(1))
+        return out
+
+    # -- sums --------------------------------------------------------------------------------------------------------
+
+    def sum_over(self, p: Poly, bound: Sequence[Index]) -> Poly:
+        """Σ over bound indices of a polynomial, term by term."""
+        out: Poly = {}
+        for m, c in p.items():
+            accumulate_all(out, self._contract(m, tuple(bound)), c)
+        return out
+
+    def _contract(self, m: Monomial, bound: tuple[Index, ...]) -> Poly:
+        if not bound:
+            return {m: Fraction(1)}
+        inside = set(bound)
+        for atom, e in m:
+            if isinstance(atom, Delta) and e > 0:
+                for drop, keep in (atom.args, atom.args[::-1]):
+                    if drop in inside and drop not in keep.free_symbols:
+                        return self._contract_delta(m, atom, drop, keep, bound)
+        nested = [
+            (a, e) for a, e in m if isinstance(a, BoundSum) and isinstance(e, int) and e > 0 and a.free_symbols & inside
+        ]
+        if nested:
+            return self._flatten(m, nested, bound)
+        if self.facts:
+            summed = self._sum_row(m, bound)
+            if summed is not None:
+                return self._contract(*summed)
+        free = {a: e for a, e in m if not a.free_symbols & inside}
+        used = {a: e for a, e in m if a.free_symbols & inside}
+        occurring: set[Index] = set().union(*(a.free_symbols & inside for a in used)) if used else set()
+        out: Poly = {frozenset(free.items()): Fraction(1)} if free else constant(Fraction(1))
+        for k in bound:
+            if k not in occurring:
+                out = self.multiply(out, self.poly(k.dim))
+        for group in components(used, occurring):
+            indices = {k for a in group for k in a.free_symbols if k in occurring}
+            factors = [(a, used[a]) for a in group]
+            order = canonical_order(factors, indices)
+            body = self.expr({frozenset(factors): Fraction(1)})
+            out = self.multiply(out, single(bound_sum(body, *order)))
+        return out
+
+    def _contract_delta(self, m: Monomial, delta: Expr, drop: Index, keep: Expr, bound: tuple[Index, ...]) -> Poly:
+        rest = [(a, e) for a, e in m if a is not delta]
+        touched = [self.power(self.poly(a.xreplace({drop: keep})), e) for a, e in rest if drop in a.free_symbols]
+        untouched: Poly = {frozenset((a, e) for a, e in rest if drop not in a.free_symbols): Fraction(1)}
+        return self.sum_over(self.product([untouched, *touched]), tuple(k for k in bound if k != drop))
+
+    def _flatten(self, m: Monomial, nested: list[tuple[BoundSum, int]], bound: tuple[Index, ...]) -> Poly:
+        names = {a for a, _ in nested}
+        factors: Poly = {frozenset((a, e) for a, e in m if a not in names): Fraction(1)}
+        for atom, e in nested:
+            for _ in range(e):
+                body, fresh = atom.open()
+                bound = (*bound, *fresh)
+                factors = self.multiply(factors, self.poly(body))
+        return self.sum_over(factors, bound)
+
+    @staticmethod
+    def _sum_row(m: Monomial, bound: tuple[Index, ...]) -> tuple[Monomial, tuple[Index, ...]] | None:
+        for k in bound:
+            touching = [(a, e) for a, e in m if k in a.free_symbols]
+            if len(touching) == 1:
+                atom, e = touching[0]
+                if (
+                    e == 1
+                    and isinstance(atom, Element)
+                    and (atom.tensor.domain.rows or atom.tensor.domain.onehot)
+                    and atom.indices[-1] == k
+                    and all(k not in i.free_symbols for i in atom.indices[:-1])
+                ):
+                    return m - {(atom, e)}, tuple(j for j in bound if j != k)
+        return None
+
+    # -- back to expressions -----------------------------------------------------------------------------------------
+
+    def expr(self, p: Poly) -> Expr:
+        """The polynomial as a SymPy expression: equal polynomials give equal expressions."""
+        return Add(*(Mul(Rational(c.numerator, c.denominator), *map(_factor, m)) for m, c in p.items()))
+
+    def clear_denominators(self, p: Poly) -> Poly:
+        """p times the least product of sums that stand in its denominators; zero exactly where p is."""
+        for _ in range(8):
+            lowest: dict[Expr, int] = {}
+            for m in p:
+                for a, e in m:
+                    if e < 0 and isinstance(a, Add):
+                        lowest[a] = min(lowest.get(a, 0), floor(e))
+            if not lowest:
+                return p
+            out: Poly = {}
+            for m, c in p.items():
+                factors = dict(m)
+                for a, e in lowest.items():
+                    factors[a] = factors.get(a, 0) - e
+                accumulate_all(out, self.finish(factors), c)
+                if len(out) > MAX_TERMS:
+                    raise TooLarge
+            p = out
+        return p
+
+
+def _factor(pair: tuple[Expr, Exponent]) -> Expr:
+    atom, e = pair
+    if isinstance(atom, exp):
+        return exp(atom.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator))
+    return atom if e == 1 else Pow(atom, Rational(Fraction(e).numerator, Fraction(e).denominator))
+
+
+def _exponent_above_one(p: Poly) -> Expr | None:
+    """u where p = exp(u) − 1, and −u where p = 1 − exp(u): the sign of p is the sign of that."""
+    others = [m for m in p if m != UNIT]
+    if len(p) != 2 or len(others) != 1 or p.get(UNIT) != -p[others[0]]:
+        return None
+    if not all(isinstance(a, exp) for a, _ in others[0]):
+        return None
+    u = Add(*(a.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator) for a, e in others[0]))
+    return u if p[UNIT] < 0 else -u
+
+
+def constant(c: Fraction) -> Poly:
+    return {UNIT: c} if c else {}
+
+
+def single(atom: Expr) -> Poly:
+    return {frozenset({(atom, 1)}): Fraction(1)}
+
+
+def accumulate(out: Poly, m: Monomial, c: Fraction) -> None:
+    total = out.get(m, 0) + c
+    if total:
+        out[m] = Fraction(total)
+    else:
+        out.pop(m, None)
+
+
+def accumulate_all(out: Poly, p: Poly, factor: Fraction) -> None:
+    for m, c in p.items():
+        accumulate(out, m, c * factor)
+
+
+def add(*polys: Poly) -> Poly:
+    out: Poly = {}
+    for p in polys:
+        accumulate_all(out, p, Fraction(1))
+    return out
+
+
+def scale(p: Poly, factor: Fraction | int) -> Poly:
+    if factor == 1:
+        return p
+    return {m: c * factor for m, c in p.items()} if factor else {}
+
+
+def monomial_key(m: Monomial) -> tuple[Exponent, list[tuple[str, Exponent]]]:
+    return sum(e for _, e in m), sorted((key(a), e) for a, e in m)
+
+
+def is_positive(atom: Expr) -> bool:
+    """Known to be positive everywhere in its domain."""
+    if isinstance(atom, exp) or atom is E or (atom.is_Integer and atom > 0):
+        return True
+    if isinstance(atom, Element):
+        return atom.tensor.domain.positive
+    if isinstance(atom, BoundSum | Mul | Pow):
+        return all(is_positive(a) for a in atom.args if not isinstance(a, Index) and not a.is_Rational) and not any(
+            a.is_Rational and a < 0 for a in atom.args if isinstance(atom, Mul)
+        )
+    if isinstance(atom, Add):
+        return all(is_positive(a) or (a.is_Rational and a > 0) for a in atom.args)
+    if isinstance(atom, Delta | Indicator | Partial):
+        return False
+    return bool(atom.is_positive)
+
+
+def _is_positive_poly(p: Poly) -> bool:
+    return bool(p) and all(c > 0 and all(is_positive(a) for a, _ in m) for m, c in p.items())
+
+
+def is_idempotent(atom: Expr) -> bool:
+    if isinstance(atom, Delta | Indicator):
+        return True
+    return isinstance(atom, Element) and (atom.tensor.domain.mask or atom.tensor.domain.onehot)
+
+
+def _is_onehot(atom: Expr) -> bool:
+    return isinstance(atom, Element) and atom.tensor.domain.onehot
+
+
+def _tidy(e: Exponent) -> Exponent:
+    return int(e) if isinstance(e, Fraction) and e.denominator == 1 else e
+
+
+def _exponent(e: Expr) -> Exponent:
+    return int(e) if e.is_Integer else Fraction(int(e.p), int(e.q))
+
+
+def _gcd(numbers: Iterable[int]) -> int:
+    from math import gcd
+
+    return gcd(*numbers)
+
+
+def _lcm(numbers: Iterable[int]) -> int:
+    from math import lcm
+
+    return lcm(*numbers)

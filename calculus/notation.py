@@ -1,0 +1,284 @@
+"""Matrix notation as a value: the words of a formula such as ``Xᵀ (P − Y)/n``, and the identities of writing them.
+
+Every node stands for an array of rank 0, 1 or 2. An array of rank 1 is a column; ``Ones`` is the column of ones.
+``Fill`` is the array of ones of whatever shape its neighbours in a ``Plus`` have: a bare number there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sympy import Expr, S
+
+
+@dataclass(frozen=True)
+class Name:
+    """A tensor by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A scalar without indices and sums: a number, a dimension, a parameter."""
+
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Ones:
+    """The column of ones."""
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The array of ones of the shape that its neighbours have."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The identity matrix."""
+
+
+@dataclass(frozen=True)
+class Transpose:
+    of: Notation
+
+
+@dataclass(frozen=True)
+class MatMul:
+    factors: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Hadamard:
+    """The product entry by entry."""
+
+    factors: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """The quotient entry by entry."""
+
+    over: Notation
+    under: Notation
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A coefficient without sums times an array."""
+
+    coefficient: Expr
+    of: Notation
+
+
+@dataclass(frozen=True)
+class Times:
+    """A scalar that is itself a formula, such as ``xᵀy``, times an array."""
+
+    scalar: Notation
+    of: Notation
+
+
+@dataclass(frozen=True)
+class Plus:
+    terms: tuple[Notation, ...]
+
+
+@dataclass(frozen=True)
+class Diag:
+    """The diagonal matrix with a given diagonal."""
+
+    of: Notation
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A function entry by entry: its name, and the order of its derivative (``g′``)."""
+
+    function: str
+    of: Notation
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Softmax along each row; of a column, along the column."""
+
+    of: Notation
+
+
+@dataclass(frozen=True)
+class Power:
+    """A power entry by entry; a plain power where the base is a scalar or a diagonal matrix."""
+
+    of: Notation
+    exponent: Expr
+    entrywise: bool = True
+
+
+@dataclass(frozen=True)
+class Inner:
+    """⟨A, B⟩_F, the sum of all products of corresponding entries of two matrices."""
+
+    left: Notation
+    right: Notation
+
+
+@dataclass(frozen=True)
+class SquaredNorm:
+    """‖x‖² of a column, ‖A‖_F² of a matrix."""
+
+    of: Notation
+    matrix: bool
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """The rows e_y of integer labels y."""
+
+    of: Notation
+
+
+Notation: TypeAlias = (
+    Name | Scalar | Ones | Fill | Identity | Transpose | MatMul | Hadamard | Quotient | Scaled | Times | Plus | Diag
+    | Apply | Softmax | Power | Inner | SquaredNorm | OneHot
+)  # fmt: skip
+
+
+def transpose(node: Notation) -> Notation:
+    """The transpose, pushed inwards where that is how people write it: (A B)ᵀ = Bᵀ Aᵀ."""
+    match node:
+        case Transpose(of):
+            return of
+        case Identity() | Diag() | Fill() | Power(Diag()):
+            return node
+        case Scaled(c, of):
+            return Scaled(c, transpose(of))
+        case Times(s, of):
+            return Times(s, transpose(of))
+        case MatMul(factors):
+            return MatMul(tuple(transpose(f) for f in reversed(factors)))
+    return Transpose(node)
+
+
+def scaled(coefficient: Expr, node: Notation) -> Notation:
+    match node:
+        case Scaled(c, of):
+            return scaled(coefficient * c, of)
+        case Scalar(value):
+            return Scalar(coefficient * value)
+    return node if coefficient == 1 else Scaled(coefficient, node)
+
+
+def unscaled(node: Notation) -> tuple[Expr, Notation]:
+    """Coefficient and rest."""
+    return (node.coefficient, node.of) if isinstance(node, Scaled) else (S.One, node)
+
+
+def matmul(*nodes: Notation) -> Notation:
+    """The matrix product, flat, with coefficients in front and identities dropped."""
+    coefficient: Expr = S.One
+    factors: list[Notation] = []
+    for node in nodes:
+        c, node = unscaled(node)
+        coefficient *= c
+        if not isinstance(node, Identity):
+            factors.extend(node.factors if isinstance(node, MatMul) else (node,))
+    if not factors:
+        return scaled(coefficient, Identity())
+    return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(tuple(factors)))
+
+
+def hadamard(nodes: Iterable[Notation]) -> Notation:
+    """The entrywise product, flat; factors with a negative exponent go below an entrywise fraction bar."""
+    coefficient: Expr = S.One
+    over: list[Notation] = []
+    under: list[Notation] = []
+    for node in nodes:
+        c, node = unscaled(node)
+        coefficient *= c
+        if isinstance(node, Power) and node.entrywise and node.exponent.is_negative:
+            under.append(node.of if node.exponent == -1 else Power(node.of, -node.exponent))
+        elif isinstance(node, Power) and node.entrywise and node.exponent == 2 and isinstance(node.of, Name):
+            over.extend((node.of, node.of))
+        elif not isinstance(node, Fill):
+            over.extend(node.factors if isinstance(node, Hadamard) else (node,))
+    product = _flat(over)
+    return scaled(coefficient, Quotient(product, _flat(under)) if under else product)
+
+
+def _flat(nodes: list[Notation]) -> Notation:
+    if not nodes:
+        return Fill()
+    return nodes[0] if len(nodes) == 1 else Hadamard(tuple(nodes))
+
+
+def diag(node: Notation) -> Notation:
+    """diag(v), the identity for a column of ones, and diag(v)⁻¹ where v is a reciprocal."""
+    c, node = unscaled(node)
+    match node:
+        case Fill():
+            return scaled(c, Identity())
+        case Times(s, of):
+            return scaled(c, Times(s, diag(of)))
+        case Quotient(Fill(), under):
+            return scaled(c, Power(Diag(under), S.NegativeOne, entrywise=False))
+    return scaled(c, Diag(node))
+
+
+def plus(terms: Iterable[Notation]) -> Notation:
+    """The sum: equal terms merged, common matrix factors and a common coefficient taken out, positive terms first."""
+    merged: dict[Notation, Expr] = {}
+    for term in terms:
+        for part in term.terms if isinstance(term, Plus) else (term,):
+            c, node = unscaled(part)
+            merged[node] = merged.get(node, S.Zero) + c
+    pairs = _factor_out([(c, node) for node, c in merged.items() if c != 0])
+    if not pairs:
+        return Scaled(S.Zero, Fill())
+    pairs.sort(key=_term_key)
+    common = pairs[0][0]
+    ratios = [c / common for c, _ in pairs]
+    if len(pairs) == 1 or not all(r.is_Integer for r in ratios):
+        common, ratios = S.One, [c for c, _ in pairs]
+    parts = tuple(scaled(r, node) for r, (_, node) in zip(ratios, pairs, strict=True))
+    return scaled(common, parts[0] if len(parts) == 1 else Plus(parts))
+
+
+def _factor_out(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation]]:
+    """A B − A C becomes A (B − C); likewise on the right."""
+    for end in (0, -1):
+        groups: dict[tuple[bool, Notation], list[tuple[Expr, Notation]]] = {}
+        for c, node in pairs:
+            product = isinstance(node, MatMul) and not _is_ones(node.factors[end])
+            groups.setdefault((product, node.factors[end] if product else node), []).append((c, node))
+        new: list[tuple[Expr, Notation]] = []
+        for (_, key), group in groups.items():
+            if len(group) == 1:
+                new.extend(group)
+                continue
+            cut = slice(1, None) if end == 0 else slice(None, -1)
+            inner = plus(scaled(c, matmul(*node.factors[cut])) for c, node in group if isinstance(node, MatMul))
+            new.append(unscaled(matmul(key, inner) if end == 0 else matmul(inner, key)))
+        pairs = new
+    return pairs
+
+
+def _is_ones(node: Notation) -> bool:
+    return isinstance(node, Ones) or node == Transpose(Ones())
+
+
+def _term_key(pair: tuple[Expr, Notation]) -> tuple[object, ...]:
+    coefficient, node = pair
+    broadcast = isinstance(node, MatMul) and (_is_ones(node.factors[0]) or _is_ones(node.factors[-1]))
+    return (
+        bool(coefficient.as_coeff_Mul()[0].is_negative),
+        bool(coefficient.free_symbols or not coefficient.is_number),
+        broadcast,
+        isinstance(node, Name),
+        str(node),
+    )

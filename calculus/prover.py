@@ -1,0 +1,263 @@
+"""The judge of every step: proved for all inputs and sizes, refuted with a counterexample, or open.
+
+Layers, cheapest first: the normal form with definitions opaque; named functions written with exponentials; definitions
+unfolded one by one; denominators cleared; case analysis over indicators. A derivative is resolved here by the prover's
+own means (the first-order term in t of f(x + t e)), which share no code with the rules that computed the step. Whatever is
+proved is sampled with balls as well: a proof that a ball contradicts is a bug, and stops the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sympy import Expr, Integer, S, Symbol
+
+from .derivation import Counterexample, Definition, Verdict
+from .functions import Indicator, NamedFunction
+from .normal_form import Normalizer, Poly, TooLarge
+from .sums import Delta, Partial, bound_sum, rebuild
+from .tensors import Element, Index, Tensor
+
+_T = Symbol("t", real=True)
+MAX_CASES = 243
+
+
+class ProverError(Exception):
+    """A step was proved and then contradicted by rigorous evaluation: the prover itself is wrong."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A derivative that has been proved: ``∂ of[of_indices] / ∂ wrt[wrt_indices] = value``."""
+
+    of: Tensor
+    of_indices: tuple[Index, ...]
+    wrt: Tensor
+    wrt_indices: tuple[Index, ...]
+    value: Expr
+
+    def at(self, of_indices: Sequence[Expr], wrt_indices: Sequence[Expr]) -> Expr:
+        mapping = dict(zip((*self.of_indices, *self.wrt_indices), (*of_indices, *wrt_indices), strict=True))
+        return rebuild(self.value, mapping.get)  # type: ignore[arg-type]
+
+
+class Prover:
+    """Judges equations over a list of definitions (in order of dependence; adjoints count as definitions too)."""
+
+    def __init__(
+        self, definitions: Iterable[Definition] = (), givens: Iterable[Tensor] = (), *, thorough: bool = False
+    ) -> None:
+        self.definitions: dict[Tensor, Definition] = {}
+        self.givens = tuple(givens)
+        self.known: dict[tuple[Tensor, Tensor], Known] = {}
+        self.thorough = thorough
+        self._opaque = {elementary: Normalizer(elementary=elementary) for elementary in (False, True)}
+        self._below: dict[Tensor, frozenset[Tensor]] = {}
+        for definition in definitions:
+            self.define(definition)
+
+    def define(self, definition: Definition) -> None:
+        """Add a definition; it may read those already there."""
+        self.definitions[definition.tensor] = definition
+        self._below.clear()
+
+    def learn(self, known: Known) -> None:
+        """Let later proofs use a derivative that has been proved."""
+        self.known[known.of, known.wrt] = known
+
+    # -- judging -----------------------------------------------------------------------------------------------------
+
+    def judge(self, left: Expr, right: Expr) -> Verdict:
+        """The verdict on ``left = right`` for all values of the free indices, all inputs and all sizes."""
+        basis = self._prove(left, right)
+        counterexample = self._sample(left, right)
+        if counterexample is not None:
+            if basis is not None:
+                raise ProverError(f"{left} = {right} was proved ({basis}), but {counterexample}")
+            return Verdict("refuted", "rigorous evaluation", counterexample)
+        return Verdict("open", "no proof found, no counterexample either") if basis is None else Verdict("proved", basis)
+
+    def _sample(self, left: Expr, right: Expr) -> Counterexample | None:
+        from .refutation import refute
+
+        return refute(
+            left,
+            right,
+            definitions=tuple(self.definitions.values()),
+            givens=self.givens,
+            thorough=self.thorough,
+        )
+
+    def _prove(self, left: Expr, right: Expr) -> str | None:
+        try:
+            if self._is_chain_rule(left, right):
+                return "chain rule: every consumer is there"
+            return self._prove_zero(self.resolve(left) - self.resolve(right))
+        except (TooLarge, RecursionError):
+            return None
+
+    def _prove_zero(self, difference: Expr) -> str | None:
+        basis = "normal form"
+        for elementary in (False, True):
+            normalizer = self._opaque[elementary]
+            if elementary and not _has_named(difference):
+                continue
+            residual = normalizer.poly(difference)
+            if _vanishes(normalizer, residual):
+                return basis
+            basis = "normal form of the exponentials"
+        for tensor in self._defined(difference):
+            normalizer = Normalizer({tensor: self.definitions[tensor]}, elementary=True)
+            if _vanishes(normalizer, normalizer.poly(difference)):
+                return f"normal form, unfolding {tensor.name}"
+        unfolded: dict[Tensor, Definition] = {}
+        normalizer = Normalizer(unfolded, elementary=True)
+        residual = normalizer.poly(difference)
+        while residual:
+            names = [t for t in self._defined(normalizer.expr(residual)) if t not in unfolded]
+            if not names:
+                break
+            unfolded[names[0]] = self.definitions[names[0]]
+            normalizer = Normalizer(unfolded, elementary=True)
+            residual = normalizer.poly(difference)
+            if len(unfolded) > 1 and _vanishes(normalizer, residual):
+                return "normal form, unfolding " + ", ".join(t.name for t in unfolded)
+        if self._vanishes_by_cases(difference, unfolded, {}, {}, MAX_CASES):
+            return "case analysis"
+        return None
+
+    def _defined(self, expr: Expr) -> list[Tensor]:
+        """The definitions an expression mentions, the latest first."""
+        present = expr.atoms(Tensor)
+        return [t for t in reversed(self.definitions) if t in present]
+
+    def _vanishes_by_cases(
+        self,
+        difference: Expr,
+        unfolded: Mapping[Tensor, Definition],
+        known: Mapping[Expr, int],
+        at_kink: Mapping[Expr, Expr],
+        budget: int,
+    ) -> bool:
+        """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators."""
+        normalizer = Normalizer(unfolded, elementary=True, known=known)
+        residual = normalizer.poly(difference)
+        if at_kink:
+            residual = normalizer.poly(rebuild(normalizer.expr(residual), at_kink.get))
+        if _vanishes(normalizer, residual):
+            return True
+        arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
+        plain = sorted((x for x in arguments if not x.atoms(Indicator)), key=str)
+        if not plain or budget < 3:
+            return False
+        x = plain[0]
+        root = _solve_linear(x)
+        if root is None:
+            return False
+        return all(
+            self._vanishes_by_cases(
+                difference,
+                unfolded,
+                {**known, x: int(sign > 0), -x: int(sign < 0)},
+                at_kink if sign else {**at_kink, **root},
+                budget // 3,
+            )
+            for sign in (1, -1, 0)
+        )
+
+    # -- derivatives, by the prover's own means ----------------------------------------------------------------------
+
+    def resolve(self, expr: Expr) -> Expr:
+        """The expression with every derivative node worked out."""
+        return rebuild(expr, lambda e: self._derivative(e) if isinstance(e, Partial) else None)
+
+    def _derivative(self, node: Partial) -> Expr:
+        of, wrt = node.of, node.wrt
+        if isinstance(of, Element) and not node.held:
+            known = self.known.get((of.tensor, wrt.tensor))
+            if known is not None:
+                return known.at(of.indices, wrt.indices)
+        moving = frozenset() if node.held else self.downstream(wrt.tensor)
+        if isinstance(of, Element) and of.tensor in self.definitions and of.tensor != wrt.tensor:
+            of = self.definitions[of.tensor].at(*of.indices)
+        moved = rebuild(self.resolve(of), lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
+        return _first_order(moved)
+
+    def _move(self, element: Element, wrt: Element, moving: frozenset[Tensor]) -> Expr:
+        if element.tensor == wrt.tensor:
+            direction: Expr = S.One
+            for a, b in zip(element.indices, wrt.indices, strict=True):
+                direction = direction * Delta(a, b)
+            return element + _T * direction
+        if element.tensor in moving:
+            body = self.definitions[element.tensor].at(*element.indices)
+            return rebuild(body, lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
+        return element
+
+    def downstream(self, tensor: Tensor) -> frozenset[Tensor]:
+        """The definitions that move when ``tensor`` does, without itself."""
+        found = self._below.get(tensor)
+        if found is None:
+            moving = {tensor}
+            for definition in self.definitions.values():
+                if definition.tensor != tensor and not moving.isdisjoint(definition.body.atoms(Tensor)):
+                    moving.add(definition.tensor)
+            found = self._below[tensor] = frozenset(moving - {tensor})
+        return found
+
+    def _is_chain_rule(self, left: Expr, right: Expr) -> bool:
+        """``∂L/∂x = Σ over the direct consumers D of x: ∂L/∂D · ∂D/∂x with all else held``, with no consumer forgotten.
+
+        A consumer whose derivative with respect to x does not reach L contributes nothing and may be left out.
+        """
+        if not isinstance(left, Partial) or left.held or not isinstance(left.of, Element):
+            return False
+        if not any(p.held for p in right.atoms(Partial)):
+            return False
+        loss, wrt = left.of, left.wrt
+        below = self.downstream(wrt.tensor)
+        expected: list[Expr] = []
+        for tensor, definition in self.definitions.items():
+            if tensor not in below or wrt.tensor not in definition.body.atoms(Tensor):
+                continue
+            if tensor == loss.tensor:
+                expected.append(Partial(loss, wrt, held=True))
+            elif loss.tensor in self.downstream(tensor):
+                indices = tensor.indices()
+                consumer = Element(tensor, *indices)
+                product_ = Partial(loss, consumer) * Partial(consumer, wrt, held=True)
+                expected.append(bound_sum(product_, *indices))
+        normalizer = self._opaque[False]
+        return not normalizer.poly(sum(expected, Integer(0)) - right)
+
+
+def _first_order(expr: Expr) -> Expr:
+    """The coefficient of t¹ in an expression of x + t e."""
+    if _T not in expr.free_symbols:
+        return S.Zero
+    return rebuild(expr._eval_derivative(_T), lambda e: S.Zero if e == _T else None)
+
+
+def _has_named(expr: Expr) -> bool:
+    from sympy import cosh, sinh, tanh
+
+    return bool(expr.atoms(NamedFunction, tanh, sinh, cosh))
+
+
+def _vanishes(normalizer: Normalizer, residual: Poly) -> bool:
+    return not residual or not normalizer.clear_denominators(residual)
+
+
+def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
+    """An element at which x is zero: x = c·a + rest with the element a nowhere in the rest."""
+    for element in _elements(x):
+        slope = x.subs(element, 1) - x.subs(element, 0) if not x.is_Add and not x.is_Mul else x.coeff(element, 1)
+        rest = (x - slope * element).expand()
+        if slope.is_Rational and slope != 0 and not rest.has(element):
+            return {element: -rest / slope}
+    return None
+
+
+def _elements(expr: Expr) -> Iterator[Element]:
+    yield from sorted(expr.atoms(Element), key=str)

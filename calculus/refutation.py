@@ -1,0 +1,242 @@
+"""Refutation: two sides whose difference is a ball that excludes zero, at one point of the domain, are not equal.
+
+Agreement at points is recorded, but it never proves anything.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, product
+from math import prod
+from typing import Any
+
+from flint import arb, ctx
+from sympy import Expr, Symbol
+
+from .balls import ImpossibleSize, Valuation
+from .compiled import compiled
+from .derivation import Counterexample, Definition
+from .duals import Position
+from .sampling import Point, points
+from .tensors import Index, Tensor
+
+PRECISIONS = (170, 340, 680)
+#: A difference this small, relative to the sides, counts as agreement.
+AGREEMENT_BITS = 64
+#: With fewer informative points than this, more are tried.
+ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How two sides compare at points: tried, agreed (defined and equal as far as balls can tell), or refuted."""
+
+    points: int
+    agreed: int
+    counterexample: Counterexample | None = None
+
+    @property
+    def refuted(self) -> bool:
+        return self.counterexample is not None
+
+    @property
+    def informative(self) -> bool:
+        """True where at least one point said anything."""
+        return self.refuted or self.agreed > 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Two sides, their definitions, and what they read."""
+
+    left: Expr
+    right: Expr
+    definitions: tuple[Definition, ...]
+    free: tuple[Index, ...]
+    inputs: tuple[Tensor, ...]
+    dims: tuple[Symbol, ...]
+
+
+def refute(
+    left: Expr,
+    right: Expr,
+    *,
+    definitions: Sequence[Definition] = (),
+    givens: Sequence[Tensor] = (),
+    free: Sequence[Index] | None = None,
+    thorough: bool = True,
+    seed: int = 0,
+    kinks: bool = False,
+) -> Counterexample | None:
+    """A counterexample to ``left = right``, the smallest among the points tried, or None. See :func:`sample`."""
+    options: dict[str, Any] = {"free": free, "thorough": thorough, "seed": seed, "kinks": kinks}
+    return sample(left, right, definitions=definitions, givens=givens, **options).counterexample
+
+
+def sample(
+    left: Expr,
+    right: Expr,
+    *,
+    definitions: Sequence[Definition] = (),
+    givens: Sequence[Tensor] = (),
+    free: Sequence[Index] | None = None,
+    thorough: bool = True,
+    seed: int = 0,
+    kinks: bool = False,
+    entries: int = 8,
+) -> Sampled:
+    """Compare two sides rigorously at random points of the domain, smallest first, until one refutes.
+
+    definitions: the named intermediates that the sides refer to (results and adjoints too, as definitions).
+    givens: the order in which a counterexample shows the inputs that the sides read; the others follow by name.
+    free: the free indices, in the order in which a counterexample shows them; default: those of both sides, by name.
+    thorough: eight plans of sizes (distinct, equal, ones, mixtures), not three; without dimensions 12 points, not 6.
+    kinks: try zeros and ties too; otherwise the kinks of piecewise functions are left out, so that an equality that
+        holds almost everywhere is not refuted there.
+    entries: at how many values of the free indices a point is tried at most.
+
+    A place where a side is undefined, or reads an element outside its array, gives no information.
+    """
+    problem = _problem(left, right, tuple(definitions), tuple(givens), free)
+    rng = random.Random(seed)
+    tried = agreed = 0
+    for point in _planned(problem, seed, thorough, kinks):
+        # Extra points are for formulas that the usual ones leave undefined: log and sqrt of reals.
+        if point is None:
+            if agreed >= ENOUGH:
+                break
+            continue
+        try:
+            outcome = _compare(problem, point, _places(problem, point, rng, entries), kinks)
+        except ImpossibleSize:
+            continue
+        tried += 1
+        if isinstance(outcome, Counterexample):
+            return Sampled(tried, agreed, outcome)
+        agreed += outcome
+    return Sampled(tried, agreed)
+
+
+def _problem(
+    left: Expr,
+    right: Expr,
+    definitions: tuple[Definition, ...],
+    givens: tuple[Tensor, ...],
+    free: Sequence[Index] | None,
+) -> Problem:
+    by_name = {d.name: d for d in definitions}
+    sides = (compiled(left), compiled(right))
+    reads: dict[str, Tensor] = {}
+    dims: set[Symbol] = set().union(*(side.code.sizes for side in sides))
+    queue = list(chain.from_iterable(side.code.reads for side in sides))
+    while queue:
+        tensor = queue.pop()
+        if tensor.name not in reads:
+            reads[tensor.name] = tensor
+            if tensor.name in by_name:
+                body = compiled(by_name[tensor.name].body).code
+                queue += body.reads
+                dims |= body.sizes
+    for tensor in reads.values():
+        below = () if tensor.domain.below is None else (tensor.domain.below,)
+        dims = dims.union(*(d.free_symbols for d in (*tensor.dims, *below)))
+    found = {index for side in sides for index in side.free}
+    order = tuple(free or ()) + tuple(sorted(found - set(free or ()), key=lambda i: (len(i.name), i.name)))
+    for index in order:
+        dims |= index.dim.free_symbols
+    places = {t.name: at for at, t in enumerate(givens)}
+    inputs = tuple(
+        sorted(
+            (t for t in reads.values() if t.name not in by_name),
+            key=lambda t: (places.get(t.name, len(places)), t.name),
+        )
+    )
+    used = tuple(d for d in definitions if d.name in reads)
+    return Problem(left, right, used, order, inputs, tuple(sorted(dims, key=lambda d: d.name)))
+
+
+def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
+    """The usual points, then (after None) points where more formulas are defined."""
+    yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
+    yield None
+    yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
+
+
+def _places(problem: Problem, point: Point, rng: random.Random, entries: int) -> list[Position]:
+    """Values of the free indices: all, or some at random and the first (where all indices agree)."""
+    shape = [int(i.dim.xreplace(point.sizes)) for i in problem.free]
+    if prod(shape) <= entries:
+        return list(product(*map(range, shape)))
+    chosen = {tuple(rng.randrange(s) for s in shape) for _ in range(entries - 1)}
+    return sorted(chosen | {(0,) * len(shape)})
+
+
+def _compare(problem: Problem, point: Point, places: Sequence[Position], kinks: bool) -> Counterexample | bool:
+    """A counterexample, or whether the point gave any information."""
+    agreed = False
+    for precision in PRECISIONS:
+        valuation = Valuation(problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks)
+        undecided = []
+        for place in places:
+            indices = dict(zip(problem.free, place, strict=True))
+            try:
+                left, right = valuation.value(problem.left, indices), valuation.value(problem.right, indices)
+            except IndexError:
+                continue
+            answer = _judge(left, right, precision)
+            if answer is False:
+                return _counterexample(problem, point, place, left, right)
+            if answer is None:
+                undecided.append(place)
+            else:
+                agreed = True
+        places = undecided
+        if not places:
+            break
+    return agreed
+
+
+def _judge(left: Any, right: Any, precision: int) -> bool | None:
+    """False: certainly different. True: equal to many digits. None: undefined or undecided at this precision."""
+    if not (left.is_finite() and right.is_finite()):
+        return None
+    with ctx.workprec(precision):
+        difference = left - right
+        if 0 not in difference:
+            return False
+        scale = 1 + left.abs_upper() + right.abs_upper()
+        return True if difference.rad() * arb(2) ** AGREEMENT_BITS < scale else None
+
+
+def _counterexample(problem: Problem, point: Point, place: Position, left: Any, right: Any) -> Counterexample:
+    names = [i.name if not (i.is_fresh or i.is_bound) else f"index {k}" for k, i in enumerate(problem.free, 1)]
+    values = {t.name: _nested(point.values[t], t.rank) for t in problem.inputs if t in point.values}
+    digits = next((d for d in (6, 12, 24, 48) if _decimal(left, d) != _decimal(right, d)), 100)
+    return Counterexample(
+        sizes={d.name: size for d, size in point.sizes.items()},
+        values=values,
+        at=dict(zip(names, place, strict=True)),
+        left=_decimal(left, digits),
+        right=_decimal(right, digits),
+    )
+
+
+def _decimal(ball: Any, digits: int) -> str:
+    if 0 in ball:
+        return "0"
+    text: str = ball.mid().str(digits, radius=False)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _nested(array: Mapping[Position, Any], rank: int) -> object:
+    """Nested tuples of decimal strings; a scalar is one string."""
+    if rank == 0:
+        (value,) = array.values()
+        with ctx.workprec(PRECISIONS[0]):
+            return _decimal(arb(value), 12) if not isinstance(value, Expr) else str(value.evalf(12))
+    rows: dict[int, dict[Position, Any]] = {}
+    for (first, *rest), value in array.items():
+        rows.setdefault(first, {})[tuple(rest)] = value
+    return tuple(_nested(row, rank - 1) for row in rows.values())

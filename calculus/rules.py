@@ -1,0 +1,60 @@
+"""The names that stand as reasons beside the steps, and what each rule says (LaTeX)."""
+
+from __future__ import annotations
+
+from sympy import Function, Mul, Pow, exp
+
+from .derivation import Definition
+from .sums import BoundSum
+
+CHAIN = "chain rule"
+DELTAS = "contract deltas"
+COLLECT = "collect terms"
+ROWS = "rows sum to 1"
+OUTPUT = "in terms of the output"
+CLAIM = "rearrange"
+ADJOINTS = "insert what is known"
+UPSTREAM = "upstream gradient"
+SECOND = "differentiate the gradient"
+
+STATEMENTS: dict[str, str] = {
+    CHAIN: r"\frac{\partial L}{\partial x} = \sum_D \sum_a \frac{\partial L}{\partial D_a}\frac{\partial D_a}{\partial x}",
+    DELTAS: r"\sum_i \delta_{ij}\, f(i) = f(j)",
+    COLLECT: r"a\,b + a\,c = a\,(b + c)",
+    ROWS: r"\sum_c Y_{ic} = 1",
+    OUTPUT: r"y = f(x)\ \text{solved for the exponential}",
+    CLAIM: r"\text{equal by algebra; decided by the prover}",
+    ADJOINTS: r"\text{derivatives proved in earlier steps}",
+    SECOND: r"\frac{\partial^2 L}{\partial x\,\partial y} = \frac{\partial}{\partial y}\frac{\partial L}{\partial x}",
+    UPSTREAM: r"\frac{\partial L}{\partial Y} = dY\ \text{is given}",
+    "linearity": r"(a f + b g)' = a f' + b g'",
+    "derivative of a constant": r"c' = 0",
+    "derivative of an element": r"\frac{\partial X_{ij}}{\partial X_{kl}} = \delta_{ik}\,\delta_{jl}",
+    "product rule": r"(u v)' = u' v + u v'",
+    "quotient rule": r"\left(\frac{u}{v}\right)' = \frac{u' v - u v'}{v^2}",
+    "reciprocal rule": r"\left(\frac{1}{v}\right)' = -\frac{v'}{v^2}",
+    "power rule": r"(u^p)' = p\, u^{p-1} u'",
+    "branch by branch": r"\text{each branch has its own derivative; at the kink the stated convention holds}",
+    "log of a quotient": r"\log\frac{a}{b} = \log a - \log b",
+    "linearity of the sum": r"\sum (a + b) = \sum a + \sum b",
+    "one sum": r"\sum a + \sum b = \sum (a + b)",
+}
+
+
+def jacobian_name(definition: Definition, fallback: str) -> str:
+    """What the field calls the derivative of a definition of this shape, or the rules that were used."""
+    body = definition.body
+    if isinstance(body, Mul):
+        exponentials = [f for f in body.args if isinstance(f, exp)]
+        sums = [f.base for f in body.args if isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, BoundSum)]
+        if len(exponentials) == len(sums) == 1 and len(body.args) == 2 and isinstance(sums[0].body, exp):
+            return "softmax Jacobian"
+    if isinstance(body, Function) and len(body.args) == 1:
+        return f"derivative of {type(body).__name__}"
+    return fallback
+
+
+def joined(names: list[str]) -> str:
+    """Several rules as one reason, in order, each once, "chain rule" first."""
+    words = list(dict.fromkeys(part for name in names for part in name.split(", ")))
+    return ", ".join(words)

@@ -1,0 +1,140 @@
+"""Random points that obey the domains: sizes for the dimensions and exact, short values for the tensors."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any, Literal
+
+from flint import fmpq
+from sympy import Expr, Symbol
+
+from .duals import Position
+from .tensors import Tensor
+
+#: mixed: both signs. positive: all reals positive. unit: all reals in (0, 1). ties: few values, zeros and repeats.
+Style = Literal["mixed", "positive", "unit", "ties"]
+
+MAX_ELEMENTS = 200
+
+
+@dataclass(frozen=True)
+class Point:
+    """Sizes of the dimensions and values of the tensors: exact fractions, or a constant expression (the λ of selu)."""
+
+    sizes: Mapping[Symbol, int]
+    values: Mapping[Tensor, Mapping[Position, Any]]
+
+    @property
+    def elements(self) -> int:
+        return sum(map(len, self.values.values()))
+
+
+def size_plans(dims: Sequence[Symbol], rng: random.Random, *, thorough: bool = True) -> list[dict[Symbol, int]]:
+    """Sizes to try: all distinct in changing order, all equal, all one, and mixtures with ones."""
+    start = 2 if len(dims) <= 4 else 1
+
+    def distinct() -> dict[Symbol, int]:
+        sizes = list(range(start, start + len(dims)))
+        rng.shuffle(sizes)
+        return dict(zip(dims, sizes, strict=True))
+
+    def mixture() -> dict[Symbol, int]:
+        return {d: rng.choice((1, 1, 2, 3)) for d in dims}
+
+    if not dims:
+        return [{}] * (12 if thorough else 6)
+    plans = [distinct(), dict.fromkeys(dims, 2), dict.fromkeys(dims, 1)]
+    if thorough:
+        plans += [distinct(), dict.fromkeys(dims, 3 if len(dims) <= 4 else 2), mixture(), mixture(), distinct()]
+    return plans
+
+
+def points(
+    tensors: Iterable[Tensor],
+    dims: Iterable[Symbol],
+    seed: int = 0,
+    *,
+    thorough: bool = True,
+    kinks: bool = False,
+    styles: Sequence[Style] = ("mixed", "mixed", "mixed", "positive"),
+) -> Iterator[Point]:
+    """The planned points, smallest first.
+
+    kinks: a family of its own, with zeros, ties and repeated values, where equalities that hold almost everywhere may
+    fail. Otherwise no value is zero, and no two magnitudes agree as long as short values last.
+    A named constant has its own value at every other point, and an admissible random one between.
+    """
+    rng = random.Random(seed)
+    given = sorted((t for t in set(tensors) if not t.domain.function), key=lambda t: t.name)
+    plans = size_plans(sorted(set(dims), key=lambda d: d.name), rng, thorough=thorough)
+    found = []
+    for at, sizes in enumerate(plans):
+        if any(prod(_size(d, sizes) for d in t.dims) > MAX_ELEMENTS for t in given):
+            sizes = {d: min(size, 2 + at % 2) for d, size in sizes.items()}
+        if all(_size(d, sizes) > 0 for t in given for d in t.dims):
+            draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
+            found.append(Point(sizes, {t: draw.tensor(t) for t in given}))
+    yield from sorted(found, key=lambda p: p.elements)
+
+
+def _size(dim: Expr, sizes: Mapping[Symbol, int]) -> int:
+    return int(dim.xreplace(sizes)) if dim.free_symbols else int(dim)
+
+
+class Draw:
+    """Draws the values of one point."""
+
+    def __init__(self, rng: random.Random, sizes: Mapping[Symbol, int], style: Style, *, named: bool) -> None:
+        self.rng, self.sizes, self.style, self.named = rng, sizes, style, named
+        self.used: set[fmpq] = set()
+
+    def tensor(self, tensor: Tensor) -> dict[Position, Any]:
+        """All elements of a tensor, obeying its domain."""
+        domain = tensor.domain
+        shape = [_size(d, self.sizes) for d in tensor.dims]
+        places = product(*map(range, shape))
+        if domain.value is not None and self.named:
+            return dict.fromkeys(places, domain.value)
+        if domain.onehot or domain.rows:
+            row: Callable[[int], list[fmpq]] = self._onehot if domain.onehot else self._row
+            rows = product(*map(range, shape[:-1]))
+            return {(*at, c): v for at in rows for c, v in enumerate(row(shape[-1]))}
+        if domain.below is not None:
+            below = _size(domain.below, self.sizes)
+            return {at: fmpq(self.rng.randrange(below)) for at in places}
+        if domain.mask:
+            return {at: fmpq(self.rng.randrange(2)) for at in places}
+        return {at: self._number(domain.positive, domain.nonnegative) for at in places}
+
+    def _number(self, positive: bool, nonnegative: bool) -> fmpq:
+        if self.style == "ties":
+            low = 1 if positive else 0 if nonnegative else -2
+            return fmpq(self.rng.randint(low, 2), self.rng.choice((1, 2)))
+        limit = 1 if self.style == "unit" else 3
+        magnitude = fmpq(1)
+        for denominator in (4, 8, 16, 32, 64):
+            magnitude = fmpq(self.rng.randint(1, limit * denominator - 1), denominator)
+            if magnitude not in self.used:
+                break
+        self.used.add(magnitude)
+        signed = self.style == "mixed" and not positive and not nonnegative
+        return -magnitude if signed and self.rng.random() < 0.5 else magnitude
+
+    def _row(self, size: int) -> list[fmpq]:
+        """Dyadic fractions that sum to exactly 1; none is zero, except among ties."""
+        whole = 8
+        while whole < 2 * size:
+            whole *= 2
+        if self.style == "ties":
+            cuts = sorted(self.rng.randint(0, whole) for _ in range(size - 1))
+        else:
+            cuts = sorted(self.rng.sample(range(1, whole), size - 1))
+        return [fmpq(b - a, whole) for a, b in zip([0, *cuts], [*cuts, whole], strict=True)]
+
+    def _onehot(self, size: int) -> list[fmpq]:
+        hot = self.rng.randrange(size)
+        return [fmpq(int(c == hot)) for c in range(size)]

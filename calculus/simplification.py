@@ -1,0 +1,241 @@
+"""Local simplifications that the steps of a derivation apply: deltas contract, factors leave sums, terms are collected.
+
+Nothing here is trusted: each result becomes the right side of a step that the prover judges by other means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Pow, S
+
+from .derivation import Definition
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
+from .tensors import Element, Index
+
+
+def bottom_up(expr: Expr, visit: Callable[[Expr], Expr]) -> Expr:
+    """Rewrite every sub-expression, inner ones first, opening sums on the way. Derivative nodes stay whole."""
+    if not expr.args or isinstance(expr, Element | Partial):
+        return visit(expr)
+    if isinstance(expr, BoundSum):
+        body, fresh = expr.open()
+        return visit(bound_sum(bottom_up(body, visit), *fresh))
+    args = [bottom_up(a, visit) for a in expr.args]  # type: ignore[arg-type]
+    changed = any(a is not b for a, b in zip(args, expr.args, strict=True))
+    return visit(expr.func(*args) if changed else expr)
+
+
+def contract_deltas(expr: Expr) -> Expr:
+    """Σ_i δ(i, j) f(i) = f(j), everywhere; sums are split only as far as a delta needs it. Then factors leave sums."""
+    return bottom_up(expr, lambda e: _contract(e) if isinstance(e, BoundSum) else e)
+
+
+def _contract(node: BoundSum) -> Expr:
+    body, fresh = node.open()
+    return sum_out(body, fresh)
+
+
+def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
+    """Σ over ``bound`` of a body: deltas contracted, factors without a bound index in front."""
+    bound = tuple(bound)
+    if not bound:
+        return body
+    inside = set(bound)
+    if isinstance(body, Add):
+        if _deltas(body, inside):
+            return Add(*(sum_out(t, bound) for t in body.args))
+        return _close(body, bound)
+    factors = Mul.make_args(body)
+    for delta in factors:
+        if isinstance(delta, Delta):
+            for drop, keep in (delta.args, delta.args[::-1]):
+                if drop in inside and drop not in keep.free_symbols:
+                    rest = Mul(*(f for f in factors if f is not delta)).xreplace({drop: keep})
+                    return sum_out(rest, tuple(k for k in bound if k != drop))
+    for at, factor in enumerate(factors):
+        if isinstance(factor, Add) and _deltas(factor, inside):
+            others = (*factors[:at], *factors[at + 1 :])
+            return Add(*(sum_out(Mul(*others, term), bound) for term in factor.args))
+        if isinstance(factor, BoundSum) and _deltas(factor, inside):
+            inner, fresh = factor.open()
+            others = (*factors[:at], *factors[at + 1 :])
+            return sum_out(Mul(*others, inner), (*bound, *fresh))
+    return _close(body, bound)
+
+
+def _deltas(expr: Expr, inside: set[Index]) -> bool:
+    return any(not inside.isdisjoint(d.free_symbols) for d in expr.atoms(Delta))
+
+
+def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
+    """Σ with the factors that have no bound index in front; an index that does not occur counts its dimension."""
+    inside = set(bound)
+    front = [f for f in Mul.make_args(body) if f.free_symbols.isdisjoint(inside)]
+    rest = Mul(*(f for f in Mul.make_args(body) if not f.free_symbols.isdisjoint(inside)))
+    used = tuple(k for k in bound if k in rest.free_symbols)
+    for k in bound:
+        if k not in used:
+            front.append(k.dim)
+    return Mul(*front, bound_sum(rest, *used))
+
+
+def collect(expr: Expr) -> Expr:
+    """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are."""
+    return bottom_up(expr, lambda e: _collect(e) if isinstance(e, Add) else e)
+
+
+def _collect(expr: Expr) -> Expr:
+    common: dict[Expr, Expr] | None = None
+    for term in expr.args:
+        powers = dict(_base_and_power(f) for f in Mul.make_args(term) if not f.is_Number)
+        if common is None:
+            common = powers
+        else:
+            merged = {}
+            for base, power in common.items():
+                other = powers.get(base)
+                if other is not None and power.is_Rational and other.is_Rational:
+                    if (power > 0) == (other > 0):
+                        merged[base] = min(power, other, key=abs)
+                elif other == power:
+                    merged[base] = power
+            common = merged
+    front = Mul(*(Pow(b, p) for b, p in (common or {}).items()))
+    if front == 1:
+        return expr
+    inner = Add(*(t / front for t in expr.args))
+    return Mul(front, inner, evaluate=not (front.is_Number and isinstance(inner, Add)))
+
+
+def _base_and_power(factor: Expr) -> tuple[Expr, Expr]:
+    if isinstance(factor, sympy.exp):
+        return factor, S.One
+    base, power = factor.as_base_exp()
+    return base, power
+
+
+def sum_rows(expr: Expr) -> Expr:
+    """Σ_c Y[i, c] = 1 wherever the rows of Y are declared to sum to 1."""
+
+    def visit(e: Expr) -> Expr:
+        if isinstance(e, BoundSum) and isinstance(e.body, Element) and e.bound == (e.body.indices[-1],):
+            domain = e.body.tensor.domain
+            if (domain.rows or domain.onehot) and e.bound[0] not in e.body.indices[:-1]:
+                return S.One
+        return e
+
+    return bottom_up(expr, visit)
+
+
+def split_sums(expr: Expr) -> Expr:
+    """Σ (a + b) = Σ a + Σ b and a (b + c) = a b + a c inside sums; constant factors leave the sum."""
+
+    def visit(e: Expr) -> Expr:
+        if isinstance(e, BoundSum):
+            body, fresh = e.open()
+            body = sympy.expand_mul(body)
+            return Add(*(_close(t, fresh) for t in Add.make_args(body)))
+        return e
+
+    return sympy.expand_mul(bottom_up(expr, visit))
+
+
+def merge_sums(expr: Expr) -> Expr:
+    """Σ a + Σ b over the same dimensions as one sum."""
+
+    def visit(e: Expr) -> Expr:
+        if not isinstance(e, Add):
+            return e
+        groups: dict[tuple[Expr, ...], list[Expr]] = {}
+        indices: dict[tuple[Expr, ...], tuple[Index, ...]] = {}
+        rest: list[Expr] = []
+        for term in e.args:
+            sums = [f for f in Mul.make_args(term) if isinstance(f, BoundSum)]
+            if len(sums) != 1:
+                rest.append(term)
+                continue
+            dims = tuple(k.dim for k in sums[0].bound)
+            body, fresh = sums[0].open()
+            chosen = indices.setdefault(dims, fresh)
+            body = body.xreplace(dict(zip(fresh, chosen, strict=True)))
+            groups.setdefault(dims, []).append(Mul(body, *(f for f in Mul.make_args(term) if f is not sums[0])))
+        return Add(*rest, *(bound_sum(Add(*terms), *indices[dims]) for dims, terms in groups.items()))
+
+    return bottom_up(expr, visit)
+
+
+def expand_logarithms(expr: Expr) -> Expr:
+    """log(a b) = log a + log b, log(a/b) = log a − log b, log(aᵖ) = p log a for positive a, b; log(eˣ) = x."""
+    return bottom_up(expr, lambda e: sympy.expand_log(e, deep=False) if isinstance(e, sympy.log) else e)
+
+
+def unfold(expr: Expr, definition: Definition) -> Expr:
+    """Every element of a definition replaced by its body."""
+    tensor = definition.tensor
+    return rebuild(
+        expr, lambda e: definition.at(*e.indices) if isinstance(e, Element) and e.tensor == tensor else None
+    )
+
+
+def fold(expr: Expr, definition: Definition) -> Expr:
+    """Every occurrence of a definition's body (at whatever indices) replaced by its element."""
+    body = definition.body
+    if isinstance(body, Element | Integer):
+        return expr
+
+    def leaf(e: Expr) -> Expr | None:
+        if type(e) is not type(body):
+            if not (isinstance(e, Mul) and isinstance(body, Mul | Pow)):
+                return None
+        indices = _match(e, definition)
+        if indices is not None:
+            return definition.tensor[indices] if indices else definition.tensor()
+        if isinstance(e, Mul) and isinstance(body, Mul):
+            return _fold_product(e, definition)
+        return None
+
+    return rebuild(expr, leaf)
+
+
+def _fold_product(e: Expr, definition: Definition) -> Expr | None:
+    """A product that contains all factors of the body, with other factors around it."""
+    parts = Mul.make_args(definition.body)
+    for indices in _index_guesses(e, definition):
+        wanted = [p.xreplace(dict(zip(definition.indices, indices, strict=True))) for p in parts]
+        factors = list(Mul.make_args(e))
+        if all(w in factors for w in wanted):
+            rest = [f for f in factors if f not in wanted]
+            return Mul(Element(definition.tensor, *indices), fold(Mul(*rest), definition))
+    return None
+
+
+def _match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:
+    for indices in _index_guesses(e, definition):
+        if definition.body.xreplace(dict(zip(definition.indices, indices, strict=True))) == e:
+            return indices
+    return None
+
+
+def _index_guesses(e: Expr, definition: Definition) -> list[tuple[Expr, ...]]:
+    """Index tuples at which ``e`` could be the body: read off the elements that carry all indices."""
+    if not definition.indices:
+        return [()]
+    names = set(definition.indices)
+    guesses: dict[tuple[Expr, ...], None] = {}
+    for pattern in sorted(definition.body.atoms(Element), key=str):
+        at = {k: p for p, k in enumerate(pattern.indices) if k in names}
+        if set(at) != names:
+            continue
+        for element in sorted(e.atoms(Element), key=str):
+            if element.tensor == pattern.tensor:
+                indices = tuple(element.indices[at[k]] for k in definition.indices)
+                if not any(isinstance(k, Index) and k.is_bound for k in indices):
+                    guesses[indices] = None
+    return list(guesses)
+
+
+def smaller(a: Expr, b: Expr) -> Expr:
+    """The smaller of two forms; the first where they are of one size."""
+    return b if count_nodes(b) < count_nodes(a) else a

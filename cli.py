@@ -1,0 +1,243 @@
+"""The command ``nnmath``: arguments in, calls out, exit codes. No mathematics, and nothing imported before it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import __version__
+from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, find, problems, topics
+from .output import UnwritableOutput, write
+
+FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
+FORMATS = ("terminal", "text", "latex", "markdown", "json")
+DEVICES = ("cpu", "cuda", "auto")
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
+Data goes to stdout, messages to stderr. A pipe closed early ends the command quietly with 0."""
+
+
+class WrongUsage(ValueError):
+    """Arguments that do not go together."""
+
+
+#: Exit codes of our own errors, by name of the class: the rooms that define them are not imported for this.
+EXIT_CODES = {
+    "WrongUsage": USAGE,
+    "UnknownEntry": USAGE,
+    "ParameterError": USAGE,
+    "UnwritableOutput": USAGE,
+    "MalformedEntry": FAILED,
+    "ParseError": FAILED,
+    "MissingTorch": MISSING,
+    "NoCuda": MISSING,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code. Never raises."""
+    try:
+        arguments = _parser().parse_args(argv)
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:  # argparse: --help, --version, wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return FINE
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except Exception as error:
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """One clear line for an error, and its exit code."""
+    if os.environ.get("NNMATH_DEBUG"):
+        raise error
+    for kind in type(error).__mro__:
+        if kind.__name__ in EXIT_CODES and kind.__module__.split(".")[0] == __name__.split(".")[0]:
+            _say(str(error))
+            return EXIT_CODES[kind.__name__]
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = {"flint": "python-flint"}.get(error.name.split(".")[0], error.name.split(".")[0])
+        _say(f"{package} is not installed. Type: pip install {package}")
+        return MISSING
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        _say(f"cannot write to standard output: {error.strerror or error}")
+        _silence(sys.stdout)
+        return USAGE
+    _say(f"this is a bug in nnmath: {type(error).__name__}: {error}. For the traceback set NNMATH_DEBUG=1")
+    return FAILED
+
+
+def _say(message: str) -> None:
+    try:
+        print(f"nnmath: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
+
+
+def _silence(stream: Any) -> None:
+    """Point a broken stream at nothing, so that Python's own flush at exit has no reason to complain."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        pass
+
+
+# -- commands --------------------------------------------------------------------------------------------------------
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    titles = topics()
+    if arguments.topic is not None and arguments.topic not in titles:
+        raise WrongUsage(f"no topic is called {arguments.topic!r}. Topics: {', '.join(titles)}")
+    chosen = [e for e in catalogue().values() if arguments.topic in (None, e.topic)]
+    if arguments.json:
+        import json
+
+        fields = ("id", "title", "topic", "kind")
+        write(json.dumps([{f: getattr(e, f) for f in fields} for e in chosen], indent=2, ensure_ascii=False), None)
+    else:
+        width = max((len(e.id) for e in chosen), default=0)
+        lines: list[str] = []
+        for topic, title in titles.items():
+            rows = [f"  {e.id:<{width}}  {e.title}" for e in chosen if e.topic == topic]
+            lines += [*([""] if lines and rows else []), *([title] if rows else []), *rows]
+        write("\n".join(lines), None)
+    for problem in problems():
+        _say(problem)
+    return FAILED if problems() else FINE
+
+
+def _derive(arguments: argparse.Namespace) -> int:
+    parameters = _parameters(arguments.set)
+    entry = find(arguments.id).at(**parameters)
+    to_file = arguments.output not in (None, "-")
+    format = arguments.format or ("text" if to_file or not sys.stdout.isatty() else "terminal")
+    if arguments.document and format != "latex":
+        raise WrongUsage(f"--document makes a LaTeX file, but the format is {format}. Add --format latex")
+    from .page import derive
+
+    page = derive(entry.id, **parameters)
+    options = {"brief": arguments.brief, "detail": arguments.detail, "width": _width()}
+    if format == "latex":
+        options["document"] = arguments.document
+    write(page.render(format, **options), arguments.output)
+    if not page.proved:
+        _say(f"{entry.id}: {page.verdict}: {page.verdict.counterexample or page.verdict.basis}")
+    return FINE if page.proved else FAILED
+
+
+def _code(arguments: argparse.Namespace) -> int:
+    parameters = _parameters(arguments.set)
+    entry = find(arguments.id).at(**parameters)
+    from .page import derive
+
+    write(derive(entry.id, **parameters).numpy_source(), arguments.output)
+    return FINE
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.all == bool(arguments.ids):
+        raise WrongUsage("check takes ids, or --all for the whole catalogue: nnmath check softmax-ce")
+    ids = list(catalogue()) if arguments.all else list(dict.fromkeys(arguments.ids))
+    parameters = _parameters(arguments.set)
+    for id in ids:
+        find(id).at(**parameters)
+    dtypes = tuple(dict.fromkeys(d for text in arguments.dtype or ["float64,float32"] for d in text.split(",")))
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
+    from . import checks
+
+    rows = checks.run(ids, parameters, arguments.device, dtypes)
+    write(checks.as_json(rows) if arguments.json else checks.as_table(rows, dtypes, _width()), None)
+    sys.stdout.flush()
+    refused = problems() if arguments.all else ()
+    for message in dict.fromkeys((*refused, *(m for row in rows for m in row.messages))):
+        _say(message)
+    if refused or any(row.failed for row in rows):
+        return FAILED
+    return MISSING if any(row.missing for row in rows) else FINE
+
+
+def _parameters(texts: Sequence[str]) -> dict[str, int]:
+    """``depth=4`` as a mapping."""
+    found: dict[str, int] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier() or not value.isdecimal():
+            raise WrongUsage(f"--set {text} is not a parameter with a whole number. Write --set depth=4")
+        if len(value) > 9:
+            raise WrongUsage(f"--set {text}: the number is too large")
+        found[name] = int(value)
+    return found
+
+
+def _width() -> int:
+    import shutil
+
+    return max(40, shutil.get_terminal_size((120, 24)).columns)
+
+
+# -- arguments -------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        _say(f"{message}. For help: {self.prog} --help")
+        raise SystemExit(USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="nnmath",
+        description="Derives the mathematics of neural networks, proves every step, generates and checks code.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nnmath {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
+        sub: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, epilog=EPILOG)
+        sub.formatter_class = argparse.RawDescriptionHelpFormatter
+        sub.set_defaults(run=run)
+        return sub
+
+    listing = command("list", _list, "list the catalogue")
+    listing.add_argument("--topic", metavar="T", help="only this topic")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+    derive = command("derive", _derive, "derive a formula: every step with its reason and verdict")
+    derive.add_argument("id", metavar="ID")
+    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
+    derive.add_argument("--document", action="store_true", help="a whole LaTeX file rather than a fragment")
+    derive.add_argument("--brief", action="store_true", help="results without the steps")
+    derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
+
+    code = command("code", _code, "print the NumPy code of a formula")
+    code.add_argument("id", metavar="ID")
+    for sub in (derive, code):
+        sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
+
+    check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
+    check.add_argument("ids", metavar="ID", nargs="*")
+    check.add_argument("--all", action="store_true", help="the whole catalogue")
+    check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
+    check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
+    check.add_argument("--json", action="store_true", help="as JSON")
+    for sub in (derive, code, check):
+        sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")
+    return parser
+
+
+__all__ = ["MalformedEntry", "ParameterError", "UnknownEntry", "UnwritableOutput", "main"]

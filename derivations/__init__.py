@@ -1,0 +1,182 @@
+"""The catalogue: one entry per formula, discovered from the folder. A sub-folder is a topic; nothing is registered.
+
+A topic's ``__init__`` has the topic's title as its docstring and may fix the order of its page in ``PAGE``; entries it
+does not list follow, by file and then as written. Importing the catalogue imports neither SymPy, NumPy nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .entry import Entry, ParameterError
+
+__all__ = ["Entry", "MalformedEntry", "ParameterError", "Scan", "UnknownEntry", "catalogue", "find", "scan", "topics"]
+
+KINDS = ("gradient", "identity", "inequality", "update", "construction")
+
+
+class UnknownEntry(LookupError):
+    """An id that is not in the catalogue; the message suggests the nearest ones."""
+
+
+class MalformedEntry(ValueError):
+    """An entry that the catalogue refuses; the message gives file, line and what is expected."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds: the entries in page order, topic titles, and why anything was refused."""
+
+    entries: dict[str, Entry]
+    titles: dict[str, str]
+    problems: tuple[str, ...]
+
+
+def catalogue() -> dict[str, Entry]:
+    """All entries by id, in page order: topics by name, entries as the topic's ``PAGE`` says."""
+    return dict(_own().entries)
+
+
+def topics() -> dict[str, str]:
+    """The titles of the topics, by folder name."""
+    return dict(_own().titles)
+
+
+def problems() -> tuple[str, ...]:
+    """Why files or entries were refused: ``file:line: what is wrong; what is expected``."""
+    return _own().problems
+
+
+def find(id: str) -> Entry:
+    """The entry of an id.
+
+    **Raises** :class:`UnknownEntry` with suggestions; :class:`MalformedEntry` where the entry exists but was refused.
+    """
+    entries = _own().entries
+    if id in entries:
+        return entries[id]
+    for problem in _own().problems:
+        if f"entry {id!r}" in problem:
+            raise MalformedEntry(problem)
+    close = get_close_matches(id, entries, 3, 0.5) or [name for name in entries if id and id in name][:3]
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    raise UnknownEntry(f"no entry is called {id!r}. {hint}All ids: nnmath list")
+
+
+@cache
+def _own() -> Scan:
+    return scan(Path(__file__).parent, __name__)
+
+
+def scan(folder: Path, package: str = "") -> Scan:
+    """Read every entry below a folder, whose sub-folders are topics. ``package`` is its import name if it has one."""
+    entries: dict[str, Entry] = {}
+    places: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    problems: list[str] = []
+    for topic in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))):
+        found: dict[str, Entry] = {}
+        page: tuple[str, ...] = ()
+        titles[topic.name] = topic.name
+        for path in sorted(topic.glob("*.py")):
+            module = _load(path, package, problems)
+            if path.name == "__init__.py":
+                titles[topic.name] = (getattr(module, "__doc__", None) or topic.name).strip().splitlines()[0]
+                page = getattr(module, "PAGE", ())
+                continue
+            for entry in _entries(module):
+                place = f"{path}:{_line(path, entry.id)}"
+                problem = _problem(entry)
+                if problem:
+                    problems.append(f"{place}: entry {entry.id!r}: {problem}")
+                elif entry.id in places:
+                    problems.append(f"{place}: the id {entry.id!r} is taken by {places[entry.id]}; an id is unique")
+                else:
+                    places[entry.id] = place
+                    found[entry.id] = replace(entry, topic=topic.name)
+        order = [i for i in page if i in found]
+        entries.update({i: found[i] for i in (*order, *(i for i in found if i not in order))})
+    return Scan(entries, titles, tuple(problems))
+
+
+def _load(path: Path, package: str, problems: list[str]) -> ModuleType | None:
+    """The module of a file, or None and a problem: one broken file does not take the others with it."""
+    try:
+        if package:
+            stem = "" if path.name == "__init__.py" else f".{path.stem}"
+            return importlib.import_module(f"{package}.{path.parent.name}{stem}")
+        spec = spec_from_file_location(f"_entries_{path.parent.name}_{path.stem}", path)
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
+        problems.append(f"{path}:{line}: {type(error).__name__}: {error}; a file of entries holds values Entry(id=…, title=…)")
+        return None
+
+
+def _entries(module: ModuleType | None) -> Iterator[Entry]:
+    """The entries a module defines, as written; an imported one belongs to the module it comes from."""
+    seen: set[int] = set()
+    for value in vars(module).values() if module else ():
+        if isinstance(value, Entry) and id(value) not in seen:
+            seen.add(id(value))
+            yield value
+
+
+def _line(path: Path, id: object) -> int:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if re.search(rf"""\bid=["']{re.escape(str(id))}["']""", line):
+            return number
+    return 1
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(map(_is_text, value))
+
+
+#: What each field must be: (field, test, what is expected).
+EXPECTED: tuple[tuple[str, Any, str], ...] = (
+    ("id", lambda v: isinstance(v, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", v), 'small letters, such as "softmax-ce"'),
+    ("title", _is_text, "a text"),
+    ("given", lambda v: callable(v) or _is_text(v), 'lines such as "Z: n C  # logits"'),
+    ("define", lambda v: callable(v) or _is_text(v), 'lines such as "y = exp(x)"'),
+    ("wanted", lambda v: callable(v) or (_is_texts(v) and v), 'a tuple of texts, such as ("dL/dZ",)'),
+    ("claim", lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))), 'a mapping such as {"dL/dZ": "(P - Y)/n"}'),
+    ("torch", lambda v: v is None or callable(v), "a function of torch and the givens"),
+    ("parameters", lambda v: all(type(n) is int and n > 0 for n in v.values()), "positive integers by name"),
+    ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),
+    *((name, _is_texts, "a tuple of texts") for name in ("rules", "conventions", "pitfalls", "references", "uses")),
+)
+
+
+def _problem(entry: Entry) -> str:
+    for name, test, expected in EXPECTED:
+        value = getattr(entry, name)
+        try:
+            fine = bool(test(value))
+        except (AttributeError, TypeError):
+            fine = False
+        if not fine:
+            return f"{name}={value!r}; expected is {expected}"
+    if not callable(entry.wanted) and not callable(entry.claim):
+        for key in entry.claim:
+            if key.removesuffix(" in output") not in entry.wanted:
+                return f"a claim for {key!r}, which is not wanted; wanted are {', '.join(entry.wanted)}"
+    return ""

@@ -1,0 +1,6 @@
+"""Activations"""
+
+PAGE = (
+    *("sigmoid", "tanh", "relu", "leaky-relu", "elu", "selu"),
+    *("gelu", "gelu-tanh", "silu", "swish", "mish", "softplus"),
+)

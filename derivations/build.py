@@ -1,0 +1,167 @@
+"""From a catalogue entry to its derivation: the text is parsed, the wanted formulas are derived, every step is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr
+
+from ..calculus.backward import Backward, Claim, Claims
+from ..calculus.derivation import Definition, Derivation, Part, Result
+from ..calculus.identities import prove_identity
+from ..calculus.letters import Letters
+from ..calculus.parser import parse_claim, parse_definitions, parse_expression, parse_givens
+from ..calculus.prover import Prover
+from ..calculus.tensors import Tensor
+from .entry import Entry
+
+_FIRST = re.compile(r"d([A-Za-z_]\w*)/d([A-Za-z_]\w*)")
+_SECOND = re.compile(r"d2([A-Za-z_]\w*)/d([A-Za-z_]\w*?)2")
+
+
+class EntryError(ValueError):
+    """An entry asks for something that its definitions do not have."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One derivative that an entry asks for: of what, with respect to what, first or second."""
+
+    text: str
+    of: Tensor
+    wrt: Tensor
+    order: int
+
+
+def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: int) -> Derivation:
+    """The derivation of an entry, every step judged.
+
+    **Arguments**: parameters of the entry (``depth=4``); thorough: more sample points per step.
+    **Raises** ParameterError, ParseError, or EntryError where the entry asks for what it does not define.
+    """
+    entry = entry.at(**parameters)
+    assert isinstance(entry.given, str) and isinstance(entry.define, str)
+    givens = parse_givens(entry.given)
+    definitions = parse_definitions(entry.define, givens)
+    return derive(entry, givens, definitions, thorough=thorough)
+
+
+def derive(
+    entry: Entry, givens: Sequence[Tensor], definitions: Sequence[Definition], *, thorough: bool = False
+) -> Derivation:
+    """The derivation of what ``entry`` wants, over parsed givens and definitions."""
+    dims = [d for t in (*givens, *(d.tensor for d in definitions)) for d in t.dims]
+    letters = Letters(definitions, dims)
+    definitions = [letters.name_definition(d) for d in definitions]
+    tensors = {t.name: t for t in (*givens, *(d.tensor for d in definitions))}
+    functions = [t for t in givens if t.domain.function]
+    prover = Prover(definitions, [t for t in givens if t not in functions], thorough=thorough)
+    owner = _Builder(entry, tensors, Backward(definitions, letters, prover))
+    return Derivation(
+        entry.id,
+        entry.title,
+        tuple(givens),
+        tuple(definitions),
+        tuple(owner.parts()),
+        entry.conventions,
+        entry.pitfalls,
+        entry.references,
+        entry.topic,
+        letters.as_mapping(),
+    )
+
+
+class _Builder:
+    """The parts of one entry, in the order it asks for them."""
+
+    def __init__(self, entry: Entry, tensors: dict[str, Tensor], backward: Backward) -> None:
+        self.entry = entry
+        self.tensors = tensors
+        self.backward = backward
+        self.made: dict[tuple[Tensor, Tensor], Result] = {}
+
+    def parts(self) -> Iterable[Part]:
+        texts = tuple(self.entry.wanted)
+        wanted = {text: self._read(text) for text in texts if "=" not in text}
+        self._sources = {w.of for w in wanted.values()}
+        done: set[str] = set()
+        for text in texts:
+            if text in done:
+                continue
+            request = wanted.get(text)
+            if request is None:
+                yield self._identity(text)
+            elif request.order == 1:
+                group = [w for w in wanted.values() if w.of == request.of and w.order == 1]
+                done.update(w.text for w in group)
+                yield from self._first(request.of, group)
+            else:
+                yield self._second(request)
+
+    def _read(self, text: str) -> Wanted:
+        for pattern, order in ((_SECOND, 2), (_FIRST, 1)):
+            match = pattern.fullmatch(text.replace(" ", ""))
+            if match:
+                of, wrt = (self._tensor(name, text) for name in match.groups())
+                if of not in self.backward.definitions:
+                    raise EntryError(f"{self.entry.id}: {text} asks for a derivative of {of.name}, which is not defined")
+                return Wanted(text, of, wrt, order)
+        raise EntryError(f"{self.entry.id}: cannot read the wanted {text!r}; write dL/dZ, d2L/dZ2 or A = B - C")
+
+    def _tensor(self, name: str, text: str) -> Tensor:
+        if name not in self.tensors:
+            raise EntryError(f"{self.entry.id}: {text} names {name}; known are {', '.join(self.tensors)}")
+        return self.tensors[name]
+
+    def _name(self, wanted: Wanted) -> str:
+        of, wrt = wanted.of, wanted.wrt
+        if wanted.order == 2:
+            return f"d2{of.name}_d{wrt.name}2"
+        alone = len(self._sources) == 1
+        elementwise = all(t.rank == 0 for t in self.tensors.values())
+        return f"d{wrt.name}" if alone and of.rank == 0 and not elementwise else f"d{of.name}_d{wrt.name}"
+
+    def _claims(self, wanted: Wanted) -> Claims:
+        axes = (*wanted.of.dims, *wanted.wrt.dims * wanted.order)
+        return Claims(self._claim(wanted.text, axes), self._claim(f"{wanted.text} in output", axes))
+
+    def _claim(self, key: str, axes: Sequence[Expr]) -> Claim | None:
+        stated: Any = self.entry.claim
+        if key not in stated:
+            return None
+        return Claim(*parse_claim(stated[key], self.tensors, axes))
+
+    def _first(self, of: Tensor, group: Sequence[Wanted]) -> list[Part]:
+        parts = self.backward.derive(
+            of,
+            [w.wrt for w in group],
+            names={w.wrt: self._name(w) for w in group},
+            claims={w.wrt: self._claims(w) for w in group},
+        )
+        for part in parts:
+            if part.result is not None and part.result.wanted:
+                self.made[of, part.result.wrt[0]] = part.result
+        return parts
+
+    def _second(self, wanted: Wanted) -> Part:
+        first = self.made.get((wanted.of, wanted.wrt))
+        if first is None:
+            raise EntryError(
+                f"{self.entry.id}: {wanted.text} needs d{wanted.of.name}/d{wanted.wrt.name} before it in `wanted`"
+            )
+        return self.backward.second(first, wanted.wrt, name=self._name(wanted), claims=self._claims(wanted))
+
+    def _identity(self, text: str) -> Part:
+        left, right = (self._side(side.strip()) for side in text.split("=", 1))
+        return prove_identity(self.backward, left, right, self.entry.rules)
+
+    def _side(self, text: str) -> Expr:
+        if _FIRST.fullmatch(text):
+            wanted = self._read(text)
+            return self.backward.derivative_node(wanted.of, wanted.wrt)
+        return parse_expression(text, self.tensors)
+
+

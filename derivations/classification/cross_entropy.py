@@ -1,0 +1,109 @@
+"""Cross-entropy of softmax and sigmoid outputs."""
+
+from ..conventions import BATCH, LAYOUT
+from ..entry import Entry
+
+MEAN = "L is the mean over the n samples, as PyTorch's default; for the sum leave out 1/n, in the gradient too."
+STABLE = "log P is computed from the logits (log-sum-exp), never as the logarithm of a rounded P."
+BISHOP = "Bishop, Pattern Recognition and Machine Learning, 2006, section 4.3"
+
+softmax_ce = Entry(
+    id="softmax-ce",
+    title="Softmax cross-entropy",
+    given="""
+        Z: n C       # logits
+        Y: n C rows  # target distributions
+    """,
+    define="""
+        P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)
+        L = -sum(Y[i, c]*log(P[i, c]) for i in n for c in C)/n
+    """,
+    wanted=("dL/dZ",),
+    claim={"dL/dZ": "(P - Y)/n"},
+    torch=lambda torch, Z, Y: torch.nn.functional.cross_entropy(Z, Y),
+    conventions=(LAYOUT, BATCH, MEAN, STABLE),
+    pitfalls=(
+        "Where the rows of Y do not sum to 1 (class weights, masked rows), the gradient is (P·Σ_c Y − Y)/n, not (P − Y)/n.",
+        "Mean against sum: forgetting 1/n scales the gradient, and so the learning rate, by the batch size.",
+        "PyTorch's cross_entropy takes logits: giving it probabilities applies softmax twice, without any error.",
+    ),
+    references=(
+        "Goodfellow, Bengio and Courville, Deep Learning, 2016, sections 6.2.2.3 and 6.5",
+        f"{BISHOP}.4, eq. 4.109",
+    ),
+    uses=("softmax-jacobian",),
+)
+
+softmax_ce_labels = Entry(
+    id="softmax-ce-labels",
+    title="Softmax cross-entropy with integer labels",
+    given="""
+        Z: n C      # logits
+        y: n int<C  # labels
+    """,
+    define="""
+        P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)
+        L = -sum(log(P[i, y[i]]) for i in n)/n
+    """,
+    wanted=("dL/dZ",),
+    claim={"dL/dZ": "i, c: (P[i, c] - delta(c, y[i]))/n"},
+    torch=lambda torch, Z, y: torch.nn.functional.cross_entropy(Z, y),
+    conventions=(LAYOUT, BATCH, MEAN, STABLE, "Labels count from 0."),
+    pitfalls=(
+        "P − 1 at the target loses its digits when the model is sure; −Σ of the other probabilities does not.",
+        "Subtracting 1 at P[arange(n), y] in place changes P, which the caller may still need.",
+        "A label outside 0 … C − 1, such as −1 for padding, silently indexes from the end in NumPy.",
+    ),
+    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.3", f"{BISHOP}.4"),
+    uses=("softmax-ce",),
+)
+
+softmax_ce_hessian = Entry(
+    id="softmax-ce-hessian",
+    title="Hessian of softmax cross-entropy in the logits of one sample",
+    given="""
+        z: C       # logits
+        y: C rows  # target distribution
+    """,
+    define="""
+        p[c] = exp(z[c]) / sum(exp(z[k]) for k in C)
+        L = -sum(y[c]*log(p[c]) for c in C)
+    """,
+    wanted=("dL/dz", "d2L/dz2"),
+    claim={"dL/dz": "p - y", "d2L/dz2": "diag(p) - outer(p, p)"},
+    torch=lambda torch, z, y: torch.nn.functional.cross_entropy(z, y),
+    conventions=(LAYOUT, "The Hessian has the axes of z twice; it is symmetric.", STABLE),
+    pitfalls=(
+        "It does not depend on the targets, and it is the covariance of the one-hot outcome, so it is positive semidefinite.",
+        "It is singular (its rows sum to 0): Newton's method needs damping or one logit fixed.",
+    ),
+    references=("Böhning, Multinomial logistic regression algorithm, 1992", f"{BISHOP}.4, eq. 4.110"),
+    uses=("softmax-ce", "softmax-jacobian"),
+)
+
+bce_with_logits = Entry(
+    id="bce-with-logits",
+    title="Binary cross-entropy with logits",
+    given="""
+        z: n  # logits
+        t: n  # targets: 0 or 1, or probabilities between
+    """,
+    define="""
+        s[i] = sigmoid(z[i])
+        L = -sum(t[i]*log(s[i]) + (1 - t[i])*log(1 - s[i]) for i in n)/n
+    """,
+    wanted=("dL/dz",),
+    claim={"dL/dz": "(s - t)/n"},
+    torch=lambda torch, z, t: torch.nn.functional.binary_cross_entropy_with_logits(z, t),
+    conventions=(
+        LAYOUT,
+        "L is the mean over the n entries, as PyTorch's default.",
+        "Computed as t·softplus(−z) + (1 − t)·softplus(z), never as the logarithm of a rounded s.",
+    ),
+    pitfalls=(
+        "Through dL/ds = (s − t)/(s(1 − s)) the gradient is 0·∞ once s rounds to 0 or 1: cancel before computing.",
+        "s − t with t = 1 is exactly 0 once s rounds to 1, although the gradient −σ(−z) is not.",
+    ),
+    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.2", f"{BISHOP}.2, eq. 4.91"),
+    uses=("sigmoid", "softplus"),
+)

@@ -1,0 +1,45 @@
+"""The softmax of one vector of logits, and its logarithm."""
+
+from ..conventions import JACOBIAN
+from ..entry import Entry
+
+SHIFT = "Computed as exp(z − max z): softmax does not change when all logits move by the same amount, and nothing overflows."
+
+softmax_jacobian = Entry(
+    id="softmax-jacobian",
+    title="Jacobian of softmax",
+    given="z: C  # logits",
+    define="p[c] = exp(z[c]) / sum(exp(z[k]) for k in C)",
+    wanted=("dp/dz",),
+    claim={"dp/dz": "diag(p) - outer(p, p)"},
+    torch=lambda torch, z: torch.softmax(z, 0),
+    conventions=(JACOBIAN, SHIFT),
+    pitfalls=(
+        "The Jacobian is a full matrix: p*(1 - p) is only its diagonal.",
+        "Its rows sum to 0, so it has no inverse. A product with it costs O(C): p*(v - p·v), without the matrix.",
+    ),
+    references=(
+        "Bridle, Probabilistic interpretation of feedforward classification network outputs, 1990",
+        "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.3",
+    ),
+)
+
+log_softmax = Entry(
+    id="log-softmax",
+    title="Log-softmax and its Jacobian",
+    given="z: C  # logits",
+    define="""
+        p[c] = exp(z[c]) / sum(exp(z[k]) for k in C)
+        y[c] = log(p[c])
+    """,
+    wanted=("dy/dz",),
+    claim={"dy/dz": "c, b: delta(c, b) - p[b]"},
+    torch=lambda torch, z: torch.nn.functional.log_softmax(z, 0),
+    conventions=(JACOBIAN.replace("dp/dz", "dy/dz"), SHIFT),
+    pitfalls=(
+        "log(softmax(z)) in two steps is −∞ where p underflows; z − max z − log Σ exp(z − max z) is not.",
+        "The Jacobian is not symmetric: the columns carry p, so a transposed use of it is a real error.",
+    ),
+    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.3, eq. 6.30",),
+    uses=("softmax-jacobian",),
+)

@@ -1,0 +1,12 @@
+"""Sentences that several entries share."""
+
+LAYOUT = "A gradient has the shape of its variable."
+ELEMENTWISE = "On an array the function and its derivatives apply to every entry."
+SMOOTH = "Smooth everywhere: no kink."
+BATCH = "Samples are rows; sums over samples stand in the formulas, so n is the batch size."
+JACOBIAN = "In the Jacobian dp/dz the axes of the output come first, then those of the input."
+
+
+def kink(value: str, interval: str) -> str:
+    """What holds at x = 0, and every other value that would be a subgradient."""
+    return f"At the kink x = 0 the derivative is {value}, as in PyTorch; the subgradients there are {interval}."

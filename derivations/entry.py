@@ -1,0 +1,71 @@
+"""What a catalogue entry is: plain text data. Importing an entry imports neither SymPy nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+class ParameterError(ValueError):
+    """A parameter that an entry does not have, or a value that it cannot take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One formula of the catalogue.
+
+    id, title: what a user types, and what a page is headed. The id never changes.
+    given: one tensor a line, ``NAME: dimensions domain = value  # description``; domains are ``positive``,
+        ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask``, ``int<C``, ``function``; default real.
+    define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
+        form (``A = tanh(X @ W + b)``).
+    wanted: what to derive: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
+    claim: closed forms that the entry states and the prover decides, by wanted: in array form (``"(P - Y)/n"``) or by the
+        entry at named axes (``"i, c: (P[i, c] - Y[i, c])/n"``). The key ``dy/dx in output`` claims a form in y itself.
+    rules: for an identity, the rules to apply, in order, to the left side.
+    torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
+        value; or several, by name, where the entry differentiates several.
+    parameters: values a user may set (``depth=4``), with their defaults. given, define, wanted and claim may then be
+        functions of the parameters; :meth:`at` fills them in.
+    uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
+    """
+
+    id: str
+    title: str
+    given: str | Callable[..., str]
+    define: str | Callable[..., str]
+    wanted: tuple[str, ...] | Callable[..., tuple[str, ...]]
+    claim: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+    torch: Callable[..., Any] | None = None
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    kind: str = "gradient"
+    conventions: tuple[str, ...] = ()
+    pitfalls: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    topic: str = ""
+
+    def at(self, **parameters: int) -> Entry:
+        """The entry with its parameters filled in: given, define, wanted and claim are then plain data.
+
+        **Raises** :class:`ParameterError` for a parameter it does not have, or a value that is not a positive integer.
+        """
+        for name, value in parameters.items():
+            if name not in self.parameters:
+                has = ", ".join(f"{k}={v}" for k, v in self.parameters.items()) or "none"
+                raise ParameterError(f"{self.id} has no parameter {name}; its parameters: {has}")
+            if type(value) is not int or not 1 <= value <= LARGEST_PARAMETER:
+                raise ParameterError(
+                    f"{name}={value!r} for {self.id}: a whole number from 1 to {LARGEST_PARAMETER} is expected, "
+                    f"such as {name}={self.parameters[name]}"
+                )
+        values = {**self.parameters, **parameters}
+        filled: dict[str, Any] = {
+            part: value(**values) for part in ("given", "define", "wanted", "claim") if callable(value := getattr(self, part))
+        }
+        return replace(self, parameters=values, **filled)
+
+
+LARGEST_PARAMETER = 64

@@ -1,0 +1,3 @@
+"""Layers and networks"""
+
+PAGE = ("dense", "backprop", "mlp-softmax", "mlp-deep")

@@ -1,0 +1,100 @@
+"""Multilayer perceptrons: two layers, and any depth."""
+
+from ..conventions import BATCH, LAYOUT
+from ..entry import Entry
+
+REFERENCES = (
+    "Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986",
+    "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.5, algorithms 6.3 and 6.4",
+)
+PITFALLS = (
+    "The factor 1/n of the mean enters once, at the loss; dividing again in a layer shrinks the gradient.",
+    "1 − A² uses the activation of the forward pass: recomputing tanh costs a layer.",
+    "All gradients belong to the weights of one forward pass: compute them all before updating any.",
+)
+
+
+def _two_layers(torch, X, W1, b1, W2, b2, Y):  # type: ignore[no-untyped-def]
+    return torch.nn.functional.cross_entropy(torch.tanh(X @ W1 + b1) @ W2 + b2, Y)
+
+
+mlp_softmax = Entry(
+    id="mlp-softmax",
+    title="Two-layer perceptron: tanh, then softmax cross-entropy",
+    given="""
+        X: n D       # inputs
+        W1: D H      # weights of the hidden layer
+        b1: H        # its bias
+        W2: H C      # weights of the output layer
+        b2: C        # its bias
+        Y: n C rows  # target distributions
+    """,
+    define="""
+        Z1 = X @ W1 + b1
+        A1 = tanh(Z1)
+        Z2 = A1 @ W2 + b2
+        P = softmax(Z2)
+        L = -sum(Y*log(P))/n
+    """,
+    wanted=("dL/dW1", "dL/db1", "dL/dW2", "dL/db2"),
+    claim={
+        "dL/dW2": "A1.T @ (P - Y)/n",
+        "dL/db2": "sum(P - Y, axis=0)/n",
+        "dL/dW1": "X.T @ ((P - Y) @ W2.T * (1 - A1**2))/n",
+        "dL/db1": "sum((P - Y) @ W2.T * (1 - A1**2), axis=0)/n",
+    },
+    torch=_two_layers,
+    conventions=(LAYOUT, BATCH),
+    pitfalls=PITFALLS,
+    references=REFERENCES,
+    uses=("dense", "tanh", "softmax-ce"),
+)
+
+
+def _widths(depth: int) -> list[str]:
+    return ["D", *(f"H{k}" for k in range(1, depth)), "C"]
+
+
+def _given(depth: int) -> str:
+    lines = ["X: n D  # inputs"]
+    widths = _widths(depth)
+    for k in range(1, depth + 1):
+        lines += [f"W{k}: {widths[k - 1]} {widths[k]}  # weights of layer {k}", f"b{k}: {widths[k]}  # bias of layer {k}"]
+    return "\n".join([*lines, "Y: n C rows  # target distributions"])
+
+
+def _define(depth: int) -> str:
+    lines, below = [], "X"
+    for k in range(1, depth + 1):
+        lines.append(f"Z{k} = {below} @ W{k} + b{k}")
+        if k < depth:
+            lines.append(f"A{k} = tanh(Z{k})")
+            below = f"A{k}"
+    return "\n".join([*lines, f"P = softmax(Z{depth})", "L = -sum(Y*log(P))/n"])
+
+
+def _wanted(depth: int) -> tuple[str, ...]:
+    return tuple(f"dL/d{name}{k}" for k in range(1, depth + 1) for name in "Wb")
+
+
+def _deep(torch, X, Y, **weights):  # type: ignore[no-untyped-def]
+    depth = len(weights) // 2
+    for k in range(1, depth + 1):
+        X = X @ weights[f"W{k}"] + weights[f"b{k}"]
+        X = torch.tanh(X) if k < depth else X
+    return torch.nn.functional.cross_entropy(X, Y)
+
+
+mlp_deep = Entry(
+    id="mlp-deep",
+    title="Perceptron of any depth: tanh layers, then softmax cross-entropy",
+    given=_given,
+    define=_define,
+    wanted=_wanted,
+    torch=_deep,
+    parameters={"depth": 3},
+    conventions=(LAYOUT, BATCH, "depth counts the layers with weights; the last one is linear under the softmax."),
+    pitfalls=PITFALLS,
+    references=REFERENCES,
+    uses=("mlp-softmax",),
+)

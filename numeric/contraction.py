@@ -1,0 +1,97 @@
+"""Sums of products as array operations: plain reductions, ``@`` where a matrix product has that shape, else einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from string import ascii_lowercase
+
+from ..calculus.tensors import Index
+from . import program
+from .layout import Array, Layout, align, arrange
+
+
+def contract(factors: Sequence[Array], bound: Sequence[Index], hint: Layout) -> Array:
+    """Σ over the bound indices of the product of the factors. The layout is the free indices, in some order."""
+    groups = _merge_equal(list(factors), hint)
+    left = set(bound)
+    while True:
+        groups = [_sum_own(g, groups, left) for g in groups]
+        left = {k for k in left if any(k in g.layout for g in groups)}
+        if len(groups) == 1 or not left:
+            break
+        step = _best_pair(groups, left)
+        if step is None:
+            return _einsum(groups, hint, left)
+        a, b, product = step
+        groups = [g for g in groups if g is not a and g is not b] + [product]
+        groups = _merge_equal(groups, hint)
+    return _product(groups, hint)
+
+
+def _merge_equal(groups: list[Array], hint: Layout) -> list[Array]:
+    """Multiply the factors that have the same set of axes."""
+    by_axes: dict[frozenset[Index], list[Array]] = {}
+    for g in groups:
+        by_axes.setdefault(frozenset(g.layout), []).append(g)
+    return [_product(same, hint) for same in by_axes.values()]
+
+
+def _product(groups: list[Array], hint: Layout) -> Array:
+    if len(groups) == 1:
+        return groups[0]
+    nodes, layout = align(groups, hint)
+    return Array(program.mul(nodes), layout)
+
+
+def _sum_own(group: Array, groups: list[Array], left: set[Index]) -> Array:
+    """Sum over the bound indices that no other factor has."""
+    own = [k for k in group.layout if k in left and sum(k in g.layout for g in groups) == 1]
+    if not own:
+        return group
+    axes = tuple(sorted(group.layout.index(k) for k in own))
+    layout = tuple(k for k in group.layout if k not in own)
+    return Array(program.reduce("sum", program.as_float(group.node), axes), layout)
+
+
+def _best_pair(groups: list[Array], left: set[Index]) -> tuple[Array, Array, Array] | None:
+    """The matrix product with the smallest result, or None."""
+    found = []
+    for a, b in combinations(groups, 2):
+        others = {k for g in groups if g is not a and g is not b for k in g.layout}
+        shared = set(a.layout) & set(b.layout)
+        contracted = shared & left - others
+        product = _matmul(a, b, contracted, shared - contracted)
+        if product is not None:
+            found.append((len(product.layout), len(found), (a, b, product)))
+    return min(found)[2] if found else None
+
+
+def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index]) -> Array | None:
+    if len(contracted) != 1:
+        return None
+    (k,) = contracted
+    rows = tuple(i for i in a.layout if i != k and i not in batch)
+    columns = tuple(j for j in b.layout if j != k and j not in batch)
+    if batch:
+        if len(rows) != 1 or len(columns) != 1:
+            return None
+        stack = tuple(i for i in a.layout if i in batch)
+        left, right = arrange(a, (*stack, *rows, k)), arrange(b, (*stack, k, *columns))
+        return Array(program.matmul(left, right), (*stack, *rows, *columns))
+    if len(columns) > 1:
+        if len(rows) > 1:
+            return None
+        a, b, rows, columns = b, a, columns, rows
+    return Array(program.matmul(arrange(a, (*rows, k)), arrange(b, (k, *columns))), (*rows, *columns))
+
+
+def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:
+    indices = list(dict.fromkeys(k for g in groups for k in g.layout))
+    letter = dict(zip(indices, ascii_lowercase, strict=False))
+    free = tuple(k for k in indices if k not in left)
+    if all(k in hint for k in free):
+        free = tuple(sorted(free, key=hint.index))
+    spec = ",".join("".join(letter[k] for k in g.layout) for g in groups) + "->" + "".join(letter[k] for k in free)
+    return Array(program.einsum(spec, *(g.node for g in groups)), free)
+

@@ -1,0 +1,100 @@
+"""Stable forms: functions that stability rewriting introduces and that have a safe way to be computed.
+
+Each equals an ordinary expression (``as_elementary``); what it adds is the promise that it is evaluated without overflow
+and without cancellation.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Expr, Function, Mul
+
+from ..calculus.functions import NamedFunction
+from ..calculus.sums import BoundSum
+
+
+class sech2(NamedFunction):
+    """1 − tanh²."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return 1 / sympy.cosh(self.args[0]) ** 2
+
+
+class erfc(NamedFunction):
+    """1 − erf (SymPy's own rewrites erfc(−x) into a difference, which cancels)."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return 1 - sympy.erf(self.args[0])
+
+
+class expm1(NamedFunction):
+    """eˣ − 1."""
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0]) - 1
+
+
+class log1p(NamedFunction):
+    """log(1 + x)."""
+
+    def as_elementary(self) -> Expr:
+        return sympy.log(1 + self.args[0])
+
+
+class xlogx(NamedFunction):
+    """x log x, with its limit 0 at x = 0."""
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] * sympy.log(self.args[0])
+
+
+class Clip(Function):
+    """``Clip(x, low, high)``: x kept within bounds; an unbounded side is ±∞."""
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+
+class LogSumExp(NamedFunction):
+    """log S, where S is a sum of exponentials: shifted by the largest exponent."""
+
+    def as_elementary(self) -> Expr:
+        return sympy.log(self.args[0])
+
+
+class ExpRatio(NamedFunction):
+    """``ExpRatio(u, S₁, k₁, …)``: exp(u) / (S₁^k₁ ⋯) where each S is a sum of exponentials; shifted by the largest."""
+
+    nargs = tuple(range(3, 21, 2))
+    is_positive = True
+
+    @property
+    def exponent(self) -> Expr:
+        return self.args[0]  # type: ignore[return-value]
+
+    @property
+    def sums(self) -> tuple[tuple[BoundSum, int], ...]:
+        rest = self.args[1:]
+        return tuple((s, int(k)) for s, k in zip(rest[::2], rest[1::2], strict=True))  # type: ignore[arg-type, misc]
+
+    def as_elementary(self) -> Expr:
+        return Mul(sympy.exp(self.exponent), *(s**-k for s, k in self.sums))
+
+
+class LogExpRatio(ExpRatio):
+    """The logarithm of an :class:`ExpRatio`: u − k₁ log S₁ − …, shifted before anything is subtracted."""
+
+    is_positive = None
+
+    def as_elementary(self) -> Expr:
+        return self.exponent - sum(k * sympy.log(s) for s, k in self.sums)
+
+
+def is_exp_sum(expr: Expr) -> bool:
+    """Σ exp(v), with nothing else in the body."""
+    return isinstance(expr, BoundSum) and isinstance(expr.body, sympy.exp)

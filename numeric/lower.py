@@ -1,0 +1,356 @@
+"""From index notation to array operations: a table from SymPy heads to ways of computing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
+
+from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
+from ..calculus.sums import BoundSum, Delta, bound_sum
+from ..calculus.tensors import Element, Index
+from . import forms, program
+from .contraction import contract
+from .layout import Array, Layout, align, broadcastable
+from .program import Node
+
+
+class Unsupported(ValueError):
+    """A formula that has no array form here (yet): the message says which part."""
+
+
+#: Elementwise functions and their names in :mod:`text`.
+CALLS: dict[type[Expr], str] = {
+    sympy.exp: "exp",
+    sympy.log: "log",
+    sympy.tanh: "tanh",
+    sympy.sinh: "sinh",
+    sympy.cosh: "cosh",
+    sympy.sin: "sin",
+    sympy.cos: "cos",
+    sympy.atan: "arctan",
+    sympy.erf: "erf",
+    sympy.Abs: "abs",
+    sympy.sign: "sign",
+    absolute: "abs",
+    sigmoid: "sigmoid",
+    softplus: "softplus",
+    relu: "relu",
+    forms.sech2: "sech2",
+    forms.erfc: "erfc",
+    forms.expm1: "expm1",
+    forms.log1p: "log1p",
+    forms.xlogx: "xlogx",
+}
+
+#: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
+VANISHING = (sympy.exp, sigmoid, forms.sech2, forms.erfc, forms.ExpRatio)
+
+
+def lower(expr: Expr, hint: Layout = ()) -> Array:
+    """The array form of an expression; its layout is the free indices. ``hint`` is the order preferred for the axes.
+
+    Raises :class:`Unsupported`.
+    """
+    for kind in type(expr).__mro__:
+        if (build := LOWER.get(kind)) is not None:
+            return build(expr, hint)
+    raise Unsupported(f"no NumPy form of {type(expr).__name__} in {expr}")
+
+
+def lower_at(expr: Expr, indices: Layout) -> Node:
+    """The node whose axes are exactly ``indices`` in order, or that broadcasts to them."""
+    return broadcastable(lower(expr, indices), indices)
+
+
+# --- atoms ---------------------------------------------------------------------------------------------------------------
+
+
+def _number(e: Expr, hint: Layout) -> Array:
+    return Array(program.const(int(e) if e.is_Integer else float(e)))
+
+
+def _symbol(e: Expr, hint: Layout) -> Array:
+    if isinstance(e, Index):
+        return Array(Node("arange", (), (str(e.dim),), 1, "int"), (e,))
+    return Array(program.dim(str(e)))
+
+
+def _element(e: Expr, hint: Layout) -> Array:
+    assert isinstance(e, Element)
+    tensor = e.tensor
+    node = program.name(tensor.name, tensor.rank, "int" if tensor.domain.below is not None else "float")
+    plain = [i for i in e.indices if isinstance(i, Index)]
+    if len(plain) == tensor.rank == len(set(plain)):
+        return Array(node, e.indices)  # type: ignore[arg-type]
+    return _gather(node, e.indices, tensor.dims, hint)
+
+
+def _gather(node: Node, indices: tuple[Expr, ...], dims: tuple[Expr, ...], hint: Layout) -> Array:
+    """Indexing with integers and label arrays: ``P[i, y[i]]``."""
+    keep = next((at for at in range(len(indices)) if _is_plain(indices, at)), len(indices))
+    if all(_is_plain(indices, at) for at in range(keep, len(indices))):
+        heads, tail = indices[:keep], indices[keep:]
+    else:
+        heads, tail = indices, ()
+    arrays = [_position(i) for i in heads]
+    positions, layout = align(arrays, tuple(k for k in hint if any(k in a.layout for a in arrays)))
+    rank = len(layout) + len(tail)
+    return Array(Node("index", (node, *positions), (), rank), (*layout, *tail))  # type: ignore[arg-type]
+
+
+def _is_plain(indices: tuple[Expr, ...], at: int) -> bool:
+    """An axis that keeps its own index, which occurs nowhere else."""
+    index = indices[at]
+    others = (i for position, i in enumerate(indices) if position != at)
+    return isinstance(index, Index) and not any(index in i.free_symbols for i in others)
+
+
+def _position(index: Expr) -> Array:
+    if not (isinstance(index, Index | Element) or index.is_Integer):
+        raise Unsupported(f"the index {index} has no NumPy form yet")
+    return lower(index)
+
+
+def _delta(e: Expr, hint: Layout) -> Array:
+    a, b = e.args
+    if isinstance(a, Index) and isinstance(b, Index):
+        return Array(Node("eye", (), (str(a.dim),), 2, "float"), (a, b))
+    nodes, layout = align([_position(a), _position(b)], hint)  # type: ignore[arg-type]
+    return Array(Node("compare", nodes, ("==",), max(n.rank for n in nodes), "bool"), layout)
+
+
+# --- arithmetic ------------------------------------------------------------------------------------------------------------
+
+
+def _add(e: Expr, hint: Layout) -> Array:
+    terms: list[tuple[int, Array]] = []
+    for term in e.as_ordered_terms():
+        coefficient, rest = term.as_coeff_Mul()
+        minus = bool(coefficient.is_negative)
+        terms.append((-1 if minus else 1, lower(-coefficient * rest if minus else term, hint)))
+    terms.sort(key=lambda t: (-t[0], t[1].node.kind == "bool"))
+    nodes, layout = align([a for _, a in terms], hint)
+    if not any(n.kind == "float" for n in nodes):
+        nodes = tuple(program.as_float(n) for n in nodes)
+    return Array(program.add(tuple(zip((s for s, _ in terms), nodes, strict=True))), layout)
+
+
+def _mul(e: Expr, hint: Layout) -> Array:
+    coefficient, rest = e.as_coeff_Mul()
+    constants = [f for f in Mul.make_args(rest) if f.is_number]
+    others = [f for f in Mul.make_args(rest) if not f.is_number]
+    if constants:  # irrational constants are one float
+        coefficient = sympy.Float(Mul(coefficient, *constants), 17)
+    sign, coefficient = (-1, -coefficient) if coefficient.is_negative else (1, coefficient)
+    over, under = _fraction(sorted(others, key=_rank_in_product))
+    if coefficient.is_Rational and coefficient.p == 1 and coefficient.q != 1:
+        under.append(Integer(coefficient.q))
+    elif coefficient != 1:
+        over.insert(0, coefficient)
+    product = _quotient([lower(f, hint) for f in over], [lower(f, hint) for f in under], hint)
+    return Array(program.negative(product.node), product.layout) if sign < 0 else product
+
+
+def _fraction(factors: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
+    over: list[Expr] = []
+    under: list[Expr] = []
+    for f in factors:
+        base, power = (f.base, f.exp) if isinstance(f, Pow) else (f, Integer(1))
+        side = under if power.is_negative else over
+        magnitude = -power if power.is_negative else power
+        if magnitude.is_Integer and magnitude <= 4 and isinstance(base, Element):
+            side.extend([base] * int(magnitude))
+        else:
+            side.append(Pow(base, magnitude))
+    return over, under
+
+
+def _rank_in_product(f: Expr) -> tuple[int, str]:
+    base = f.base if isinstance(f, Pow) else f
+    if isinstance(base, VANISHING):
+        return (0, "")
+    if isinstance(base, Indicator | Delta):
+        return (3, "")
+    return (2 if isinstance(base, Element) and not base.indices else 1, "")
+
+
+def _quotient(over: list[Array], under: list[Array], hint: Layout) -> Array:
+    """Product over product. Scalars that divide are joined, as in ``x / (2 * n)``."""
+    over.sort(key=lambda a: (a.node.kind == "bool", a.node.op != "const"))
+    nodes, layout = align([*over, *under], hint) if over or under else ((), ())
+    top, bottom = nodes[: len(over)], nodes[len(over) :]
+    if not any(n.kind == "float" for n in nodes):
+        top = tuple(program.as_float(n) for n in top)
+    return Array(program.mul(top or (program.const(1),), bottom), layout)
+
+
+def _pow(e: Expr, hint: Layout) -> Array:
+    base, exponent = e.base, e.exp
+    if exponent.is_negative:
+        return _quotient([], [lower(Pow(base, -exponent), hint)], hint)
+    if exponent.is_Integer and 3 <= exponent <= 4 and not base.is_number:
+        factor = lower(base, hint)
+        return Array(program.mul((factor.node,) * int(exponent)), factor.layout)
+    inner = lower(base, hint)
+    if exponent == sympy.Rational(1, 2) and inner.node.kind != "python":
+        return Array(program.call("sqrt", inner.node), inner.layout)
+    if not exponent.is_number:
+        nodes, layout = align([inner, lower(exponent, hint)], hint)
+        return Array(program.call("power", *nodes), layout)
+    value = int(exponent) if exponent.is_Integer else float(exponent)
+    return Array(program.power(inner.node, value), inner.layout)
+
+
+# --- functions ---------------------------------------------------------------------------------------------------------------
+
+
+def _call(e: Expr, hint: Layout) -> Array:
+    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
+    return Array(program.call(CALLS[type(e)], inner.node), inner.layout)
+
+
+def _indicator(e: Expr, hint: Layout) -> Array:
+    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
+    return Array(Node("compare", (inner.node, program.const(0)), (">",), inner.node.rank, "bool"), inner.layout)
+
+
+def _where(e: Expr, hint: Layout) -> Array:
+    x, a, b = (lower(v, hint) for v in e.args)  # type: ignore[arg-type]
+    condition = Array(Node("compare", (x.node, program.const(0)), (">",), x.node.rank, "bool"), x.layout)
+    nodes, layout = align([condition, a, b], hint)
+    branches = tuple(program.as_float(n) for n in nodes[1:])
+    chosen = program.call("where", nodes[0], *branches, kind="float")
+    if all(n.kind == "python" for n in branches):
+        chosen = Node("cast", (chosen,), (), chosen.rank, "float")
+    return Array(chosen, layout)
+
+
+def _clip(e: Expr, hint: Layout) -> Array:
+    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
+    low, high = (float(v) for v in e.args[1:])  # type: ignore[arg-type]
+    if low == float("-inf"):
+        node = program.call("minimum", inner.node, program.const(high))
+    elif high == float("inf"):
+        node = program.call("maximum", inner.node, program.const(low))
+    else:
+        node = program.call("clip", inner.node, program.const(low), program.const(high))
+    return Array(node, inner.layout)
+
+
+def _unknown(e: Expr, hint: Layout) -> Array:
+    assert isinstance(e, Unknown)
+    inner = lower(e.argument, hint)
+    function = e.name + "_prime" * e.order
+    return Array(Node("apply", (inner.node,), (function,), inner.node.rank), inner.layout)
+
+
+# --- sums ----------------------------------------------------------------------------------------------------------------------
+
+
+def _sum(e: Expr, hint: Layout) -> Array:
+    assert isinstance(e, BoundSum)
+    body, bound = e.open()
+    if isinstance(body, Add) and not _one_term_has_all_axes(body):
+        return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
+    coefficient, rest = body.as_coeff_Mul()
+    groups: dict[frozenset[Index], list[Expr]] = {}
+    for f in Mul.make_args(rest):
+        groups.setdefault(_indices(f), []).append(f)
+    outside = Mul(coefficient, *groups.pop(frozenset(), ()), *(k.dim for k in bound if not body.has(k)))
+    if not groups:
+        return lower(outside)
+    factors = [lower(Mul(*fs), (*hint, *bound)) for fs in groups.values()]
+    total = contract(factors, [k for k in bound if body.has(k)], hint)
+    return total if outside == 1 else _scaled(total, outside, hint)
+
+
+def _scaled(array: Array, factor: Expr, hint: Layout) -> Array:
+    """An array times a scalar factor, its sign in front and its divisors below."""
+    sign, factor = (-1, -factor) if factor.could_extract_minus_sign() else (1, factor)
+    top, bottom = factor.as_numer_denom()
+    over = [array] if top == 1 else [lower(top), array]
+    product = _quotient(over, [] if bottom == 1 else [lower(bottom)], hint)
+    return Array(program.negative(product.node), product.layout) if sign < 0 else product
+
+
+def _one_term_has_all_axes(body: Expr) -> bool:
+    return any(_indices(t) == _indices(body) for t in body.args)  # type: ignore[arg-type]
+
+
+def _indices(e: Expr) -> frozenset[Index]:
+    return frozenset(k for k in e.free_symbols if isinstance(k, Index))
+
+
+def _exponents(total: BoundSum, hint: Layout) -> tuple[Node, Node, Node, Layout, tuple[int, ...]]:
+    """For Σ exp(v): the largest v, the shifted exponentials, their sum, the layout of v, the summed axes."""
+    body, bound = total.open()
+    values = lower(body.args[0], (*hint, *bound))  # type: ignore[arg-type]
+    axes = tuple(sorted(values.layout.index(k) for k in bound))
+    rest = tuple(k for k in values.layout if k not in bound)
+    largest = program.reduce("max", values.node, axes)
+    shifted = program.add(((1, values.node), (-1, broadcastable(Array(largest, rest), values.layout))))
+    exponentials = program.call("exp", shifted)
+    return largest, exponentials, program.reduce("sum", exponentials, axes), rest, axes
+
+
+def _log_sum(exponentials: Node, axes: tuple[int, ...]) -> Node:
+    if len(axes) > 1:
+        return program.call("log", program.reduce("sum", exponentials, axes))
+    return Node("log_sum", (exponentials,), axes, exponentials.rank - 1)
+
+
+def _log_sum_exp(e: Expr, hint: Layout) -> Array:
+    largest, exponentials, _, rest, axes = _exponents(e.args[0], hint)  # type: ignore[arg-type]
+    return Array(program.add(((1, largest), (1, _log_sum(exponentials, axes)))), rest)
+
+
+def _shifted(e: forms.ExpRatio, hint: Layout) -> tuple[Array, list[tuple[Array, Array, int]]]:
+    """u − Σ k·max, and for each sum: its value, its logarithm (both shifted) and its power."""
+    parts = [(_exponents(s, hint), k) for s, k in e.sums]
+    terms = [Array(program.negative(m) if k == 1 else program.mul((program.const(-k), m)), rest)
+             for (m, _, _, rest, _), k in parts]
+    exponent = lower(e.exponent, hint)
+    nodes, layout = align([exponent, *terms], hint)
+    signed: list[tuple[int, Node]] = [(1, nodes[0])] if e.exponent != 0 else []
+    for (m, _, _, rest, _), k in parts:
+        scaled = Array(m if k == 1 else program.mul((program.const(k), m)), rest)
+        signed.append((-1, broadcastable(scaled, layout)))
+    sums = [(Array(total, rest), Array(_log_sum(exps, axes), rest), k) for (_, exps, total, rest, axes), k in parts]
+    return Array(program.add(tuple(signed)), layout), sums
+
+
+def _exp_ratio(e: Expr, hint: Layout) -> Array:
+    shifted, sums = _shifted(e, hint)  # type: ignore[arg-type]
+    over = Array(program.call("exp", shifted.node), shifted.layout)
+    under = [Array(s.node if k == 1 else program.power(s.node, k), s.layout) for s, _, k in sums]
+    return _quotient([over], under, hint)
+
+
+def _log_exp_ratio(e: Expr, hint: Layout) -> Array:
+    shifted, sums = _shifted(e, hint)  # type: ignore[arg-type]
+    logs = [Array(s.node if k == 1 else program.mul((program.const(k), s.node)), s.layout) for _, s, k in sums]
+    nodes, layout = align([shifted, *logs], hint)
+    return Array(program.add(((1, nodes[0]), *((-1, n) for n in nodes[1:]))), layout)
+
+
+LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
+    Number: _number,
+    sympy.NumberSymbol: _number,
+    Symbol: _symbol,
+    Element: _element,
+    Delta: _delta,
+    Add: _add,
+    Mul: _mul,
+    Pow: _pow,
+    Indicator: _indicator,
+    Where: _where,
+    forms.Clip: _clip,
+    Unknown: _unknown,
+    BoundSum: _sum,
+    forms.LogSumExp: _log_sum_exp,
+    forms.ExpRatio: _exp_ratio,
+    forms.LogExpRatio: _log_exp_ratio,
+    **dict.fromkeys(CALLS, _call),
+}

@@ -1,0 +1,133 @@
+"""Array programs: what a NumPy expression is before it is text.
+
+A node is positional: it knows its operands and its rank, not the names of indices. Two index expressions that read the
+same array in the same way are therefore one node, which is how shared subexpressions are found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["float", "bool", "int", "python"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One array operation.
+
+    op: what it does. args: operands. data: static arguments (a name, axes, a permutation, a literal).
+    rank: number of axes. kind: what the entries are; ``python`` is a Python number, which never changes a dtype.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    data: tuple[object, ...] = ()
+    rank: int = 0
+    kind: Kind = "float"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.op, self.args, self.data, self.rank)))
+
+    def __hash__(self) -> int:
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def is_atom(self) -> bool:
+        return self.op in ("name", "const", "dim")
+
+
+def name(text: str, rank: int, kind: Kind = "float") -> Node:
+    return Node("name", (), (text,), rank, kind)
+
+
+def const(value: float | int) -> Node:
+    return Node("const", (), (value,), 0, "python")
+
+
+def dim(text: str) -> Node:
+    return Node("dim", (), (text,), 0, "python")
+
+
+def joint_kind(args: tuple[Node, ...]) -> Kind:
+    """The kind of an arithmetic result."""
+    kinds = {a.kind for a in args}
+    if "float" in kinds:
+        return "float"
+    if kinds == {"python"}:
+        return "python"
+    return "bool" if kinds == {"bool"} else "float"
+
+
+def call(function: str, *args: Node, kind: Kind | None = None) -> Node:
+    """An elementwise function by its table name (see :mod:`text`)."""
+    return Node("call", args, (function,), max(a.rank for a in args), kind or joint_kind(args))
+
+
+def add(terms: tuple[tuple[int, Node], ...]) -> Node:
+    """Signed sum, in the order given."""
+    args = tuple(t for _, t in terms)
+    return Node("add", args, tuple(s for s, _ in terms), max(a.rank for a in args), joint_kind(args))
+
+
+def mul(numerator: tuple[Node, ...], denominator: tuple[Node, ...] = ()) -> Node:
+    """Product of the numerator over product of the denominator, in the order given."""
+    if len(numerator) == 1 and not denominator:
+        return numerator[0]
+    args = (*numerator, *denominator)
+    return Node("mul", args, (len(numerator),), max((a.rank for a in args), default=0), joint_kind(args))
+
+
+def negative(x: Node) -> Node:
+    if x.op == "const":
+        return const(-x.data[0])  # type: ignore[operator]
+    if x.op == "neg":
+        return x.args[0]
+    return Node("neg", (x,), (), x.rank, x.kind)
+
+
+def power(base: Node, exponent: float | int) -> Node:
+    return Node("pow", (base,), (exponent,), base.rank, base.kind)
+
+
+def transpose(x: Node, permutation: tuple[int, ...]) -> Node:
+    if permutation == tuple(range(len(permutation))):
+        return x
+    if x.op == "transpose":
+        inner: tuple[int, ...] = x.data  # type: ignore[assignment]
+        return transpose(x.args[0], tuple(inner[p] for p in permutation))
+    return Node("transpose", (x,), permutation, x.rank, x.kind)
+
+
+def expand(x: Node, pattern: tuple[bool, ...]) -> Node:
+    """Insert axes of length one: ``pattern`` has True for an axis of x, False for a new one."""
+    while pattern and not pattern[0]:  # leading axes broadcast by themselves
+        pattern = pattern[1:]
+    if all(pattern):
+        return x
+    if x.op == "reduce":
+        op, axes, _ = x.data
+        if tuple(at for at, own in enumerate(pattern) if not own) == axes:
+            return reduce(op, x.args[0], axes, keepdims=True)  # type: ignore[arg-type]
+    return Node("expand", (x,), pattern, len(pattern), x.kind)
+
+
+def as_float(x: Node) -> Node:
+    """A truth value as a number of the dtype of the inputs."""
+    return Node("cast", (x,), (), x.rank, "float") if x.kind == "bool" else x
+
+
+def reduce(op: str, x: Node, axes: tuple[int, ...], keepdims: bool = False) -> Node:
+    """``sum`` or ``max`` over axes."""
+    rank = x.rank if keepdims else x.rank - len(axes)
+    return Node("reduce", (x,), (op, axes, keepdims), rank, "float")
+
+
+def matmul(a: Node, b: Node) -> Node:
+    """Matrix product; operands of more than two axes are stacks of matrices."""
+    rank = a.rank + b.rank - 2 if min(a.rank, b.rank) <= 2 else max(a.rank, b.rank)
+    return Node("matmul", (a, b), (), rank, "float")
+
+
+def einsum(spec: str, *args: Node) -> Node:
+    return Node("einsum", args, (spec,), len(spec.split("->")[1]), "float")

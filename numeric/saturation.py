@@ -1,0 +1,86 @@
+"""Keep polynomials inside saturating functions from overflowing.
+
+Where |x| is so large that e^(−x²/2), 1 + tanh(x + x³) or their like have reached their limit in every floating-point
+format up to float64, x may be replaced by a bound without changing the result. That turns ∞·0 into 0 at x = 10³⁰.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import sympy
+from sympy import Expr, Mul, Poly, Pow, exp, tanh
+
+from ..calculus.functions import Where, sigmoid
+from ..calculus.sums import BoundSum, rebuild
+from ..calculus.tensors import Element
+from .forms import Clip, erfc, sech2
+
+#: |argument| beyond which the function has reached its limit, with room for a polynomial factor (e^−800 ≈ 10^−347).
+SATURATED: dict[type[Expr], float] = {exp: 800, sigmoid: 800, sech2: 400, tanh: 40, sympy.erf: 30, erfc: 30}
+
+
+def clip_saturated(expr: Expr) -> Expr:
+    """Clip the variable of every polynomial of degree two or more inside a function that saturates there."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Mul):
+            return _product(e)
+        if type(e) in SATURATED and (found := _bound(e)) is not None:
+            x, limit = found
+            return e.xreplace({x: Clip(x, -limit, limit)})
+        return None
+
+    return rebuild(expr, leaf)
+
+
+def _product(e: Mul) -> Expr | None:
+    """In a product with a factor that vanishes at both ends, the polynomials are clipped along."""
+    for f in e.args:
+        base = f.base if isinstance(f, Pow) else f
+        if isinstance(base, exp | sech2) and (found := _bound(base)) is not None:
+            x, limit = found
+            clipped = Clip(x, -limit, limit)
+            return Mul(*(clip_saturated(g) if _leave(g, x) else g.xreplace({x: clipped}) for g in e.args))
+    return None
+
+
+def _leave(g: Expr, x: Expr) -> bool:
+    """A bare power of x, multiplied after the vanishing factor, needs no clipping; a sum or a function does."""
+    base, power = g.as_base_exp()
+    return (base == x and power.is_Integer) or g.has(BoundSum, Where) or not g.has(x)
+
+
+def _bound(f: Expr) -> tuple[Expr, int] | None:
+    """(x, B): f's argument is a polynomial in x of degree ≥ 2 and f has reached its limits for |x| ≥ B."""
+    argument = f.args[0]
+    atoms = argument.atoms(Element)
+    if len(atoms) != 1:
+        return None
+    (x,) = atoms
+    if not argument.is_polynomial(x):
+        return None
+    poly = Poly(argument, x)
+    if poly.degree() < 2 or not all(c.is_number for c in poly.all_coeffs()):
+        return None
+    coefficients = [float(c) for c in poly.all_coeffs()]
+    if isinstance(f, exp) and (coefficients[0] > 0 or poly.degree() % 2):
+        return None  # grows on one side: there is no limit to keep
+    limit = max(2, math.ceil(_radius(coefficients, SATURATED[type(f)])))
+    return x, limit
+
+
+def _radius(coefficients: list[float], level: float) -> float:
+    """A radius outside of which |p| ≥ level and p is monotone: twice the Cauchy bound would do; bisect below it."""
+    slope = [c * (len(coefficients) - 1 - at) for at, c in enumerate(coefficients[:-1])]
+    high = 1 + max(abs(c) for c in (*coefficients[1:-1], abs(coefficients[-1]) + level)) / abs(coefficients[0])
+    monotone = 1 + max((abs(c) for c in slope[1:]), default=0.0) / abs(slope[0]) if any(slope[1:]) else 0.0
+
+    def low_at(x: float) -> float:
+        return min(abs(sum(c * s**k for k, c in enumerate(reversed(coefficients)) for s in (t,))) for t in (x, -x))
+
+    steps = [high]
+    while steps[-1] > monotone and low_at(steps[-1]) >= level:
+        steps.append(steps[-1] * 0.9)
+    return next((a for a, b in pairwise(steps) if b == steps[-1]), high)

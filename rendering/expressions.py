@@ -1,0 +1,269 @@
+"""From an expression to typeset mathematics in a given style: one function for each kind of expression, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Pow, S, Symbol
+
+from ..calculus.functions import Indicator, Unknown, Where
+from ..calculus.notation import Notation
+from ..calculus.sums import BoundSum, Delta, Partial
+from ..calculus.tensors import Element, Index
+from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
+from .letters import Alphabet, Letters, free_indices
+from .ordering import fraction, ordered_factors, ordered_terms
+from .ordering import is_negative as _is_negative
+from .style import Style
+from .text_style import TEXT
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A style, the letters of the indices, and what is known of the page.
+
+    places: the order in which tensors are introduced. known: all their names. ordinary: one scalar variable only, so
+    derivatives are written with d. small: inside an exponent, where fractions are written on one line.
+    """
+
+    style: Style = TEXT
+    alphabet: Alphabet = field(default_factory=Alphabet)
+    letters: Letters = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    ordinary: bool = False
+    small: bool = False
+
+    def __call__(self, expr: Expr) -> Box:
+        """The expression, on a page where its free indices may not have been named yet."""
+        return self.for_line(expr)._write(expr)
+
+    def for_line(self, *exprs: Expr | None) -> Writer:
+        """This writer with a letter for every free index of the expressions."""
+        missing = [i for i in free_indices(*exprs) if i not in self.letters]
+        return replace(self, letters=self.alphabet.name(missing, self.letters)) if missing else self
+
+    def only(self, *exprs: Expr | None) -> Writer:
+        """This writer with the letters of other lines free to be used again."""
+        shown = set(free_indices(*exprs))
+        return replace(self, letters={i: c for i, c in self.letters.items() if i in shown})
+
+    def _write(self, expr: Expr) -> Box:
+        for kind in type(expr).__mro__:
+            if kind in _WRITERS:
+                return _WRITERS[kind](self, expr)
+        return _function(self, expr)
+
+    def name(self, name: str, indices: str = "") -> Box:
+        return atom(self.style.name(name, self.known, indices))
+
+
+def _element(w: Writer, e: Element) -> Box:
+    return w.name(e.tensor.name, _index_text(w, e.indices))
+
+
+def _index_text(w: Writer, indices: tuple[Expr, ...]) -> str:
+    return w.style.indices([w._write(i).text for i in indices]) if indices else ""
+
+
+def _index(w: Writer, index: Index) -> Box:
+    return atom(w.letters[index])
+
+
+def _number(w: Writer, number: Expr) -> Box:
+    if isinstance(number, sympy.Float):
+        text = f"{float(number):.15g}"
+    else:
+        text = str(abs(number))
+    box = atom(text.removeprefix("-"))
+    if number.is_Rational and not number.is_Integer:
+        box = (w.style.inline_fraction if w.small else w.style.fraction)(
+            atom(str(abs(number.p))), atom(str(number.q))
+        )
+    return join([w.style.minus, box], SUM) if number.is_negative else box
+
+
+def _sum(w: Writer, expr: Add) -> Box:
+    parts: list[str | Box] = []
+    for term in ordered_terms(expr, w.letters, w.places):
+        negative = _is_negative(term)
+        sign = f"\n {w.style.minus} " if negative else "\n + "
+        parts += [sign if parts else w.style.minus if negative else "", w.style.wrap(w._write(-term if negative else term), PRODUCT)]
+    return join(parts, SUM)
+
+
+def _product(w: Writer, expr: Expr) -> Box:
+    from .ordering import absorb_sign
+
+    parts = fraction(absorb_sign(expr))
+    over = _factors(w, parts.over)
+    tail = [b for b in over if b.binds == PREFIX] if parts.under and not w.small else []
+    head = [b for b in over if b not in tail]
+    if parts.under:
+        bar = w.style.inline_fraction if w.small else w.style.fraction
+        under = _times(w, _factors(w, parts.under))
+        box = bar(_times(w, head) if head else atom("1"), under)
+        if tail:
+            box = _times(w, [box, *tail])
+    else:
+        box = _times(w, head)
+    return join([w.style.minus, w.style.wrap(box, PRODUCT)], SUM) if parts.negative else box
+
+
+def _factors(w: Writer, factors: tuple[Expr, ...]) -> list[Box]:
+    return [w._write(f) for f in ordered_factors(factors, w.letters, w.places)]
+
+
+def _times(w: Writer, boxes: list[Box]) -> Box:
+    if len(boxes) == 1:
+        return boxes[0]
+    parts: list[str | Box] = []
+    for at, box in enumerate(boxes):
+        last = at == len(boxes) - 1
+        box = w.style.wrap(box, PREFIX if last or box.binds > PREFIX else POWER)
+        if parts:
+            before = boxes[at - 1].text
+            both = before + box.text
+            if before[-1:].isdigit() and box.text[:1].isdigit():
+                parts.append(w.style.number_dot)
+            else:
+                parts.append("\n" + (w.style.dot if "∂" in both or r"\partial" in both else w.style.times))
+        parts.append(box)
+    return join(parts, PRODUCT)
+
+
+def _power(w: Writer, expr: Pow) -> Box:
+    if _is_negative(expr.exp):
+        return _product(w, expr)
+    if expr.exp == S.Half:
+        return w.style.root(w._write(expr.base))
+    return w.style.power(w._write(expr.base), replace(w, small=True)._write(expr.exp))
+
+
+def _exp(w: Writer, expr: Expr) -> Box:
+    of = expr.args[0]
+    small = w.style.exponential(replace(w, small=True)._write(of), w.small or of.has(BoundSum, Where, Partial))
+    if small is None or (of.has(Element) and any(e.indices for e in of.atoms(Element)) and not w.style.latex):
+        return _apply(w, "exp", w._write(of))
+    return replace(small, binds=POWER)
+
+
+def _bound_sum(w: Writer, expr: BoundSum) -> Box:
+    body, bound = expr.open()
+    order = _order_of_appearance(w, body, bound)
+    inner = replace(w, letters=w.alphabet.name(order, w.letters))
+    prefix = w.style.sum_over([inner.letters[k] for k in order])
+    return replace(join([prefix, w.style.wrap(inner._write(body), PRODUCT)], PREFIX), tall=2)
+
+
+def _order_of_appearance(w: Writer, body: Expr, bound: tuple[Index, ...]) -> list[Index]:
+    """The bound indices as the factors of the body show them, so that Σᵢ Σ_c stands before Y_ic."""
+    factors = ordered_factors(Mul.make_args(body), w.letters, w.places)
+    met = [k for f in factors for k in free_indices(f)]
+    return sorted(bound, key=lambda k: met.index(k) if k in met else len(met))
+
+
+def _delta(w: Writer, expr: Delta) -> Box:
+    at = {index: k for k, index in enumerate(w.letters)}
+    ends = sorted(expr.args, key=lambda i: at.get(i, len(at)))  # type: ignore[call-overload, arg-type]
+    return atom(w.style.delta(_index_text(w, tuple(ends))))  # type: ignore[arg-type]
+
+
+def _partial(w: Writer, expr: Partial) -> Box:
+    by: list[Element] = []
+    of: Expr = expr
+    while isinstance(of, Partial):
+        by.append(of.wrt)
+        of = of.of
+    mark = "d" if w.ordinary else "∂"
+    below = [w._write(e) for e in by]
+    if isinstance(of, Element):
+        return w.style.derivative(len(by), w._write(of), below, mark)
+    return join([w.style.derivative(len(by), None, below, mark), " ", w.style.enclosed(w._write(of))], PREFIX)
+
+
+def _where(w: Writer, expr: Where) -> Box:
+    branches = []
+    rest: Expr = expr
+    while isinstance(rest, Where):
+        condition, value, rest = rest.args
+        branches.append((w._write(value), _positive(w, condition)))
+    return w.style.cases(branches, w._write(rest))
+
+
+def _positive(w: Writer, expr: Expr) -> Box:
+    """``expr > 0``, with a number on the right: ``x > 3`` for x − 3, ``x < 3`` for 3 − x."""
+    number, rest = expr.as_coeff_Add()
+    scale, _ = rest.as_coeff_Mul()
+    scale = scale if scale.is_number and scale != 0 else S.One
+    sign = w.style.relation["<" if scale.is_negative else ">"]
+    return join([w._write(rest / scale), sign, w._write(-number / scale)], SUM)
+
+
+def _indicator(w: Writer, expr: Indicator) -> Box:
+    bold = r"\mathbf{1}" if w.style.latex else ""
+    return join([f"{bold}[", _positive(w, expr.args[0]), "]"], ATOM).solid()
+
+
+def _unknown(w: Writer, expr: Unknown) -> Box:
+    name = w.style.primes(w.style.name(expr.name, w.known, ""), expr.order)
+    return join([name, w.style.enclosed(w._write(expr.argument))], ATOM)
+
+
+def _function(w: Writer, expr: Expr) -> Box:
+    name = type(expr).__name__
+    if len(expr.args) != 1:
+        inside = join([p for a in expr.args for p in (", ", w._write(a))][1:], SUM)  # type: ignore[arg-type]
+        return join([_function_name(w, name), w.style.enclosed(inside)], ATOM)
+    return _apply(w, name, w._write(expr.args[0]))  # type: ignore[arg-type]
+
+
+def _function_name(w: Writer, name: str) -> str:
+    return w.style.functions.get(name) or w.style.operator(name)
+
+
+def _apply(w: Writer, name: str, of: Box) -> Box:
+    shown = _function_name(w, name)
+    if shown == "|":
+        return join(["|", of, "|"], ATOM)
+    if name == "log" and of.binds >= PREFIX:
+        return join([shown + " ", of], PREFIX)
+    return join([shown, w.style.enclosed(of)], ATOM)
+
+
+def _symbol(w: Writer, symbol: Symbol) -> Box:
+    return atom(w.style.symbol(symbol.name))
+
+
+def _constant(w: Writer, expr: Expr) -> Box:
+    return atom({S.Pi: w.style.words["pi"], S.Exp1: w.style.words["E"]}.get(expr, str(expr)))
+
+
+_WRITERS: dict[type[Any], Callable[[Writer, Any], Box]] = {
+    Element: _element,
+    Index: _index,
+    Symbol: _symbol,
+    sympy.Number: _number,
+    sympy.NumberSymbol: _constant,
+    Integer: _number,
+    Add: _sum,
+    Mul: _product,
+    Pow: _power,
+    sympy.exp: _exp,
+    BoundSum: _bound_sum,
+    Delta: _delta,
+    Partial: _partial,
+    Where: _where,
+    Indicator: _indicator,
+    Unknown: _unknown,
+}
+
+
+def notation_text(node: Notation) -> str:
+    """A matrix formula as plain text."""
+    from .matrices import write_notation
+
+    return write_notation(Writer(), node).text

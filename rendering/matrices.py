@@ -1,0 +1,163 @@
+"""From matrix notation to typeset mathematics: ``Xᵀ (P − Y)/n``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sympy import Expr, Mul, S
+
+from ..calculus.notation import (
+    Apply,
+    Diag,
+    Fill,
+    Hadamard,
+    Identity,
+    Inner,
+    MatMul,
+    Name,
+    Notation,
+    OneHot,
+    Ones,
+    Plus,
+    Power,
+    Quotient,
+    Scalar,
+    Scaled,
+    Softmax,
+    SquaredNorm,
+    Times,
+    Transpose,
+    unscaled,
+)
+from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
+from .expressions import Writer, _apply
+from .ordering import fraction, is_negative
+
+
+def write_notation(w: Writer, node: Notation) -> Box:
+    """The formula in the writer's style; products break before ⊙, sums before their signs."""
+    style = w.style
+    match node:
+        case Name(name):
+            return w.name(name)
+        case Scalar(value):
+            return w(value)
+        case Ones():
+            return atom(style.words["ones"])
+        case Fill():
+            return atom("1")
+        case Identity():
+            return atom(style.words["identity"])
+        case Transpose(of):
+            return Box((style.wrap(write_notation(w, of), ATOM).text + style.transposed,), POWER)
+        case MatMul(factors):
+            return _product(w, factors, style.times, POWER)
+        case Hadamard(factors):
+            return _product(w, factors, "\n" + style.hadamard, POWER)
+        case Quotient(over, under):
+            return _product(w, (over, under), "\n" + style.quotient, POWER)
+        case Scaled(coefficient, of):
+            return _scaled(w, coefficient, of)
+        case Times(scalar, of):
+            return join([style.enclosed(write_notation(w, scalar)), " ", style.wrap(write_notation(w, of), POWER)], PRODUCT)
+        case Plus(terms):
+            return _plus(w, terms)
+        case Diag(of):
+            return _call(w, "diag", of)
+        case Softmax(of):
+            return _call(w, "softmax", of)
+        case OneHot(of):
+            return _call(w, "onehot", of)
+        case Apply("indicator", of):
+            return join([r"\mathbf{1}[" if style.latex else "[", write_notation(w, of), style.relation[">"], "0]"], ATOM)
+        case Apply(function, of, 0):
+            return _apply(w, function, write_notation(w, of)) if _is_named(function, w) else _unknown(w, function, 0, of)
+        case Apply(function, of, order):
+            return _unknown(w, function, order, of)
+        case Power(SquaredNorm(of, matrix), exponent) if exponent == S.Half:
+            return _norm(w, of, matrix, "")
+        case Power(of, exponent, entrywise):
+            power = style.power(write_notation(w, of), w(exponent))
+            mark = (r"\odot " if style.latex else "⊙") if entrywise else ""
+            if not mark:
+                return power
+            above = f"^{{{mark}{w(exponent).text}}}" if style.latex else f"^{mark}{w(exponent).text}"
+            return join([style.wrap(write_notation(w, of), ATOM), above], POWER)
+        case Inner(left, right):
+            return join([*_brackets(w)[:1], write_notation(w, left), ", ", write_notation(w, right), _brackets(w)[1]], ATOM)
+        case SquaredNorm(of, matrix):
+            return _norm(w, of, matrix, "^{2}" if style.latex else "²")
+    raise TypeError(f"no way to write {node!r}")
+
+
+def _brackets(w: Writer) -> tuple[str, str]:
+    return (r"\langle ", r" \rangle_F") if w.style.latex else ("⟨", "⟩_F")
+
+
+def _norm(w: Writer, of: Notation, matrix: bool, power: str) -> Box:
+    bar = w.style.words["norm"]
+    return join([bar, write_notation(w, of), bar + ("_F" if matrix else "") + power], ATOM)
+
+
+def _call(w: Writer, name: str, of: Notation) -> Box:
+    return join([w.style.operator(name), w.style.enclosed(write_notation(w, of))], ATOM)
+
+
+def _is_named(function: str, w: Writer) -> bool:
+    return len(function) > 1
+
+
+def _unknown(w: Writer, name: str, order: int, of: Notation) -> Box:
+    shown = w.style.primes(w.style.name(name, w.known, ""), order)
+    return join([shown, w.style.enclosed(write_notation(w, of))], ATOM)
+
+
+def _product(w: Writer, factors: tuple[Notation, ...], times: str, at_least: int) -> Box:
+    parts: list[str | Box] = []
+    for factor in factors:
+        box = write_notation(w, factor)
+        bare = box.binds >= at_least or (box.binds == PREFIX and factor is factors[-1])
+        parts += [times, box if bare else w.style.enclosed(box)]
+    return join(parts[1:], PRODUCT)
+
+
+def _plus(w: Writer, terms: tuple[Notation, ...]) -> Box:
+    parts: list[str | Box] = []
+    for term in terms:
+        coefficient, node = unscaled(term)
+        negative = is_negative(coefficient)
+        sign = f"\n {w.style.minus} " if negative else "\n + "
+        box = _scaled(w, -coefficient if negative else coefficient, node)
+        parts += [sign if parts else w.style.minus if negative else "", w.style.wrap(box, PRODUCT)]
+    return join(parts, SUM)
+
+
+def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
+    """A fraction in front in LaTeX, a slash behind in text; a number alone for the array of ones."""
+    if isinstance(of, Fill | Scalar):
+        return w(coefficient * (of.value if isinstance(of, Scalar) else 1))
+    if coefficient == 1:
+        return write_notation(w, of)
+    parts = fraction(coefficient)
+    minus = w.style.minus if parts.negative else ""
+    over, under = Mul(*parts.over), Mul(*parts.under)
+    body = write_notation(w, of)
+    if w.style.latex:
+        box = join([w(over / under), " ", w.style.wrap(body, PRODUCT if body.binds == PRODUCT and isinstance(of, MatMul) else PREFIX)], PRODUCT)
+    else:
+        whole = isinstance(of, MatMul) or body.binds > PRODUCT
+        box = body if whole and body.binds != PREFIX else w.style.enclosed(body)
+        if over != 1:
+            box = join([w.style.wrap(w(over), PREFIX), " ", box], PRODUCT)
+        if under != 1:
+            box = join([box, "/", w.style.wrap(w(under), POWER)], PRODUCT)
+    return join([minus, box], SUM) if minus else box
+
+
+def nodes(node: Notation) -> Iterator[Notation]:
+    """The formula and every formula inside it."""
+    yield node
+    for value in vars(node).values():
+        for part in value if isinstance(value, tuple) else (value,):
+            if not isinstance(part, str | bool | int | Expr):
+                yield from nodes(part)

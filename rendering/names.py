@@ -1,0 +1,69 @@
+"""How a tensor's name is written: ``W1`` is W₁, ``alpha`` is α, ``A_prev`` is A with an upright subscript."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eps": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "lam": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ",
+    "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+}  # fmt: skip
+
+_LATEX_GREEK = {"eps": r"\varepsilon", "epsilon": r"\varepsilon", "lam": r"\lambda", "phi": r"\varphi"}
+_BACK = {letter: name for name, letter in reversed(GREEK.items())}
+SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPTS = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
+
+
+@dataclass(frozen=True)
+class NameParts:
+    """A name taken apart: the mark d of a gradient, the letter or word, its subscripts."""
+
+    gradient: bool
+    base: str
+    subscripts: tuple[str, ...]
+
+
+@cache
+def split_name(name: str, known: frozenset[str] = frozenset()) -> NameParts:
+    """known: names in use; ``dgamma`` is a gradient only where ``gamma`` is one, ``dW1`` always."""
+    gradient = bool(re.match(r"d[A-Z]", name)) or (name.startswith("d") and name[1:] in known)
+    rest = name[1:] if gradient else name
+    base, *subscripts = [part for part in rest.split("_") if part] or [rest]
+    match = re.fullmatch(r"(.*\D)(\d+)", base)
+    if match and not subscripts:
+        base, subscripts = match[1], [match[2]]
+    return NameParts(gradient, base, tuple(subscripts))
+
+
+def text_name(name: str, known: frozenset[str] = frozenset()) -> str:
+    parts = split_name(name, known)
+    base = GREEK.get(parts.base, parts.base)
+    digits = all(s.isdigit() for s in parts.subscripts)
+    tail = "".join(parts.subscripts).translate(SUBSCRIPT_DIGITS) if digits else "_" + "_".join(parts.subscripts)
+    return f"{'d' if parts.gradient else ''}{base}{tail if parts.subscripts else ''}"
+
+
+def latex_name(name: str, known: frozenset[str] = frozenset(), indices: str = "") -> str:
+    """The name, with the indices of an element after its own subscripts."""
+    parts = split_name(name, known)
+    subscripts = [s if len(s) == 1 or s.isdigit() else rf"\text{{{latex_escape(s)}}}" for s in parts.subscripts]
+    below = ",".join([*subscripts, *([indices] if indices else [])])
+    mark = r"\mathrm{d}" if parts.gradient else ""
+    return mark + latex_base(parts.base) + (f"_{{{below}}}" if below else "")
+
+
+def latex_base(base: str) -> str:
+    if base in GREEK:
+        return _LATEX_GREEK.get(base, "\\" + base)
+    if base in _BACK:
+        return latex_base(_BACK[base])
+    return base if len(base) == 1 else rf"\mathit{{{latex_escape(base)}}}"
+
+
+def latex_escape(text: str) -> str:
+    return re.sub(r"([#$%&_{}])", r"\\\1", text)

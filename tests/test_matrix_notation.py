@@ -1,0 +1,257 @@
+"""Matrix notation: what it says, in a table, and that it means the index form, by evaluating both independently."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import sympy
+from nnmath.calculus.functions import Unknown, sigmoid
+from nnmath.calculus.matrix_notation import matrix_notation
+from nnmath.calculus.notation import (
+    Apply,
+    Diag,
+    Fill,
+    Hadamard,
+    Identity,
+    Inner,
+    MatMul,
+    Name,
+    OneHot,
+    Ones,
+    Plus,
+    Power,
+    Quotient,
+    Scalar,
+    Scaled,
+    Softmax,
+    SquaredNorm,
+    Times,
+    Transpose,
+)
+from nnmath.calculus.sums import BoundSum, Delta, Partial, bound_sum
+from nnmath.calculus.tensors import Domain, Element, Index, Tensor, dimension
+from nnmath.rendering.expressions import notation_text
+
+n, d, h = dimension("n"), dimension("d"), dimension("h")
+SIZES = {n: 3, d: 2, h: 4}
+i, j, m = (Index(s, n) for s in "ijm")
+a, b, c = (Index(s, d) for s in "abc")
+p, q, r = (Index(s, h) for s in "pqr")
+
+X, P, Y, Z, D = (Tensor(s, (n, d)) for s in "XPYZD")
+W, V = Tensor("W", (d, h)), Tensor("V", (d, h))
+A1, G = Tensor("A1", (n, h)), Tensor("G", (n, h))
+Q, K = Tensor("Q", (n, d)), Tensor("K", (n, d))
+S = Tensor("S", (n, n))
+x, y, s = (Tensor(t, (n,)) for t in "xys")
+v, w = Tensor("v", (d,)), Tensor("w", (d,))
+bias = Tensor("b", (h,))
+labels = Tensor("y", (n,), Domain(below=d))
+lam = Tensor("lambda")
+T3 = Tensor("T3", (n, d, h))
+
+
+def total(*args):
+    *indices, body = args
+    return bound_sum(body, *indices)
+
+
+XW = total(a, X[i, a] * W[a, p])
+
+CASES = [
+    # index form, axes, notation
+    (total(i, X[i, a] * D[i, b]), (a, b), "Xᵀ D"),
+    ((P[i, a] - Y[i, a]) / n, (i, a), "(P − Y)/n"),
+    (P[i, a] / n - Y[i, a] / n, (i, a), "(P − Y)/n"),
+    (-(Y[i, a] - P[i, a]) / n, (i, a), "(P − Y)/n"),
+    (total(i, X[i, a] * (P[i, b] - Y[i, b]) / n), (a, b), "Xᵀ (P − Y)/n"),
+    (total(i, X[i, a] * P[i, b]) / n - total(i, X[i, a] * Y[i, b]) / n, (a, b), "Xᵀ (P − Y)/n"),
+    (total(i, D[i, b]), (b,), "Dᵀ 1"),
+    (total(a, D[i, a]), (i,), "D 1"),
+    (total(p, G[i, p] * W[a, p]) * (1 - D[i, a] ** 2), (i, a), "(1 − D ⊙ D) ⊙ (G Wᵀ)"),
+    (Delta(a, b) * v[a] - v[a] * v[b], (a, b), "diag(v) − v vᵀ"),
+    (total(i, x[i] * y[i]), (), "xᵀ y"),
+    (total(i, x[i] ** 2), (), "‖x‖²"),
+    (sympy.sqrt(total(i, x[i] ** 2)), (), "‖x‖"),
+    (total(i, a, X[i, a] ** 2), (), "‖X‖_F²"),
+    (total(i, a, X[i, a] * Y[i, a]), (), "⟨X, Y⟩_F"),
+    (total(i, a, X[i, a]), (), "1ᵀ X 1"),
+    (total(a, p, X[i, a] * W[a, p] * bias[p]), (i,), "X W b"),
+    (total(a, b, X[i, a] * Y[j, a] * X[m, b] * Y[j, b]), (i, m), None),
+    (total(a, X[i, a] * total(j, Y[j, a] * D[j, b])), (i, b), "X Yᵀ D"),
+    (XW + bias[p], (i, p), "X W + 1 bᵀ"),
+    (sympy.tanh(XW + bias[p]), (i, p), "tanh(X W + 1 bᵀ)"),
+    (lam() * W[a, p] + total(i, X[i, a] * G[i, p]), (a, p), "Xᵀ G + λ W"),
+    (Unknown("g", 1, Z[i, a]) * total(p, G[i, p] * W[a, p]), (i, a), "g′(Z) ⊙ (G Wᵀ)"),
+    (s[i] * X[i, a], (i, a), "diag(s) X"),
+    (X[i, a] * v[a], (i, a), "X diag(v)"),
+    (total(a, X[i, a] * v[a] * W[a, p]), (i, p), "X diag(v) W"),
+    (total(a, Q[i, a] * K[j, a]) / sympy.sqrt(d), (i, j), "Q Kᵀ/√d"),
+    (total(j, S[i, j] * X[j, a]), (i, a), "S X"),
+    (S[i, j] * (G[i, p] - total(m, S[i, m] * G[m, p])), (i, j), None),
+    (-total(i, a, Y[i, a] * sympy.log(P[i, a])) / n, (), "−⟨Y, log P⟩_F/n"),
+    (sympy.exp(Z[i, a]) / total(b, sympy.exp(Z[i, b])), (i, a), "softmax(Z)"),
+    (sympy.exp(Z[i, a]) / total(j, sympy.exp(Z[j, a])), (i, a), "exp(Z) diag(exp(Z)ᵀ 1)⁻¹"),
+    (Z[i, a] - sympy.log(total(b, sympy.exp(Z[i, b]))), (i, a), "Z − log(exp(Z) 1) 1ᵀ"),
+    ((P[i, a] - Delta(a, labels[i])) / n, (i, a), "(P − onehot(y))/n"),
+    (Y[i, a] / P[i, a], (i, a), "Y ⊘ P"),
+    (x[i] * y[i], (i,), "x ⊙ y"),
+    (x[i] * v[a], (i, a), "x vᵀ"),
+    (total(i, x[i] * y[i]) * X[i, a], (i, a), "(xᵀ y) X"),
+    (lam() + X[i, a], (i, a), "X + λ 1 1ᵀ"),
+    (sympy.Integer(2), (i,), "2 1"),
+    (1 / n, (i, a), "1 1ᵀ/n"),
+    (Delta(i, j), (i, j), "I"),
+    (sigmoid(Z[i, a]) * (1 - sigmoid(Z[i, a])), (i, a), "(1 − σ(Z)) ⊙ σ(Z)"),
+    (T3[i, a, p], (i, a, p), None),
+    (total(p, T3[i, a, p]), (i, a), None),
+    (S[i, i], (i,), None),
+    (P[i, labels[i]], (i,), None),
+    (X[0, a], (a,), None),
+    (Partial(X[i, a], Y[i, a]), (i, a), None),
+    (X[i, a], (i,), None),
+]
+
+
+@pytest.mark.parametrize(("expr", "axes", "expected"), CASES, ids=[str(k) for k in range(len(CASES))])
+def test_what_it_says(expr, axes, expected):
+    node = matrix_notation(expr, axes)
+    assert (None if node is None else notation_text(node)) == expected
+
+
+@pytest.mark.parametrize(("expr", "axes", "expected"), CASES, ids=[str(k) for k in range(len(CASES))])
+@pytest.mark.parametrize("equal", [False, True], ids=["distinct sizes", "equal sizes"])
+def test_it_means_the_index_form(expr, axes, expected, equal):
+    for order in itertools.permutations(axes):
+        node = matrix_notation(expr, order)
+        if node is not None:
+            check(node, expr, order, dict.fromkeys(SIZES, 3) if equal else SIZES)
+
+
+def check(node, expr, axes, sizes):
+    rng = np.random.default_rng(5)
+    arrays = {}
+    for t in sorted(expr.atoms(Tensor), key=lambda t: t.name):
+        shape = tuple(sizes[k] for k in t.dims)
+        arrays[t.name] = rng.integers(0, sizes[t.domain.below], shape) if t.domain.below else rng.uniform(0.2, 2, shape)
+    want = np.array(
+        [value(expr, dict(zip(axes, at, strict=True)), arrays, sizes) for at in itertools.product(*(range(sizes[k.dim]) for k in axes))]
+    ).reshape([sizes[k.dim] for k in axes] + [1] * (2 - len(axes)))
+    got = array(node, want.shape, arrays, sizes)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+FUNCTIONS = {
+    "exp": np.exp, "log": np.log, "tanh": np.tanh, "g": lambda t: t**3, "g1": lambda t: 3 * t**2, "sigmoid": lambda t: 1 / (1 + np.exp(-t)),
+}  # fmt: skip
+
+
+def value(e, at, arrays, sizes):
+    """The index form at one entry, by loops."""
+    rec = lambda t: value(t, at, arrays, sizes)  # noqa: E731
+    if isinstance(e, Element):
+        return arrays[e.tensor.name][tuple(int(rec(k)) for k in e.indices)]
+    if e in at or e in sizes:
+        return at.get(e, sizes.get(e))
+    if isinstance(e, BoundSum):
+        body, ks = e.open()
+        spaces = itertools.product(*(range(sizes[k.dim]) for k in ks))
+        return math.fsum(value(body, {**at, **dict(zip(ks, t, strict=True))}, arrays, sizes) for t in spaces)
+    if isinstance(e, Delta):
+        return float(rec(e.args[0]) == rec(e.args[1]))
+    if e.is_Number:
+        return float(e)
+    if e.is_Add:
+        return math.fsum(map(rec, e.args))
+    if e.is_Mul:
+        return math.prod(map(rec, e.args))
+    if e.is_Pow:
+        return rec(e.base) ** rec(e.exp)
+    if isinstance(e, Unknown):
+        return FUNCTIONS["g" + "1" * e.order](rec(e.argument))
+    return FUNCTIONS[type(e).__name__](rec(e.args[0]))
+
+
+def shape(node, arrays):
+    """Rows and columns, None where only the neighbours know."""
+    match node:
+        case Name(t):
+            return (*arrays[t].shape, *[1] * (2 - arrays[t].ndim))
+        case Scalar() | Inner() | SquaredNorm():
+            return 1, 1
+        case Ones():
+            return None, 1
+        case Fill() | Identity() | OneHot():
+            return None, None
+        case Transpose(of):
+            return shape(of, arrays)[::-1]
+        case MatMul(factors):
+            return shape(factors[0], arrays)[0], shape(factors[-1], arrays)[1]
+        case Hadamard(parts) | Plus(parts):
+            shapes = [shape(t, arrays) for t in parts]
+            return tuple(next((s[k] for s in shapes if s[k] is not None), None) for k in (0, 1))
+        case Quotient(over, under):
+            return shape(Hadamard((over, under)), arrays)
+        case Diag(of):
+            return (shape(of, arrays)[0],) * 2
+        case Scaled(_, of) | Times(_, of) | Apply(_, of, _) | Softmax(of) | Power(of, _, _):
+            return shape(of, arrays)
+    raise AssertionError(node)
+
+
+def array(node, want, arrays, sizes):
+    """The notation, with strict shapes: nothing here broadcasts."""
+    rec = lambda t, s=want: array(t, s, arrays, sizes)  # noqa: E731
+    match node:
+        case Name(t):
+            out = np.asarray(arrays[t], float).reshape(shape(node, arrays))
+        case Scalar(e):
+            out = np.full((1, 1), value(e, {}, arrays, sizes))
+        case Ones() | Fill():
+            assert isinstance(node, Fill) or want[1] == 1
+            out = np.ones(want)
+        case Identity():
+            out = np.eye(want[0])
+        case Transpose(of):
+            out = rec(of, want[::-1]).T
+        case Scaled(e, of):
+            out = value(e, {}, arrays, sizes) * rec(of)
+        case Times(e, of):
+            out = rec(e, (1, 1))[0, 0] * rec(of)
+        case Plus(terms):
+            out = sum(rec(t) for t in terms)
+        case Hadamard(factors):
+            out = np.prod([rec(t) for t in factors], axis=0)
+        case Quotient(over, under):
+            out = rec(over) / rec(under)
+        case Diag(of):
+            out = np.diag(rec(of, (want[0], 1))[:, 0])
+        case Apply(f, of, order):
+            out = FUNCTIONS[f + "1" * order](rec(of))
+        case Softmax(of):
+            u = np.exp(rec(of))
+            out = u / u.sum(axis=0 if want[1] == 1 else 1, keepdims=True)
+        case Power(of, e, entrywise):
+            base = rec(of)
+            assert entrywise or base.shape == (1, 1) or e == -1
+            out = base ** float(e) if entrywise or base.shape == (1, 1) else np.linalg.inv(base)
+        case OneHot(Name(t)):
+            out = np.eye(want[1])[arrays[t]]
+        case Inner(left, right):
+            s = shape(Hadamard((left, right)), arrays)
+            out = np.full((1, 1), np.sum(rec(left, s) * rec(right, s)))
+        case SquaredNorm(of):
+            out = np.full((1, 1), np.sum(rec(of, shape(of, arrays)) ** 2))
+        case MatMul(factors):
+            shapes = [shape(t, arrays) for t in factors]
+            cuts = [want[0]]
+            for left, right in itertools.pairwise(shapes):
+                cuts.append(left[1] if left[1] is not None else right[0])
+            cuts.append(want[1])
+            assert None not in cuts, "an inner dimension that nothing determines"
+            out = np.linalg.multi_dot([np.eye(want[0]), *(rec(t, s) for t, s in zip(factors, itertools.pairwise(cuts), strict=True))])
+    assert out.shape == tuple(want), f"{node} has shape {out.shape} where {want} is needed"
+    return out

@@ -1,9 +1,9 @@
 """nnmath: derives the mathematics of neural networks, proves every step, generates code, checks it against PyTorch.
 
-    >>> import nnmath
-    >>> page = nnmath.derive("softmax-ce")
-    >>> page.proved
-    True
+>>> import nnmath
+>>> page = nnmath.derive("softmax-ce")
+>>> page.proved
+True
 """
 
 from __future__ import annotations

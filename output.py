@@ -26,7 +26,9 @@ def write(text: str, target: str | None) -> None:
         _write_file(text, Path(os.path.realpath(target)))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UnwritableOutput(f"cannot write {target}: {reason}. Give a file in a folder that exists: -o FILE") from None
+        raise UnwritableOutput(
+            f"cannot write {target}: {reason}. Give a file in a folder that exists: -o FILE"
+        ) from None
 
 
 def _write_file(text: str, path: Path) -> None:

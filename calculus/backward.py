@@ -17,8 +17,22 @@ from .differentiation import Moving, differentiate
 from .letters import Letters
 from .output_form import in_terms_of_output
 from .prover import Known, Prover
-from .rules import ADJOINTS, CHAIN, CLAIM, COLLECT, DELTAS, OUTPUT, ROWS, SECOND, UPSTREAM, jacobian_name, joined
-from .simplification import collect, contract_deltas, sum_rows
+from .rules import (
+    ADJOINTS,
+    CHAIN,
+    CLAIM,
+    COLLECT,
+    DELTAS,
+    OUTPUT,
+    ROWS,
+    SECOND,
+    SOFTMAX_JACOBIAN,
+    UPSTREAM,
+    is_softmax,
+    jacobian_name,
+    joined,
+)
+from .simplification import collect, contract_deltas, smaller, sum_rows
 from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index, Tensor
 
@@ -100,7 +114,7 @@ class Backward:
         target = Element(wrt, *indices)
         inner = Element(first.wrt[0], *first.indices[len(output.indices) :])
         left = Partial(Partial(output.element, inner), target)
-        body = first.in_output if first.in_output is not None else first.expr
+        body = first.expr if first.in_output is None else smaller(first.expr, first.in_output)
         trail = Trail(self.prover)
         before: list[Step] = []
         moving: dict[Tensor, Moving] = {}
@@ -114,14 +128,14 @@ class Backward:
             trail.follow(line.expr, line.rule)
         contracted = contract_deltas(trail.last)
         trail.follow(collect(contracted), DELTAS if contracted != trail.last else COLLECT)
-        expr, shown = _state(trail, claims, (*first.indices, *indices), None)
+        expr, shown = state(trail, claims or Claims(), (*first.indices, *indices), trail.last)
         result = Result(name, (*first.indices, *indices), expr, first.of, (*first.wrt, wrt), True, shown)
         return Part(left, (*before, *trail.steps), result)
 
     def _total(self, tensor: Tensor, wrt: Tensor) -> tuple[Known, tuple[Step, ...], str]:
         """The derivative of a definition with everything between moving: from what is proved, or derived here."""
         definition = self.definitions[tensor]
-        rule = jacobian_name(definition, f"derivative of {tensor.name}")
+        rule = SOFTMAX_JACOBIAN if is_softmax(definition) else f"derivative of {tensor.name}"
         known = self.prover.known.get((tensor, wrt))
         if known is not None:
             return known, (), rule
@@ -217,12 +231,15 @@ class _Run:
         else:
             trace(trail, left, self.output, target, fold=False)
             plain = trail.last
-            trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
-        trail.follow(collect(sum_rows(trail.last)), ROWS)
-        if not (self._is_scalar(tensor) and plain is not None and trail.last != plain):
-            plain = None
+        claims = self.claims.get(tensor, Claims())
         every = (*self.output.indices, *indices)
-        expr, shown = _state(trail, self.claims.get(tensor), every, plain)
+        if plain is not None and self._is_scalar(tensor):
+            expr, shown = self._two_forms(trail, claims, plain)
+        else:
+            if plain is not None:
+                trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
+            trail.follow(collect(sum_rows(trail.last)), ROWS)
+            expr, shown = state(trail, claims, every, trail.last)
         name = self.names.get(tensor, f"d{tensor.name}")
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
         known = Known(self.of, self.output.indices, tensor, indices, shown if shown is not None else expr)
@@ -232,6 +249,17 @@ class _Run:
             return out
         self._name(known, result)
         return [*out, part]
+
+    def _two_forms(self, trail: Trail, claims: Claims, plain: Expr) -> tuple[Expr, Expr | None]:
+        """The derivative of a function of one variable: in the variable, and then in terms of the output."""
+        in_variable = claims.plain is not None and self.of not in claims.plain.expr.atoms(Tensor)
+        expr = state(trail, Claims(plain=claims.plain), (), plain)[0] if in_variable else plain
+        folded = collect(in_terms_of_output(plain, self.output))
+        if folded == plain:
+            return state(trail, Claims(None if in_variable else claims.plain, claims.in_output), (), expr)
+        trail.follow(folded, OUTPUT)
+        rest = Claims(in_output=claims.in_output or (None if in_variable else claims.plain))
+        return expr, state(trail, rest, (), expr)[1] or trail.last
 
     def _is_scalar(self, tensor: Tensor) -> bool:
         return self.of.rank == 0 and tensor.rank == 0
@@ -308,28 +336,23 @@ class _Run:
         return locals_[of.tensor].at(of.indices, node.wrt.indices)
 
 
-def _state(
-    trail: Trail, claims: Claims | None, indices: Sequence[Index], plain: Expr | None
-) -> tuple[Expr, Expr | None]:
+def state(trail: Trail, claims: Claims, indices: Sequence[Index], expr: Expr) -> tuple[Expr, Expr | None]:
     """Bring the claims of an entry in, each as a step to be judged; the final expression, and its form in the output.
 
-    plain: the expression before it was put in terms of the output, where that was done.
+    expr: what holds without them. A claim that is not proved is shown with its verdict, and not used.
     """
-    expr, shown = (trail.last, None) if plain is None else (plain, trail.last)
-    claims = claims or Claims()
+    shown: Expr | None = None
     if claims.plain is not None:
         stated = claims.plain.at(indices)
-        if stated != plain:
-            trail.follow(stated, CLAIM)
+        trail.follow(stated, CLAIM)
         if trail.steps[-1].verdict.is_proved:
             expr = stated
     if claims.in_output is not None:
         stated = claims.in_output.at(indices)
-        if stated != shown:
-            trail.follow(stated, CLAIM)
-        if trail.steps[-1].verdict.is_proved:
+        trail.follow(stated, CLAIM)
+        if trail.steps[-1].verdict.is_proved and stated != expr:
             shown = stated
-    return expr, None if shown == expr else shown
+    return expr, shown
 
 
 def _joined_step(consumer: Definition, local: Known, lines: tuple[Step, ...]) -> Step:

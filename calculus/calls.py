@@ -35,7 +35,11 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
         return elementwise(lambda e: own_absolute(function(e)), x)
     functions = [n for n, t in scope.tensors.items() if t.domain.function]
     scope.unknown(
-        node.func, "function", name, [*SPECIAL, *BY_NAME, *functions], f"For an unspecified one declare {name}: function."
+        node.func,
+        "function",
+        name,
+        [*SPECIAL, *BY_NAME, *functions],
+        f"For an unspecified one declare {name}: function.",
     )
 
 
@@ -75,7 +79,9 @@ def _options(scope: Scope, node: ast.Call) -> dict[str, Any]:
         if keyword.arg == "axis":
             axes = value if isinstance(value, tuple) else (value,)
             if not all(type(a) is int for a in axes):
-                scope.fail(keyword.value, f"axis={ast.unparse(keyword.value)} is not an axis", "Write axis=0 or axis=(0, 1).")
+                scope.fail(
+                    keyword.value, f"axis={ast.unparse(keyword.value)} is not an axis", "Write axis=0 or axis=(0, 1)."
+                )
             found["axes"] = axes
         elif type(value) is bool:
             found["keepdims"] = value
@@ -134,7 +140,9 @@ def index_condition(scope: Scope, node: ast.expr) -> Expr:
 
 def _delta(scope: Scope, left: ast.expr, right: ast.expr) -> Expr:
     a, b = (index_expression(scope, x, None, "delta") for x in (left, right))
-    da, db = (x.dim if isinstance(x, Index) else x.tensor.domain.below if isinstance(x, Element) else None for x in (a, b))
+    da, db = (
+        x.dim if isinstance(x, Index) else x.tensor.domain.below if isinstance(x, Element) else None for x in (a, b)
+    )
     if da is not None and db is not None and da != db:
         scope.fail(left, f"{ast.unparse(left)} runs over {da}, but {ast.unparse(right)} runs over {db}")
     return Delta(a, b)

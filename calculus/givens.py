@@ -68,7 +68,10 @@ def _given(source: Source, piece: str, start: int, description: str) -> Tensor:
         if word in DOMAIN_WORDS or word.startswith("int<"):
             kinds.append(word)
         elif kinds:
-            fail(f"{word} stands behind the domain {kinds[-1]}", f"Domains: {', '.join(DOMAIN_WORDS)}, int<C. {GIVEN_HINT}")
+            fail(
+                f"{word} stands behind the domain {kinds[-1]}",
+                f"Domains: {', '.join(DOMAIN_WORDS)}, int<C. {GIVEN_HINT}",
+            )
         else:
             dims.append(_dimension(word, fail))
     domain = _domain(name, kinds, bool(dims), fail)
@@ -105,7 +108,10 @@ def _domain(name: str, kinds: Sequence[str], has_axes: bool, fail: Fail) -> Doma
     labels = [k for k in kinds if k.startswith("int<")]
     words = set(kinds) - {"real"}
     if len(words) > 1 and words not in TOGETHER or (words and "real" in kinds):
-        fail(f"the domains {' '.join(kinds)} contradict each other", "Together may stand: positive rows, nonnegative rows.")
+        fail(
+            f"the domains {' '.join(kinds)} contradict each other",
+            "Together may stand: positive rows, nonnegative rows.",
+        )
     if not has_axes and words & {"rows", "onehot"}:
         fail(f"{name} has no axis, so it has no {kinds[0]}", f"Write {name}: n C {kinds[0]}")
     if has_axes and "function" in words:

@@ -40,7 +40,9 @@ def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str)
         return Integer(node.value)
     if isinstance(node, ast.Name):
         if node.id not in scope.indices:
-            scope.unknown(node, "index", node.id, list(scope.indices), f"To sum over it, write sum(… for {node.id} in …).")
+            scope.unknown(
+                node, "index", node.id, list(scope.indices), f"To sum over it, write sum(… for {node.id} in …)."
+            )
         found: Expr = scope.indices[node.id]
         has = scope.indices[node.id].dim
     elif isinstance(node, ast.Subscript):
@@ -50,7 +52,9 @@ def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str)
             scope.fail(node, f"{ast.unparse(node)} is not an integer label", "Declare labels as y: n int<C.")
         has = below
     else:
-        scope.fail(node, f"{ast.unparse(node)} is not an index", "An index is a name, a number from 0, or a label y[i].")
+        scope.fail(
+            node, f"{ast.unparse(node)} is not an index", "An index is a name, a number from 0, or a label y[i]."
+        )
     if dim is not None and has != dim:
         scope.fail(node, f"{ast.unparse(node)} runs over {has}, but {where} has {dim} entries")
     return found
@@ -58,7 +62,9 @@ def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str)
 
 def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
     if not isinstance(node.value, ast.Name):
-        scope.fail(node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first.")
+        scope.fail(
+            node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first."
+        )
     tensor = find_tensor(scope, node.value)
     parts = subscripts(node)
     if len(parts) != tensor.rank:

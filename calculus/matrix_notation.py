@@ -30,6 +30,7 @@ from .notation import (
     SquaredNorm,
     Times,
     diag,
+    entrywise_order,
     hadamard,
     matmul,
     plus,
@@ -283,7 +284,7 @@ def _matrix_pair(pieces: Sequence[_Piece], left: Sequence[Index]) -> tuple[Index
 
 
 def _frobenius(matrices: list[Notation]) -> Notation:
-    matrices = [m for n in matrices for m in _squares(n)]
+    matrices = sorted((m for n in matrices for m in _squares(n)), key=entrywise_order)
     if len(matrices) == 1:
         return matmul(transpose(Ones()), matrices[0], Ones())
     if matrices[1:] == matrices[:-1] and len(matrices) == 2:

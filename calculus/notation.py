@@ -207,8 +207,16 @@ def hadamard(nodes: Iterable[Notation]) -> Notation:
             over.extend((node.of, node.of))
         elif not isinstance(node, Fill):
             over.extend(node.factors if isinstance(node, Hadamard) else (node,))
-    product = _flat(over)
+    product = _flat(sorted(over, key=entrywise_order))
     return scaled(coefficient, Quotient(product, _flat(under)) if under else product)
+
+
+def entrywise_order(node: Notation) -> int:
+    """Matrix products, then names, then functions, then sums: (D Wᵀ) ⊙ g′(Z), A ⊙ (1 − A)."""
+    for at, kind in enumerate((MatMul, Name | Transpose, Apply | Softmax, Power)):
+        if isinstance(node, kind):
+            return at
+    return 4
 
 
 def _flat(nodes: list[Notation]) -> Notation:

@@ -122,7 +122,12 @@ def _left_indices(scope: Scope, target: ast.Subscript, value: ast.expr) -> tuple
     uses = dict(_index_uses(value, scope.tensors, frozenset()))
     for node in subscripts(target):
         stated = None
-        if isinstance(node, ast.Slice) and isinstance(node.lower, ast.Name) and node.upper is not None and node.step is None:
+        if (
+            isinstance(node, ast.Slice)
+            and isinstance(node.lower, ast.Name)
+            and node.upper is not None
+            and node.step is None
+        ):
             stated, node = node.upper, node.lower
         if not isinstance(node, ast.Name):
             scope.fail(node, f"{ast.unparse(node)} is not the name of an index", DEFINITION_HINT)

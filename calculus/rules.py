@@ -15,7 +15,8 @@ OUTPUT = "in terms of the output"
 CLAIM = "rearrange"
 ADJOINTS = "insert what is known"
 UPSTREAM = "upstream gradient"
-SECOND = "differentiate the gradient"
+SECOND = "differentiate again"
+SOFTMAX_JACOBIAN = "softmax Jacobian"
 
 STATEMENTS: dict[str, str] = {
     CHAIN: r"\frac{\partial L}{\partial x} = \sum_D \sum_a \frac{\partial L}{\partial D_a}\frac{\partial D_a}{\partial x}",
@@ -27,6 +28,7 @@ STATEMENTS: dict[str, str] = {
     ADJOINTS: r"\text{derivatives proved in earlier steps}",
     SECOND: r"\frac{\partial^2 L}{\partial x\,\partial y} = \frac{\partial}{\partial y}\frac{\partial L}{\partial x}",
     UPSTREAM: r"\frac{\partial L}{\partial Y} = dY\ \text{is given}",
+    SOFTMAX_JACOBIAN: r"\frac{\partial P_c}{\partial Z_b} = P_c\,(\delta_{cb} - P_b)",
     "linearity": r"(a f + b g)' = a f' + b g'",
     "derivative of a constant": r"c' = 0",
     "derivative of an element": r"\frac{\partial X_{ij}}{\partial X_{kl}} = \delta_{ik}\,\delta_{jl}",
@@ -41,14 +43,21 @@ STATEMENTS: dict[str, str] = {
 }
 
 
+def is_softmax(definition: Definition) -> bool:
+    """True where the body has the shape exp(u)/Σ exp(u)."""
+    body = definition.body
+    if not isinstance(body, Mul) or len(body.args) != 2:
+        return False
+    exponentials = [f for f in body.args if isinstance(f, exp)]
+    sums = [f.base for f in body.args if isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, BoundSum)]
+    return len(exponentials) == len(sums) == 1 and isinstance(sums[0].body, exp)
+
+
 def jacobian_name(definition: Definition, fallback: str) -> str:
     """What the field calls the derivative of a definition of this shape, or the rules that were used."""
+    if is_softmax(definition):
+        return SOFTMAX_JACOBIAN
     body = definition.body
-    if isinstance(body, Mul):
-        exponentials = [f for f in body.args if isinstance(f, exp)]
-        sums = [f.base for f in body.args if isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, BoundSum)]
-        if len(exponentials) == len(sums) == 1 and len(body.args) == 2 and isinstance(sums[0].body, exp):
-            return "softmax Jacobian"
     if isinstance(body, Function) and len(body.args) == 1:
         return f"derivative of {type(body).__name__}"
     return fallback

@@ -68,7 +68,8 @@ def find(id: str) -> Entry:
     for problem in _own().problems:
         if f"entry {id!r}" in problem:
             raise MalformedEntry(problem)
-    close = get_close_matches(id, entries, 3, 0.5) or [name for name in entries if id and id in name][:3]
+    starts = [name for name in entries if id and name.startswith(id)]
+    close = list(dict.fromkeys((*starts, *get_close_matches(id, entries, 3, 0.5))))[:3]
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     raise UnknownEntry(f"no entry is called {id!r}. {hint}All ids: nnmath list")
 
@@ -123,7 +124,9 @@ def _load(path: Path, package: str, problems: list[str]) -> ModuleType | None:
     except Exception as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 1
-        problems.append(f"{path}:{line}: {type(error).__name__}: {error}; a file of entries holds values Entry(id=…, title=…)")
+        problems.append(
+            f"{path}:{line}: {type(error).__name__}: {error}; a file of entries holds values Entry(id=…, title=…)"
+        )
         return None
 
 
@@ -153,12 +156,20 @@ def _is_texts(value: Any) -> bool:
 
 #: What each field must be: (field, test, what is expected).
 EXPECTED: tuple[tuple[str, Any, str], ...] = (
-    ("id", lambda v: isinstance(v, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", v), 'small letters, such as "softmax-ce"'),
+    (
+        "id",
+        lambda v: isinstance(v, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", v),
+        'small letters, such as "softmax-ce"',
+    ),
     ("title", _is_text, "a text"),
     ("given", lambda v: callable(v) or _is_text(v), 'lines such as "Z: n C  # logits"'),
     ("define", lambda v: callable(v) or _is_text(v), 'lines such as "y = exp(x)"'),
     ("wanted", lambda v: callable(v) or (_is_texts(v) and v), 'a tuple of texts, such as ("dL/dZ",)'),
-    ("claim", lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))), 'a mapping such as {"dL/dZ": "(P - Y)/n"}'),
+    (
+        "claim",
+        lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))),
+        'a mapping such as {"dL/dZ": "(P - Y)/n"}',
+    ),
     ("torch", lambda v: v is None or callable(v), "a function of torch and the givens"),
     ("parameters", lambda v: all(type(n) is int and n > 0 for n in v.values()), "positive integers by name"),
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),

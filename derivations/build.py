@@ -132,7 +132,8 @@ class _Builder:
         stated: Any = self.entry.claim
         if key not in stated:
             return None
-        return Claim(*parse_claim(stated[key], self.tensors, axes))
+        adjoints = {f"d{name}": Tensor(f"d{name}", t.dims) for name, t in self.tensors.items()}
+        return Claim(*parse_claim(stated[key], {**adjoints, **self.tensors}, axes))
 
     def _first(self, of: Tensor, group: Sequence[Wanted]) -> list[Part]:
         parts = self.backward.derive(

@@ -63,7 +63,9 @@ class Entry:
                 )
         values = {**self.parameters, **parameters}
         filled: dict[str, Any] = {
-            part: value(**values) for part in ("given", "define", "wanted", "claim") if callable(value := getattr(self, part))
+            part: value(**values)
+            for part in ("given", "define", "wanted", "claim")
+            if callable(value := getattr(self, part))
         }
         return replace(self, parameters=values, **filled)
 

@@ -53,6 +53,8 @@ def lower(expr: Expr, hint: Layout = ()) -> Array:
 
     Raises :class:`Unsupported`.
     """
+    if expr.is_number and not expr.has(Element, BoundSum):
+        return _number(expr, hint)
     for kind in type(expr).__mro__:
         if (build := LOWER.get(kind)) is not None:
             return build(expr, hint)
@@ -142,7 +144,7 @@ def _mul(e: Expr, hint: Layout) -> Array:
     constants = [f for f in Mul.make_args(rest) if f.is_number]
     others = [f for f in Mul.make_args(rest) if not f.is_number]
     if constants:  # irrational constants are one float
-        coefficient = sympy.Float(Mul(coefficient, *constants), 17)
+        coefficient = sympy.Float(float(Mul(coefficient, *constants)))
     sign, coefficient = (-1, -coefficient) if coefficient.is_negative else (1, coefficient)
     over, under = _fraction(sorted(others, key=_rank_in_product))
     if coefficient.is_Rational and coefficient.p == 1 and coefficient.q != 1:

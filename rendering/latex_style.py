@@ -50,7 +50,8 @@ def _derivative(order: int, of: Box | None, by: Sequence[Box], mark: str) -> Box
     if len(by) > 1 and len(set(below)) == 1:
         below = [below[0] + power]
     over = mark.strip() + power + (" " if mark != "d" or power else "") + (of.text if of else "")
-    return Box((rf"\frac{{{over.rstrip()}}}{{{r' \, '.join(below)}}}",), ATOM, 2)
+    under = r" \, ".join(below)
+    return Box((rf"\frac{{{over.rstrip()}}}{{{under}}}",), ATOM, 2)
 
 
 def _cases(branches: Sequence[tuple[Box, Box]], otherwise: Box) -> Box:

@@ -9,7 +9,7 @@ from .names import GREEK, SUPERSCRIPTS, text_name
 from .style import Style
 
 _RAISED = dict(zip("abcdefghijklmnoprstuvwxyzβ", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵝ", strict=True)) | {
-    chr(k): v for k, v in SUPERSCRIPTS.items() if chr(k) not in "n"
+    chr(k): chr(v) for k, v in SUPERSCRIPTS.items()
 } | {"−": "⁻", " ": ""}  # fmt: skip
 
 

@@ -83,7 +83,9 @@ def test_wrong_parameters(id: str, parameters: dict[str, int], part: str) -> Non
         find(id).at(**parameters)
 
 
-@pytest.mark.parametrize(("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmax", "softmax-jacobian"), ("", "nnmath list")])
+@pytest.mark.parametrize(
+    ("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmax", "softmax-jacobian"), ("", "nnmath list")]
+)
 def test_an_unknown_id_gets_suggestions(id: str, part: str) -> None:
     with pytest.raises(UnknownEntry, match=part):
         find(id)

@@ -25,16 +25,19 @@ gelu = Entry(
 gelu_tanh = Entry(
     id="gelu-tanh",
     title="Gaussian error linear unit, tanh form",
-    given="x: real",
+    given="""
+        x: real
+        k: positive = 0.044715  # fitted constant
+    """,
     define="""
-        u = sqrt(2/pi)*(x + 0.044715*x**3)
+        u = sqrt(2/pi)*(x + k*x**3)
         y = x*(1 + tanh(u))/2
     """,
     wanted=("dy/dx", "d2y/dx2"),
     claim={
-        "dy/dx": "(1 + tanh(u))/2 + x*(1 - tanh(u)**2)*sqrt(2/pi)*(1 + 0.134145*x**2)/2",
+        "dy/dx": "(1 + tanh(u))/2 + x*(1 - tanh(u)**2)*sqrt(2/pi)*(1 + 3*k*x**2)/2",
     },
-    torch=lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
+    torch=lambda torch, x, k: torch.nn.functional.gelu(x, approximate="tanh"),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "x**3 overflows long before the result does (|x| > 7e12 in float32).",

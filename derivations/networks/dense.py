@@ -56,8 +56,8 @@ backprop = Entry(
     wanted=("dJ/dZ", "dJ/dW", "dJ/db"),
     claim={
         "dJ/dZ": "(dU @ V.T)*g.prime(Z)",
-        "dJ/dW": "X.T @ ((dU @ V.T)*g.prime(Z)) + lam*W",
-        "dJ/db": "sum((dU @ V.T)*g.prime(Z), axis=0)",
+        "dJ/dW": "X.T @ dZ + lam*W",
+        "dJ/db": "sum(dZ, axis=0)",
     },
     torch=_generic_layer,
     conventions=(

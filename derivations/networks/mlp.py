@@ -59,7 +59,10 @@ def _given(depth: int) -> str:
     lines = ["X: n D  # inputs"]
     widths = _widths(depth)
     for k in range(1, depth + 1):
-        lines += [f"W{k}: {widths[k - 1]} {widths[k]}  # weights of layer {k}", f"b{k}: {widths[k]}  # bias of layer {k}"]
+        lines += [
+            f"W{k}: {widths[k - 1]} {widths[k]}  # weights of layer {k}",
+            f"b{k}: {widths[k]}  # bias of layer {k}",
+        ]
     return "\n".join([*lines, "Y: n C rows  # target distributions"])
 
 

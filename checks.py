@@ -1,0 +1,188 @@
+"""Checking entries of the catalogue, several at a time: one row each, as a table or as JSON."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .derivations import find
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """The generated code against PyTorch in one dtype: the worst error relative to its bound, over all regimes."""
+
+    passed: bool
+    regimes: int
+    worst: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What checking one entry gave. missing: something is not installed, so the cross-check could not be made."""
+
+    id: str
+    steps: int = 0
+    proved: int = 0
+    refuted: int = 0
+    open: int = 0
+    cross_checks: Mapping[str, CrossCheck] = field(default_factory=dict)
+    seconds: float = 0.0
+    messages: tuple[str, ...] = ()
+    failed: bool = False
+    missing: bool = False
+
+
+def run(ids: Sequence[str], parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> list[Row]:
+    """Check entries on all cores, in the order of ``ids``."""
+    if len(ids) == 1:
+        return [check_one(ids[0], parameters, device, dtypes)]
+    # Forking before anything heavy is imported is the fastest start, and safe: this process has one thread.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    workers = min(len(ids), len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread_each) as pool:
+        futures = {pool.submit(check_one, id, parameters, device, dtypes): id for id in ids}
+        rows: dict[str, Row] = {}
+        try:
+            with _progress(len(ids)) as advance:
+                for future in as_completed(futures):
+                    rows[futures[future]] = future.result()
+                    advance(futures[future])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [rows[id] for id in ids]
+
+
+def _one_thread_each() -> None:
+    """Workers fill the cores by themselves; read by the libraries when they are first imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> Row:
+    """Prove every step of one entry, and run its code against PyTorch. Never raises for what an entry does wrong."""
+    start = time.perf_counter()
+    from .page import derive
+
+    try:
+        page = derive(id, **parameters)
+    except Exception as error:
+        return Row(id, seconds=time.perf_counter() - start, messages=(_sentence(id, error),), failed=True)
+    kinds = [step.verdict.kind for step in page.steps]
+    counts = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
+    messages = [
+        f"{id}, step {number}: {step.verdict} ({step.rule}): {step.verdict.counterexample or step.verdict.basis}"
+        for number, step in enumerate(page.steps, 1)
+        if not step.verdict.is_proved
+    ]
+    failed, missing, cross = bool(messages), False, {}
+    try:
+        report = page.check(device, dtypes)
+        cross = {d.dtype: CrossCheck(d.passed, d.regimes, d.worst) for d in report.dtypes}
+        messages += [f"{id}: {failure}" for failure in report.failures]
+        failed = failed or not report.passed
+    except Exception as error:
+        missing = type(error).__name__ in ("MissingTorch", "NoCuda")
+        failed = failed or not missing
+        messages.append(str(error) if missing else _sentence(id, error))
+    seconds = time.perf_counter() - start
+    return Row(
+        id,
+        len(kinds),
+        **counts,
+        cross_checks=cross,
+        seconds=seconds,
+        messages=tuple(messages),
+        failed=failed,
+        missing=missing,
+    )
+
+
+def _sentence(id: str, error: Exception) -> str:
+    if os.environ.get("NNMATH_DEBUG"):
+        raise error
+    ours = type(error).__module__.split(".")[0] == __name__.split(".")[0]
+    return f"{id}: {error}" if ours else f"{id}: {type(error).__name__}: {error}. For the traceback set NNMATH_DEBUG=1"
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda id: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda id: bar.update(task, advance=1, description=id)
+
+
+# -- output ----------------------------------------------------------------------------------------------------------
+
+
+def totals(rows: Sequence[Row]) -> dict[str, Any]:
+    """Sums over the rows."""
+    return {
+        "entries": len(rows),
+        "failed": sum(row.failed for row in rows),
+        **{name: sum(getattr(row, name) for row in rows) for name in ("steps", "proved", "refuted", "open")},
+        "cross_checked": sum(
+            bool(row.cross_checks) and all(c.passed for c in row.cross_checks.values()) for row in rows
+        ),
+    }
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    import json
+
+    return json.dumps({"entries": [asdict(row) for row in rows], "totals": totals(rows)}, indent=2, ensure_ascii=False)
+
+
+def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
+    """A table with a row per entry, and the totals last. Coloured only on a terminal that wants colours."""
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    dtypes = tuple(dtypes)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("entry", no_wrap=True)
+    for name in ("steps", "proved", "refuted", "open"):
+        table.add_column(name, justify="right")
+    for dtype in dtypes:
+        table.add_column(f"torch {dtype}")
+    table.add_column("s", justify="right")
+    for row in rows:
+        counts = [str(n) if n else "·" for n in (row.steps, row.proved, row.refuted, row.open)]
+        checks = [_cell(row.cross_checks.get(dtype)) for dtype in dtypes]
+        table.add_row(row.id, *counts, *checks, f"{row.seconds:.2f}", style="red" if row.failed else "")
+    text = io.StringIO()
+    console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
+    console.print(table)
+    sums = totals(rows)
+    console.print(
+        f"{sums['entries']} entries, {sums['steps']} steps: {sums['proved']} proved, {sums['refuted']} refuted, "
+        f"{sums['open']} open. {sums['cross_checked']} cross-checked against torch, {sums['failed']} failed.",
+        style="red" if sums["failed"] else "green",
+    )
+    return text.getvalue()
+
+
+def _cell(check: CrossCheck | None) -> str:
+    if check is None:
+        return "not run"
+    return f"{'' if check.passed else 'FAILED '}{check.worst} ({check.regimes} regimes)"

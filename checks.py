@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .derivations import find
-
 
 @dataclass(frozen=True)
 class CrossCheck:

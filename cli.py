@@ -1,4 +1,4 @@
-"""The command ``nnmath``: arguments in, calls out, exit codes. No mathematics, and nothing imported before it is needed."""
+"""The command ``nnmath``: arguments in, calls out, exit codes. No mathematics; nothing is imported before it is needed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from . import __version__
@@ -65,8 +66,9 @@ def _report(error: Exception) -> int:
         if kind.__name__ in EXIT_CODES and kind.__module__.split(".")[0] == __name__.split(".")[0]:
             _say(str(error))
             return EXIT_CODES[kind.__name__]
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        package = {"flint": "python-flint"}.get(error.name.split(".")[0], error.name.split(".")[0])
+    missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing not in ("", __name__.split(".")[0]):
+        package = {"flint": "python-flint"}.get(missing, missing)
         _say(f"{package} is not installed. Type: pip install {package}")
         return MISSING
     if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
@@ -86,10 +88,8 @@ def _say(message: str) -> None:
 
 def _silence(stream: Any) -> None:
     """Point a broken stream at nothing, so that Python's own flush at exit has no reason to complain."""
-    try:
+    with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 # -- commands --------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def _derive(arguments: argparse.Namespace) -> int:
     from .page import derive
 
     page = derive(entry.id, **parameters)
-    options = {"brief": arguments.brief, "detail": arguments.detail, "width": _width()}
+    options = {"brief": arguments.brief, "detail": arguments.detail, "width": None if to_file else _width()}
     if format == "latex":
         options["document"] = arguments.document
     write(page.render(format, **options), arguments.output)

@@ -1,8 +1,8 @@
 """Reverse mode over definitions: the adjoint equations of a formula, step by step.
 
 For each definition, from the last to the first: its adjoint is the sum over its consumers of their adjoint times their
-local derivative, simplified locally. Intermediates keep their names, so the list of equations grows linearly with depth.
-An adjoint that goes to one place only is inserted there when that makes the formulas smaller.
+local derivative, simplified locally. Intermediates keep their names, so the list of equations grows linearly with
+depth. An adjoint that goes to one place only is inserted there when that makes the formulas smaller.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Integer
 
-from .derivation import Definition, Part, Result, Step
+from .derivation import Definition, Known, Part, Result, Step
 from .differentiation import Moving, differentiate
 from .letters import Letters
 from .output_form import in_terms_of_output
-from .prover import Known, Prover
+from .prover import Prover
 from .rules import (
     ADJOINTS,
     CHAIN,
@@ -90,6 +90,8 @@ class Backward:
         self.definitions = {d.tensor: d for d in definitions}
         self.letters = letters
         self.prover = prover
+        #: Derivatives derived so far, by (of, with respect to).
+        self.found: dict[tuple[Tensor, Tensor], Known] = {}
         self._locals: dict[tuple[Tensor, Tensor], tuple[Known, tuple[Step, ...]]] = {}
 
     def derive(
@@ -122,7 +124,7 @@ class Backward:
             if tensor in body.atoms(Tensor) and tensor in self.prover.downstream(wrt):
                 known, steps, rule = self._total(tensor, wrt)
                 before += steps
-                moving[tensor] = Moving(rule, lambda of, at, known=known: known.at(of.indices, at.indices))  # type: ignore[misc]
+                moving[tensor] = Moving(rule, known)
         trail.add(left, Partial(body, target, held=not moving), SECOND)
         for line in differentiate(body, target, moving):
             trail.follow(line.expr, line.rule)
@@ -136,11 +138,11 @@ class Backward:
         """The derivative of a definition with everything between moving: from what is proved, or derived here."""
         definition = self.definitions[tensor]
         rule = SOFTMAX_JACOBIAN if is_softmax(definition) else f"derivative of {tensor.name}"
-        known = self.prover.known.get((tensor, wrt))
+        known = self.found.get((tensor, wrt))
         if known is not None:
             return known, (), rule
         parts = self.derive(tensor, [wrt], names={})
-        return self.prover.known[tensor, wrt], tuple(s for p in parts for s in p.steps), rule
+        return self.found[tensor, wrt], tuple(s for p in parts for s in p.steps), rule
 
     def derivative_node(self, of: Tensor, wrt: Tensor) -> Partial:
         """∂of/∂wrt at named indices, unevaluated."""
@@ -247,7 +249,7 @@ class _Run:
         if self._goes_on_alone(tensor):
             self.waiting[tensor] = known, part
             return out
-        self._name(known, result)
+        self._name(known, part)
         return [*out, part]
 
     def _two_forms(self, trail: Trail, claims: Claims, plain: Expr) -> tuple[Expr, Expr | None]:
@@ -271,13 +273,20 @@ class _Run:
         inputs = [t for t in self.owner.definitions[tensor].inputs() if t in self.path]
         return len(inputs) == 1
 
-    def _name(self, known: Known, result: Result) -> None:
+    def _name(self, known: Known, part: Part) -> None:
         """Give an adjoint its name, for later formulas and for the prover; a plain element is used as it is."""
+        assert part.result is not None
         if self.of.rank == 0 and not isinstance(known.value, Element) and known.wrt in self.owner.definitions:
-            self.prover.define(Definition(result.tensor, known.wrt_indices, known.value))
-            named = Element(result.tensor, *known.wrt_indices)
+            self.prover.define(Definition(part.result.tensor, known.wrt_indices, known.value))
+            named = Element(part.result.tensor, *known.wrt_indices)
             known = Known(known.of, known.of_indices, known.wrt, known.wrt_indices, named)
-        self.prover.learn(known)
+        self._remember(known, part)
+
+    def _remember(self, known: Known, part: Part) -> None:
+        """Use a derivative from here on; the prover may rely on it only where every step to it is proved."""
+        self.owner.found[known.of, known.wrt] = known
+        if all(step.verdict.is_proved for step in part.steps):
+            self.prover.learn(known)
 
     def _chain(
         self, trail: Trail, consumers: list[Definition], target: Element, left: Expr
@@ -296,11 +305,10 @@ class _Run:
             if waiting is not None:
                 known, part = waiting
                 if self._keeps_its_name(known, local, target):
-                    assert part.result is not None
-                    self._name(known, part.result)
+                    self._name(known, part)
                     out.append(part)
                 else:
-                    self.prover.learn(known)
+                    self._remember(known, part)
                     before += part.steps
             before.append(_joined_step(consumer, local, lines))
             locals_[consumer.tensor] = local
@@ -332,7 +340,7 @@ class _Run:
         of = node.of
         assert isinstance(of, Element)
         if not node.held:
-            return self.prover.known[of.tensor, node.wrt.tensor].at(of.indices, node.wrt.indices)
+            return self.owner.found[of.tensor, node.wrt.tensor].at(of.indices, node.wrt.indices)
         return locals_[of.tensor].at(of.indices, node.wrt.indices)
 
 
@@ -360,6 +368,8 @@ def _joined_step(consumer: Definition, local: Known, lines: tuple[Step, ...]) ->
     if len(lines) == 1:
         only = lines[0]
         return Step(only.left, only.right, jacobian_name(consumer, only.rule), only.verdict)
-    worst = next((s.verdict for kind in ("refuted", "open") for s in lines if s.verdict.kind == kind), lines[-1].verdict)
+    worst = next(
+        (s.verdict for kind in ("refuted", "open") for s in lines if s.verdict.kind == kind), lines[-1].verdict
+    )
     rule = jacobian_name(consumer, joined([s.rule for s in lines]))
     return Step(lines[0].left, local.value, rule, worst, False, lines)

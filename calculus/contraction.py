@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from sympy import Expr
 
 from .keys import key, labelled_key
+from .polynomials import Exponent
 from .tensors import Index
 
-Factor = tuple[Expr, object]
+Factor = tuple[Expr, Exponent]
 #: Ties beyond this many orders are broken arbitrarily: sound, but two equal sums may then stay apart.
 MAX_TIES = 720
 
@@ -69,7 +70,9 @@ def _refine(factors: list[Factor], colours: Mapping[Index, str]) -> dict[Index, 
             labels = {**colours, k: "@"}
             seen = sorted(f"{labelled_key(f, labels)}^{e}" for f, e in factors if k in f.free_symbols)
             signatures[k] = (colours[k], seen)
-        ranks = {repr(s): f"?{at:03d}" for at, s in enumerate(sorted({repr(s): s for s in signatures.values()}.values()))}
+        ranks = {
+            repr(s): f"?{at:03d}" for at, s in enumerate(sorted({repr(s): s for s in signatures.values()}.values()))
+        }
         colours = {k: ranks[repr(s)] for k, s in signatures.items()}
         new = len(set(colours.values()))
         if new == count:

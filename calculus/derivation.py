@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -76,6 +76,21 @@ class Definition:
     def inputs(self) -> tuple[Tensor, ...]:
         """The tensors its body reads, in order of name."""
         return tuple(sorted(self.body.atoms(Tensor), key=lambda t: t.name))
+
+
+@dataclass(frozen=True)
+class Known:
+    """A derivative that has been proved: ``∂ of[of_indices] / ∂ wrt[wrt_indices] = value``."""
+
+    of: Tensor
+    of_indices: tuple[Index, ...]
+    wrt: Tensor
+    wrt_indices: tuple[Index, ...]
+    value: Expr
+
+    def at(self, of_indices: Sequence[Expr], wrt_indices: Sequence[Expr]) -> Expr:
+        mapping = dict(zip((*self.of_indices, *self.wrt_indices), (*of_indices, *wrt_indices), strict=True))
+        return rebuild(self.value, mapping.get)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sympy import Add, Expr, Function, Mul, Pow, S, exp
 
+from .derivation import Known
 from .functions import Unknown, Where
 from .sums import BoundSum, Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Tensor
@@ -27,10 +28,10 @@ MAX_LINES = 60
 
 @dataclass(frozen=True)
 class Moving:
-    """A definition that moves with the variable, its derivative known: ``value(indices)`` for its element there."""
+    """A definition that moves with the variable: its derivative, and what the step that inserts it is called."""
 
     rule: str
-    value: Callable[[Element, Element], Expr]
+    known: Known
 
 
 def differentiate(of: Expr, wrt: Element, moving: Mapping[Tensor, Moving] | None = None) -> list[Line]:
@@ -139,8 +140,8 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
         return Partial(e, wrt, node.held)
 
     if isinstance(of, Element):
-        known = moving[of.tensor]
-        return known.rule, known.value(of, wrt)
+        definition = moving[of.tensor]
+        return definition.rule, definition.known.at(of.indices, wrt.indices)
     if isinstance(of, Mul):
         below = [f for f in of.args if isinstance(f, Pow) and f.exp.is_Rational and f.exp < 0]
         if below:

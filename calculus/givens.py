@@ -26,7 +26,7 @@ GIVEN_HINT = "A given reads NAME: dimensions domain = value  # description, such
 
 
 def parse_givens(text: str) -> tuple[Tensor, ...]:
-    """The tensors that a text declares, one a line (``Z: n C  # logits``) or separated by commas (``z: n C, y: n int<C``).
+    """The tensors that a text declares, one a line (``Z: n C  # logits``) or with commas (``z: n C, y: n int<C``).
 
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
@@ -107,7 +107,7 @@ def _dimension(word: str, fail: Fail) -> Expr:
 def _domain(name: str, kinds: Sequence[str], has_axes: bool, fail: Fail) -> Domain:
     labels = [k for k in kinds if k.startswith("int<")]
     words = set(kinds) - {"real"}
-    if len(words) > 1 and words not in TOGETHER or (words and "real" in kinds):
+    if (len(words) > 1 and words not in TOGETHER) or (words and "real" in kinds):
         fail(
             f"the domains {' '.join(kinds)} contradict each other",
             "Together may stand: positive rows, nonnegative rows.",
@@ -128,6 +128,6 @@ def _value(name: str, text: str, domain: Domain, has_axes: bool, fail: Fail) -> 
         value = exact_number(text)
     except (ValueError, TypeError, ZeroDivisionError):
         fail(f"{text!r} is not a number", "A value is a decimal or a fraction: 0.01, 1e-5, 1/3.")
-    if domain.positive and not value > 0 or domain.nonnegative and value < 0:
+    if (domain.positive and not value > 0) or (domain.nonnegative and value < 0):
         fail(f"{name} is {domain}, but its value is {value}")
     return value

@@ -1,7 +1,7 @@
 """The grammar of expressions, without its functions: text over Python's ``ast``, read by a table of nodes.
 
-Text is never evaluated. Everything is an array: ``Z`` is a whole one, ``Z[i, c]`` an entry (an array without axes), and the
-operations of :mod:`.arrays` combine them. An index is bound by the left side of a definition or by ``for k in C``.
+Text is never evaluated. Everything is an array: ``Z`` is a whole one, ``Z[i, c]`` an entry (an array without axes), and
+the operations of :mod:`.arrays` combine them. An index is bound by the left side of a definition or by ``for k in C``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def subscripts(node: ast.Subscript) -> list[ast.expr]:
 def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str) -> Expr:
     """An index: a name, a number, or an integer label such as ``y[i]``. Its dimension must be ``dim``."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
-        if dim is not None and not (Integer(node.value) < dim) == True:  # noqa: E712  (a relation may stay symbolic)
+        if dim is not None and sympy.true != (Integer(node.value) < dim):  # a relation may stay symbolic
             scope.fail(node, f"{where} has {dim} entries, so there may be no entry {node.value}")
         return Integer(node.value)
     if isinstance(node, ast.Name):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sympy import Expr
 
 from .backward import Backward, Trail
-from .derivation import Part
+from .derivation import Definition, Part
 from .rules import ADJOINTS, CLAIM
 from .simplification import collect, expand_logarithms, fold, merge_sums, split_sums, sum_rows, unfold
 from .sums import Partial, rebuild
@@ -56,9 +57,7 @@ def prove_identity(backward: Backward, left: Expr, right: Expr, rules: Sequence[
     return Part(left, tuple(trail.steps), None)
 
 
-def _negated(definition):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
+def _negated(definition: Definition) -> Definition:
     return replace(definition, body=-definition.body)
 
 
@@ -71,7 +70,7 @@ def _open(backward: Backward, expr: Expr) -> Expr:
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Partial):
-            return backward.prover.known[e.of.tensor, e.wrt.tensor].at(e.of.indices, e.wrt.indices)
+            return backward.found[e.of.tensor, e.wrt.tensor].at(e.of.indices, e.wrt.indices)
         return None
 
     expr = rebuild(expr, leaf)

@@ -28,6 +28,7 @@ class Letters:
                     chosen[index.dim].append(index.name)
         dims = list(dict.fromkeys((*chosen, *dims)))
         taken = {name for names in chosen.values() for name in names}
+        taken |= {str(symbol) for dim in dims for symbol in dim.free_symbols}
         for dim in dims:
             names = chosen.setdefault(dim, [])
             first = names[0] if names else FIRST.get(str(dim), str(dim)[0].lower())

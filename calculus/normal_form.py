@@ -1,32 +1,48 @@
 """The normal form of an expression: a polynomial over atoms, with sums split, factored and alpha-renamed.
 
 Atoms are elements, closed sums, exponentials ``exp(m)`` of monomials, logarithms, other functions of normalised
-arguments, and sums raised to a negative or fractional power. Equal mathematics becomes the same object wherever these rules
-decide it: ``exp`` of a sum splits into factors, factors without the bound index leave a sum, nested sums of products
-flatten into one contraction whose indices are ordered canonically, deltas contract, rows that sum to 1 are summed.
+arguments, and sums raised to a negative or fractional power. Equal mathematics becomes the same object wherever these
+rules decide it: ``exp`` of a sum splits into factors, factors without the bound index leave a sum, nested sums of
+products flatten into one contraction whose indices are ordered canonically, deltas contract, rows that sum to 1 are
+summed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, gcd, lcm
 
 import sympy
 from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, S, cosh, exp, log, sinh, tanh
 
-from .contraction import canonical_order, components
 from .derivation import Definition
 from .functions import Indicator, NamedFunction, Unknown, Where
-from .keys import key
-from .sums import BoundSum, Delta, Partial, bound_sum
+from .polynomials import (
+    UNIT,
+    Exponent,
+    Monomial,
+    Poly,
+    accumulate,
+    accumulate_all,
+    add,
+    constant,
+    exponent_above_one,
+    exponent_of,
+    factor_expr,
+    is_idempotent,
+    is_onehot,
+    is_positive,
+    is_positive_poly,
+    monomial_key,
+    scale,
+    single,
+    tidy,
+)
+from .summation import sum_over
+from .sums import BoundSum, Delta
 from .tensors import Element, Index, Tensor
 
-Exponent = Fraction | int
-Monomial = frozenset[tuple[Expr, Exponent]]
-Poly = dict[Monomial, Fraction]
-
-UNIT: Monomial = frozenset()
 #: A power of a sum is multiplied out up to this exponent, and a product up to this many terms; beyond, it is an atom.
 MAX_POWER = 16
 MAX_TERMS = 20_000
@@ -40,8 +56,8 @@ class Normalizer:
     """Normal forms under a choice of what to look into.
 
     unfold: definitions whose elements are replaced by their bodies. elementary: named functions and hyperbolic ones are
-    written with exponentials. facts: domain facts (rows sum to 1, one-hot rows) are used. known: values of indicators in
-    a case of a case analysis.
+    written with exponentials. facts: domain facts (rows sum to 1, one-hot rows) are used. known: values of indicators
+    in a case of a case analysis.
     """
 
     def __init__(
@@ -121,11 +137,11 @@ class Normalizer:
         if exponent.is_Rational:
             if base.is_Integer and not exponent.is_Integer:
                 return self._root(Fraction(int(base)), Fraction(int(exponent.p), int(exponent.q)))
-            return self.power(self.poly(base), _exponent(exponent))
+            return self.power(self.poly(base), exponent_of(exponent))
         if base is E:
             return self.exponential(self.poly(exponent))
         body = self.poly(base)
-        if _is_positive_poly(body):
+        if is_positive_poly(body):
             return self.exponential(self.multiply(self.poly(exponent), self.logarithm(body)))
         return single(Pow(self.expr(body), self.expr(self.poly(exponent))))
 
@@ -133,11 +149,11 @@ class Normalizer:
         body = self.poly(x)
         if not body:
             return {}
-        coefficient, monomial, rest = self.primitive(body, positive_only=True)
+        coefficient, _, rest = self.primitive(body, positive_only=True)
         if rest == constant(Fraction(1)):
             return constant(Fraction(1)) if coefficient > 0 else {}
         rest = scale(rest, 1 if coefficient > 0 else -1)
-        exponent = _exponent_above_one(rest)
+        exponent = exponent_above_one(rest)
         if exponent is not None:
             return self._indicator(exponent)
         argument = self.expr(rest)
@@ -197,9 +213,9 @@ class Normalizer:
     def _monomial_power(self, p: Poly, exponent: Exponent) -> Poly:
         ((monomial, c),) = p.items()
         if isinstance(exponent, int):
-            factors = {a: _tidy(e * exponent) for a, e in monomial}
+            factors = {a: tidy(e * exponent) for a, e in monomial}
             return scale(self.finish(factors), c**exponent)
-        safe = {a: _tidy(e * exponent) for a, e in monomial if is_positive(a)}
+        safe = {a: tidy(e * exponent) for a, e in monomial if is_positive(a)}
         rest = frozenset((a, e) for a, e in monomial if not is_positive(a))
         sign = 1
         if rest and c < 0:
@@ -231,7 +247,7 @@ class Normalizer:
         """
         numerators = [c.numerator for c in p.values()]
         denominators = [c.denominator for c in p.values()]
-        coefficient = Fraction(_gcd(numerators), _lcm(denominators))
+        coefficient = Fraction(gcd(*numerators), lcm(*denominators))
         lead = max(p, key=monomial_key)
         if p[lead] < 0:
             coefficient = -coefficient
@@ -252,7 +268,7 @@ class Normalizer:
             exponents = dict(m)
             for a, e in drawn.items():
                 exponents[a] = exponents.get(a, 0) - e
-            accumulate(rest, frozenset((a, _tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
+            accumulate(rest, frozenset((a, tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
         return coefficient, monomial, rest
 
     def finish(self, factors: Mapping[Expr, Exponent]) -> Poly:
@@ -264,11 +280,11 @@ class Normalizer:
         for atom, e in factors.items():
             if e == 0:
                 continue
-            e = _tidy(e)
+            e = tidy(e)
             if is_idempotent(atom):
                 if e > 0:
                     clean[atom] = 1
-                    special = special or isinstance(atom, Delta) or _is_onehot(atom)
+                    special = special or isinstance(atom, Delta) or is_onehot(atom)
                 else:
                     clean[atom] = e
             elif atom.is_Integer:
@@ -280,7 +296,7 @@ class Normalizer:
                 whole = floor(e)
                 if whole <= MAX_POWER:
                     extra.append(self.power(self._base(atom), whole))
-                    e = _tidy(e - whole)
+                    e = tidy(e - whole)
                 if e != 0:
                     clean[atom] = e
             else:
@@ -354,7 +370,7 @@ class Normalizer:
         """exp of a polynomial: one factor per term, exp(c log b) = b^c."""
         out = constant(Fraction(1))
         for m, c in p.items():
-            c_exp: Exponent = _tidy(c)
+            c_exp: Exponent = tidy(c)
             if m == UNIT:
                 factor: Poly = {frozenset({(E, c_exp)}): Fraction(1)}
             else:
@@ -398,85 +414,15 @@ class Normalizer:
             accumulate(out, frozenset({(log(base), 1)}), Fraction(1))
         return out
 
-    # -- sums --------------------------------------------------------------------------------------------------------
-
     def sum_over(self, p: Poly, bound: Sequence[Index]) -> Poly:
         """Σ over bound indices of a polynomial, term by term."""
-        out: Poly = {}
-        for m, c in p.items():
-            accumulate_all(out, self._contract(m, tuple(bound)), c)
-        return out
-
-    def _contract(self, m: Monomial, bound: tuple[Index, ...]) -> Poly:
-        if not bound:
-            return {m: Fraction(1)}
-        inside = set(bound)
-        for atom, e in m:
-            if isinstance(atom, Delta) and e > 0:
-                for drop, keep in (atom.args, atom.args[::-1]):
-                    if drop in inside and drop not in keep.free_symbols:
-                        return self._contract_delta(m, atom, drop, keep, bound)
-        nested = [
-            (a, e) for a, e in m if isinstance(a, BoundSum) and isinstance(e, int) and e > 0 and a.free_symbols & inside
-        ]
-        if nested:
-            return self._flatten(m, nested, bound)
-        if self.facts:
-            summed = self._sum_row(m, bound)
-            if summed is not None:
-                return self._contract(*summed)
-        free = {a: e for a, e in m if not a.free_symbols & inside}
-        used = {a: e for a, e in m if a.free_symbols & inside}
-        occurring: set[Index] = set().union(*(a.free_symbols & inside for a in used)) if used else set()
-        out: Poly = {frozenset(free.items()): Fraction(1)} if free else constant(Fraction(1))
-        for k in bound:
-            if k not in occurring:
-                out = self.multiply(out, self.poly(k.dim))
-        for group in components(used, occurring):
-            indices = {k for a in group for k in a.free_symbols if k in occurring}
-            factors = [(a, used[a]) for a in group]
-            order = canonical_order(factors, indices)
-            body = self.expr({frozenset(factors): Fraction(1)})
-            out = self.multiply(out, single(bound_sum(body, *order)))
-        return out
-
-    def _contract_delta(self, m: Monomial, delta: Expr, drop: Index, keep: Expr, bound: tuple[Index, ...]) -> Poly:
-        rest = [(a, e) for a, e in m if a is not delta]
-        touched = [self.power(self.poly(a.xreplace({drop: keep})), e) for a, e in rest if drop in a.free_symbols]
-        untouched: Poly = {frozenset((a, e) for a, e in rest if drop not in a.free_symbols): Fraction(1)}
-        return self.sum_over(self.product([untouched, *touched]), tuple(k for k in bound if k != drop))
-
-    def _flatten(self, m: Monomial, nested: list[tuple[BoundSum, int]], bound: tuple[Index, ...]) -> Poly:
-        names = {a for a, _ in nested}
-        factors: Poly = {frozenset((a, e) for a, e in m if a not in names): Fraction(1)}
-        for atom, e in nested:
-            for _ in range(e):
-                body, fresh = atom.open()
-                bound = (*bound, *fresh)
-                factors = self.multiply(factors, self.poly(body))
-        return self.sum_over(factors, bound)
-
-    @staticmethod
-    def _sum_row(m: Monomial, bound: tuple[Index, ...]) -> tuple[Monomial, tuple[Index, ...]] | None:
-        for k in bound:
-            touching = [(a, e) for a, e in m if k in a.free_symbols]
-            if len(touching) == 1:
-                atom, e = touching[0]
-                if (
-                    e == 1
-                    and isinstance(atom, Element)
-                    and (atom.tensor.domain.rows or atom.tensor.domain.onehot)
-                    and atom.indices[-1] == k
-                    and all(k not in i.free_symbols for i in atom.indices[:-1])
-                ):
-                    return m - {(atom, e)}, tuple(j for j in bound if j != k)
-        return None
+        return sum_over(self, p, tuple(bound))
 
     # -- back to expressions -----------------------------------------------------------------------------------------
 
     def expr(self, p: Poly) -> Expr:
         """The polynomial as a SymPy expression: equal polynomials give equal expressions."""
-        return Add(*(Mul(Rational(c.numerator, c.denominator), *map(_factor, m)) for m, c in p.items()))
+        return Add(*(Mul(Rational(c.numerator, c.denominator), *map(factor_expr, m)) for m, c in p.items()))
 
     def clear_denominators(self, p: Poly) -> Poly:
         """p times the least product of sums that stand in its denominators; zero exactly where p is."""
@@ -498,110 +444,3 @@ class Normalizer:
                     raise TooLarge
             p = out
         return p
-
-
-def _factor(pair: tuple[Expr, Exponent]) -> Expr:
-    atom, e = pair
-    if isinstance(atom, exp):
-        return exp(atom.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator))
-    return atom if e == 1 else Pow(atom, Rational(Fraction(e).numerator, Fraction(e).denominator))
-
-
-def _exponent_above_one(p: Poly) -> Expr | None:
-    """u where p = exp(u) − 1, and −u where p = 1 − exp(u): the sign of p is the sign of that."""
-    others = [m for m in p if m != UNIT]
-    if len(p) != 2 or len(others) != 1 or p.get(UNIT) != -p[others[0]]:
-        return None
-    if not all(isinstance(a, exp) for a, _ in others[0]):
-        return None
-    u = Add(*(a.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator) for a, e in others[0]))
-    return u if p[UNIT] < 0 else -u
-
-
-def constant(c: Fraction) -> Poly:
-    return {UNIT: c} if c else {}
-
-
-def single(atom: Expr) -> Poly:
-    return {frozenset({(atom, 1)}): Fraction(1)}
-
-
-def accumulate(out: Poly, m: Monomial, c: Fraction) -> None:
-    total = out.get(m, 0) + c
-    if total:
-        out[m] = Fraction(total)
-    else:
-        out.pop(m, None)
-
-
-def accumulate_all(out: Poly, p: Poly, factor: Fraction) -> None:
-    for m, c in p.items():
-        accumulate(out, m, c * factor)
-
-
-def add(*polys: Poly) -> Poly:
-    out: Poly = {}
-    for p in polys:
-        accumulate_all(out, p, Fraction(1))
-    return out
-
-
-def scale(p: Poly, factor: Fraction | int) -> Poly:
-    if factor == 1:
-        return p
-    return {m: c * factor for m, c in p.items()} if factor else {}
-
-
-def monomial_key(m: Monomial) -> tuple[Exponent, list[tuple[str, Exponent]]]:
-    return sum(e for _, e in m), sorted((key(a), e) for a, e in m)
-
-
-def is_positive(atom: Expr) -> bool:
-    """Known to be positive everywhere in its domain."""
-    if isinstance(atom, exp) or atom is E or (atom.is_Integer and atom > 0):
-        return True
-    if isinstance(atom, Element):
-        return atom.tensor.domain.positive
-    if isinstance(atom, BoundSum | Mul | Pow):
-        return all(is_positive(a) for a in atom.args if not isinstance(a, Index) and not a.is_Rational) and not any(
-            a.is_Rational and a < 0 for a in atom.args if isinstance(atom, Mul)
-        )
-    if isinstance(atom, Add):
-        return all(is_positive(a) or (a.is_Rational and a > 0) for a in atom.args)
-    if isinstance(atom, Delta | Indicator | Partial):
-        return False
-    return bool(atom.is_positive)
-
-
-def _is_positive_poly(p: Poly) -> bool:
-    return bool(p) and all(c > 0 and all(is_positive(a) for a, _ in m) for m, c in p.items())
-
-
-def is_idempotent(atom: Expr) -> bool:
-    if isinstance(atom, Delta | Indicator):
-        return True
-    return isinstance(atom, Element) and (atom.tensor.domain.mask or atom.tensor.domain.onehot)
-
-
-def _is_onehot(atom: Expr) -> bool:
-    return isinstance(atom, Element) and atom.tensor.domain.onehot
-
-
-def _tidy(e: Exponent) -> Exponent:
-    return int(e) if isinstance(e, Fraction) and e.denominator == 1 else e
-
-
-def _exponent(e: Expr) -> Exponent:
-    return int(e) if e.is_Integer else Fraction(int(e.p), int(e.q))
-
-
-def _gcd(numbers: Iterable[int]) -> int:
-    from math import gcd
-
-    return gcd(*numbers)
-
-
-def _lcm(numbers: Iterable[int]) -> int:
-    from math import lcm
-
-    return lcm(*numbers)

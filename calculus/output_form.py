@@ -1,8 +1,8 @@
 """Derivatives in terms of the output: σ′ = y(1 − y), tanh′ = 1 − y², softmax: P_b (δ − P_c).
 
-The definition of the output is solved for the exponential in it, and the exponential is replaced everywhere. Two general
-cases: the body is a product with one exponential (softmax), or a Möbius function of one exponential, possibly inside a
-logarithm (sigmoid, tanh, softplus, each branch of elu).
+The definition of the output is solved for the exponential in it, and the exponential is replaced everywhere. Two
+general cases: the body is a product with one exponential (softmax), or a Möbius function of one exponential, possibly
+inside a logarithm (sigmoid, tanh, softplus, each branch of elu).
 """
 
 from __future__ import annotations
@@ -108,7 +108,11 @@ def _positive_factors(expr: Expr) -> Expr:
     """−(y − 1) y as (1 − y) y: a sign in front goes into a factor that starts with a negative number."""
     factors = list(Mul.make_args(expr))
     for at, factor in enumerate(factors):
-        flips = factor.is_Add and factor.as_coeff_Add()[0].is_negative and any(f.is_negative for f in factors if f.is_Number)
+        flips = (
+            factor.is_Add
+            and factor.as_coeff_Add()[0].is_negative
+            and any(f.is_negative for f in factors if f.is_Number)
+        )
         if flips:
             factors[at] = -factor
             return -Mul(*factors)
@@ -159,5 +163,3 @@ def _substitute_power(p: Expr | sympy.Poly, big: Dummy, power: int, solution: Ex
             return None
         total += c * Pow(solution, (exponent - lowest) // power)
     return None if lowest % power else total * Pow(solution, lowest // power)
-
-

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sympy import Expr, Integer
+from sympy import Expr
 
 from .arrays import ArrayExpr, readable_indices, shape_text, whole
 from .calls import dimension_of, read_call

@@ -2,22 +2,22 @@
 
 Layers, cheapest first: the normal form with definitions opaque; named functions written with exponentials; definitions
 unfolded one by one; denominators cleared; case analysis over indicators. A derivative is resolved here by the prover's
-own means (the first-order term in t of f(x + t e)), which share no code with the rules that computed the step. Whatever is
-proved is sampled with balls as well: a proof that a ball contradicts is a bug, and stops the run.
+own means (the first-order term in t of f(x + t e)), which share no code with the rules that computed the step.
+Whatever is proved is sampled with balls as well: a proof that a ball contradicts is a bug, and stops the run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 
 from sympy import Expr, Integer, S, Symbol
 
-from .derivation import Counterexample, Definition, Verdict
+from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
-from .normal_form import Normalizer, Poly, TooLarge
+from .normal_form import Normalizer, TooLarge
+from .polynomials import Poly
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import Element, Tensor
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -25,21 +25,6 @@ MAX_CASES = 243
 
 class ProverError(Exception):
     """A step was proved and then contradicted by rigorous evaluation: the prover itself is wrong."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A derivative that has been proved: ``∂ of[of_indices] / ∂ wrt[wrt_indices] = value``."""
-
-    of: Tensor
-    of_indices: tuple[Index, ...]
-    wrt: Tensor
-    wrt_indices: tuple[Index, ...]
-    value: Expr
-
-    def at(self, of_indices: Sequence[Expr], wrt_indices: Sequence[Expr]) -> Expr:
-        mapping = dict(zip((*self.of_indices, *self.wrt_indices), (*of_indices, *wrt_indices), strict=True))
-        return rebuild(self.value, mapping.get)  # type: ignore[arg-type]
 
 
 class Prover:
@@ -76,7 +61,9 @@ class Prover:
             if basis is not None:
                 raise ProverError(f"{left} = {right} was proved ({basis}), but {counterexample}")
             return Verdict("refuted", "rigorous evaluation", counterexample)
-        return Verdict("open", "no proof found, no counterexample either") if basis is None else Verdict("proved", basis)
+        return (
+            Verdict("open", "no proof found, no counterexample either") if basis is None else Verdict("proved", basis)
+        )
 
     def _sample(self, left: Expr, right: Expr) -> Counterexample | None:
         from .refutation import refute

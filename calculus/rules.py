@@ -19,7 +19,8 @@ SECOND = "differentiate again"
 SOFTMAX_JACOBIAN = "softmax Jacobian"
 
 STATEMENTS: dict[str, str] = {
-    CHAIN: r"\frac{\partial L}{\partial x} = \sum_D \sum_a \frac{\partial L}{\partial D_a}\frac{\partial D_a}{\partial x}",
+    CHAIN: r"\frac{\partial L}{\partial x}"
+    r" = \sum_D \sum_a \frac{\partial L}{\partial D_a}\frac{\partial D_a}{\partial x}",
     DELTAS: r"\sum_i \delta_{ij}\, f(i) = f(j)",
     COLLECT: r"a\,b + a\,c = a\,(b + c)",
     ROWS: r"\sum_c Y_{ic} = 1",

@@ -174,9 +174,7 @@ def expand_logarithms(expr: Expr) -> Expr:
 def unfold(expr: Expr, definition: Definition) -> Expr:
     """Every element of a definition replaced by its body."""
     tensor = definition.tensor
-    return rebuild(
-        expr, lambda e: definition.at(*e.indices) if isinstance(e, Element) and e.tensor == tensor else None
-    )
+    return rebuild(expr, lambda e: definition.at(*e.indices) if isinstance(e, Element) and e.tensor == tensor else None)
 
 
 def fold(expr: Expr, definition: Definition) -> Expr:
@@ -186,9 +184,8 @@ def fold(expr: Expr, definition: Definition) -> Expr:
         return expr
 
     def leaf(e: Expr) -> Expr | None:
-        if type(e) is not type(body):
-            if not (isinstance(e, Mul) and isinstance(body, Mul | Pow)):
-                return None
+        if type(e) is not type(body) and not (isinstance(e, Mul) and isinstance(body, Mul | Pow)):
+            return None
         indices = _match(e, definition)
         if indices is not None:
             return definition.tensor[indices] if indices else definition.tensor()

@@ -1,8 +1,8 @@
 """Bound sums, Kronecker deltas and the derivative node: the three binders and symbols SymPy gets wrong.
 
-A closed sum stores canonical bound indices (named by nesting height), so two sums that differ only in the names of their
-indices are one object. A sum is always *opened* with fresh indices before anything is done to its body: that is what
-makes every manipulation capture-free.
+A closed sum stores canonical bound indices (named by nesting height), so two sums that differ only in the names of
+their indices are one object. A sum is always *opened* with fresh indices before anything is done to its body: that is
+what makes every manipulation capture-free.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ class Partial(Expr):
     """``∂ of / ∂ wrt``, unevaluated. ``wrt`` is an element (its indices may be any index expressions).
 
     When ``of`` is an element of a definition, the derivative is total: every definition between it and ``wrt`` moves,
-    while ``wrt`` itself is varied freely, also when it is a definition. ``held=True`` keeps every other definition fixed.
+    while ``wrt`` itself is varied freely, also when it is a definition. ``held=True`` keeps every other definition
+    fixed.
     """
 
     is_commutative = True

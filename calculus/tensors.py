@@ -119,7 +119,9 @@ class Tensor(sympy.Atom):
     domain: Domain
     description: str
 
-    def __new__(cls, name: str, dims: tuple[Expr | int, ...] = (), domain: Domain = REAL, description: str = "") -> Tensor:
+    def __new__(
+        cls, name: str, dims: tuple[Expr | int, ...] = (), domain: Domain = REAL, description: str = ""
+    ) -> Tensor:
         tensor = sympy.Atom.__new__(cls)
         tensor.name = name
         tensor.dims = tuple(sympy.sympify(d) for d in dims)
@@ -204,4 +206,6 @@ class Element(Expr):
         return Integer(0)
 
     def _sympystr(self, printer: Any) -> str:
-        return f"{self.tensor.name}[{', '.join(map(printer._print, self.indices))}]" if self.indices else self.tensor.name
+        return (
+            f"{self.tensor.name}[{', '.join(map(printer._print, self.indices))}]" if self.indices else self.tensor.name
+        )

@@ -1,4 +1,4 @@
-"""From a catalogue entry to its derivation: the text is parsed, the wanted formulas are derived, every step is judged."""
+"""From a catalogue entry to its derivation: text is parsed, formulas are derived, every step is judged."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ class _Builder:
         self.made: dict[tuple[Tensor, Tensor], Result] = {}
 
     def parts(self) -> Iterable[Part]:
-        texts = tuple(self.entry.wanted)
+        assert not callable(self.entry.wanted)
+        texts = self.entry.wanted
         wanted = {text: self._read(text) for text in texts if "=" not in text}
         self._sources = {w.of for w in wanted.values()}
         done: set[str] = set()
@@ -107,7 +108,9 @@ class _Builder:
             if match:
                 of, wrt = (self._tensor(name, text) for name in match.groups())
                 if of not in self.backward.definitions:
-                    raise EntryError(f"{self.entry.id}: {text} asks for a derivative of {of.name}, which is not defined")
+                    raise EntryError(
+                        f"{self.entry.id}: {text} asks for a derivative of {of.name}, which is not defined"
+                    )
                 return Wanted(text, of, wrt, order)
         raise EntryError(f"{self.entry.id}: cannot read the wanted {text!r}; write dL/dZ, d2L/dZ2 or A = B - C")
 
@@ -164,5 +167,3 @@ class _Builder:
             wanted = self._read(text)
             return self.backward.derivative_node(wanted.of, wanted.wrt)
         return parse_expression(text, self.tensors)
-
-

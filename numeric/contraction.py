@@ -20,7 +20,7 @@ def contract(factors: Sequence[Array], bound: Sequence[Index], hint: Layout) -> 
         left = {k for k in left if any(k in g.layout for g in groups)}
         if len(groups) == 1 or not left:
             break
-        step = _best_pair(groups, left)
+        step = _best_pair(groups, left, hint)
         if step is None:
             return _einsum(groups, hint, left)
         a, b, product = step
@@ -54,36 +54,44 @@ def _sum_own(group: Array, groups: list[Array], left: set[Index]) -> Array:
     return Array(program.reduce("sum", program.as_float(group.node), axes), layout)
 
 
-def _best_pair(groups: list[Array], left: set[Index]) -> tuple[Array, Array, Array] | None:
+def _best_pair(groups: list[Array], left: set[Index], hint: Layout) -> tuple[Array, Array, Array] | None:
     """The matrix product with the smallest result, or None."""
     found = []
     for a, b in combinations(groups, 2):
         others = {k for g in groups if g is not a and g is not b for k in g.layout}
         shared = set(a.layout) & set(b.layout)
         contracted = shared & left - others
-        product = _matmul(a, b, contracted, shared - contracted)
+        product = _matmul(a, b, contracted, shared - contracted, hint)
         if product is not None:
             found.append((len(product.layout), len(found), (a, b, product)))
     return min(found)[2] if found else None
 
 
-def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index]) -> Array | None:
+def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index], hint: Layout) -> Array | None:
+    """a @ b over one index, in the order of factors that transposes least; None where no matrix product does it."""
     if len(contracted) != 1:
         return None
     (k,) = contracted
-    rows = tuple(i for i in a.layout if i != k and i not in batch)
-    columns = tuple(j for j in b.layout if j != k and j not in batch)
-    if batch:
-        if len(rows) != 1 or len(columns) != 1:
-            return None
-        stack = tuple(i for i in a.layout if i in batch)
-        left, right = arrange(a, (*stack, *rows, k)), arrange(b, (*stack, k, *columns))
-        return Array(program.matmul(left, right), (*stack, *rows, *columns))
-    if len(columns) > 1:
-        if len(rows) > 1:
-            return None
-        a, b, rows, columns = b, a, columns, rows
-    return Array(program.matmul(arrange(a, (*rows, k)), arrange(b, (k, *columns))), (*rows, *columns))
+
+    def free(x: Array) -> Layout:
+        return tuple(i for i in x.layout if i != k and i not in batch)
+
+    def cost(left: Array, right: Array) -> tuple[int, bool]:
+        axes = [*free(left), *free(right)]
+        known = [hint.index(i) for i in axes if i in hint]
+        transposed = (len(left.layout) > 1 and left.layout[-1] != k) + (len(right.layout) > 1 and right.layout[0] != k)
+        turned = known != sorted(known)
+        return (transposed + turned, turned)
+
+    choices = sorted(((a, b), (b, a)), key=lambda pair: cost(*pair))
+    for left, right in choices:
+        rows, columns = free(left), free(right)
+        if batch and (len(rows) != 1 or len(columns) != 1) or len(columns) > 1:
+            continue
+        stack = tuple(i for i in left.layout if i in batch)
+        product = program.matmul(arrange(left, (*stack, *rows, k)), arrange(right, (*stack, k, *columns)))
+        return Array(product, (*stack, *rows, *columns))
+    return None
 
 
 def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:

@@ -11,12 +11,13 @@ from typing import Literal
 from sympy import Expr
 
 from ..calculus.derivation import Definition, Derivation, Result
+from ..calculus.functions import Unknown
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import docstring, program
 from .helpers import HELPERS
-from .layout import Array, broadcastable
-from .lower import lower
+from .layout import broadcastable
+from .lower import Unsupported, lower
 from .program import Node
 from .saturation import clip_saturated
 from .stability import stabilise
@@ -55,6 +56,7 @@ class Plan:
     name: str
     returns: tuple[Definition, ...]
     role: Role
+    kind: str = "value"
     order: int = 0
 
 
@@ -103,18 +105,23 @@ def outputs(derivation: Derivation) -> tuple[Definition, ...]:
 def plans(derivation: Derivation) -> tuple[Plan, ...]:
     """The functions of a module."""
     base = identifier(derivation.id)
+    for suffix in ("gradient", "derivative", "jacobian", "hessian", "backward"):
+        base = base.removesuffix(f"_{suffix}")
     derivatives = [r for r in derivation.wanted if r.of is not None and r.wrt]
     found = [Plan(base, outputs(derivation), "value")]
     paired = {d.name for d in derivation.definitions if d.pairing}
     for order in sorted({len(r.wrt) for r in derivatives}):
         same = [r for r in derivatives if len(r.wrt) == order]
         suffix = _suffix(derivation, same, order, paired)
-        found.append(Plan(f"{base}_{suffix}", tuple(r.definition for r in same), "derivative", order))
+        kind = suffix.replace("_", " ")
+        found.append(Plan(f"{base}_{suffix}", tuple(r.definition for r in same), "derivative", kind, order))
     return tuple(found)
 
 
 def _suffix(derivation: Derivation, results: Sequence[Result], order: int, paired: set[str]) -> str:
     if is_elementwise(derivation):
+        if order > 3:
+            raise Unsupported(f"derivatives of order {order} have no name yet")
         return ("derivative", "second_derivative", "third_derivative")[order - 1]
     if order == 2:
         return "hessian"
@@ -134,7 +141,9 @@ def identifier(name: str) -> str:
 
 def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     elementwise = is_elementwise(derivation)
-    known = {d.name: d for d in (*derivation.definitions, *(r.definition for r in derivation.results))}
+    given = {t.name for t in derivation.givens}
+    results = [r.definition for r in derivation.results if r.name not in given]
+    known = {d.name: d for d in (*derivation.definitions, *results)}
     if elementwise:
         bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
         targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
@@ -142,7 +151,8 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
     returned = [d.name for d in plan.returns]
     needed = list(returned) if elementwise else _needed(returned, targets, known)
-    givens = _arguments(derivation, [targets[n] for n in needed])
+    arguments = _arguments(derivation, [targets[n] for n in needed])
+    givens = tuple(a.given for a in arguments)
     anchor = next((t.name for t in givens if _is_float(t)), None)
     nodes = {n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed}
     taken = {identifier(t.name) for t in (*derivation.givens, *known_tensors(known))} | {"np", "math", "sizes"}
@@ -152,11 +162,15 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
     assigned = [(identifier(n), nodes[n]) for n in needed if not (single and n == returned[0])]
     body = writer.assign(assigned, [nodes[n] for n in returned])
     opening, used = _opening(givens, writer, elementwise)
-    arguments, defaults = _signature(givens)
     doc = docstring.compose(derivation, plan, known, givens, elementwise)
-    lines = [f"def {plan.name}({arguments}):", *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
+    lines = [f"def {plan.name}({_signature(arguments)}):", *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
     function = GeneratedFunction(
-        plan.name, tuple(identifier(t.name) for t in givens), tuple(returned), plan.role, defaults, plan.order
+        plan.name,
+        tuple(a.name for a in arguments),
+        tuple(returned),
+        plan.role,
+        tuple(a.name for a in arguments if a.default is not None),
+        plan.order,
     )
     return "\n".join(lines), function, {**used, **writer.helpers}
 
@@ -170,7 +184,7 @@ def _unfold(expr: Expr, known: Mapping[str, Definition]) -> Expr:
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Element) and e.tensor.name in known:
-            return _unfold(known[e.tensor.name].body, known)
+            return stabilise(_unfold(known[e.tensor.name].body, known))
         return None
 
     return rebuild(expr, leaf)
@@ -211,34 +225,31 @@ def _is_float(t: Tensor) -> bool:
     return t.domain.below is None and not t.domain.function and (t.rank > 0 or t.domain.value is None)
 
 
-def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Tensor, ...]:
-    """The givens that the targets read (a function of scalars keeps all of its variables), parameters last."""
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a generated function: a given by its Python name, or a function given by its derivative."""
+
+    name: str
+    given: Tensor
+    default: float | None = None
+
+
+def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Argument, ...]:
+    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last."""
     read = {t.name for e in targets for t in e.atoms(Tensor)}
-    unknown = _unknown_orders(targets)
-    kept = [
-        t
-        for t in derivation.givens
-        if t.name in read or t.name in unknown or (is_elementwise(derivation) and t.domain.value is None)
-    ]
-    return tuple(sorted(kept, key=lambda t: (t.domain.value is not None, t.domain.function)))
+    orders = {(u.name, u.order) for e in targets for u in e.atoms(Unknown)}
+    found: list[Argument] = []
+    for t in derivation.givens:
+        name, value = identifier(t.name), t.domain.value
+        if t.domain.function:
+            found += [Argument(name + "_prime" * k, t) for n, k in sorted(orders) if n == t.name]
+        elif t.name in read or (value is None and is_elementwise(derivation)):
+            found.append(Argument(name, t, None if value is None else float(value)))
+    return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function)))
 
 
-def _unknown_orders(targets: Sequence[Expr]) -> set[str]:
-    from ..calculus.functions import Unknown
-
-    return {u.name for e in targets for u in e.atoms(Unknown)}
-
-
-def _signature(givens: Sequence[Tensor]) -> tuple[str, tuple[str, ...]]:
-    parts, defaults = [], []
-    for t in givens:
-        if t.domain.value is not None:
-            value = float(t.domain.value)
-            parts.append(f"{identifier(t.name)}={value!r}")
-            defaults.append(identifier(t.name))
-        else:
-            parts.append(identifier(t.name))
-    return ", ".join(parts), tuple(defaults)
+def _signature(arguments: Sequence[Argument]) -> str:
+    return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
 def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tuple[list[str], dict[str, None]]:
@@ -274,6 +285,3 @@ def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tup
 def _dims(t: Tensor) -> str:
     inner = ", ".join(str(d) if d.is_Integer else f'"{d}"' for d in t.dims)
     return f"({inner}{',' if t.rank == 1 else ''})"
-
-
-__all__ = ["Array", "GeneratedFunction", "GeneratedModule", "generate", "identifier", "is_elementwise", "outputs", "plans"]

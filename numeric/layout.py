@@ -26,17 +26,20 @@ def arrange(array: Array, layout: Layout) -> Node:
 
 
 def align(arrays: Sequence[Array], hint: Layout = ()) -> tuple[tuple[Node, ...], Layout]:
-    """Operands that broadcast against each other, and the common layout.
+    """Operands that broadcast against each other, and the common layout: the one that transposes least.
 
-    The operand with the most axes keeps its order if it has all of them; else ``hint`` orders the axes it knows.
+    Where that leaves a choice, ``hint`` orders the axes it knows.
     """
-    widest = max(arrays, key=lambda a: len(a.layout))
-    layout = widest.layout
-    extra = [k for a in arrays for k in a.layout if k not in layout]
-    if extra:
-        union = tuple(dict.fromkeys((*layout, *extra)))
-        known = tuple(k for k in hint if k in union)
-        layout = known + tuple(k for k in union if k not in known)
+    union = tuple(dict.fromkeys(k for a in sorted(arrays, key=lambda a: -len(a.layout)) for k in a.layout))
+    hinted = tuple(k for k in hint if k in union)
+    hinted += tuple(k for k in union if k not in hinted)
+    complete = [a.layout for a in arrays if len(a.layout) == len(union)]
+
+    def transposed(layout: Layout) -> int:
+        own = (tuple(k for k in layout if k in a.layout) != a.layout for a in arrays if len(a.layout) > 1)
+        return sum(own)
+
+    layout = min((hinted, *complete), key=transposed)
     return tuple(broadcastable(a, layout) for a in arrays), layout
 
 

@@ -9,7 +9,7 @@ from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
 from ..calculus.sums import BoundSum, Delta, bound_sum
-from ..calculus.tensors import Element, Index
+from ..calculus.tensors import Element, Index, Tensor
 from . import forms, program
 from .contraction import contract
 from .layout import Array, Layout, align, broadcastable
@@ -82,11 +82,18 @@ def _symbol(e: Expr, hint: Layout) -> Array:
 def _element(e: Expr, hint: Layout) -> Array:
     assert isinstance(e, Element)
     tensor = e.tensor
-    node = program.name(tensor.name, tensor.rank, "int" if tensor.domain.below is not None else "float")
+    node = program.name(tensor.name, tensor.rank, _kind(tensor))
     plain = [i for i in e.indices if isinstance(i, Index)]
     if len(plain) == tensor.rank == len(set(plain)):
         return Array(node, e.indices)  # type: ignore[arg-type]
     return _gather(node, e.indices, tensor.dims, hint)
+
+
+def _kind(tensor: Tensor) -> program.Kind:
+    """A scalar parameter counts as a Python number; a scalar variable is an array of any shape."""
+    if tensor.domain.below is not None:
+        return "int"
+    return "python" if tensor.rank == 0 and tensor.domain.value is not None else "float"
 
 
 def _gather(node: Node, indices: tuple[Expr, ...], dims: tuple[Expr, ...], hint: Layout) -> Array:
@@ -118,7 +125,8 @@ def _position(index: Expr) -> Array:
 def _delta(e: Expr, hint: Layout) -> Array:
     a, b = e.args
     if isinstance(a, Index) and isinstance(b, Index):
-        return Array(Node("eye", (), (str(a.dim),), 2, "float"), (a, b))
+        order = (b, a) if a in hint and b in hint and hint.index(b) < hint.index(a) else (a, b)
+        return Array(Node("eye", (), (str(a.dim),), 2, "float"), order)
     nodes, layout = align([_position(a), _position(b)], hint)  # type: ignore[arg-type]
     return Array(Node("compare", nodes, ("==",), max(n.rank for n in nodes), "bool"), layout)
 
@@ -179,13 +187,16 @@ def _rank_in_product(f: Expr) -> tuple[int, str]:
 
 
 def _quotient(over: list[Array], under: list[Array], hint: Layout) -> Array:
-    """Product over product. Scalars that divide are joined, as in ``x / (2 * n)``."""
+    """Product over product, with its sign in front."""
+    negative = sum(a.node.op == "neg" for a in (*over, *under)) % 2
+    over, under = ([Array(a.node.args[0], a.layout) if a.node.op == "neg" else a for a in s] for s in (over, under))
     over.sort(key=lambda a: (a.node.kind == "bool", a.node.op != "const"))
     nodes, layout = align([*over, *under], hint) if over or under else ((), ())
     top, bottom = nodes[: len(over)], nodes[len(over) :]
     if not any(n.kind == "float" for n in nodes):
         top = tuple(program.as_float(n) for n in top)
-    return Array(program.mul(top or (program.const(1),), bottom), layout)
+    product = program.mul(top or (program.const(1),), bottom)
+    return Array(program.negative(product) if negative else product, layout)
 
 
 def _pow(e: Expr, hint: Layout) -> Array:
@@ -222,7 +233,7 @@ def _where(e: Expr, hint: Layout) -> Array:
     x, a, b = (lower(v, hint) for v in e.args)  # type: ignore[arg-type]
     condition = Array(Node("compare", (x.node, program.const(0)), (">",), x.node.rank, "bool"), x.layout)
     nodes, layout = align([condition, a, b], hint)
-    branches = tuple(program.as_float(n) for n in nodes[1:])
+    branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
     if all(n.kind == "python" for n in branches):
         chosen = Node("cast", (chosen,), (), chosen.rank, "float")
@@ -256,6 +267,8 @@ def _sum(e: Expr, hint: Layout) -> Array:
     body, bound = e.open()
     if isinstance(body, Add) and not _one_term_has_all_axes(body):
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
+    if isinstance(body, Add) and all(t.as_coeff_Mul()[0].is_negative for t in body.args):
+        body = Mul(-1, Add(*(-t for t in body.args)), evaluate=False)
     coefficient, rest = body.as_coeff_Mul()
     groups: dict[frozenset[Index], list[Expr]] = {}
     for f in Mul.make_args(rest):
@@ -263,7 +276,7 @@ def _sum(e: Expr, hint: Layout) -> Array:
     outside = Mul(coefficient, *groups.pop(frozenset(), ()), *(k.dim for k in bound if not body.has(k)))
     if not groups:
         return lower(outside)
-    factors = [lower(Mul(*fs), (*hint, *bound)) for fs in groups.values()]
+    factors = [lower(Mul(*fs), (*bound, *hint)) for fs in groups.values()]
     total = contract(factors, [k for k in bound if body.has(k)], hint)
     return total if outside == 1 else _scaled(total, outside, hint)
 

@@ -117,6 +117,11 @@ def as_float(x: Node) -> Node:
     return Node("cast", (x,), (), x.rank, "float") if x.kind == "bool" else x
 
 
+def as_decimal(x: Node) -> Node:
+    """A literal integer written as a float."""
+    return const(float(x.data[0])) if x.op == "const" else x  # type: ignore[arg-type]
+
+
 def reduce(op: str, x: Node, axes: tuple[int, ...], keepdims: bool = False) -> Node:
     """``sum`` or ``max`` over axes."""
     rank = x.rank if keepdims else x.rank - len(axes)

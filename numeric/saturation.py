@@ -55,30 +55,40 @@ def _leave(g: Expr, x: Expr) -> bool:
 def _bound(f: Expr) -> tuple[Expr, int] | None:
     """(x, B): f's argument is a polynomial in x of degree ≥ 2 and f has reached its limits for |x| ≥ B."""
     argument = f.args[0]
-    atoms = argument.atoms(Element)
-    if len(atoms) != 1:
+    variables = [a for a in argument.atoms(Element) if a.tensor.domain.value is None]
+    if len(variables) != 1 or not argument.is_polynomial(*variables):
         return None
-    (x,) = atoms
-    if not argument.is_polynomial(x):
+    (x,) = variables
+    terms = Poly(argument, x).terms()
+    if terms[0][0][0] < 2 or (isinstance(f, exp) and (not terms[0][1].is_negative or terms[0][0][0] % 2)):
+        return None  # e to a polynomial that grows on one side has no limit to keep there
+    parameters = [power for (power,), c in terms if not c.is_number]
+    if parameters and not _only_helps(terms):
         return None
-    poly = Poly(argument, x)
-    if poly.degree() < 2 or not all(c.is_number for c in poly.all_coeffs()):
+    coefficients = [0.0] * (terms[0][0][0] + 1)
+    for (power,), c in terms:
+        coefficients[-1 - power] = 0.0 if power in parameters else float(c)
+    while coefficients and coefficients[0] == 0.0:
+        coefficients.pop(0)
+    if len(coefficients) < 2:
         return None
-    coefficients = [float(c) for c in poly.all_coeffs()]
-    if isinstance(f, exp) and (coefficients[0] > 0 or poly.degree() % 2):
-        return None  # grows on one side: there is no limit to keep
-    limit = max(2, math.ceil(_radius(coefficients, SATURATED[type(f)])))
-    return x, limit
+    return x, max(2, math.ceil(_radius(coefficients, SATURATED[type(f)])))
+
+
+def _only_helps(terms: list[tuple[tuple[int], Expr]]) -> bool:
+    """Terms of one parity and one sign: what a parameter contributes only takes the argument further out."""
+    signs = {bool(c.is_nonnegative) if c.is_nonnegative or c.is_nonpositive else None for _, c in terms}
+    return len({power % 2 for (power,), _ in terms}) == 1 and len(signs) == 1 and None not in signs
 
 
 def _radius(coefficients: list[float], level: float) -> float:
-    """A radius outside of which |p| ≥ level and p is monotone: twice the Cauchy bound would do; bisect below it."""
+    """A radius outside of which p is monotone and |p| ≥ level: from Cauchy's bound inwards."""
     slope = [c * (len(coefficients) - 1 - at) for at, c in enumerate(coefficients[:-1])]
     high = 1 + max(abs(c) for c in (*coefficients[1:-1], abs(coefficients[-1]) + level)) / abs(coefficients[0])
     monotone = 1 + max((abs(c) for c in slope[1:]), default=0.0) / abs(slope[0]) if any(slope[1:]) else 0.0
 
     def low_at(x: float) -> float:
-        return min(abs(sum(c * s**k for k, c in enumerate(reversed(coefficients)) for s in (t,))) for t in (x, -x))
+        return min(abs(sum(c * t**k for k, c in enumerate(reversed(coefficients)))) for t in (x, -x))
 
     steps = [high]
     while steps[-1] > monotone and low_at(steps[-1]) >= level:

@@ -194,6 +194,8 @@ def reciprocal(e: Expr) -> Expr | None:
         return None
     if (pair := _two_exponentials(base)) is not None:
         a, b = pair
+        if a == -b and power % 2 == 0:
+            return (sech2(a) / 4) ** (-power / 2)
         return exp(b * power) * sigmoid(b - a) ** (-power)
     if isinstance(base, sympy.cosh) and power % 2 == 0:
         return sech2(base.args[0]) ** (-power / 2)

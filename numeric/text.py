@@ -25,10 +25,10 @@ CALLS: dict[str, str] = {
 NAMES: dict[str, str] = {
     "max": "largest", "sum": "total", "matmul": "product", "transpose": "flipped", "eye": "identity", "compare": "mask",
     "log_sum": "log_total", "exp": "e", "sigmoid": "s", "softplus": "sp", "sech2": "sech2", "tanh": "t", "clip": "bounded",
-    "mul": "scaled", "add": "difference", "log": "logs", "where": "chosen",
+    "mul": "term", "log": "logs", "where": "chosen",
 }
 
-LONG = 56
+LONG = 84
 
 
 class Writer:
@@ -69,15 +69,11 @@ class Writer:
             self.uses[node] += 1
             if node not in seen:
                 seen.add(node)
-                stack.extend(self._operands(node))
+                stack.extend(node.args)
         plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
         self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
             self.uses[self._plain(twin)] += self.uses[twin] + 1
-
-    @staticmethod
-    def _operands(node: Node) -> tuple[Node, ...]:
-        return node.args
 
     @staticmethod
     def _plain(twin: Node) -> Node:
@@ -118,7 +114,8 @@ class Writer:
         if key == "add" and any(a.op in ("reduce", "expand") and "max" in str(_reduction(a)) for a in node.args):
             base = "shifted"
         else:
-            base = NAMES.get(key, "u")
+            minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
+            base = "difference" if minus else NAMES.get(key, "u")
         name, number = base, 1
         while name in self.taken:
             number += 1

@@ -15,8 +15,7 @@ from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
-from .ordering import fraction, ordered_factors, ordered_terms
-from .ordering import is_negative as _is_negative
+from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
 from .style import Style
 from .text_style import TEXT
 
@@ -89,15 +88,13 @@ def _number(w: Writer, number: Expr) -> Box:
 def _sum(w: Writer, expr: Add) -> Box:
     parts: list[str | Box] = []
     for term in ordered_terms(expr, w.letters, w.places):
-        negative = _is_negative(term)
+        negative = is_negative(term)
         sign = f"\n {w.style.minus} " if negative else "\n + "
         parts += [sign if parts else w.style.minus if negative else "", w.style.wrap(w._write(-term if negative else term), PRODUCT)]
     return join(parts, SUM)
 
 
 def _product(w: Writer, expr: Expr) -> Box:
-    from .ordering import absorb_sign
-
     parts = fraction(absorb_sign(expr))
     over = _factors(w, parts.over)
     tail = [b for b in over if b.binds == PREFIX] if parts.under and not w.small else []
@@ -136,7 +133,7 @@ def _times(w: Writer, boxes: list[Box]) -> Box:
 
 
 def _power(w: Writer, expr: Pow) -> Box:
-    if _is_negative(expr.exp):
+    if is_negative(expr.exp):
         return _product(w, expr)
     if expr.exp == S.Half:
         return w.style.root(w._write(expr.base))
@@ -182,7 +179,7 @@ def _partial(w: Writer, expr: Partial) -> Box:
     below = [w._write(e) for e in by]
     if isinstance(of, Element):
         return w.style.derivative(len(by), w._write(of), below, mark)
-    return join([w.style.derivative(len(by), None, below, mark), " ", w.style.enclosed(w._write(of))], PREFIX)
+    return join([w.style.derivative(len(by), None, below, mark), " ", w.style.wrap(w._write(of), PREFIX)], PREFIX)
 
 
 def _where(w: Writer, expr: Where) -> Box:

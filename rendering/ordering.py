@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Symbol
 from sympy.core.function import Function
 
-from ..calculus.sums import BoundSum, Delta, Partial
+from ..calculus.sums import BoundSum, Delta, Partial, count_nodes
 from ..calculus.tensors import Element, Index
 from .names import GREEK
 
@@ -131,7 +131,8 @@ def _factor_key(factor: Expr, letters: Mapping[Index, str], places: Mapping[str,
     free = [seen[i] for i in base.free_symbols if isinstance(i, Index) and i in seen]
     rank = len(base.indices) if isinstance(base, Element) else 0
     first = min(free, default=len(seen))
-    return (_kind(base), first, rank, _place(base, places), str(base) if not free else "")
+    size = count_nodes(base) if isinstance(base, Add) else 0
+    return (_kind(base), first, rank, size, _place(base, places), str(base) if not free else "")
 
 
 def _kind(f: Expr) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .box import Box
+from .box import ATOM, Box
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,4 @@ class Style:
         first, *rest = box.chunks
         chunks = [left + first, *rest]
         chunks[-1] += right
-        return Box(tuple(chunks), 4, box.tall)
+        return Box(tuple(chunks), ATOM, max(box.tall, min(box.tall + 1, 2)))

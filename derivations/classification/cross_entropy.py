@@ -23,7 +23,8 @@ softmax_ce = Entry(
     torch=lambda torch, Z, Y: torch.nn.functional.cross_entropy(Z, Y),
     conventions=(LAYOUT, BATCH, MEAN, STABLE),
     pitfalls=(
-        "Where the rows of Y do not sum to 1 (class weights, masked rows), the gradient is (P·Σ_c Y − Y)/n, not (P − Y)/n.",
+        "Where the rows of Y do not sum to 1 (class weights, masked rows), the gradient is (P·Σ_c Y − Y)/n, "
+        "not (P − Y)/n.",
         "Mean against sum: forgetting 1/n scales the gradient, and so the learning rate, by the batch size.",
         "PyTorch's cross_entropy takes logits: giving it probabilities applies softmax twice, without any error.",
     ),
@@ -74,7 +75,8 @@ softmax_ce_hessian = Entry(
     torch=lambda torch, z, y: torch.nn.functional.cross_entropy(z, y),
     conventions=(LAYOUT, "The Hessian has the axes of z twice; it is symmetric.", STABLE),
     pitfalls=(
-        "It does not depend on the targets, and it is the covariance of the one-hot outcome, so it is positive semidefinite.",
+        "It does not depend on the targets, and it is the covariance of the one-hot outcome, so it is positive "
+        "semidefinite.",
         "It is singular (its rows sum to 0): Newton's method needs damping or one logit fixed.",
     ),
     references=("Böhning, Multinomial logistic regression algorithm, 1992", f"{BISHOP}.4, eq. 4.110"),

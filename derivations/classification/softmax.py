@@ -3,7 +3,9 @@
 from ..conventions import JACOBIAN
 from ..entry import Entry
 
-SHIFT = "Computed as exp(z − max z): softmax does not change when all logits move by the same amount, and nothing overflows."
+SHIFT = (
+    "Computed with exp(z − max z): softmax stays the same when all logits move by one amount, and nothing overflows."
+)
 
 softmax_jacobian = Entry(
     id="softmax-jacobian",

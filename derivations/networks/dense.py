@@ -64,7 +64,7 @@ backprop = Entry(
         LAYOUT,
         BATCH,
         "In the column convention of one sample: δˡ = (Wˡ⁺¹ᵀ δˡ⁺¹) ⊙ g′(zˡ), ∂J/∂Wˡ = δˡ aˡ⁻¹ᵀ + λWˡ, ∂J/∂bˡ = δˡ.",
-        "E is any loss; only its gradient dU with respect to U is used. A bias of the layer above does not matter here.",
+        "E is any loss; only its gradient dU with respect to U is used. A bias above does not matter here.",
     ),
     pitfalls=(
         "g′ is taken at the pre-activation Z, not at the activation A.",

@@ -1,0 +1,113 @@
+"""Polynomials over atoms: plain dictionaries from monomials to exact coefficients, and the signs known of atoms."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from sympy import Add, E, Expr, Mul, Pow, Rational, exp
+
+from .functions import Indicator
+from .keys import key
+from .sums import BoundSum, Delta, Partial
+from .tensors import Element, Index
+
+Exponent = Fraction | int
+Monomial = frozenset[tuple[Expr, Exponent]]
+Poly = dict[Monomial, Fraction]
+
+UNIT: Monomial = frozenset()
+
+
+def factor_expr(pair: tuple[Expr, Exponent]) -> Expr:
+    atom, e = pair
+    if isinstance(atom, exp):
+        return exp(atom.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator))
+    return atom if e == 1 else Pow(atom, Rational(Fraction(e).numerator, Fraction(e).denominator))
+
+
+def exponent_above_one(p: Poly) -> Expr | None:
+    """u where p = exp(u) − 1, and −u where p = 1 − exp(u): the sign of p is the sign of that."""
+    others = [m for m in p if m != UNIT]
+    if len(p) != 2 or len(others) != 1 or p.get(UNIT) != -p[others[0]]:
+        return None
+    if not all(isinstance(a, exp) for a, _ in others[0]):
+        return None
+    u = Add(*(a.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator) for a, e in others[0]))
+    return u if p[UNIT] < 0 else -u
+
+
+def constant(c: Fraction) -> Poly:
+    return {UNIT: c} if c else {}
+
+
+def single(atom: Expr) -> Poly:
+    return {frozenset({(atom, 1)}): Fraction(1)}
+
+
+def accumulate(out: Poly, m: Monomial, c: Fraction) -> None:
+    total = out.get(m, 0) + c
+    if total:
+        out[m] = Fraction(total)
+    else:
+        out.pop(m, None)
+
+
+def accumulate_all(out: Poly, p: Poly, factor: Fraction) -> None:
+    for m, c in p.items():
+        accumulate(out, m, c * factor)
+
+
+def add(*polys: Poly) -> Poly:
+    out: Poly = {}
+    for p in polys:
+        accumulate_all(out, p, Fraction(1))
+    return out
+
+
+def scale(p: Poly, factor: Fraction | int) -> Poly:
+    if factor == 1:
+        return p
+    return {m: c * factor for m, c in p.items()} if factor else {}
+
+
+def monomial_key(m: Monomial) -> tuple[Exponent, list[tuple[str, Exponent]]]:
+    return sum(e for _, e in m), sorted((key(a), e) for a, e in m)
+
+
+def is_positive(atom: Expr) -> bool:
+    """Known to be positive everywhere in its domain."""
+    if isinstance(atom, exp) or atom is E or (atom.is_Integer and atom > 0):
+        return True
+    if isinstance(atom, Element):
+        return atom.tensor.domain.positive
+    if isinstance(atom, BoundSum | Mul | Pow):
+        return all(is_positive(a) for a in atom.args if not isinstance(a, Index) and not a.is_Rational) and not any(
+            a.is_Rational and a < 0 for a in atom.args if isinstance(atom, Mul)
+        )
+    if isinstance(atom, Add):
+        return all(is_positive(a) or (a.is_Rational and a > 0) for a in atom.args)
+    if isinstance(atom, Delta | Indicator | Partial):
+        return False
+    return bool(atom.is_positive)
+
+
+def is_positive_poly(p: Poly) -> bool:
+    return bool(p) and all(c > 0 and all(is_positive(a) for a, _ in m) for m, c in p.items())
+
+
+def is_idempotent(atom: Expr) -> bool:
+    if isinstance(atom, Delta | Indicator):
+        return True
+    return isinstance(atom, Element) and (atom.tensor.domain.mask or atom.tensor.domain.onehot)
+
+
+def is_onehot(atom: Expr) -> bool:
+    return isinstance(atom, Element) and atom.tensor.domain.onehot
+
+
+def tidy(e: Exponent) -> Exponent:
+    return int(e) if isinstance(e, Fraction) and e.denominator == 1 else e
+
+
+def exponent_of(e: Expr) -> Exponent:
+    return int(e) if e.is_Integer else Fraction(int(e.p), int(e.q))

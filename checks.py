@@ -84,6 +84,7 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
     ]
     failed, missing, cross = bool(messages), False, {}
     try:
+        # The report: passed, failures (sentences), dtypes: each with dtype, passed, regimes (how many), worst (a text).
         report = page.check(device, dtypes)
         cross = {d.dtype: CrossCheck(d.passed, d.regimes, d.worst) for d in report.dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]

@@ -1,4 +1,4 @@
-"""The command ``nnmath``: arguments in, calls out, exit codes. No mathematics; nothing is imported before it is needed."""
+"""The command ``nnmath``: arguments in, calls out, exit codes. No mathematics; nothing is imported before its use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whole arrays in index notation: an array is its entry at free indices, and NumPy's operations act on such entries.
 
 ``X @ W + b`` is read as ``Σ_k X[i, k] W[k, h] + b[h]``. Shapes follow NumPy's rules (right-aligned broadcasting),
-except that two different symbolic dimensions never match: ``n`` against ``C`` is an error, also where they might be equal.
+except that two different symbolic dimensions never match: ``n`` against ``C`` is an error, even if they might be equal.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, S
 
 from .derivation import Definition, Known, Part, Result, Step
 from .differentiation import Moving, differentiate
@@ -35,6 +35,10 @@ from .rules import (
 from .simplification import collect, contract_deltas, smaller, sum_rows
 from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index, Tensor
+
+
+class ClaimError(ValueError):
+    """A claim in terms of an array that the derivation does not have."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +67,40 @@ class Trail:
 
     prover: Prover
     steps: list[Step] = field(default_factory=list)
+    #: What the next line goes on from: the right side of the last line, unless that was a claim that is not proved.
+    last: Expr = S.Zero
 
     def add(self, left: Expr, right: Expr, rule: str, *, continues: bool = False, detail: Iterable[Step] = ()) -> None:
         verdict = self.prover.judge(left, right)
         self.steps.append(Step(left, right, rule, verdict, continues, tuple(detail)))
+        self.last = right
 
     def follow(self, right: Expr, rule: str) -> None:
-        """A line that goes on from the right side of the one before; nothing where it changes nothing."""
-        before = self.steps[-1].right
-        if right != before:
-            self.add(before, right, rule, continues=True)
+        """A line that goes on from what was reached; nothing where it changes nothing."""
+        if right != self.last:
+            self.add(self.last, right, rule, continues=self.steps[-1].right == self.last)
+
+    def claim(self, stated: Expr) -> bool:
+        """A line that states a claim; whether it is proved. One that is not is shown, and nothing goes on from it."""
+        self._check_names(stated)
+        before = self.last
+        self.follow(stated, CLAIM)
+        if self.steps[-1].verdict.is_proved:
+            return True
+        self.last = before
+        return False
+
+    def _check_names(self, stated: Expr) -> None:
+        """An adjoint that was inserted where it goes to has no name; taken for an input, it would refute the claim."""
+        definitions = self.prover.definitions
+        known = {*self.prover.givens, *definitions}.union(*(d.inputs() for d in definitions.values()))
+        for tensor in sorted(stated.atoms(Tensor) - known, key=lambda t: t.name):
+            named = ", ".join(t.name for t in definitions if t.name.startswith("d")) or "none"
+            raise ClaimError(f"a claim names {tensor.name}, which is no adjoint with a name here; those are: {named}")
 
     def lead(self, left: Expr, right: Expr, rule: str) -> None:
         """The first line of an equation; it goes on from the line before where that ended in its left side."""
         self.add(left, right, rule, continues=bool(self.steps) and self.steps[-1].right == left)
-
-    @property
-    def last(self) -> Expr:
-        return self.steps[-1].right
 
 
 class Backward:
@@ -245,7 +265,8 @@ class _Run:
         name = self.names.get(tensor, f"d{tensor.name}")
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
         known = Known(self.of, self.output.indices, tensor, indices, shown if shown is not None else expr)
-        part = Part(left, (*before, *trail.steps), result)
+        renamed = isinstance(expr, Element) and tensor not in self.targets
+        part = Part(left, (*before, *trail.steps), None if renamed else result)
         if self._goes_on_alone(tensor):
             self.waiting[tensor] = known, part
             return out
@@ -261,7 +282,7 @@ class _Run:
             return state(trail, Claims(None if in_variable else claims.plain, claims.in_output), (), expr)
         trail.follow(folded, OUTPUT)
         rest = Claims(in_output=claims.in_output or (None if in_variable else claims.plain))
-        return expr, state(trail, rest, (), expr)[1] or trail.last
+        return expr, state(trail, rest, (), expr)[1] or folded
 
     def _is_scalar(self, tensor: Tensor) -> bool:
         return self.of.rank == 0 and tensor.rank == 0
@@ -275,8 +296,8 @@ class _Run:
 
     def _name(self, known: Known, part: Part) -> None:
         """Give an adjoint its name, for later formulas and for the prover; a plain element is used as it is."""
-        assert part.result is not None
-        if self.of.rank == 0 and not isinstance(known.value, Element) and known.wrt in self.owner.definitions:
+        named_here = self.of.rank == 0 and known.wrt in self.owner.definitions
+        if part.result is not None and named_here and not isinstance(known.value, Element):
             self.prover.define(Definition(part.result.tensor, known.wrt_indices, known.value))
             named = Element(part.result.tensor, *known.wrt_indices)
             known = Known(known.of, known.of_indices, known.wrt, known.wrt_indices, named)
@@ -352,13 +373,11 @@ def state(trail: Trail, claims: Claims, indices: Sequence[Index], expr: Expr) ->
     shown: Expr | None = None
     if claims.plain is not None:
         stated = claims.plain.at(indices)
-        trail.follow(stated, CLAIM)
-        if trail.steps[-1].verdict.is_proved:
+        if trail.claim(stated):
             expr = stated
     if claims.in_output is not None:
         stated = claims.in_output.at(indices)
-        trail.follow(stated, CLAIM)
-        if trail.steps[-1].verdict.is_proved and stated != expr:
+        if trail.claim(stated) and stated != expr:
             shown = stated
     return expr, shown
 

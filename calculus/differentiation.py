@@ -157,7 +157,7 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
             raise NotImplementedError(f"no rule differentiates {of}: write u**v as exp(v*log(u))")
         if exponent == -1:
             return "reciprocal rule", -d(base) / base**2
-        return "power rule", exponent * Pow(base, exponent - 1) * d(base)
+        return "power rule", Mul(exponent, Pow(base, exponent - 1), d(base))
     if isinstance(of, Where):
         x, a, b = of.args
         settle = _Settler(wrt, moving)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from flint import arb, fmpq
@@ -120,6 +121,8 @@ def power(x: Number, exponent: int | fmpq) -> Number:
     """x to a constant exponent; undefined where it is not real."""
     if x.__class__ is Dual:
         return x.chain(power(x.value, exponent), _exact(exponent) * power(x.value, exponent - 1))
+    if exponent.__class__ is int and 0 < exponent < 64 and x.contains(0):  # type: ignore[operator]
+        return prod([x] * exponent, start=arb(1))  # type: ignore[operator]  # python-flint's own power is nan here
     return x**exponent
 
 

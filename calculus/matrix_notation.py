@@ -19,6 +19,7 @@ from .notation import (
     Fill,
     Identity,
     Inner,
+    MatMul,
     Name,
     Notation,
     OneHot,
@@ -38,7 +39,7 @@ from .notation import (
     transpose,
     unscaled,
 )
-from .sums import BoundSum, Delta, Partial
+from .sums import BoundSum, Delta, Partial, bound_sum
 from .tensors import Element, Index
 
 
@@ -87,10 +88,26 @@ def _written_out(node: Notation, rank: int) -> Notation:
 
 
 def _array(expr: Expr, axes: tuple[Index, ...]) -> Notation:
-    terms = [_term(t, axes) for t in Add.make_args(expr)]
+    terms = [_term(t, axes) for t in (Add.make_args(expr) if axes else _split(expr))]
     if len(terms) == 1 or not axes:
         return terms[0] if len(terms) == 1 else _scalar_sum(terms)
     return plus(_explicit(t, len(axes)) for t in terms)
+
+
+def _split(expr: Expr) -> list[Expr]:
+    """The terms of a scalar, Σ_i (x_i y_i + u_i v_i) as two: each is an inner product of its own."""
+    terms: list[Expr] = []
+    for term in Add.make_args(expr):
+        sums = [f for f in Mul.make_args(term) if isinstance(f, BoundSum)]
+        if len(sums) == 1:
+            body, bound = sums[0].open()
+            parts = Add.make_args(body)
+            if all(sum(bool(_free(f)) for f in Mul.make_args(p)) > 1 for p in parts):
+                rest = _without(term, sums[0])
+                terms += [rest * bound_sum(p, *bound) for p in parts]
+                continue
+        terms.append(term)
+    return terms
 
 
 def _scalar_sum(terms: list[Notation]) -> Notation:
@@ -129,7 +146,7 @@ def _assemble(pieces: list[_Piece], axes: tuple[Index, ...]) -> Notation:
     if len(axes) == 1:
         return _times(scalars, hadamard(p.node for p in pieces))
     a, b = axes
-    full = [p.along(axes) for p in pieces if len(p.axes) == 2]
+    full = [p for p in pieces if len(p.axes) == 2]
     rows = [p.node for p in pieces if p.axes == (a,)]
     columns = [p.node for p in pieces if p.axes == (b,)]
     if not full:
@@ -138,7 +155,7 @@ def _assemble(pieces: list[_Piece], axes: tuple[Index, ...]) -> Notation:
         return _times(scalars, matmul(_column(rows), transpose(_column(columns))))
     left = [diag(hadamard(rows))] if rows else []
     right = [diag(hadamard(columns))] if columns else []
-    return _times(scalars, matmul(*left, hadamard(full), *right))
+    return _times(scalars, matmul(*left, _entrywise(full).along(axes), *right))
 
 
 def _times(scalars: Iterable[Notation], node: Notation) -> Notation:
@@ -187,7 +204,7 @@ def _named_rows(factors: list[Expr], pieces: list[_Piece]) -> list[Expr]:
             body, bound = factor.base.open()
             last = axes[-1]
             if len(bound) == 1 and bound[0].dim == last.dim and body.xreplace({bound[0]: last}) == numerator:
-                pieces.append(_Piece(Softmax(_array(numerator.args[0], axes)), axes))
+                pieces.append(_Piece(Softmax(_array(numerator.args[0], axes), len(axes) == 2), axes))
                 return [f for f in factors if f not in (numerator, factor)]
     return factors
 
@@ -308,11 +325,21 @@ def _eliminate(mine: Sequence[_Piece], k: Index, neighbours: tuple[Index, ...]) 
         x, y = neighbours
         as_is, turned = (sum(p.axes in ((a, k), (k, b)) for p in mine) for a, b in ((x, y), (y, x)))
         neighbours = (x, y) if as_is >= turned else (y, x)
-    first, *others = [hadamard(p.along((x, k)) for p in mine if set(p.axes) == {x, k}) for x in neighbours]
+    first, *others = [_entrywise([p for p in mine if set(p.axes) == {x, k}]) for x in neighbours]
+    left = first.along((neighbours[0], k))
     if not others:
-        return _Piece(matmul(first, _column(vectors)), neighbours)
+        return _Piece(matmul(left, _column(vectors)), neighbours)
     between = [diag(hadamard(vectors))] if vectors else []
-    return _Piece(matmul(first, *between, transpose(others[0])), neighbours)
+    return _Piece(matmul(left, *between, others[0].along((k, neighbours[1]))), neighbours)
+
+
+def _entrywise(matrices: Sequence[_Piece]) -> _Piece:
+    """The entrywise product of matrices over the same two indices, turned so that few of them are transposed."""
+    axes = matrices[0].axes
+    turned = axes[::-1]
+    votes = sum((p.axes == axes) - (p.axes == turned) for p in matrices if not isinstance(p.node, MatMul))
+    axes = axes if votes >= 0 else turned
+    return _Piece(hadamard(p.along(axes) for p in matrices), axes)
 
 
 def _dot(vectors: list[Notation]) -> Notation:
@@ -320,4 +347,5 @@ def _dot(vectors: list[Notation]) -> Notation:
         return matmul(transpose(Ones()), vectors[0])
     if len(vectors) == 2 and vectors[0] == vectors[1]:
         return SquaredNorm(vectors[0], matrix=False)
-    return matmul(transpose(hadamard(vectors[:-1])), vectors[-1])
+    *others, last = sorted(vectors, key=entrywise_order)
+    return matmul(transpose(hadamard(others)), last)

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from math import floor, gcd, lcm
+from math import floor
 
 import sympy
-from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, S, cosh, exp, log, sinh, tanh
+from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
 from .derivation import Definition
+from .exponentials import exponential, logarithm
 from .functions import Indicator, NamedFunction, Unknown, Where
 from .polynomials import (
     UNIT,
     Exponent,
-    Monomial,
     Poly,
     accumulate,
     accumulate_all,
@@ -35,6 +35,7 @@ from .polynomials import (
     is_positive,
     is_positive_poly,
     monomial_key,
+    primitive,
     scale,
     single,
     tidy,
@@ -73,7 +74,7 @@ class Normalizer:
         self.facts = facts
         self.known = dict(known or {})
         self._memo: dict[Expr, Poly] = {}
-        self._bases: dict[Expr, Poly] = {}
+        self.bases: dict[Expr, Poly] = {}
         self._budget = 4000
 
     # -- expressions to polynomials -------------------------------------------------------------------------------
@@ -149,7 +150,7 @@ class Normalizer:
         body = self.poly(x)
         if not body:
             return {}
-        coefficient, _, rest = self.primitive(body, positive_only=True)
+        coefficient, _, rest = primitive(body, positive_only=True)
         if rest == constant(Fraction(1)):
             return constant(Fraction(1)) if coefficient > 0 else {}
         rest = scale(rest, 1 if coefficient > 0 else -1)
@@ -200,11 +201,11 @@ class Normalizer:
             square = self.multiply(half, half)
             return self.multiply(square, p) if exponent % 2 else square
         integral = isinstance(exponent, int)
-        coefficient, monomial, rest = self.primitive(p, positive_only=not integral)
+        coefficient, monomial, rest = primitive(p, positive_only=not integral)
         if not integral and coefficient < 0:
             coefficient, rest = -coefficient, scale(rest, -1)
         base = self.expr(rest)
-        self._bases[base] = rest
+        self.bases[base] = rest
         out = self._root(coefficient, Fraction(exponent))
         factors = {a: e * exponent for a, e in monomial}
         factors[base] = factors.get(base, 0) + exponent
@@ -225,7 +226,7 @@ class Normalizer:
             return out
         inner: Poly = {rest: Fraction(sign)}
         base = self.expr(inner)
-        self._bases.setdefault(base, inner)
+        self.bases.setdefault(base, inner)
         return self.multiply(out, {frozenset({(base, exponent)}): Fraction(1)})
 
     def _root(self, c: Fraction, exponent: Fraction) -> Poly:
@@ -239,37 +240,6 @@ class Normalizer:
             for prime, times in sympy.factorint(number).items():
                 factors[Integer(prime)] = factors.get(Integer(prime), 0) + exponent * times * sign
         return self.finish(factors)
-
-    def primitive(self, p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly]:
-        """p as coefficient · monomial · primitive part, the leading coefficient of which is positive.
-
-        positive_only: only factors known to be positive are drawn out (for roots, logarithms and signs).
-        """
-        numerators = [c.numerator for c in p.values()]
-        denominators = [c.denominator for c in p.values()]
-        coefficient = Fraction(gcd(*numerators), lcm(*denominators))
-        lead = max(p, key=monomial_key)
-        if p[lead] < 0:
-            coefficient = -coefficient
-        common: dict[Expr, Exponent] | None = None
-        for m in p:
-            exponents = dict(m)
-            if common is None:
-                common = exponents
-                continue
-            for atom in set(common) | set(exponents):
-                common[atom] = min(common.get(atom, 0), exponents.get(atom, 0))
-        monomial = frozenset(
-            (a, e) for a, e in (common or {}).items() if e != 0 and (not positive_only or is_positive(a))
-        )
-        drawn = dict(monomial)
-        rest: Poly = {}
-        for m, c in p.items():
-            exponents = dict(m)
-            for a, e in drawn.items():
-                exponents[a] = exponents.get(a, 0) - e
-            accumulate(rest, frozenset((a, tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
-        return coefficient, monomial, rest
 
     def finish(self, factors: Mapping[Expr, Exponent]) -> Poly:
         """The normal form of a product of atoms: exponents folded, composite atoms multiplied out, deltas applied."""
@@ -295,7 +265,7 @@ class Normalizer:
             elif isinstance(atom, Add | Mul | Pow) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
                 whole = floor(e)
                 if whole <= MAX_POWER:
-                    extra.append(self.power(self._base(atom), whole))
+                    extra.append(self.power(self.base(atom), whole))
                     e = tidy(e - whole)
                 if e != 0:
                     clean[atom] = e
@@ -310,10 +280,10 @@ class Normalizer:
             out = self.product([out, *extra])
         return scale(out, coefficient)
 
-    def _base(self, atom: Expr) -> Poly:
-        found = self._bases.get(atom)
+    def base(self, atom: Expr) -> Poly:
+        found = self.bases.get(atom)
         if found is None:
-            found = self._bases[atom] = self.poly(atom)
+            found = self.bases[atom] = self.poly(atom)
         return found
 
     def _reduce(self, factors: dict[Expr, Exponent]) -> Poly:
@@ -321,7 +291,7 @@ class Normalizer:
         for atom, e in factors.items():
             if e >= 0 or not isinstance(atom, Add):
                 continue
-            base = self._base(atom)
+            base = self.base(atom)
             lead = max(base, key=monomial_key)
             if not lead or any(factors.get(a, 0) < k if k > 0 else factors.get(a, 0) > k for a, k in lead):
                 continue
@@ -364,55 +334,13 @@ class Normalizer:
                     rows[row] = atom
         return None
 
-    # -- functions ---------------------------------------------------------------------------------------------------
-
     def exponential(self, p: Poly) -> Poly:
-        """exp of a polynomial: one factor per term, exp(c log b) = b^c."""
-        out = constant(Fraction(1))
-        for m, c in p.items():
-            c_exp: Exponent = tidy(c)
-            if m == UNIT:
-                factor: Poly = {frozenset({(E, c_exp)}): Fraction(1)}
-            else:
-                inner = self._single_log(m)
-                if inner is not None:
-                    factor = self.power(self._base(inner), c_exp)
-                else:
-                    factor = {frozenset({(exp(self.expr({m: Fraction(1)})), c_exp)}): Fraction(1)}
-            out = self.multiply(out, factor)
-        return out
-
-    @staticmethod
-    def _single_log(m: Monomial) -> Expr | None:
-        if len(m) == 1:
-            ((atom, e),) = m
-            if e == 1 and isinstance(atom, log):
-                return atom.args[0]  # type: ignore[no-any-return]
-        return None
+        """exp of a polynomial."""
+        return exponential(self, p)
 
     def logarithm(self, p: Poly) -> Poly:
-        """log of a polynomial, split over the factors that are known to be positive."""
-        if not p:
-            return single(log(S.Zero))
-        coefficient, monomial, rest = self.primitive(p, positive_only=True)
-        if coefficient < 0:
-            coefficient, rest = -coefficient, scale(rest, -1)
-        out: Poly = {}
-        for number, sign in ((coefficient.numerator, 1), (coefficient.denominator, -1)):
-            for prime, times in sympy.factorint(number).items():
-                accumulate(out, frozenset({(log(Integer(prime)), 1)}), Fraction(sign * times))
-        for atom, e in monomial:
-            if atom is E:
-                accumulate(out, UNIT, Fraction(e))
-            elif isinstance(atom, exp):
-                accumulate_all(out, self.poly(atom.args[0]), Fraction(e))
-            else:
-                accumulate(out, frozenset({(log(atom), 1)}), Fraction(e))
-        if rest != constant(Fraction(1)):
-            base = self.expr(rest)
-            self._bases.setdefault(base, rest)
-            accumulate(out, frozenset({(log(base), 1)}), Fraction(1))
-        return out
+        """log of a polynomial."""
+        return logarithm(self, p)
 
     def sum_over(self, p: Poly, bound: Sequence[Index]) -> Poly:
         """Σ over bound indices of a polynomial, term by term."""

@@ -106,9 +106,10 @@ class Apply:
 
 @dataclass(frozen=True)
 class Softmax:
-    """Softmax along each row; of a column, along the column."""
+    """Softmax along each row of a matrix, or along a column."""
 
     of: Notation
+    matrix: bool
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,9 @@ def hadamard(nodes: Iterable[Notation]) -> Notation:
 
 
 def entrywise_order(node: Notation) -> int:
-    """Matrix products, then names, then functions, then sums: (D Wᵀ) ⊙ g′(Z), A ⊙ (1 − A)."""
+    """Matrix products, then names, functions, sums, logarithms: (D Wᵀ) ⊙ g′(Z), A ⊙ (1 − A), (1 − t) ⊙ log s."""
+    if isinstance(node, Apply) and node.function == "log":
+        return 5
     for at, kind in enumerate((MatMul, Name | Transpose, Apply | Softmax, Power)):
         if isinstance(node, kind):
             return at

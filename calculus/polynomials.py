@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd, lcm
 
 from sympy import Add, E, Expr, Mul, Pow, Rational, exp
 
@@ -111,3 +112,33 @@ def tidy(e: Exponent) -> Exponent:
 
 def exponent_of(e: Expr) -> Exponent:
     return int(e) if e.is_Integer else Fraction(int(e.p), int(e.q))
+
+
+def primitive(p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly]:
+    """p as coefficient · monomial · primitive part, the leading coefficient of which is positive.
+
+    positive_only: only factors known to be positive are drawn out (for roots, logarithms and signs).
+    """
+    numerators = [c.numerator for c in p.values()]
+    denominators = [c.denominator for c in p.values()]
+    coefficient = Fraction(gcd(*numerators), lcm(*denominators))
+    lead = max(p, key=monomial_key)
+    if p[lead] < 0:
+        coefficient = -coefficient
+    common: dict[Expr, Exponent] | None = None
+    for m in p:
+        exponents = dict(m)
+        if common is None:
+            common = exponents
+            continue
+        for atom in set(common) | set(exponents):
+            common[atom] = min(common.get(atom, 0), exponents.get(atom, 0))
+    monomial = frozenset((a, e) for a, e in (common or {}).items() if e != 0 and (not positive_only or is_positive(a)))
+    drawn = dict(monomial)
+    rest: Poly = {}
+    for m, c in p.items():
+        exponents = dict(m)
+        for a, e in drawn.items():
+            exponents[a] = exponents.get(a, 0) - e
+        accumulate(rest, frozenset((a, tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
+    return coefficient, monomial, rest

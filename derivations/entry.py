@@ -22,7 +22,7 @@ class Entry:
         form (``A = tanh(X @ W + b)``).
     wanted: what to derive: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
     claim: closed forms that the entry states and the prover decides, by wanted: in array form (``"(P - Y)/n"``) or by
-        the entry at named axes (``"i, c: (P[i, c] - Y[i, c])/n"``). The key ``dy/dx in output`` claims a form in y itself.
+        the entry at named axes (``"i, c: (P[i, c] - Y[i, c])/n"``). The key ``dy/dx in output`` claims a form in y.
     rules: for an identity, the rules to apply, in order, to the left side.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
         value; or several, by name, where the entry differentiates several.

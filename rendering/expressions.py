@@ -8,11 +8,12 @@ from typing import Any
 
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S, Symbol
+from sympy.core.function import Function
 
 from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.notation import Notation
 from ..calculus.sums import BoundSum, Delta, Partial
-from ..calculus.tensors import Element, Index
+from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
 from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
@@ -20,12 +21,16 @@ from .style import Style
 from .text_style import TEXT
 
 
+#: Functions whose power is written on the name: tanh²(u).
+_RAISED_NAMES = frozenset({"tanh", "sinh", "cosh", "sin", "cos", "erf"})
+
+
 @dataclass(frozen=True)
 class Writer:
     """A style, the letters of the indices, and what is known of the page.
 
     places: the order in which tensors are introduced. known: all their names. ordinary: one scalar variable only, so
-    derivatives are written with d. small: inside an exponent, where fractions are written on one line.
+    derivatives are written with d. both: pairs whose derivative occurs held and total. small: inside an exponent, where fractions are written on one line.
     """
 
     style: Style = TEXT
@@ -34,6 +39,7 @@ class Writer:
     places: Mapping[str, int] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     ordinary: bool = False
+    both: frozenset[tuple[Tensor, Tensor]] = frozenset()
     small: bool = False
 
     def __call__(self, expr: Expr) -> Box:
@@ -47,8 +53,14 @@ class Writer:
 
     def only(self, *exprs: Expr | None) -> Writer:
         """This writer with the letters of other lines free to be used again."""
-        shown = set(free_indices(*exprs))
-        return replace(self, letters={i: c for i, c in self.letters.items() if i in shown})
+        shown = free_indices(*exprs)
+        return replace(self, letters={i: self.letters[i] for i in shown if i in self.letters})
+
+    def mark(self, partial: Partial, of: Expr) -> str:
+        """∂ or d; where a direct and a whole derivative of the same pair meet on a page, the direct one stands out."""
+        if isinstance(of, Element) and partial.held and (of.tensor, partial.wrt.tensor) in self.both:
+            return "∂" if self.ordinary else "∂⁺"
+        return "d" if self.ordinary else "∂"
 
     def _write(self, expr: Expr) -> Box:
         for kind in type(expr).__mro__:
@@ -123,11 +135,13 @@ def _times(w: Writer, boxes: list[Box]) -> Box:
         box = w.style.wrap(box, PREFIX if last or box.binds > PREFIX else POWER)
         if parts:
             before = boxes[at - 1].text
-            both = before + box.text
+            number = before.isdigit()
             if before[-1:].isdigit() and box.text[:1].isdigit():
                 parts.append(w.style.number_dot)
+            elif number and box.text == w.style.words["pi"]:
+                parts.append("")
             else:
-                parts.append("\n" + (w.style.dot if "∂" in both or r"\partial" in both else w.style.times))
+                parts.append("\n" + (w.style.dot if box.derivative or boxes[at - 1].derivative else w.style.times))
         parts.append(box)
     return join(parts, PRODUCT)
 
@@ -137,7 +151,12 @@ def _power(w: Writer, expr: Pow) -> Box:
         return _product(w, expr)
     if expr.exp == S.Half:
         return w.style.root(w._write(expr.base))
-    return w.style.power(w._write(expr.base), replace(w, small=True)._write(expr.exp))
+    exponent = replace(w, small=True)._write(expr.exp)
+    name = type(expr.base).__name__
+    if isinstance(expr.base, Function) and expr.exp.is_Integer and name in _RAISED_NAMES:
+        raised = w.style.power(atom(_function_name(w, name)), exponent).text
+        return join([raised, w.style.enclosed(w._write(expr.base.args[0]))], POWER)  # type: ignore[arg-type]
+    return w.style.power(w._write(expr.base), exponent)
 
 
 def _exp(w: Writer, expr: Expr) -> Box:
@@ -173,9 +192,9 @@ def _partial(w: Writer, expr: Partial) -> Box:
     by: list[Element] = []
     of: Expr = expr
     while isinstance(of, Partial):
-        by.append(of.wrt)
+        by.insert(0, of.wrt)
         of = of.of
-    mark = "d" if w.ordinary else "∂"
+    mark = w.mark(expr, of)
     below = [w._write(e) for e in by]
     if isinstance(of, Element):
         return w.style.derivative(len(by), w._write(of), below, mark)

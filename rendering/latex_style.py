@@ -13,6 +13,10 @@ from .style import Style
 _SIZES = (("(", ")"), (r"\bigl(", r"\bigr)"), (r"\Bigl(", r"\Bigr)"), (r"\biggl(", r"\biggr)"), (r"\Biggl(", r"\Biggr)"))
 
 
+#: Widest numerator, in points.
+_LONG = 280.0
+
+
 def _indices(letters: Sequence[str]) -> str:
     letters = [s.replace("′", "'") for s in letters]
     plain = all(len(s) == 1 for s in letters) and not all(s.isdigit() for s in letters)
@@ -24,6 +28,9 @@ def _indices_apart(letters: Sequence[str]) -> str:
 
 
 def _fraction(over: Box, under: Box) -> Box:
+    """A fraction; a numerator too long for a line stands behind the bar instead, where it can be broken."""
+    if latex_width(over.text) > _LONG:
+        return join([_fraction(atom("1"), under), " ", LATEX.enclosed(over)], PRODUCT)
     return Box((rf"\frac{{{over.text}}}{{{under.text}}}",), ATOM, 1 + max(1, over.tall, under.tall))
 
 
@@ -44,14 +51,14 @@ def _exponential(of: Box, deep: bool) -> Box | None:
 
 
 def _derivative(order: int, of: Box | None, by: Sequence[Box], mark: str) -> Box:
-    mark = r"\partial " if mark == "∂" else "d"
-    power = f"^{{{order}}}" if order > 1 else ""
+    power = f"^{{{order}}}" if order > 1 else "^{+}" if mark == "∂⁺" else ""
+    mark = "d" if mark == "d" else r"\partial "
     below = [mark + b.text for b in by]
     if len(by) > 1 and len(set(below)) == 1:
         below = [below[0] + power]
     over = mark.strip() + power + (" " if mark != "d" or power else "") + (of.text if of else "")
-    under = r" \, ".join(below)
-    return Box((rf"\frac{{{over.rstrip()}}}{{{under}}}",), ATOM, 2)
+    under = r" \thinspace ".join(below)
+    return Box((rf"\frac{{{over.rstrip()}}}{{{under}}}",), ATOM, 2, derivative=True)
 
 
 def _cases(branches: Sequence[tuple[Box, Box]], otherwise: Box) -> Box:
@@ -68,7 +75,7 @@ LATEX = Style(
     latex=True,
     minus="-",
     times=" ",
-    dot=r" \, ",
+    dot=r" \cdot ",
     number_dot=r" \cdot ",
     hadamard=r" \odot ",
     quotient=r" \oslash ",

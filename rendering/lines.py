@@ -33,9 +33,9 @@ class _Columns:
     reason: int
 
     @property
-    def formula(self) -> int:
-        """Room for the right side beside its reason and verdict."""
-        return self.width - NUMBER - self.equals - 3 - GAP - self.reason - 2 - VERDICT
+    def reason_start(self) -> int:
+        """Where the reasons begin."""
+        return self.width - VERDICT - 2 - self.reason
 
 
 def page_rows(page: Page, width: int) -> Iterator[Row]:
@@ -77,14 +77,14 @@ def _formula_rows(formulas: Sequence[Formula], width: int) -> Iterator[Row]:
     """Matrix form and element form side by side where every pair has room, else one below the other."""
     room = width - LABEL
     matrices = [_matrix_text(f) for f in formulas]
-    widest = max(map(len, matrices), default=0)
-    elements = [f"{f.left} = {f.right}" for f in formulas]
-    beside = widest and all(widest + GAP + len(e) <= room for e, m in zip(elements, matrices, strict=True) if m)
+    pairs = [(len(m), len(f"{f.left} = {f.right}")) for f, m in zip(formulas, matrices, strict=True) if m]
+    columns = [m for m, e in pairs if m + GAP + e <= room]
+    widest = max(columns, key=lambda c: (sum(m <= c and c + GAP + e <= room for m, e in pairs), c), default=0)
     for formula, matrix in zip(formulas, matrices, strict=True):
         if formula.words:
             yield ((f"{formula.left} ", "math"), (f"{formula.words} ", "prose"), (f"{formula.right} = {formula.matrix_right}", "math"))
             continue
-        if matrix and beside:
+        if matrix and len(matrix) <= widest and widest + GAP + len(f"{formula.left} = {formula.right}") <= room:
             yield ((matrix.ljust(widest + GAP), "math"), (f"{formula.left} = {formula.right}", "second"))
         else:
             if matrix:
@@ -102,8 +102,16 @@ def _matrix_text(formula: Formula) -> str:
 def _equation(left: str, right: Box, room: int, role: str, indent: int = 0) -> Iterator[Row]:
     lead = " " * indent + left + " = "
     hang = min(len(lead), 12)
-    for at, text in enumerate(break_lines(right.chunks, len, room - len(lead), room - hang)):
+    for at, text in enumerate(_broken(right, room - len(lead), room - hang)):
         yield ((lead + text if at == 0 else " " * hang + text, role),)
+
+
+def _broken(box: Box, first: int, rest: int) -> list[str]:
+    """The box in lines; where a product goes on in the next line a dot says so."""
+    lines = break_lines(box, len, first, rest - 2)
+    return [
+        f"· {text}" if at and text[0] not in "+−⊙⊘/·" and lines[at - 1][-1] != ";" else text for at, text in enumerate(lines)
+    ]
 
 
 def _section(section: Section, width: int) -> Iterator[Row]:
@@ -119,49 +127,65 @@ def _section(section: Section, width: int) -> Iterator[Row]:
 
 
 def _columns(lines: Sequence[Line], width: int) -> _Columns:
+    """The narrowest column of reasons that costs no row: more room for the formulas."""
     cap = max(10, min(28, width // 4))
     lefts = [len(x.left.text) for x in lines if x.left is not None]
-    fitting = [n for n in lefts if n <= cap]
-    reasons = [min(len(x.rule), 34) for x in lines]
-    return _Columns(width, max(fitting, default=min(cap, 6)), min(max(reasons, default=0), max(18, width // 3)))
+    equals = max((n for n in lefts if n <= cap), default=min(cap, 6))
+    longest = max((len(x.rule) for x in lines), default=0)
+    tries = [_Columns(width, equals, reason) for reason in range(min(12, longest), min(longest, width // 3) + 1)]
+    return min(tries, key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason), default=_Columns(width, equals, 12))
 
 
 def _step(line: Line, columns: _Columns) -> Iterator[Row]:
-    role = "math" if line.depth == 0 else "detail"
-    number = f"{line.number:>{NUMBER - 2}}  " if line.depth == 0 else f"{line.number:>{NUMBER}}  "
-    indent = len(number)
-    left = line.left.text if line.left is not None else ""
-    if len(left) > columns.equals + (0 if line.depth == 0 else -2):
-        chunks = line.left.chunks if line.left is not None else ()
-        for at, text in enumerate(break_lines(chunks, len, columns.width - indent, columns.width - indent - 2)):
-            yield ((number if at == 0 else " " * (indent + 2), "number"), (text, role))
-        number, left = " " * indent, ""
-    lead = left.ljust(columns.equals + NUMBER - indent) + " = "
-    reasons = textwrap.wrap(line.rule, columns.reason) or [""]
-    verdict: Span = (f"{line.verdict.kind:<{VERDICT}}".rstrip(), line.verdict.kind)
-    room = columns.width - indent - len(lead)
-    fits = len(line.right.text) <= columns.formula
-    pieces = [line.right.text] if fits else break_lines(line.right.chunks, len, room, room)
-    rows: list[list[Span]] = []
-    for at, text in enumerate(pieces):
-        start = number if at == 0 else " " * indent
-        rows.append([(start, "number"), ((lead if at == 0 else " " * len(lead)) + text, role)])
-    at = 0 if fits or len(pieces[-1]) > columns.formula else len(rows) - 1
-    if not fits and len(pieces[-1]) > columns.formula:
-        at = len(rows)
-    for k, reason in enumerate(reasons):
-        if at + k >= len(rows):
-            rows.append([])
-        row = rows[at + k]
-        used = sum(len(t) for t, _ in row)
-        column = columns.width - VERDICT - 2 - columns.reason
-        row += [(" " * (column - used), ""), (reason, "reason")]
-        if k == 0:
-            row += [(" " * (columns.reason - len(reason) + 2), ""), verdict]
-    yield from (tuple(row) for row in rows)
+    yield from _body(line, columns)
+    indent = len(_number(line))
     if line.counterexample:
         for text in textwrap.wrap("because at " + line.counterexample, columns.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "refuted"))
     elif line.verdict.kind == "open" and line.verdict.basis:
         for text in textwrap.wrap(line.verdict.basis, columns.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "open"))
+
+
+def _number(line: Line) -> str:
+    return f"{line.number:>{NUMBER - 2}}  " if line.depth == 0 else f"{line.number:>{NUMBER}}  "
+
+
+def _body(line: Line, columns: _Columns) -> list[Row]:
+    """The rows of a step: its formula with the reason beside the last row that leaves room, or below."""
+    role = "math" if line.depth == 0 else "detail"
+    start = _number(line)
+    indent = len(start)
+    left = line.left.text if line.left is not None else ""
+    rows: list[list[Span]] = []
+    if line.left is not None and len(left) > columns.equals - (indent - NUMBER):
+        for text in break_lines(line.left, len, columns.width - indent, columns.width - indent):
+            rows.append([(start, "number"), (text, role)])
+            start = " " * indent
+        left = ""
+    lead = left.ljust(columns.equals + NUMBER - indent) + " = "
+    room = columns.width - indent - len(lead)
+    beside = columns.reason_start - GAP - indent - len(lead)
+    reasons = textwrap.wrap(line.rule, max(columns.reason, 8)) or [""]
+    if len(line.right.text) <= room - GAP - len(line.rule) - 2 - VERDICT:
+        reasons = [line.rule]
+    pieces = _broken(line.right, room, room)
+    first = len(rows)
+    for text in pieces:
+        rows.append([(start, "number"), (lead + text, role)])
+        start, lead = " " * indent, " " * len(lead)
+    at = first if len(pieces) == 1 else len(rows) - 1
+    widest = max(map(len, reasons))
+    if len(pieces[-1]) > max(beside, room - GAP - widest - 2 - VERDICT):
+        at = len(rows)
+    for k, reason in enumerate(reasons):
+        if at + k >= len(rows):
+            rows.append([])
+        row = rows[at + k]
+        used = sum(len(t) for t, _ in row)
+        column = min(max(columns.reason_start, used + GAP if row else 0), columns.width - VERDICT - 2 - widest)
+        row += [(" " * (column - used), ""), (reason, "reason")]
+        if k == 0:
+            gap = columns.width - VERDICT - column - len(reason)
+            row += [(" " * gap, ""), (line.verdict.kind, line.verdict.kind)]
+    return [tuple(row) for row in rows]

@@ -64,7 +64,7 @@ def write_notation(w: Writer, node: Notation) -> Box:
             return _plus(w, terms)
         case Diag(of):
             return _call(w, "diag", of)
-        case Softmax(of):
+        case Softmax(of, _):
             return _call(w, "softmax", of)
         case OneHot(of):
             return _call(w, "onehot", of)
@@ -146,12 +146,20 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
         box = join([w(over / under), " ", w.style.wrap(body, PRODUCT if body.binds == PRODUCT and isinstance(of, MatMul) else PREFIX)], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
-        box = body if whole and body.binds != PREFIX else w.style.enclosed(body)
+        if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():
+            over, under, body = S.One, S.One, join([style_enclosed(w, over / under), " ", body], PRODUCT)
+        whole = (whole and body.binds != PREFIX) or (over == under == 1)
+        box = body if whole else w.style.enclosed(body)
         if over != 1:
             box = join([w.style.wrap(w(over), PREFIX), " ", box], PRODUCT)
         if under != 1:
             box = join([box, "/", w.style.wrap(w(under), POWER)], PRODUCT)
     return join([minus, box], SUM) if minus else box
+
+
+def style_enclosed(w: Writer, coefficient: Expr) -> Box:
+    """A fraction in front of a column of ones: (1/n) Xᵀ 1, since a slash behind would read 1/n."""
+    return w.style.wrap(w(coefficient), ATOM)
 
 
 def nodes(node: Notation) -> Iterator[Notation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Symbol
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Symbol, log
 from sympy.core.function import Function
 
 from ..calculus.sums import BoundSum, Delta, Partial, count_nodes
@@ -85,11 +85,14 @@ def ordered_terms(sum_: Expr, letters: Mapping[Index, str], places: Mapping[str,
     terms = [absorb_sign(t) for t in Add.make_args(sum_)]
     only_dimensions = all(isinstance(t, Symbol) or t.is_number for t in terms)
 
+    only_scalars = not any(e.indices for e in sum_.atoms(Element))
+
     def key(term: Expr) -> tuple[object, ...]:
         factors = Mul.make_args(term)
         return (
             is_negative(term),
             term.is_number == only_dimensions,
+            any(_kind(f) == 3 for f in factors) and not only_scalars,
             not any(isinstance(f, BoundSum) for f in factors),
             _degree(factors),
             [_factor_key(f, letters, places) for f in ordered_factors(factors, letters, places)],
@@ -142,7 +145,7 @@ def _kind(f: Expr) -> int:
         return 2
     if isinstance(f, Element) and not f.indices:
         return 3 if f.tensor.name in GREEK or f.tensor.domain.value is not None else 5
-    for at, kinds in ((4, Delta), (5, Element), (6, Function), (7, Add), (8, Partial), (9, BoundSum)):
+    for at, kinds in ((4, Delta), (5, Element), (8, log), (6, Function), (7, Add), (9, Partial), (10, BoundSum)):
         if isinstance(f, kinds):
             return at
     return 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sympy import Expr
@@ -17,6 +18,8 @@ from .letters import alphabet, free_indices
 from .matrices import nodes, write_notation
 from .style import Style
 
+DIRECT = "∂⁺ is the direct derivative: every other definition is held fixed."
+DIRECT_ORDINARY = "∂ is the direct derivative, every other definition held fixed; d is the whole one."
 LAYOUT = "A gradient has the shape of its variable."
 
 
@@ -96,7 +99,7 @@ class _Author:
     def __init__(self, derivation: Derivation, style: Style) -> None:
         self.derivation = derivation
         self.style = style
-        self.signs: set[type] = set()
+        self.signs: set[object] = set()
         tensors = [*derivation.givens, *(d.tensor for d in derivation.definitions)]
         names = [t.name for t in tensors]
         self.writer = Writer(
@@ -104,8 +107,9 @@ class _Author:
             alphabet(derivation),
             places={n: at for at, n in enumerate([*names, *(r.name for r in derivation.results)])},
             known=frozenset(names),
-            ordinary=all(t.rank == 0 for t in tensors) and len([t for t in derivation.givens if _varies(t)]) == 1,
+            ordinary=all(t.rank == 0 for t in tensors) and len(_variables(derivation)) == 1,
         )
+        self.writer = replace(self.writer, both=_pairs(derivation))
         self.adjoints = {r.name for r in derivation.results if any(r.name == f"d{w.name}" for w in r.wrt)}
 
     def page(self, brief: bool, detail: bool) -> Page:
@@ -152,11 +156,13 @@ class _Author:
             member = join([self._name(tensor), ": ", self._word("reals"), self.style.relation["to"], self._word("reals")], ATOM)
         else:
             member = join([self._name(tensor), self.style.relation["in"], self._set(tensor)], ATOM)
-        said = "" if domain.below is not None or domain.mask else str(domain)
+        said = "" if domain.below is not None or domain.mask else "differentiable" if domain.function else str(domain)
+        if tensor.rank == 1:
+            said = said.replace("rows sum", "entries sum").replace("rows", "entries")
         if said not in ("", "real") and said not in tensor.description:
             words.append(said)
         if domain.value is not None:
-            words.append(f"default {self.writer(domain.value)}" if not self.style.latex else f"default {domain.value}")
+            words.append(f"default {_decimal(domain.value)}")
         return Given(tensor, member, ", ".join(words))
 
     def _set(self, tensor: Tensor) -> str:
@@ -212,20 +218,22 @@ class _Author:
         return write_notation(self.writer, node)
 
     def _remember(self, node: Notation) -> None:
-        self.signs.update(type(n) for n in nodes(node))
+        for n in nodes(node):
+            self.signs.add("rows" if isinstance(n, Softmax) and n.matrix else type(n))
 
     def _lines(self, part: Part, writer: Writer, before: int, detail: bool) -> list[Line]:
         lines: list[Line] = []
+        head: Expr | None = None
         for at, step in enumerate(part.steps, before + 1):
-            previous = lines[-1].right.text if lines else ""
-            lines.append(self._line(step, str(at), writer, 0, previous))
+            head = head if step.continues else step.left
+            lines.append(self._line(step, str(at), writer, 0, head))
             if detail:
                 for k, sub in enumerate(step.detail, 1):
-                    lines.append(self._line(sub, f"{at}.{k}", writer, 1, ""))
+                    lines.append(self._line(sub, f"{at}.{k}", writer, 1, sub.left))
         return lines
 
-    def _line(self, step: Step, number: str, writer: Writer, depth: int, previous: str) -> Line:
-        line = writer.only(step.left, step.right).for_line(step.left, step.right)
+    def _line(self, step: Step, number: str, writer: Writer, depth: int, head: Expr | None) -> Line:
+        line = writer.only(head, step.left, step.right).for_line(step.left, step.right)
         left = line(step.left)
         counterexample = step.verdict.counterexample
         told = ""
@@ -288,12 +296,14 @@ class _Author:
         ranks = [t.rank for r in self.derivation.results for t in r.wrt if r.of is not None and r.of.rank == 0]
         if any(ranks) and not any(LAYOUT.rstrip(".") in s for s in said):
             said.insert(0, LAYOUT)
+        if self.writer.both:
+            said.append(DIRECT_ORDINARY if self.writer.ordinary else DIRECT)
         ones = "1 is a column of ones, and a vector is a column"
         number = "a number in a sum of arrays stands for an array of that number"
         for sign, sentence in (
             ({Hadamard}, "⊙ multiplies entry by entry"),
             ({Quotient}, "⊘ divides entry by entry"),
-            ({Softmax}, "softmax acts on each row"),
+            ({"rows"}, "softmax acts on each row"),
             ({Ones}, ones),
             ({Fill}, number),
         ):
@@ -308,8 +318,36 @@ class _Author:
         return self.style.words[key]
 
 
-def _varies(tensor: Tensor) -> bool:
-    return tensor.domain.value is None and not tensor.domain.function
+def _decimal(number: Expr) -> str:
+    """A number as people type it: 0.044715, not 8943/200000."""
+    return str(number) if number.is_Integer or not number.is_Rational else f"{float(number):.12g}"
+
+
+def _pairs(derivation: Derivation) -> frozenset[tuple[Tensor, Tensor]]:
+    """Pairs whose derivative is met both whole and with the other definitions held fixed."""
+    met: dict[bool, set[tuple[Tensor, Tensor]]] = {True: set(), False: set()}
+    for step in derivation.steps:
+        for node in step.left.atoms(Partial) | step.right.atoms(Partial):
+            if isinstance(node.of, Element):
+                met[node.held].add((node.of.tensor, node.wrt.tensor))
+    definitions = {x.tensor: x for x in derivation.definitions}
+    return frozenset(p for p in met[True] & met[False] if _by_two_ways(*p, definitions))
+
+
+def _by_two_ways(of: Tensor, wrt: Tensor, definitions: Mapping[Tensor, Definition]) -> bool:
+    """True where ``of`` reads ``wrt`` itself and through another definition: direct and whole derivative differ."""
+
+    def moves(tensor: Tensor) -> bool:
+        return tensor == wrt or (tensor in definitions and any(map(moves, definitions[tensor].inputs())))
+
+    inputs = definitions[of].inputs() if of in definitions else ()
+    return wrt in inputs and any(moves(t) for t in inputs if t != wrt)
+
+
+def _variables(derivation: Derivation) -> set[Tensor]:
+    """The givens that are varied: all without a value, and those that a result is differentiated by."""
+    asked = {t for r in derivation.results for t in r.wrt}
+    return {t for t in derivation.givens if (t.domain.value is None and not t.domain.function) or t in asked}
 
 
 def _own_names_first(indices: list[Index]) -> list[Index]:

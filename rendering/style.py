@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .box import ATOM, Box
+from .box import Box, enclose
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,4 @@ class Style:
         return box if box.binds >= at_least else self.enclosed(box)
 
     def enclosed(self, box: Box) -> Box:
-        left, right = self.parentheses(box.tall)
-        first, *rest = box.chunks
-        chunks = [left + first, *rest]
-        chunks[-1] += right
-        return Box(tuple(chunks), ATOM, max(box.tall, min(box.tall + 1, 2)))
+        return replace(enclose(box, *self.parentheses(box.tall)), tall=max(box.tall, min(box.tall + 1, 2)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .box import ATOM, POWER, PREFIX, PRODUCT, Box, atom, join
-from .names import GREEK, SUPERSCRIPTS, text_name
+from .names import SUPERSCRIPTS, text_name
 from .style import Style
 
 _RAISED = dict(zip("abcdefghijklmnoprstuvwxyzβ", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵝ", strict=True)) | {
@@ -29,7 +29,7 @@ def _parentheses(tall: int) -> tuple[str, str]:
 def _fraction(over: Box, under: Box) -> Box:
     over = TEXT.wrap(over, PRODUCT)
     under = TEXT.wrap(under, PREFIX)
-    tight = len(under.text) <= 2 or (" " not in over.text + under.text and len(over.text) <= 4)
+    tight = len(under.text) <= 2 or (" " not in over.text + under.text and len(over.text) <= 5)
     return join([over, "/" if tight else "\n / ", under.solid()], PRODUCT)
 
 
@@ -56,18 +56,15 @@ def _exponential(of: Box, deep: bool) -> Box | None:
 
 def _derivative(order: int, of: Box | None, by: Sequence[Box], mark: str) -> Box:
     power = str(order).translate(SUPERSCRIPTS) if order > 1 else ""
-    below = [mark + b.text for b in by]
-    if len(set(below)) == 1:
-        under = below[0] + power
-    else:
-        under = "(" + " ".join(below) + ")"
-    return Box((f"{mark}{power}{of.text if of else ''}/{under}",), ATOM)
+    below = [mark[:1] + b.text for b in by]
+    under = below[0] + power if len(set(below)) == 1 else "(" + " ".join(below) + ")"
+    return Box((f"{mark}{power}{of.text if of else ''}/{under}",), ATOM, derivative=True)
 
 
 def _cases(branches: Sequence[tuple[Box, Box]], otherwise: Box) -> Box:
     parts: list[str | Box] = ["{ "]
     for value, condition in branches:
-        parts += [value, " if ", condition, ";\n "]
+        parts += [value, " if ", condition, ";", "\n "]
     return join([*parts, otherwise, " otherwise }"], ATOM)
 
 
@@ -85,7 +82,7 @@ TEXT = Style(
     quotient=" ⊘ ",
     transposed="ᵀ",
     name=_name,
-    symbol=lambda name: GREEK.get(name, name),
+    symbol=text_name,
     indices=_indices,
     parentheses=_parentheses,
     fraction=_fraction,

@@ -91,7 +91,9 @@ def test_a_bug_is_one_line_and_code_1(capsys: Output, monkeypatch: pytest.Monkey
     assert capsys.readouterr().err.startswith("nnmath: this is a bug in nnmath: ZeroDivisionError")
 
 
-def test_something_not_installed_is_code_3_and_the_line_to_type(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_something_not_installed_is_code_3_and_the_line_to_type(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def find(id: str) -> None:
         raise ModuleNotFoundError("No module named 'flint'", name="flint.types")
 
@@ -130,7 +132,9 @@ def test_an_output_that_cannot_be_written_is_code_2(place: str, tmp_path: Path, 
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "file.txt").read_text() == "old"
 
 
-def test_a_failure_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+def test_a_failure_half_way_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
     file = tmp_path / "out.txt"
     file.write_text("old")
 
@@ -217,7 +221,9 @@ def test_check_several_entries_in_page_order() -> None:
 
 def test_without_torch_the_proofs_are_made_and_the_code_is_3(tmp_path: Path) -> None:
     (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')")
+    (tmp_path / "torch" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')"
+    )
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH", ""))))
     done = run("check", "sigmoid", PYTHONPATH=path)
     assert done.returncode == 3
@@ -239,12 +245,12 @@ def test_the_page_of_a_formula() -> None:
 def test_a_page_shows_itself_in_rich() -> None:
     from rich.console import Console
 
-    console = Console(width=100, file=open(os.devnull, "w"), record=True)
-    with console.file:
+    with open(os.devnull, "w") as nowhere:
+        console = Console(width=100, file=nowhere, record=True)
         console.print(nnmath.derive("softmax-ce"))
     assert "softmax-ce" in console.export_text()
 
 
 def test_an_unknown_name_of_the_package() -> None:
-    with pytest.raises(AttributeError, match="it has .*derive"):
+    with pytest.raises(AttributeError, match=r"it has .*derive"):
         nnmath.derives  # noqa: B018

@@ -98,6 +98,12 @@ CASES = [
     (Z[i, a] - sympy.log(total(b, sympy.exp(Z[i, b]))), (i, a), "Z − log(exp(Z) 1) 1ᵀ"),
     ((P[i, a] - Delta(a, labels[i])) / n, (i, a), "(P − onehot(y))/n"),
     (Y[i, a] / P[i, a], (i, a), "Y ⊘ P"),
+    (total(i, x[i] * sympy.log(s[i]) + (1 - x[i]) * sympy.log(y[i])) / n, (), "(xᵀ log s + (1 − x)ᵀ log y)/n"),
+    (total(i, p, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))), (a,),
+     "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁)) 1"),
+    (total(i, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))), (a, p),
+     "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁))"),
+    (total(i, S[j, i] * x[i] ** 2), (j,), "S (x ⊙ x)"),
     (x[i] * y[i], (i,), "x ⊙ y"),
     (x[i] * v[a], (i, a), "x vᵀ"),
     (total(i, x[i] * y[i]) * X[i, a], (i, a), "(xᵀ y) X"),
@@ -197,7 +203,7 @@ def shape(node, arrays):
             return shape(Hadamard((over, under)), arrays)
         case Diag(of):
             return (shape(of, arrays)[0],) * 2
-        case Scaled(_, of) | Times(_, of) | Apply(_, of, _) | Softmax(of) | Power(of, _, _):
+        case Scaled(_, of) | Times(_, of) | Apply(_, of, _) | Softmax(of, _) | Power(of, _, _):
             return shape(of, arrays)
     raise AssertionError(node)
 
@@ -231,7 +237,8 @@ def array(node, want, arrays, sizes):
             out = np.diag(rec(of, (want[0], 1))[:, 0])
         case Apply(f, of, order):
             out = FUNCTIONS[f + "1" * order](rec(of))
-        case Softmax(of):
+        case Softmax(of, matrix):
+            assert matrix == (len(arrays["Z"].shape) == 2)
             u = np.exp(rec(of))
             out = u / u.sum(axis=0 if want[1] == 1 else 1, keepdims=True)
         case Power(of, e, entrywise):

@@ -64,7 +64,7 @@ silu = Entry(
     references=(
         "Hendrycks and Gimpel, Gaussian error linear units (GELUs), 2016, section 2",
         "Elfwing, Uchibe and Doya, Sigmoid-weighted linear units for neural network function approximation in "
-        "reinforcement learning, 2017, eq. 4",
+        "reinforcement learning, 2017",
     ),
     uses=("sigmoid",),
 )
@@ -87,7 +87,7 @@ swish = Entry(
     torch=lambda torch, x, beta: x * torch.sigmoid(beta * x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=("Over an array the gradient of one shared β is the sum of dy/dbeta times the upstream gradient.",),
-    references=("Ramachandran, Zoph and Le, Searching for activation functions, 2017, section 5",),
+    references=("Ramachandran, Zoph and Le, Searching for activation functions, 2017",),
     uses=("sigmoid", "silu"),
 )
 

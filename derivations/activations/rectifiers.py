@@ -56,7 +56,7 @@ elu = Entry(
         "exp(x) - 1 loses its digits near 0: use expm1.",
         "y + α loses its digits far on the left, where y is close to −α; α·exp(x) does not.",
     ),
-    references=("Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by ELUs, 2015, eq. 15",),
+    references=("Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by ELUs, 2015",),
 )
 
 selu = Entry(
@@ -78,5 +78,5 @@ selu = Entry(
     torch=lambda torch, x, lam, alpha: torch.nn.functional.selu(x),
     conventions=(ELEMENTWISE, kink("λα", "[λ, λα]")),
     pitfalls=("λ and α are solutions of the fixed-point equations for mean 0 and variance 1, not tunable values.",),
-    references=("Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017, eq. 2 and 14",),
+    references=("Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017, eq. 2",),
 )

@@ -64,8 +64,8 @@ softplus = Entry(
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "exp(x) overflows for x > 88.8 in float32; max(x, 0) + log1p(exp(-|x|)) does not.",
-        "torch.nn.functional.softplus returns x itself above its threshold of 20: in float64 that loses half the "
-        "digits of the derivative's distance from 1.",
+        "torch.nn.functional.softplus returns x itself above its threshold of 20, and so the derivative 1: "
+        "just above it that is off by 2e-9, millions of ULP in float64.",
     ),
     references=(
         "Dugas, Bengio, Bélisle, Nadeau and Garcia, Incorporating second-order functional knowledge for better option "

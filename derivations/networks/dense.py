@@ -26,7 +26,7 @@ dense = Entry(
         "torch.nn.Linear stores Wᵀ (H×D) and computes X Wᵀ + b: its weight gradient is dYᵀ X.",
         "The bias is broadcast over the rows, so its gradient sums over them.",
     ),
-    references=(BACKPROP, "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.5.6"),
+    references=(BACKPROP, "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.5.4"),
 )
 
 
@@ -72,7 +72,7 @@ backprop = Entry(
         "Update V only after dJ/dZ is computed: it uses the weights of the forward pass.",
     ),
     references=(
-        f"{BACKPROP}, eq. 4 to 8",
+        f"{BACKPROP}, eq. 4 to 7",
         "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.5, algorithm 6.4",
     ),
     uses=("dense",),

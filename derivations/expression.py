@@ -1,0 +1,68 @@
+"""Entries made on the spot from a formula that a user types: ``mean((X @ w - y)**2)`` with its arrays described."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..calculus.parser import parse_definitions, parse_givens
+from ..calculus.tensors import Tensor
+from .build import EntryError
+from .entry import Entry
+
+#: What the value is called when its name is not taken: L for a scalar, Y for an array.
+SCALAR_NAMES, ARRAY_NAMES = ("L", "J", "loss", "value"), ("Y", "F", "out", "value")
+
+
+def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order: int = 1) -> Entry:
+    """The entry that asks for the derivatives of ``text``.
+
+    **Arguments**: text, in array or index form (``mean((X @ w - y)**2)``), or several definitions, one a line; given, the
+    arrays with shapes and domains (``"X: n d, w: d, y: n"``); wrt, the names to differentiate by (all real arrays where
+    none is given); order, 1 or 2.
+
+    **Raises** ParseError, or EntryError for names that are not given or cannot be differentiated by.
+    """
+    if order not in (1, 2):
+        raise EntryError(f"order {order} was asked for; first and second derivatives are known: order 1 or 2")
+    givens = parse_givens(given)
+    taken = {t.name for t in givens}
+    lines = text.strip().splitlines()
+    last = lines[-1].strip()
+    if not _is_definition(last):
+        name = next(n for n in (*SCALAR_NAMES, *ARRAY_NAMES) if n not in taken)
+        lines[-1] = f"{name} = {last}"
+    definitions = parse_definitions("\n".join(lines), givens)
+    value = definitions[-1]
+    names = tuple(wrt) or tuple(t.name for t in givens if _is_variable(t) and t in _read_by(definitions))
+    by_name = {t.name: t for t in givens}
+    for name in names:
+        if name not in by_name:
+            raise EntryError(f"cannot differentiate by {name}, which is not given; given are {', '.join(by_name)}")
+        if not _is_variable(by_name[name]):
+            raise EntryError(f"cannot differentiate by {name}: its entries are {by_name[name].domain}, not real numbers")
+    wanted = [f"d{value.name}/d{name}" for name in names]
+    if order == 2:
+        wanted += [f"d2{value.name}/d{name}2" for name in names]
+    return Entry(
+        id="expression",
+        title=text.strip() if len(lines) == 1 else f"Derivatives of {value.name}",
+        given=given,
+        define="\n".join(lines),
+        wanted=tuple(wanted),
+        conventions=("A gradient has the shape of its variable.",),
+        topic="expression",
+    )
+
+
+def _is_definition(line: str) -> bool:
+    """``NAME = …`` or ``NAME[i, j] = …``, but not ``a == b``."""
+    head, equals, tail = line.partition("=")
+    return bool(equals) and not tail.startswith("=") and head.strip()[:1].isalpha() and "(" not in head
+
+
+def _is_variable(tensor: Tensor) -> bool:
+    return not tensor.domain.is_discrete and not tensor.domain.function
+
+
+def _read_by(definitions: Sequence[object]) -> set[Tensor]:
+    return {t for d in definitions for t in d.inputs()}  # type: ignore[attr-defined]

@@ -1,0 +1,214 @@
+"""Exact values and how far they move: the formulas of a derivation in ball arithmetic, at exactly the tested inputs.
+
+Next to every value stands its movement: the largest change when every continuous input and every named intermediate moves
+by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly cannot
+do better than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import sympy
+from flint import arb
+from sympy import Expr, Symbol
+
+from ..calculus.balls import Valuation
+from ..calculus.derivation import Definition, Derivation
+from ..calculus.functions import Indicator, Unknown, Where, absolute, relu
+from ..calculus.sums import rebuild
+from ..calculus.tensors import Element, Tensor
+
+#: Bits of the first attempt; more are taken where a ball is too wide for the comparison.
+PRECISION = 256
+MAX_PRECISION = 16384
+PATTERNS = 3
+
+Array = np.ndarray[Any, Any]
+
+ROUNDING = Tensor("·eps")
+
+
+@dataclass(frozen=True)
+class ExactArray:
+    """Exact entries (balls, in an object array), and how far each moves under one rounding of what it depends on.
+
+    kink: True where the value rests on the convention at a kink.
+    """
+
+    values: Array
+    movement: Array
+    kink: Array
+
+
+class Judge:
+    """The definitions and results of one derivation, ready to be evaluated exactly.
+
+    An unspecified function g is judged with g = tanh.
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        given = {t.name for t in derivation.givens}
+        named = [*derivation.definitions, *(r.definition for r in derivation.results if r.name not in given)]
+        self.definitions = {d.name: Definition(d.tensor, d.indices, _specific(d.body)) for d in named}
+        self.noise = {name: Tensor(f"·{name}", d.tensor.dims) for name, d in self.definitions.items()}
+
+    @cached_property
+    def perturbed(self) -> tuple[Definition, ...]:
+        """Every definition times 1 + ε s, with a sign s for each entry."""
+        return tuple(
+            Definition(d.tensor, d.indices, d.body * (1 + ROUNDING() * Element(self.noise[name], *d.indices)))
+            for name, d in self.definitions.items()
+        )
+
+    def evaluate(
+        self,
+        names: Iterable[str],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[Tensor, Array],
+        eps: float,
+        rng: np.random.Generator,
+    ) -> dict[str, ExactArray]:
+        """Exact arrays of definitions and results by name. eps is the unit of rounding of the tested dtype.
+
+        Entries that are undefined at the inputs (log of zero) are ``nan`` balls.
+        """
+        wanted = [self.definitions[n].tensor for n in names]
+        precision = PRECISION
+        exact = self._at(wanted, sizes, values, precision)
+        movement = self._movement(wanted, sizes, values, exact, eps, rng)
+        while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
+            precision *= 4
+            exact = self._at(wanted, sizes, values, precision)
+            movement = self._movement(wanted, sizes, values, exact, eps, rng)
+        kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
+        if self.has_kinks:
+            smooth = self._at(wanted, sizes, values, precision, kinks=False)
+            kink = {n: _undefined(smooth[n]) & ~_undefined(exact[n]) for n in kink}
+        return {t.name: ExactArray(exact[t.name], movement[t.name], kink[t.name]) for t in wanted}
+
+    @cached_property
+    def has_kinks(self) -> bool:
+        return any(d.body.has(Where, Indicator, relu, absolute) for d in self.definitions.values())
+
+    def _movement(
+        self,
+        wanted: Sequence[Tensor],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[Tensor, Array],
+        exact: Mapping[str, Array],
+        eps: float,
+        rng: np.random.Generator,
+    ) -> dict[str, Array]:
+        """The largest change over a few random patterns of signs; nan where a side is undefined."""
+        movement = {t.name: np.zeros(exact[t.name].shape) for t in wanted}
+        for _ in range(PATTERNS):
+            moved = {t: v if t.domain.is_discrete else _scaled(v, eps, rng) for t, v in values.items()}
+            moved |= {self.noise[n]: _signs(t, sizes, rng) for n, t in self.noise.items()}
+            moved[ROUNDING] = np.array(eps)
+            shifted = self._at(wanted, sizes, moved, PRECISION, perturbed=True)
+            for t in wanted:
+                movement[t.name] = np.fmax(movement[t.name], _change(shifted[t.name], exact[t.name]))
+        return movement
+
+    def _at(
+        self,
+        wanted: Sequence[Tensor],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[Tensor, Array],
+        precision: int,
+        *,
+        perturbed: bool = False,
+        kinks: bool = True,
+    ) -> dict[str, Array]:
+        definitions = self.perturbed if perturbed else tuple(self.definitions.values())
+        inputs = {t: _entries(v) for t, v in values.items()}
+        valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
+        return {t.name: _object_array(valuation.array(t)) for t in wanted}
+
+
+def _specific(body: Expr) -> Expr:
+    """Unspecified functions become tanh and its derivatives."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Unknown):
+            x = Symbol("x", real=True)
+            return sympy.tanh(x).diff(x, e.order).xreplace({x: rebuild(e.argument, leaf)})
+        return None
+
+    return rebuild(body, leaf)
+
+
+def _scaled(v: Array, eps: float, rng: np.random.Generator) -> Array:
+    """Entries times 1 ± eps, as balls, exactly."""
+    signs = rng.choice((-1, 1), size=v.shape)
+    moved = [arb(float(x)) * (1 + arb(eps) * int(s)) for x, s in zip(v.ravel(), signs.ravel(), strict=True)]
+    return _reshaped(moved, v.shape)
+
+
+def _signs(t: Tensor, sizes: Mapping[Symbol, int], rng: np.random.Generator) -> Array:
+    shape = tuple(int(d.xreplace(dict(sizes))) for d in t.dims)
+    return rng.choice((-1, 1), size=shape)
+
+
+def _entries(v: Array) -> dict[tuple[int, ...], Any]:
+    positions = product(*map(range, v.shape))
+    return {at: x if isinstance(x, arb) else arb(float(x)) for at, x in zip(positions, np.ravel(v), strict=True)}
+
+
+def _object_array(entries: Mapping[tuple[int, ...], Any]) -> Array:
+    shape = tuple(m + 1 for m in max(entries)) if entries else ()
+    return _reshaped(list(entries.values()), shape)
+
+
+def _reshaped(items: list[Any], shape: tuple[int, ...]) -> Array:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    return array.reshape(shape)
+
+
+def _narrow(exact: Array, movement: Array, eps: float) -> bool:
+    """The balls are much narrower than any error that would be tolerated."""
+    for ball, moved in zip(exact.ravel(), movement.ravel(), strict=True):
+        if not ball.is_finite():
+            return False
+        if float(ball.rad()) > 1e-3 * (float(np.nan_to_num(moved)) + eps * abs(float(ball.mid()))) + 1e-330:
+            return False
+    return True
+
+
+def _undefined(exact: Array) -> Array:
+    return np.array([not b.is_finite() for b in exact.ravel()], dtype=bool).reshape(exact.shape)
+
+
+def _change(a: Array, b: Array) -> Array:
+    """|a − b| entry by entry, as floats; nan where a side is undefined."""
+    pairs = zip(a.ravel(), b.ravel(), strict=True)
+    flat = [abs(float((x - y).mid())) if x.is_finite() and y.is_finite() else np.nan for x, y in pairs]
+    return np.array(flat).reshape(a.shape)
+
+
+def distance(values: Array, exact: Array) -> Array:
+    """|value − exact| as floats: inf where a value is not finite but the exact one is, nan where that is undefined."""
+
+    def one(x: float, y: Any) -> float:
+        if not y.is_finite():
+            return np.nan
+        return abs(float((arb(x) - y).mid())) if np.isfinite(x) else np.inf
+
+    flat = [one(float(x), y) for x, y in zip(np.ravel(values), exact.ravel(), strict=True)]
+    return np.array(flat).reshape(exact.shape)
+
+
+def as_floats(exact: Array) -> Array:
+    """Midpoints as float64; nan where undefined."""
+    flat = [float(y.mid()) if y.is_finite() else np.nan for y in exact.ravel()]
+    return np.array(flat, dtype=float).reshape(exact.shape)
+
+

@@ -1,0 +1,112 @@
+"""What a cross-check says: one record for each function, result, regime and dtype, and the sum of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Kind = Literal["ok", "wrong", "torch disagrees", "error"]
+
+
+@dataclass(frozen=True)
+class RegimeResult:
+    """One array of one function in one regime and dtype, at its worst entry.
+
+    ours, torch, exact: the three values there. error and torch_error: distances from the exact value in ULP; bound: the
+    error allowed, in ULP. skipped: entries at which the exact value is undefined. detail: what went wrong, in words.
+    """
+
+    function: str
+    result: str
+    regime: str
+    dtype: str
+    device: str
+    kind: Kind
+    index: tuple[int, ...] = ()
+    ours: float | None = None
+    torch: float | None = None
+    exact: str = ""
+    error: float = 0.0
+    torch_error: float | None = None
+    bound: float = 0.0
+    skipped: int = 0
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.kind == "ok"
+
+    @property
+    def share(self) -> float:
+        """The error as a share of what is allowed."""
+        return self.error / self.bound if self.bound else float("inf") if self.error else 0.0
+
+    def __str__(self) -> str:
+        place = f"{self.result}[{', '.join(map(str, self.index))}]" if self.index else self.result
+        head = f"{self.function}, {place}, {self.regime}, {self.dtype}"
+        if self.kind == "error":
+            return f"{head}: {self.detail}"
+        torch = "" if self.torch is None else f", torch {self.torch!r}"
+        return (
+            f"{head}: {self.detail + '; ' if self.detail else ''}ours {self.ours!r}{torch}, exact {self.exact}, "
+            f"error {self.error:.3g} ULP, bound {self.bound:.3g} ULP"
+        )
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The cross-check of one derivation. ``passed`` means: every array in every regime within its bound."""
+
+    id: str
+    device: str
+    dtypes: tuple[str, ...]
+    torch_version: str | None
+    results: tuple[RegimeResult, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.results) and all(r.passed for r in self.results)
+
+    @property
+    def failures(self) -> tuple[RegimeResult, ...]:
+        return tuple(r for r in self.results if not r.passed)
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(r.regime for r in self.results))
+
+    @property
+    def worst(self) -> RegimeResult | None:
+        """The failure, or else the pass, that is furthest out as a share of its bound."""
+        pool: Sequence[RegimeResult] = self.failures or self.results
+        return max(pool, key=lambda r: r.share, default=None)
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        against = f"torch {self.torch_version} on {self.device} and exact values" if self.torch_version else "exact values"
+        scope = f"NumPy against {against}: {len(self.regimes)} regimes, {', '.join(self.dtypes)}"
+        worst = self.worst
+        if worst is None:
+            return f"{scope}: nothing was compared"
+        if self.passed:
+            return f"{scope}: worst error {worst.error:.2g} ULP (bound {worst.bound:.2g})"
+        return f"{scope}: {len(self.failures)} of {len(self.results)} comparisons fail; worst: {worst}"
+
+    def as_json(self) -> dict[str, object]:
+        """Plain data."""
+        return {
+            "id": self.id,
+            "passed": self.passed,
+            "device": self.device,
+            "dtypes": list(self.dtypes),
+            "torch": self.torch_version,
+            "regimes": list(self.regimes),
+            "comparisons": len(self.results),
+            "summary": self.summary,
+            "worst": None if self.worst is None else asdict(self.worst),
+            "failures": [asdict(r) for r in self.failures],
+            "notes": list(self.notes),
+        }

@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -27,6 +26,7 @@ from cases import CASES, Case
 import nnmath
 
 PACKAGES = ("sympy", "numpy", "python-flint")
+GROWTH_REPEATS = 3
 PEERS = ("peer_tensorgrad", "peer_pytensor")
 INSTALL = {"tensorgrad": "pip install torch==2.13.0 tensorgrad", "pytensor": "pip install pytensor"}
 
@@ -52,7 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, then print; exit code 1 where a gradient of this project is wrong."""
     arguments = _arguments(argv)
     ours.prove(ours.ENTRIES["softmax-ce"])  # what is imported late is imported now
-    depths = [growth.measure(depth) for depth in _told("mlp-deep at depth", sorted(set(arguments.depths)))]
+    depths = [
+        growth.measure(depth, min(arguments.repeats, GROWTH_REPEATS))
+        for depth in _told("mlp-deep at depth", sorted(set(arguments.depths)))
+    ]
     rows = [*peers(arguments.repeats), *this_project(arguments.repeats)]
     if arguments.json:
         print(json.dumps(_data(depths, rows, arguments.repeats), indent=2, ensure_ascii=False))
@@ -134,13 +137,7 @@ def _timing(case: Case, way: Callable[[Case], Any], gradient: Callable[[Case], A
     except Exception as error:
         print(f"{case.id}: {type(error).__name__}: {error}".splitlines()[0], file=sys.stderr)
         return Timing(status="failed")
-    return Timing(median(_seconds(way, case) for _ in range(repeats)))
-
-
-def _seconds(way: Callable[[Case], Any], case: Case) -> float:
-    start = time.perf_counter()
-    way(case)
-    return time.perf_counter() - start
+    return Timing(median(growth.seconds(way, case) for _ in range(repeats)))
 
 
 # -- output ----------------------------------------------------------------------------------------------------------
@@ -192,7 +189,11 @@ def _print(depths: Sequence[growth.Depth], rows: Sequence[Row], repeats: int) ->
     from rich.table import Table
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    sizes = Table(title=f"Adjoint equations of {growth.ENTRY}", box=SIMPLE_HEAD, title_justify="left")
+    sizes = Table(
+        title=f"Adjoint equations of {growth.ENTRY}, times: median of {min(repeats, GROWTH_REPEATS)}",
+        box=SIMPLE_HEAD,
+        title_justify="left",
+    )
     for heading in ("depth", "equations", "nodes", "nodes per layer added", "steps", "derive", "derive + prove"):
         sizes.add_column(heading, justify="right")
     for cells in growth.table_rows(depths):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from ours import derive, prove
@@ -30,23 +31,26 @@ class Depth:
     prove: float
 
 
-def measure(depth: int) -> Depth:
-    """Derive and prove the network at one depth."""
+def measure(depth: int, repeats: int) -> Depth:
+    """Derive and prove the network at one depth; times are medians."""
     entry = find(ENTRY)
-    start = time.perf_counter()
-    derive(entry, depth=depth)
-    middle = time.perf_counter()
     derivation = prove(entry, depth=depth)
-    end = time.perf_counter()
     return Depth(
         depth,
         len(derivation.results),
         sum(count_nodes(result.expr) for result in derivation.results),
         len(derivation.steps),
         derivation.proved,
-        middle - start,
-        end - middle,
+        median(seconds(derive, entry, depth=depth) for _ in range(repeats)),
+        median(seconds(prove, entry, depth=depth) for _ in range(repeats)),
     )
+
+
+def seconds(function: Callable[..., Any], *arguments: Any, **options: Any) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    function(*arguments, **options)
+    return time.perf_counter() - start
 
 
 def increments(rows: Sequence[Depth]) -> list[Fraction]:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import sympy
-from sympy import E, Expr, Integer, S, exp, log
+from sympy import E, Expr, Integer, Mul, Pow, S, exp, log
 
 from .polynomials import (
     UNIT,
@@ -16,7 +16,6 @@ from .polynomials import (
     accumulate,
     accumulate_all,
     constant,
-    primitive,
     scale,
     single,
     tidy,
@@ -51,11 +50,26 @@ def _single_log(m: Monomial) -> Expr | None:
     return None
 
 
+def positive_factors(expr: Expr) -> list[tuple[Expr, Fraction]]:
+    """Bases and exponents of a product: those known to be positive one by one, before powers of sums are expanded."""
+    found: list[tuple[Expr, Fraction]] = []
+    rest: list[Expr] = []
+    for factor in Mul.make_args(expr):
+        base, exponent = factor.as_base_exp()
+        if isinstance(factor, Pow) and exponent.is_Rational and base.is_positive:
+            found.append((base, Fraction(int(exponent.p), int(exponent.q))))
+        elif factor.is_positive:
+            found.append((factor, Fraction(1)))
+        else:
+            rest.append(factor)
+    return [*found, (Mul(*rest), Fraction(1))] if rest else found
+
+
 def logarithm(normalizer: Normalizer, p: Poly) -> Poly:
     """log of a polynomial, split over the factors that are known to be positive."""
     if not p:
-        return single(log(S.Zero))
-    coefficient, monomial, rest = primitive(p, positive_only=True)
+        raise normalizer.undefined("the logarithm of zero")
+    coefficient, monomial, rest = normalizer.primitive(p, positive_only=True)
     if coefficient < 0:
         coefficient, rest = -coefficient, scale(rest, -1)
     out: Poly = {}

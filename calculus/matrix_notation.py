@@ -33,6 +33,7 @@ from .notation import (
     diag,
     entrywise_order,
     hadamard,
+    is_determined,
     matmul,
     plus,
     scaled,
@@ -68,7 +69,8 @@ def matrix_notation(expr: Expr, axes: Sequence[Index]) -> Notation | None:
         node = _array(expr, tuple(axes))
     except _NoNotation:
         return None
-    return _written_out(node, len(axes))
+    node = _written_out(node, len(axes))
+    return node if is_determined(node) else None
 
 
 def _free(expr: Expr) -> set[Index]:
@@ -214,7 +216,7 @@ def _piece(factor: Expr) -> _Piece:
         indices = factor.indices
         if not all(isinstance(i, Index) for i in indices) or len(set(indices)) < len(indices) or len(indices) > 2:
             raise _NoNotation
-        return _Piece(Name(factor.tensor.name), indices)  # type: ignore[arg-type]
+        return _Piece(Name(factor.tensor.name), indices)
     if isinstance(factor, Delta):
         return _delta(factor)
     axes = _orientation(factor)

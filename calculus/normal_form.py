@@ -17,8 +17,8 @@ import sympy
 from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
 from .derivation import Definition
-from .exponentials import exponential, logarithm
-from .functions import Indicator, NamedFunction, Unknown, Where
+from .exponentials import exponential, logarithm, positive_factors
+from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
 from .polynomials import (
     UNIT,
     Exponent,
@@ -49,7 +49,15 @@ MAX_POWER = 16
 MAX_TERMS = 20_000
 
 
-class TooLarge(Exception):
+class Undecided(Exception):
+    """There is no normal form; the question stays open."""
+
+
+class Undefined(Undecided):
+    """A power or logarithm of what is identically zero: no equation about it holds or fails."""
+
+
+class TooLarge(Undecided):
     """The normal form would exceed MAX_TERMS: the question stays open."""
 
 
@@ -107,7 +115,8 @@ class Normalizer:
         if isinstance(expr, exp):
             return self.exponential(self.poly(expr.args[0]))
         if isinstance(expr, log):
-            return self.logarithm(self.poly(expr.args[0]))
+            factors = positive_factors(expr.args[0])
+            return add(*(scale(self.logarithm(self.poly(base)), exponent) for base, exponent in factors))
         if isinstance(expr, Where):
             test = self._indicator(expr.args[0])
             chosen, other = self.poly(expr.args[1]), self.poly(expr.args[2])
@@ -116,6 +125,8 @@ class Normalizer:
             return self._indicator(expr.args[0])
         if isinstance(expr, Unknown):
             return single(Unknown(expr.args[0], expr.args[1], self.expr(self.poly(expr.argument))))
+        if isinstance(expr, relu | absolute) and self.elementary:
+            return self._ramp(expr)
         if isinstance(expr, NamedFunction) and self.elementary:
             return self.poly(expr.as_elementary())
         if isinstance(expr, tanh) and self.elementary:
@@ -150,7 +161,7 @@ class Normalizer:
         body = self.poly(x)
         if not body:
             return {}
-        coefficient, _, rest = primitive(body, positive_only=True)
+        coefficient, _, rest = self.primitive(body, positive_only=True)
         if rest == constant(Fraction(1)):
             return constant(Fraction(1)) if coefficient > 0 else {}
         rest = scale(rest, 1 if coefficient > 0 else -1)
@@ -162,6 +173,18 @@ class Normalizer:
             return constant(Fraction(self.known[argument])) if self.known[argument] else {}
         new = Indicator(argument)
         return single(new) if isinstance(new, Indicator) else self.poly(new)
+
+    def _ramp(self, expr: Expr) -> Poly:
+        """relu and abs by the indicator of the argument under one of its two signs: relu(−x) = relu(x) − x."""
+        x = self.poly(expr.args[0])
+        if not x:
+            return {}
+        flipped = primitive(x, positive_only=True)[0] < 0
+        up = scale(x, -1) if flipped else x
+        ramp = self.multiply(up, self._indicator(self.expr(up)))
+        if isinstance(expr, absolute):
+            return add(scale(ramp, 2), scale(up, -1))
+        return add(ramp, x) if flipped else ramp
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
 
@@ -193,6 +216,8 @@ class Normalizer:
         if exponent == 1:
             return p
         if not p:
+            if exponent < 0:
+                raise Undefined(f"a zero to the power {exponent}")
             return {}
         if len(p) == 1:
             return self._monomial_power(p, exponent)
@@ -201,7 +226,7 @@ class Normalizer:
             square = self.multiply(half, half)
             return self.multiply(square, p) if exponent % 2 else square
         integral = isinstance(exponent, int)
-        coefficient, monomial, rest = primitive(p, positive_only=not integral)
+        coefficient, monomial, rest = self.primitive(p, positive_only=not integral)
         if not integral and coefficient < 0:
             coefficient, rest = -coefficient, scale(rest, -1)
         base = self.expr(rest)
@@ -210,6 +235,20 @@ class Normalizer:
         factors = {a: e * exponent for a, e in monomial}
         factors[base] = factors.get(base, 0) + exponent
         return self.multiply(out, self.finish(factors))
+
+    def primitive(self, p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly]:
+        """p as coefficient · monomial · primitive part; what a denominator drawn out leaves is multiplied out."""
+        coefficient, monomial, rest = primitive(p, positive_only=positive_only)
+        if all(e > 0 for _, e in monomial):
+            return coefficient, monomial, rest
+        settled = add(*(scale(self.finish(dict(m)), c) for m, c in rest.items()))
+        if not settled or settled == rest:
+            return coefficient, monomial, rest
+        more, further, rest = self.primitive(settled, positive_only=positive_only)
+        exponents = dict(monomial)
+        for a, e in further:
+            exponents[a] = exponents.get(a, 0) + e
+        return coefficient * more, frozenset((a, e) for a, e in exponents.items() if e != 0), rest
 
     def _monomial_power(self, p: Poly, exponent: Exponent) -> Poly:
         ((monomial, c),) = p.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from sympy import Expr, S
@@ -265,8 +266,10 @@ def _factor_out(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation
     for end in (0, -1):
         groups: dict[tuple[bool, Notation], list[tuple[Expr, Notation]]] = {}
         for c, node in pairs:
-            product = isinstance(node, MatMul) and not _is_ones(node.factors[end])
-            groups.setdefault((product, node.factors[end] if product else node), []).append((c, node))
+            if isinstance(node, MatMul) and not _is_ones(node.factors[end]):
+                groups.setdefault((True, node.factors[end]), []).append((c, node))
+            else:
+                groups.setdefault((False, node), []).append((c, node))
         new: list[tuple[Expr, Notation]] = []
         for (_, key), group in groups.items():
             if len(group) == 1:
@@ -293,3 +296,48 @@ def _term_key(pair: tuple[Expr, Notation]) -> tuple[object, ...]:
         isinstance(node, Name),
         str(node),
     )
+
+
+def sizes_known(node: Notation) -> tuple[bool, bool]:
+    """Whether the formula itself says how many rows and columns it has; a column of ones leaves its length open."""
+    match node:
+        case Ones():
+            return False, True
+        case Fill() | Identity():
+            return False, False
+        case OneHot():
+            return True, False
+        case Transpose(of):
+            rows, columns = sizes_known(of)
+            return columns, rows
+        case MatMul(factors):
+            return sizes_known(factors[0])[0], sizes_known(factors[-1])[1]
+        case Hadamard(parts) | Plus(parts):
+            known = [sizes_known(p) for p in parts]
+            return any(rows for rows, _ in known), any(columns for _, columns in known)
+        case Quotient(over, under):
+            return sizes_known(Hadamard((over, under)))
+        case Diag(of):
+            return sizes_known(of)[0], sizes_known(of)[0]
+        case Scaled(_, of) | Times(_, of) | Apply(_, of) | Softmax(of) | Power(of):
+            return sizes_known(of)
+    return True, True
+
+
+def is_determined(node: Notation) -> bool:
+    """False where a length that is summed over cannot be read off, as in 1ᵀ 1: such a formula says nothing."""
+    if isinstance(node, MatMul):
+        known = [sizes_known(f) for f in node.factors]
+        if not all(left[1] or right[0] for left, right in pairwise(known)):
+            return False
+    if isinstance(node, SquaredNorm) and not all(sizes_known(node.of)):
+        return False
+    if isinstance(node, Inner) and not all(sizes_known(Hadamard((node.left, node.right)))):
+        return False
+    return all(map(is_determined, parts(node)))
+
+
+def parts(node: Notation) -> list[Notation]:
+    """The formulas directly inside a formula."""
+    values = [v for value in vars(node).values() for v in (value if isinstance(value, tuple) else (value,))]
+    return [v for v in values if not isinstance(v, str | bool | int | Expr)]

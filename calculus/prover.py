@@ -8,13 +8,13 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from sympy import Expr, Integer, S, Symbol
+from sympy import Add, Expr, Integer, S, Symbol
 
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
-from .normal_form import Normalizer, TooLarge
+from .normal_form import Normalizer, Undecided
 from .polynomials import Poly
 from .sums import Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Tensor
@@ -81,7 +81,7 @@ class Prover:
             if self._is_chain_rule(left, right):
                 return "chain rule: every consumer is there"
             return self._prove_zero(self.resolve(left) - self.resolve(right))
-        except (TooLarge, RecursionError):
+        except (Undecided, RecursionError):
             return None
 
     def _prove_zero(self, difference: Expr) -> str | None:
@@ -150,7 +150,7 @@ class Prover:
                 at_kink if sign else {**at_kink, **root},
                 budget // 3,
             )
-            for sign in (1, -1, 0)
+            for sign in _signs(x)
         )
 
     # -- derivatives, by the prover's own means ----------------------------------------------------------------------
@@ -236,15 +236,22 @@ def _vanishes(normalizer: Normalizer, residual: Poly) -> bool:
     return not residual or not normalizer.clear_denominators(residual)
 
 
+def _signs(x: Expr) -> list[int]:
+    """The signs that x can have."""
+    excluded = {1: x.is_nonpositive, -1: x.is_nonnegative, 0: x.is_nonzero}
+    return [sign for sign, never in excluded.items() if not never]
+
+
 def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """An element at which x is zero: x = c·a + rest with the element a nowhere in the rest."""
-    for element in _elements(x):
-        slope = x.subs(element, 1) - x.subs(element, 0) if not x.is_Add and not x.is_Mul else x.coeff(element, 1)
-        rest = (x - slope * element).expand()
-        if slope.is_Rational and slope != 0 and not rest.has(element):
-            return {element: -rest / slope}
-    return None
-
-
-def _elements(expr: Expr) -> Iterator[Element]:
-    yield from sorted(expr.atoms(Element), key=str)
+    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest. Elements come first."""
+    found: dict[Expr, Expr] | None = None
+    for term in sorted(Add.make_args(x), key=str):
+        slope, atom = term.as_coeff_Mul()
+        if atom.is_Number or (found is not None and not isinstance(atom, Element)):
+            continue
+        rest = x - term
+        if not rest.has(atom):
+            found = {atom: -rest / slope}
+            if isinstance(atom, Element):
+                break
+    return found

@@ -56,7 +56,7 @@ def _sum_own(group: Array, groups: list[Array], left: set[Index]) -> Array:
 
 def _best_pair(groups: list[Array], left: set[Index], hint: Layout) -> tuple[Array, Array, Array] | None:
     """The matrix product with the smallest result, or None."""
-    found = []
+    found: list[tuple[int, int, tuple[Array, Array, Array]]] = []
     for a, b in combinations(groups, 2):
         others = {k for g in groups if g is not a and g is not b for k in g.layout}
         shared = set(a.layout) & set(b.layout)
@@ -86,7 +86,7 @@ def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index], hint:
     choices = sorted(((a, b), (b, a)), key=lambda pair: cost(*pair))
     for left, right in choices:
         rows, columns = free(left), free(right)
-        if batch and (len(rows) != 1 or len(columns) != 1) or len(columns) > 1:
+        if len(columns) > 1 or (batch and (len(rows), len(columns)) != (1, 1)):
             continue
         stack = tuple(i for i in left.layout if i in batch)
         product = program.matmul(arrange(left, (*stack, *rows, k)), arrange(right, (*stack, k, *columns)))

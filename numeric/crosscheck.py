@@ -135,7 +135,8 @@ class _Check:
         compared = []
         for name, array in zip(function.returns, arrays, strict=True):
             if name in exact:
-                compared.append(self.compare(place, name, np.asarray(array), exact[name], theirs.get(name), case, working))
+                ours = np.asarray(array)
+                compared.append(self.compare(place, name, ours, exact[name], theirs.get(name), case, working))
         return compared
 
     def arguments(self, function: GeneratedFunction, case: Case) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Exact values and how far they move: the formulas of a derivation in ball arithmetic, at exactly the tested inputs.
 
-Next to every value stands its movement: the largest change when every continuous input and every named intermediate moves
-by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly cannot
-do better than that.
+Next to every value stands its movement: the largest change when every continuous input and every named intermediate
+moves by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly
+cannot do better than that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -24,10 +24,12 @@ from ..calculus.functions import Indicator, Unknown, Where, absolute, relu
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 
+#: Random patterns of signs in which the entries of one array move.
+PATTERNS = 2
+
 #: Bits of the first attempt; more are taken where a ball is too wide for the comparison.
 PRECISION = 256
 MAX_PRECISION = 16384
-PATTERNS = 3
 
 Array = np.ndarray[Any, Any]
 
@@ -60,12 +62,14 @@ class Judge:
         self.noise = {name: Tensor(f"·{name}", d.tensor.dims) for name, d in self.definitions.items()}
 
     @cached_property
-    def perturbed(self) -> tuple[Definition, ...]:
+    def perturbed(self) -> dict[str, Definition]:
         """Every definition times 1 + ε s, with a sign s for each entry."""
-        return tuple(
-            Definition(d.tensor, d.indices, d.body * (1 + ROUNDING() * Element(self.noise[name], *d.indices)))
-            for name, d in self.definitions.items()
-        )
+
+        def noisy(d: Definition) -> Definition:
+            sign = Element(self.noise[d.name], *d.indices)
+            return Definition(d.tensor, d.indices, d.body * (1 + ROUNDING() * sign))
+
+        return {name: noisy(d) for name, d in self.definitions.items()}
 
     def evaluate(
         self,
@@ -82,11 +86,11 @@ class Judge:
         wanted = [self.definitions[n].tensor for n in names]
         precision = PRECISION
         exact = self._at(wanted, sizes, values, precision)
-        movement = self._movement(wanted, sizes, values, exact, eps, rng)
+        movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
         while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
             precision *= 4
             exact = self._at(wanted, sizes, values, precision)
-            movement = self._movement(wanted, sizes, values, exact, eps, rng)
+            movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
         kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
         if self.has_kinks:
             smooth = self._at(wanted, sizes, values, precision, kinks=False)
@@ -105,17 +109,39 @@ class Judge:
         exact: Mapping[str, Array],
         eps: float,
         rng: np.random.Generator,
+        precision: int,
     ) -> dict[str, Array]:
-        """The largest change over a few random patterns of signs; nan where a side is undefined."""
+        """What the inputs and each intermediate contribute, added up; where a side is undefined, nothing."""
         movement = {t.name: np.zeros(exact[t.name].shape) for t in wanted}
-        for _ in range(PATTERNS):
-            moved = {t: v if t.domain.is_discrete else _scaled(v, eps, rng) for t, v in values.items()}
-            moved |= {self.noise[n]: _signs(t, sizes, rng) for n, t in self.noise.items()}
-            moved[ROUNDING] = np.array(eps)
-            shifted = self._at(wanted, sizes, moved, PRECISION, perturbed=True)
-            for t in wanted:
-                movement[t.name] = np.fmax(movement[t.name], _change(shifted[t.name], exact[t.name]))
+
+        def contribute(patterns: int, moved: Callable[[], Mapping[Tensor, Array]], perturbed: str = "") -> None:
+            shifted = [self._at(wanted, sizes, moved(), precision, perturbed=perturbed) for _ in range(patterns)]
+            for n in movement:
+                changes = np.fmax.reduce([_change(s[n], exact[n]) for s in shifted])
+                movement[n] = movement[n] + np.nan_to_num(changes, nan=0.0, posinf=np.inf)
+
+        for t, v in values.items():
+            if not t.domain.is_discrete:
+                contribute(PATTERNS if v.ndim else 1, lambda t=t, v=v: {**values, t: _scaled(v, eps, rng)})  # type: ignore[misc]
+        for name in self._intermediates(wanted):
+            noise, step = self.noise[name], {ROUNDING: np.array(eps)}
+            contribute(
+                PATTERNS if noise.rank else 1,
+                lambda noise=noise, step=step: {**values, **step, noise: _signs(noise, sizes, rng)},  # type: ignore[misc]
+                name,
+            )
         return movement
+
+    def _intermediates(self, wanted: Sequence[Tensor]) -> list[str]:
+        """The names that others read on the way to what is wanted."""
+        found: dict[str, None] = {}
+        stack = [t.name for t in wanted]
+        while stack:
+            for t in self.definitions[stack.pop()].inputs():
+                if t.name in self.definitions and t.name not in found:
+                    found[t.name] = None
+                    stack.append(t.name)
+        return list(found)
 
     def _at(
         self,
@@ -124,10 +150,10 @@ class Judge:
         values: Mapping[Tensor, Array],
         precision: int,
         *,
-        perturbed: bool = False,
+        perturbed: str = "",
         kinks: bool = True,
     ) -> dict[str, Array]:
-        definitions = self.perturbed if perturbed else tuple(self.definitions.values())
+        definitions = [self.perturbed[n] if n == perturbed else d for n, d in self.definitions.items()]
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
         return {t.name: _object_array(valuation.array(t)) for t in wanted}
@@ -178,7 +204,7 @@ def _narrow(exact: Array, movement: Array, eps: float) -> bool:
     for ball, moved in zip(exact.ravel(), movement.ravel(), strict=True):
         if not ball.is_finite():
             return False
-        if float(ball.rad()) > 1e-3 * (float(np.nan_to_num(moved)) + eps * abs(float(ball.mid()))) + 1e-330:
+        if float(ball.rad()) > 1e-3 * (float(moved) + eps * abs(float(ball.mid()))) + 1e-330:
             return False
     return True
 

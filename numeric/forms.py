@@ -1,7 +1,7 @@
 """Stable forms: functions that stability rewriting introduces and that have a safe way to be computed.
 
-Each equals an ordinary expression (``as_elementary``); what it adds is the promise that it is evaluated without overflow
-and without cancellation.
+Each equals an ordinary expression (``as_elementary``); what it adds is the promise that it is evaluated without
+overflow and without cancellation.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class LogSumExp(NamedFunction):
 class ExpRatio(NamedFunction):
     """``ExpRatio(u, S₁, k₁, …)``: exp(u) / (S₁^k₁ ⋯) where each S is a sum of exponentials; shifted by the largest."""
 
-    nargs = tuple(range(3, 21, 2))
+    nargs = tuple(range(3, 21, 2))  # type: ignore[assignment]
     is_positive = True
 
     @property
@@ -89,7 +89,7 @@ class ExpRatio(NamedFunction):
 class LogExpRatio(ExpRatio):
     """The logarithm of an :class:`ExpRatio`: u − k₁ log S₁ − …, shifted before anything is subtracted."""
 
-    is_positive = None
+    is_positive = None  # type: ignore[assignment]
 
     def as_elementary(self) -> Expr:
         return self.exponent - sum(k * sympy.log(s) for s, k in self.sums)

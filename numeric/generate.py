@@ -63,8 +63,8 @@ class Plan:
 def generate(derivation: Derivation) -> GeneratedModule:
     """The NumPy module of a derivation: a function for its value and one for each kind of derivative wanted.
 
-    The text imports NumPy only (and ``math`` for the error function). Arguments are the givens by name; parameters with a
-    value become keyword arguments. Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
+    The text imports NumPy only (and ``math`` for the error function). Arguments are the givens by name; parameters with
+    a value become keyword arguments. Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
     helpers: dict[str, None] = {}
     texts: list[str] = []
@@ -82,7 +82,7 @@ def generate(derivation: Derivation) -> GeneratedModule:
     return GeneratedModule("\n\n\n".join([header, *support, *texts]) + "\n", tuple(functions))
 
 
-# --- which functions ---------------------------------------------------------------------------------------------------------
+# --- which functions ---
 
 
 def is_elementwise(derivation: Derivation) -> bool:
@@ -136,7 +136,7 @@ def identifier(name: str) -> str:
     return f"{text}_" if iskeyword(text) or text == "np" else text if not text[:1].isdigit() else f"_{text}"
 
 
-# --- one function --------------------------------------------------------------------------------------------------------------
+# --- one function ---
 
 
 def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
@@ -163,7 +163,8 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
     body = writer.assign(assigned, [nodes[n] for n in returned])
     opening, used = _opening(givens, writer, elementwise)
     doc = docstring.compose(derivation, plan, known, givens, elementwise)
-    lines = [f"def {plan.name}({_signature(arguments)}):", *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
+    head = f"def {plan.name}({_signature(arguments)}):"
+    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
     function = GeneratedFunction(
         plan.name,
         tuple(a.name for a in arguments),
@@ -197,9 +198,10 @@ def _needed(returned: Sequence[str], targets: Mapping[str, Expr], known: Mapping
     def visit(name: str) -> None:
         if name in order:
             return
-        for tensor in sorted(targets[name].atoms(Tensor), key=lambda t: list(known).index(t.name) if t.name in known else -1):
-            if tensor.name in known:
-                visit(tensor.name)
+        read = {t.name for t in targets[name].atoms(Tensor)}
+        for other in known:  # in the order of the derivation
+            if other in read:
+                visit(other)
         order[name] = None
 
     for name in returned:

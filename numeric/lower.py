@@ -66,7 +66,7 @@ def lower_at(expr: Expr, indices: Layout) -> Node:
     return broadcastable(lower(expr, indices), indices)
 
 
-# --- atoms ---------------------------------------------------------------------------------------------------------------
+# --- atoms ---
 
 
 def _number(e: Expr, hint: Layout) -> Array:
@@ -131,7 +131,7 @@ def _delta(e: Expr, hint: Layout) -> Array:
     return Array(Node("compare", nodes, ("==",), max(n.rank for n in nodes), "bool"), layout)
 
 
-# --- arithmetic ------------------------------------------------------------------------------------------------------------
+# --- arithmetic ---
 
 
 def _add(e: Expr, hint: Layout) -> Array:
@@ -216,7 +216,7 @@ def _pow(e: Expr, hint: Layout) -> Array:
     return Array(program.power(inner.node, value), inner.layout)
 
 
-# --- functions ---------------------------------------------------------------------------------------------------------------
+# --- functions ---
 
 
 def _call(e: Expr, hint: Layout) -> Array:
@@ -259,7 +259,7 @@ def _unknown(e: Expr, hint: Layout) -> Array:
     return Array(Node("apply", (inner.node,), (function,), inner.node.rank), inner.layout)
 
 
-# --- sums ----------------------------------------------------------------------------------------------------------------------
+# --- sums ---
 
 
 def _sum(e: Expr, hint: Layout) -> Array:

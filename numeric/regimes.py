@@ -19,14 +19,20 @@ Array = np.ndarray[Any, Any]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
 
 
+#: Sizes that are all different, as many as any derivation has dimensions.
+DISTINCT: tuple[int, ...] = (3, 4, 2, *range(5, 40))
+#: Points at which a function of scalars is evaluated.
+POINTS = 12
+
+
 @dataclass(frozen=True)
 class Regime:
     """A family of inputs.
 
     real: draws the entries of real tensors. sizes: gives each dimension its size. elementwise: applies to functions of
     scalars (True), to arrays (False), or to both (None). ordinary: here any sound implementation is accurate, so a
-    deviation means that it computes something else. rows, labels, strided: what this family does to distributions, labels
-    and memory layout. alone: applies only where a single real tensor is free.
+    deviation means that it computes something else. rows, labels, strided: what this family does to distributions,
+    labels and memory layout. needs: tensors it is about. alone: applies only where a single real tensor is free.
     """
 
     name: str
@@ -49,9 +55,6 @@ class Case:
     sizes: Mapping[Symbol, int]
     values: Mapping[str, Array] = field(default_factory=dict)
 
-
-DISTINCT = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
-POINTS = 12
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -118,7 +121,9 @@ REGIMES: tuple[Regime, ...] = (
     Regime("tiny variance", _tiny_variance, elementwise=False, ordinary=False),
     Regime("float extremes", _choice(-1e30, -1e-30, 1.0, 1e30), elementwise=False, ordinary=False, alone=True),
     Regime("one-hot targets", _normal, elementwise=False, rows="onehot", needs="rows"),
-    Regime("one-hot, large logits", _choice(-1000.0, 1e4), elementwise=False, ordinary=False, rows="onehot", needs="rows"),
+    Regime(
+        "one-hot, large logits", _choice(-1000.0, 1e4), elementwise=False, ordinary=False, rows="onehot", needs="rows"
+    ),
     Regime("repeated labels", _normal, elementwise=False, labels="repeated", needs="labels"),
     Regime("non-contiguous", _normal, elementwise=False, strided=True),
     Regime("non-contiguous", _spread(0.05, 6.0), elementwise=True, strided=True),

@@ -86,7 +86,8 @@ class CheckReport:
     @property
     def summary(self) -> str:
         """One line."""
-        against = f"torch {self.torch_version} on {self.device} and exact values" if self.torch_version else "exact values"
+        torch = f"torch {self.torch_version} on {self.device} and " if self.torch_version else ""
+        against = f"{torch}exact values"
         scope = f"NumPy against {against}: {len(self.regimes)} regimes, {', '.join(self.dtypes)}"
         worst = self.worst
         if worst is None:

@@ -79,7 +79,7 @@ def _selected(where: Expr, branch: int) -> Expr:
     return clamp(value)
 
 
-# --- logarithms ------------------------------------------------------------------------------------------------------
+# --- logarithms ---
 
 
 def log_of_stable(e: Expr) -> Expr | None:
@@ -139,7 +139,7 @@ def _two_exponentials(x: Expr) -> tuple[Expr, Expr] | None:
     return None
 
 
-# --- sums --------------------------------------------------------------------------------------------------------------
+# --- sums ---
 
 
 def _pairs(u: Expr) -> tuple[tuple[Expr, int, Expr], ...]:
@@ -184,7 +184,7 @@ def factored(e: Expr) -> Expr | None:
     return None
 
 
-# --- products ------------------------------------------------------------------------------------------------------------
+# --- products ---
 
 
 def reciprocal(e: Expr) -> Expr | None:

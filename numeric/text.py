@@ -23,12 +23,26 @@ CALLS: dict[str, str] = {
 
 #: What a shared operation is called when it is nobody's definition.
 NAMES: dict[str, str] = {
-    "max": "largest", "sum": "total", "matmul": "product", "transpose": "flipped", "eye": "identity", "compare": "mask",
-    "log_sum": "log_total", "exp": "e", "sigmoid": "s", "softplus": "sp", "sech2": "sech2", "tanh": "t", "clip": "bounded",
-    "mul": "term", "log": "logs", "where": "chosen",
+    "max": "largest",
+    "sum": "total",
+    "matmul": "product",
+    "transpose": "flipped",
+    "eye": "identity",
+    "compare": "mask",
+    "log_sum": "log_total",
+    "exp": "e",
+    "sigmoid": "s",
+    "softplus": "sp",
+    "sech2": "sech2",
+    "tanh": "t",
+    "clip": "bounded",
+    "mul": "term",
+    "log": "logs",
+    "where": "chosen",
 }
 
-LONG = 84
+#: A part of a line that is longer than LONG gets a name; lines are at most WIDEST.
+LONG, WIDEST = 84, 112
 
 
 class Writer:
@@ -47,19 +61,27 @@ class Writer:
         self.dims: dict[str, None] = {}
         self.uses: Counter[Node] = Counter()
         self.twins: set[Node] = set()
+        self.longest = LONG
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""
         roots = [node for _, node in targets] + list(returns)
         self._count(roots)
         for target, node in targets:
-            if node in self.names:
-                continue
-            self.lines.append(f"{target} = {self.expression(node, inline=True)[0]}")
-            self.names[node] = target
-        shown = [self.expression(node, inline=self.uses[node] < 2)[0] for node in returns]
-        self.lines.append(f"return {', '.join(shown)}")
+            text = self._line(f"{target} = ", [node])
+            if text != f"{target} = {self.names.get(node)}":
+                self.lines.append(text)
+                self.names[node] = target
+        self.lines.append(self._line("return ", returns))
         return self.lines
+
+    def _line(self, start: str, nodes: Sequence[Node]) -> str:
+        """One line; where it grows too long, more of its parts get names."""
+        for self.longest in (LONG, LONG // 2, LONG // 4):
+            line = start + ", ".join(self.expression(n, inline=self.uses[n] < 2 or len(nodes) == 1)[0] for n in nodes)
+            if len(line) <= WIDEST:
+                break
+        return line
 
     def _count(self, roots: Iterable[Node]) -> None:
         stack = list(roots)
@@ -89,15 +111,21 @@ class Writer:
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
         text, precedence = WRITE[node.op](self, node)
-        cheap = node.is_atom or node.op in ("transpose", "expand", "arange", "neg") and node.args[:1] and not (
-            node.args[0].op not in ("name", "expand") and self.uses[node] > 1
-        )
-        if not inline and not cheap and (self.uses[node] > 1 or len(text) > LONG):
+        if node in self.names:  # a part of it was the same operation
+            return self.names[node], ATOM
+        worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))
+        if not inline and worth_a_name:
             fresh = self._fresh(node)
             self.lines.append(f"{fresh} = {text}")
             self.names[node] = fresh
             return fresh, ATOM
         return text, precedence
+
+    @staticmethod
+    def _is_view(node: Node) -> bool:
+        """Costs nothing to write again: a name, a view of one, or its negative."""
+        views = ("transpose", "expand", "neg", "arange")
+        return node.is_atom or (node.op in views and all(a.is_atom for a in node.args))
 
     def operand(self, node: Node, above: int) -> str:
         """Text with parentheses unless it binds at least as tightly as ``above``."""
@@ -129,7 +157,7 @@ def _reduction(node: Node) -> object:
     return inner.data[0] if inner.op == "reduce" else ""
 
 
-# --- one writer for each operation -----------------------------------------------------------------------------------------
+# --- one writer for each operation ---
 
 
 def _name(w: Writer, n: Node) -> tuple[str, int]:

@@ -3,9 +3,9 @@
     bound = K · (movement + ε |exact| + smallest subnormal · m²)
 
 ε is the unit of rounding of the dtype. movement is how far the exact answer moves when every input and every named
-intermediate moves by ε (see :mod:`exact`). K counts roundings: a few for the elementwise functions of a formula (each good
-to a few units), and one for each term of the longest sum on the way. m ≥ 1 is the size of the variable of an elementwise function: an exponential
-that underflows loses up to a subnormal, and a polynomial may multiply that loss.
+intermediate moves by ε (see :mod:`exact`). K counts roundings: a few for the elementwise functions of a formula (each
+good to a few units), and one for each term of the longest sum on the way. m ≥ 1 is the size of the variable of an
+elementwise function: an exponential that underflows loses up to a subnormal, and a polynomial may multiply that loss.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def bound(
     info = np.finfo(dtype)
     with np.errstate(all="ignore"):
         underflow = float(info.smallest_subnormal) * np.clip(magnitude, 1.0, UNDERFLOW) ** 2
-        return np.asarray(count * (np.nan_to_num(movement) + float(info.eps) * np.abs(exact) + underflow))
+        return np.asarray(count * (movement + float(info.eps) * np.abs(exact) + underflow))
 
 
 def in_ulp(error: float, exact: float, dtype: np.dtype[Any]) -> float:

@@ -31,6 +31,8 @@ def render(
     """
     if format not in FORMATS:
         raise UnknownFormat(f"there is no format {format!r}; the formats are {', '.join(FORMATS)}")
+    from .options import Options
+
     module = import_module(f".{format}", __name__)
-    text: str = module.render(derivation, brief=brief, document=document, detail=detail, width=width)
+    text: str = module.render(derivation, Options(brief, document, detail, width))
     return text

@@ -14,8 +14,8 @@ SUM, PRODUCT, PREFIX, POWER, ATOM = range(5)
 class Box:
     """``chunks`` joined are the text; a line may be broken before every chunk but the first.
 
-    levels: how deep inside the formula each of these breaks lies; a shallow one is better. tall: 0 for one line of text,
-    2 for fractions and sums, more for nested ones: the size of the parentheses. derivative: a quotient of differentials.
+    levels: how deep inside the formula each of these breaks lies; a shallow one is better. tall: 0 for one line, 2 for
+    fractions and sums, more for nested ones: the size of the parentheses. derivative: a quotient of differentials.
     """
 
     chunks: tuple[str, ...]
@@ -45,7 +45,7 @@ def atom(text: str, tall: int = 0) -> Box:
 
 
 def join(parts: list[str | Box], binds: int) -> Box:
-    """Boxes and the strings between them in one box; before a string that starts with a newline a line may be broken."""
+    """Boxes and strings in one box; before a string that starts with a newline a line may be broken."""
     chunks: list[str] = [""]
     levels: list[int] = [0]
     tall = 0

@@ -1,4 +1,4 @@
-"""From an expression to typeset mathematics in a given style: one function for each kind of expression, in one table."""
+"""From an expression to typeset mathematics in a given style: one table, one function for each kind of expression."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from .ordering import absorb_sign, fraction, is_negative, ordered_factors, order
 from .style import Style
 from .text_style import TEXT
 
-
 #: Functions whose power is written on the name: tanh²(u).
 _RAISED_NAMES = frozenset({"tanh", "sinh", "cosh", "sin", "cos", "erf"})
 
@@ -30,7 +29,8 @@ class Writer:
     """A style, the letters of the indices, and what is known of the page.
 
     places: the order in which tensors are introduced. known: all their names. ordinary: one scalar variable only, so
-    derivatives are written with d. both: pairs whose derivative occurs held and total. small: inside an exponent, where fractions are written on one line.
+    derivatives are written with d. both: pairs whose derivative occurs held and total. small: inside an exponent, where
+    fractions are written on one line.
     """
 
     style: Style = TEXT
@@ -91,9 +91,8 @@ def _number(w: Writer, number: Expr) -> Box:
         text = str(abs(number))
     box = atom(text.removeprefix("-"))
     if number.is_Rational and not number.is_Integer:
-        box = (w.style.inline_fraction if w.small else w.style.fraction)(
-            atom(str(abs(number.p))), atom(str(number.q))
-        )
+        bar = w.style.inline_fraction if w.small else w.style.fraction
+        box = bar(atom(str(abs(number.p))), atom(str(number.q)))
     return join([w.style.minus, box], SUM) if number.is_negative else box
 
 
@@ -102,7 +101,8 @@ def _sum(w: Writer, expr: Add) -> Box:
     for term in ordered_terms(expr, w.letters, w.places):
         negative = is_negative(term)
         sign = f"\n {w.style.minus} " if negative else "\n + "
-        parts += [sign if parts else w.style.minus if negative else "", w.style.wrap(w._write(-term if negative else term), PRODUCT)]
+        box = w.style.wrap(w._write(-term if negative else term), PRODUCT)
+        parts += [sign if parts else w.style.minus if negative else "", box]
     return join(parts, SUM)
 
 
@@ -155,7 +155,7 @@ def _power(w: Writer, expr: Pow) -> Box:
     name = type(expr.base).__name__
     if isinstance(expr.base, Function) and expr.exp.is_Integer and name in _RAISED_NAMES:
         raised = w.style.power(atom(_function_name(w, name)), exponent).text
-        return join([raised, w.style.enclosed(w._write(expr.base.args[0]))], POWER)  # type: ignore[arg-type]
+        return join([raised, w.style.enclosed(w._write(expr.base.args[0]))], POWER)
     return w.style.power(w._write(expr.base), exponent)
 
 
@@ -163,7 +163,7 @@ def _exp(w: Writer, expr: Expr) -> Box:
     of = expr.args[0]
     small = w.style.exponential(replace(w, small=True)._write(of), w.small or of.has(BoundSum, Where, Partial))
     if small is None or (of.has(Element) and any(e.indices for e in of.atoms(Element)) and not w.style.latex):
-        return _apply(w, "exp", w._write(of))
+        return apply(w, "exp", w._write(of))
     return replace(small, binds=POWER)
 
 
@@ -184,8 +184,8 @@ def _order_of_appearance(w: Writer, body: Expr, bound: tuple[Index, ...]) -> lis
 
 def _delta(w: Writer, expr: Delta) -> Box:
     at = {index: k for k, index in enumerate(w.letters)}
-    ends = sorted(expr.args, key=lambda i: at.get(i, len(at)))  # type: ignore[call-overload, arg-type]
-    return atom(w.style.delta(_index_text(w, tuple(ends))))  # type: ignore[arg-type]
+    ends = sorted(expr.args, key=lambda i: at.get(i, len(at)))
+    return atom(w.style.delta(_index_text(w, tuple(ends))))
 
 
 def _partial(w: Writer, expr: Partial) -> Box:
@@ -232,16 +232,16 @@ def _unknown(w: Writer, expr: Unknown) -> Box:
 def _function(w: Writer, expr: Expr) -> Box:
     name = type(expr).__name__
     if len(expr.args) != 1:
-        inside = join([p for a in expr.args for p in (", ", w._write(a))][1:], SUM)  # type: ignore[arg-type]
+        inside = join([p for a in expr.args for p in (", ", w._write(a))][1:], SUM)
         return join([_function_name(w, name), w.style.enclosed(inside)], ATOM)
-    return _apply(w, name, w._write(expr.args[0]))  # type: ignore[arg-type]
+    return apply(w, name, w._write(expr.args[0]))
 
 
 def _function_name(w: Writer, name: str) -> str:
     return w.style.functions.get(name) or w.style.operator(name)
 
 
-def _apply(w: Writer, name: str, of: Box) -> Box:
+def apply(w: Writer, name: str, of: Box) -> Box:
     shown = _function_name(w, name)
     if shown == "|":
         return join(["|", of, "|"], ATOM)

@@ -9,22 +9,21 @@ from typing import Any
 from ..calculus.derivation import Counterexample, Derivation, Verdict
 from .box import Box
 from .latex_style import LATEX
-from .page import Formula, Given, Line, Page, Section, page
+from .options import PLAIN, Options
+from .page import Formula, Given, Line, Section, page
 from .text_style import TEXT
 
 VERSION = 1
 
 
-def render(
-    derivation: Derivation, *, brief: bool = False, document: bool = False, detail: bool = False, width: int | None = None
-) -> str:
+def render(derivation: Derivation, options: Options = PLAIN) -> str:
     """The derivation as a JSON object; keys are only ever added within a version."""
-    return json.dumps(as_data(derivation, brief=brief, detail=detail), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(as_data(derivation, options), ensure_ascii=False, indent=2) + "\n"
 
 
-def as_data(derivation: Derivation, *, brief: bool = False, detail: bool = False) -> dict[str, Any]:
+def as_data(derivation: Derivation, options: Options = PLAIN) -> dict[str, Any]:
     """The derivation as dictionaries, lists, strings and numbers."""
-    text, latex = (page(derivation, style, brief=brief, detail=detail) for style in (TEXT, LATEX))
+    text, latex = (page(derivation, style, brief=options.brief, detail=options.detail) for style in (TEXT, LATEX))
     return {
         "version": VERSION,
         "id": derivation.id,
@@ -38,7 +37,7 @@ def as_data(derivation: Derivation, *, brief: bool = False, detail: bool = False
         "conventions": list(text.conventions),
         "pitfalls": list(text.pitfalls),
         "references": list(text.references),
-        "verdict": _verdict(derivation.verdict),
+        "verdict": _verdict(derivation.verdict, None),
         "steps": _totals(derivation),
     }
 
@@ -109,13 +108,14 @@ def _line(text: Line, latex: Line) -> dict[str, Any]:
         "right": _math(text.right, latex.right),
         "continues": text.left is None,
         "rule": text.rule,
-        "verdict": _verdict(text.verdict),
+        "verdict": _verdict(text.verdict, text.counterexample),
         "detail": [],
     }
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {"kind": verdict.kind, "basis": verdict.basis, "counterexample": _counterexample(verdict.counterexample)}
+def _verdict(verdict: Verdict, found: Counterexample | None) -> dict[str, Any]:
+    """``found`` is the counterexample under the letters of the page."""
+    return {"kind": verdict.kind, "basis": verdict.basis, "counterexample": _counterexample(found)}
 
 
 def _counterexample(found: Counterexample | None) -> dict[str, Any] | None:
@@ -123,6 +123,7 @@ def _counterexample(found: Counterexample | None) -> dict[str, Any] | None:
         return None
     return {
         "sizes": dict(found.sizes),
+        "at": dict(found.at),
         "values": _plain(found.values),
         "left": str(found.left),
         "right": str(found.right),

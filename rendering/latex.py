@@ -1,7 +1,7 @@
 r"""A derivation as LaTeX: ``align*`` blocks with the reasons in a column of their own.
 
-A fragment needs amsmath, amssymb and bm; ``document`` is a whole file. Lines are broken before an operator so that nothing
-runs over the margin of a page with ``TEXT_WIDTH`` points.
+A fragment needs amsmath, amssymb and bm; ``document`` is a whole file. Lines are broken before an operator so that
+nothing runs over the margin of a page with ``TEXT_WIDTH`` points.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from .box import Box, break_lines
 from .latex_prose import math_words, prose
 from .latex_style import LATEX
 from .latex_width import latex_width
+from .options import PLAIN, Options
 from .page import Formula, Line, Page, page
 
 TEXT_WIDTH = 470.0
-REASON_WIDTH = 150.0
+REASONS = (44, 34, 26)
 COLUMN_GAP = 26.0
-_MARKS = {"proved": r"\checkmark", "refuted": r"\textbf{refuted}", "open": r"\textbf{open}"}
+_MARKS = {"proved": r"\checkmark", "refuted": r"\text{refuted}", "open": r"\text{open}"}
 
 _DOCUMENT = r"""\documentclass[11pt]{article}
 \usepackage[T1]{fontenc}
@@ -33,13 +34,11 @@ _DOCUMENT = r"""\documentclass[11pt]{article}
 """
 
 
-def render(
-    derivation: Derivation, *, brief: bool = False, document: bool = False, detail: bool = False, width: int | None = None
-) -> str:
+def render(derivation: Derivation, options: Options = PLAIN) -> str:
     """A fragment for a larger text, or with ``document`` a file that compiles as it is."""
-    written = page(derivation, LATEX, brief=brief, detail=detail)
+    written = page(derivation, LATEX, brief=options.brief, detail=options.detail)
     body = "\n".join(_page(written)) + "\n"
-    return f"{_DOCUMENT}{body}\\end{{document}}\n" if document else body
+    return f"{_DOCUMENT}{body}\\end{{document}}\n" if options.document else body
 
 
 def _page(page: Page) -> Iterator[str]:
@@ -50,29 +49,31 @@ def _page(page: Page) -> Iterator[str]:
         if section.heading is not None:
             shape = rf", shape \({section.shape}\)" if section.shape is not None else ""
             word = "Wanted" if section.wanted else "First"
-            yield rf"\medskip\noindent\textbf{{{word}}} \(\displaystyle {section.heading}\){shape}\par"
+            yield rf"\medskip\noindent\textbf{{{word}}} \(\displaystyle {section.heading}\){shape}"
         if section.note:
-            yield rf"\noindent {prose(section.note)}\par"
+            yield rf". {prose(section.note)}"
         yield from align(step_rows(section.lines, TEXT_WIDTH))
         for line in section.lines:
             if line.counterexample:
-                yield rf"\noindent Step {line.number} is refuted: at {prose(line.counterexample)}.\par"
+                yield rf"\noindent Step {line.number} is refuted: at {prose(str(line.counterexample))}.\par"
     yield from _block("Result", align(formula_rows(page.results)))
-    for label, sentences in (("Conventions", page.conventions), ("Pitfalls", page.pitfalls), ("References", page.references)):
+    for label, sentences in page.notes:
         if sentences:
             yield from _block(label, [r"\begin{itemize}", *(rf"\item {prose(s)}" for s in sentences), r"\end{itemize}"])
     yield rf"\medskip\noindent\textbf{{Checked}} {prose(page.verdicts)}.\par"
 
 
 def _block(label: str, lines: Iterable[str]) -> Iterator[str]:
-    yield rf"\medskip\noindent\textbf{{{label}}}\par"
+    yield rf"\medskip\noindent\textbf{{{label}}}"
     yield from lines
 
 
 def align(rows: Iterable[str]) -> list[str]:
     """An ``align*`` block."""
     lines = list(rows)
-    return [r"\begin{align*}", *(row + r" \\" for row in lines[:-1]), *lines[-1:], r"\end{align*}"] if lines else []
+    return (
+        [r"\begin{align*}", *(row + r" \\[3pt]" for row in lines[:-1]), *lines[-1:], r"\end{align*}"] if lines else []
+    )
 
 
 def given_rows(page: Page) -> Iterator[str]:
@@ -89,15 +90,31 @@ def given_rows(page: Page) -> Iterator[str]:
 
 def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
     """Matrix form, element form and form in the output, one below the other."""
+    pairs = _side_by_side(formulas)
     for formula in formulas:
         if formula.words:
-            yield rf"{formula.left} & \text{{ {formula.words} }} {formula.right} = {formula.matrix_right}"
+            start = "& & " if pairs else ""
+            yield rf"{start}{formula.left} & \text{{ {formula.words} }} {formula.right} = {formula.matrix_right}"
+            continue
+        if pairs:
+            matrix = "&" if formula.matrix_left is None else f"{formula.matrix_left} &= {formula.matrix_right}"
+            yield f"{matrix} & {formula.left} &= {formula.right}"
+            if formula.in_output is not None:
+                yield f"& & &= {formula.in_output}"
             continue
         if formula.matrix_left is not None and formula.matrix_right is not None:
             yield from _equation(formula.matrix_left.text, formula.matrix_right)
         yield from _equation(formula.left.text, formula.right)
         if formula.in_output is not None:
             yield from _equation("", formula.in_output)
+
+
+def _side_by_side(formulas: Sequence[Formula]) -> bool:
+    """True where the matrix forms and the element forms have room in two columns."""
+    matrices = [f"{f.matrix_left} = {f.matrix_right}" for f in formulas if f.matrix_left is not None and not f.words]
+    elements = [f"{f.left} = {f.in_output or f.right}" for f in formulas if not f.words]
+    widest = [max(map(latex_width, texts), default=0.0) for texts in (matrices, elements)]
+    return bool(matrices) and sum(widest) + 3 * COLUMN_GAP <= TEXT_WIDTH
 
 
 def _equation(left: str, right: Box) -> Iterator[str]:
@@ -109,23 +126,31 @@ def _equation(left: str, right: Box) -> Iterator[str]:
 def broken(box: Box, room: float) -> list[str]:
     r"""The box in rows; a row that goes on with an operator starts with ``{}`` so that it is spaced as one."""
     first, *rest = break_lines(box, latex_width, room, room - 36)
-    return [first, *(("{}" if text[0] in "+-" or text.startswith((r"\odot", r"\oslash", r"\cdot")) else r"{} \cdot ") + text for text in rest)]
+    signs = ("+", "-", r"\odot", r"\oslash", r"\cdot")
+    return [first, *(("{}" if text.startswith(signs) else r"{} \cdot ") + text for text in rest)]
 
 
-def step_rows(lines: Sequence[Line], width: float) -> Iterator[str]:
+def step_rows(lines: Sequence[Line], width: float) -> list[str]:
     """``left &= right && reason``; the reason stands on the last row of a long formula, or on a row of its own."""
+    return min((_steps(lines, width, columns) for columns in REASONS), key=len)
+
+
+def _steps(lines: Sequence[Line], width: float, columns: int) -> list[str]:
     cap = 0.3 * width
     lefts = [latex_width(x.left.text) for x in lines if x.left is not None]
     widest = max((w for w in lefts if w <= cap), default=20.0)
-    reasons = [_reason(x) for x in lines]
-    reason = max((latex_width(r) for rs in reasons for r in rs), default=0.0)
-    for line, words in zip(lines, reasons, strict=True):
-        yield from _step(line, words, widest, width - widest - 16, reason)
+    reasons = [_reason(x, columns) for x in lines]
+    reason = max((latex_width(r) for rs in reasons for r in rs), default=0.0) + COLUMN_GAP / 2
+    return [
+        row
+        for line, words in zip(lines, reasons, strict=True)
+        for row in _step(line, words, widest, width - widest - 16, reason)
+    ]
 
 
-def _reason(line: Line) -> list[str]:
-    words = textwrap.wrap(f"({line.number}) {line.rule}", int(REASON_WIDTH / 5.0))
-    return [*map(math_words, words[:-1]), rf"{math_words(words[-1])} \quad {_MARKS[line.verdict.kind]}"]
+def _reason(line: Line, columns: int) -> list[str]:
+    first, *more = map(math_words, textwrap.wrap(f"({line.number}) {line.rule}", columns))
+    return [f"{first} && {_MARKS[line.verdict.kind]}", *more]
 
 
 def _step(line: Line, words: list[str], widest: float, whole: float, reason: float) -> Iterator[str]:

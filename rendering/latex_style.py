@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .box import ATOM, POWER, PREFIX, PRODUCT, Box, atom, join
-from .latex_prose import prose
 from .latex_width import latex_width
 from .names import latex_escape, latex_name
 from .style import Style
 
-_SIZES = (("(", ")"), (r"\bigl(", r"\bigr)"), (r"\Bigl(", r"\Bigr)"), (r"\biggl(", r"\biggr)"), (r"\Biggl(", r"\Biggr)"))
+_SIZES = (
+    ("(", ")"),
+    (r"\bigl(", r"\bigr)"),
+    (r"\Bigl(", r"\Bigr)"),
+    (r"\biggl(", r"\biggr)"),
+    (r"\Biggl(", r"\Biggr)"),
+)
 
 
 #: Widest numerator, in points.
@@ -71,6 +76,12 @@ def _primes(name: str, order: int) -> str:
     return name + ("'" * order if order < 4 else f"^{{({order})}}")
 
 
+_FUNCTIONS = {
+    "log": r"\log", "exp": r"\exp", "tanh": r"\tanh", "sinh": r"\sinh", "cosh": r"\cosh", "sin": r"\sin",
+    "cos": r"\cos", "atan": r"\arctan", "sigmoid": r"\sigma", "relu": r"\mathrm{ReLU}", "absolute": "|", "Abs": "|",
+    "Max": r"\max", "Min": r"\min", "logsigmoid": r"\log\sigma",
+}  # fmt: skip
+
 LATEX = Style(
     latex=True,
     minus="-",
@@ -94,17 +105,9 @@ LATEX = Style(
     derivative=_derivative,
     cases=_cases,
     primes=_primes,
-    functions={
-        "log": r"\log", "exp": r"\exp", "tanh": r"\tanh", "sinh": r"\sinh", "cosh": r"\cosh", "sin": r"\sin",
-        "cos": r"\cos", "atan": r"\arctan", "sigmoid": r"\sigma", "relu": r"\mathrm{ReLU}", "absolute": "|", "Abs": "|",
-        "Max": r"\max", "Min": r"\min", "logsigmoid": r"\log\sigma",
-    },  # fmt: skip
+    functions=_FUNCTIONS,
     operator=lambda name: rf"\mathrm{{{latex_escape(name)}}}",
     relation={">": " > ", "<": " < ", "=": " = ", "in": r" \in ", "x": r" \times ", "to": r" \to "},
-    words={
-        "reals": r"\mathbb{R}", "pi": r"\pi", "E": "e", "ones": r"\mathbf{1}", "identity": "I", "dots": r", \dots, ",
-        "norm": r"\|", "inner": r"\langle,\rangle_F",
-    },  # fmt: skip
-    prose=prose,
+    words={"reals": r"\mathbb{R}", "pi": r"\pi", "E": "e", "ones": r"\mathbf{1}", "identity": "I"},
     measure=latex_width,
 )

@@ -48,8 +48,8 @@ def page_rows(page: Page, width: int) -> Iterator[Row]:
         yield from _section(section, width)
     yield ()
     yield from _labelled("Result", _formula_rows(page.results, width))
-    for label, sentences in (("Note", page.conventions), ("Pitfalls", page.pitfalls), ("See", page.references)):
-        yield from _labelled(label, _prose(sentences, width))
+    for label, sentences in zip(("Note", "Pitfalls", "See"), page.notes, strict=True):
+        yield from _labelled(label, _prose(sentences[1], width))
     yield from _labelled("Checked", [((page.verdicts, page.verdict.kind),)])
 
 
@@ -82,15 +82,21 @@ def _formula_rows(formulas: Sequence[Formula], width: int) -> Iterator[Row]:
     widest = max(columns, key=lambda c: (sum(m <= c and c + GAP + e <= room for m, e in pairs), c), default=0)
     for formula, matrix in zip(formulas, matrices, strict=True):
         if formula.words:
-            yield ((f"{formula.left} ", "math"), (f"{formula.words} ", "prose"), (f"{formula.right} = {formula.matrix_right}", "math"))
+            yield (
+                (f"{formula.left} ", "math"),
+                (f"{formula.words} ", "prose"),
+                (f"{formula.right} = {formula.matrix_right}", "math"),
+            )
             continue
-        if matrix and len(matrix) <= widest and widest + GAP + len(f"{formula.left} = {formula.right}") <= room:
-            yield ((matrix.ljust(widest + GAP), "math"), (f"{formula.left} = {formula.right}", "second"))
+        element = f"{formula.left} = {formula.right}"
+        role = "second" if matrix else "math"
+        if matrix and len(matrix) <= widest and widest + GAP + len(element) <= room:
+            yield ((matrix.ljust(widest + GAP), "math"), (element, role))
         else:
             if matrix:
                 assert formula.matrix_left is not None and formula.matrix_right is not None
                 yield from _equation(formula.matrix_left.text, formula.matrix_right, room, "math")
-            yield from _equation(formula.left.text, formula.right, room, "second" if matrix else "math", 2 if matrix else 0)
+            yield from _equation(formula.left.text, formula.right, room, role, 2 if matrix else 0)
         if formula.in_output is not None:
             yield from _equation(" " * len(formula.left.text), formula.in_output, room, "math")
 
@@ -110,7 +116,8 @@ def _broken(box: Box, first: int, rest: int) -> list[str]:
     """The box in lines; where a product goes on in the next line a dot says so."""
     lines = break_lines(box, len, first, rest - 2)
     return [
-        f"· {text}" if at and text[0] not in "+−⊙⊘/·" and lines[at - 1][-1] != ";" else text for at, text in enumerate(lines)
+        f"· {text}" if at and text[0] not in "+−⊙⊘/·" and lines[at - 1][-1] != ";" else text
+        for at, text in enumerate(lines)
     ]
 
 
@@ -129,18 +136,20 @@ def _section(section: Section, width: int) -> Iterator[Row]:
 def _columns(lines: Sequence[Line], width: int) -> _Columns:
     """The narrowest column of reasons that costs no row: more room for the formulas."""
     cap = max(10, min(28, width // 4))
-    lefts = [len(x.left.text) for x in lines if x.left is not None]
+    lefts = [len(x.left.text) + len(_number(x)) - NUMBER for x in lines if x.left is not None]
     equals = max((n for n in lefts if n <= cap), default=min(cap, 6))
     longest = max((len(x.rule) for x in lines), default=0)
     tries = [_Columns(width, equals, reason) for reason in range(min(12, longest), min(longest, width // 3) + 1)]
-    return min(tries, key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason), default=_Columns(width, equals, 12))
+    return min(
+        tries, key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason), default=_Columns(width, equals, 12)
+    )
 
 
 def _step(line: Line, columns: _Columns) -> Iterator[Row]:
     yield from _body(line, columns)
     indent = len(_number(line))
     if line.counterexample:
-        for text in textwrap.wrap("because at " + line.counterexample, columns.width - indent - 2):
+        for text in textwrap.wrap(f"because at {line.counterexample}", columns.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "refuted"))
     elif line.verdict.kind == "open" and line.verdict.basis:
         for text in textwrap.wrap(line.verdict.basis, columns.width - indent - 2):

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from ..calculus.derivation import Derivation
 from .latex import TEXT_WIDTH, formula_rows, step_rows
 from .latex_style import LATEX
+from .options import PLAIN, Options
 from .page import Page, page
 
 
-def render(
-    derivation: Derivation, *, brief: bool = False, document: bool = False, detail: bool = False, width: int | None = None
-) -> str:
+def render(derivation: Derivation, options: Options = PLAIN) -> str:
     """The page; ``document`` makes no difference."""
-    return "\n".join(_page(page(derivation, LATEX, brief=brief, detail=detail))) + "\n"
+    return "\n".join(_page(page(derivation, LATEX, brief=options.brief, detail=options.detail))) + "\n"
 
 
 def _page(page: Page) -> Iterator[str]:
@@ -33,9 +32,9 @@ def _page(page: Page) -> Iterator[str]:
             yield from ("", *_block(step_rows(section.lines, TEXT_WIDTH)))
         for line in section.lines:
             if line.counterexample:
-                yield from ("", f"**Step {line.number} is refuted**: at {_escape(line.counterexample)}.")
+                yield from ("", f"**Step {line.number} is refuted**: at {_escape(str(line.counterexample))}.")
     yield from ("", "## Result", "", *_block(formula_rows(page.results)))
-    for label, sentences in (("Conventions", page.conventions), ("Pitfalls", page.pitfalls), ("References", page.references)):
+    for label, sentences in page.notes:
         if sentences:
             yield from ("", f"## {label}", "", *(f"- {_escape(s)}" for s in sentences))
     yield from ("", f"**Checked** {page.verdicts}.")

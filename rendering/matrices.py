@@ -27,10 +27,11 @@ from ..calculus.notation import (
     SquaredNorm,
     Times,
     Transpose,
+    parts,
     unscaled,
 )
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
-from .expressions import Writer, _apply
+from .expressions import Writer, apply
 from .ordering import fraction, is_negative
 
 
@@ -59,7 +60,8 @@ def write_notation(w: Writer, node: Notation) -> Box:
         case Scaled(coefficient, of):
             return _scaled(w, coefficient, of)
         case Times(scalar, of):
-            return join([style.enclosed(write_notation(w, scalar)), " ", style.wrap(write_notation(w, of), POWER)], PRODUCT)
+            array = style.wrap(write_notation(w, of), POWER)
+            return join([style.enclosed(write_notation(w, scalar)), " ", array], PRODUCT)
         case Plus(terms):
             return _plus(w, terms)
         case Diag(of):
@@ -69,47 +71,35 @@ def write_notation(w: Writer, node: Notation) -> Box:
         case OneHot(of):
             return _call(w, "onehot", of)
         case Apply("indicator", of):
-            return join([r"\mathbf{1}[" if style.latex else "[", write_notation(w, of), style.relation[">"], "0]"], ATOM)
-        case Apply(function, of, 0):
-            return _apply(w, function, write_notation(w, of)) if _is_named(function, w) else _unknown(w, function, 0, of)
+            opening = r"\mathbf{1}[" if style.latex else "["
+            return join([opening, write_notation(w, of), style.relation[">"], "0]"], ATOM)
         case Apply(function, of, order):
-            return _unknown(w, function, order, of)
+            if order or len(function) == 1:
+                shown = style.primes(style.name(function, w.known, ""), order)
+                return join([shown, style.enclosed(write_notation(w, of))], ATOM)
+            return apply(w, function, write_notation(w, of))
         case Power(SquaredNorm(of, matrix), exponent) if exponent == S.Half:
             return _norm(w, of, matrix, "")
         case Power(of, exponent, entrywise):
-            power = style.power(write_notation(w, of), w(exponent))
-            mark = (r"\odot " if style.latex else "⊙") if entrywise else ""
-            if not mark:
-                return power
-            above = f"^{{{mark}{w(exponent).text}}}" if style.latex else f"^{mark}{w(exponent).text}"
+            if not entrywise:
+                return style.power(write_notation(w, of), w(exponent))
+            above = rf"^{{\odot {w(exponent)}}}" if style.latex else f"^⊙{w(exponent)}"
             return join([style.wrap(write_notation(w, of), ATOM), above], POWER)
         case Inner(left, right):
-            return join([*_brackets(w)[:1], write_notation(w, left), ", ", write_notation(w, right), _brackets(w)[1]], ATOM)
+            opening, closing = (r"\langle ", r" \rangle_F") if style.latex else ("⟨", "⟩_F")
+            return join([opening, write_notation(w, left), ", ", write_notation(w, right), closing], ATOM)
         case SquaredNorm(of, matrix):
             return _norm(w, of, matrix, "^{2}" if style.latex else "²")
     raise TypeError(f"no way to write {node!r}")
 
 
-def _brackets(w: Writer) -> tuple[str, str]:
-    return (r"\langle ", r" \rangle_F") if w.style.latex else ("⟨", "⟩_F")
-
-
 def _norm(w: Writer, of: Notation, matrix: bool, power: str) -> Box:
-    bar = w.style.words["norm"]
-    return join([bar, write_notation(w, of), bar + ("_F" if matrix else "") + power], ATOM)
+    left, right = (r"\lVert ", r" \rVert") if w.style.latex else ("‖", "‖")
+    return join([left, write_notation(w, of), right + ("_F" if matrix else "") + power], ATOM)
 
 
 def _call(w: Writer, name: str, of: Notation) -> Box:
     return join([w.style.operator(name), w.style.enclosed(write_notation(w, of))], ATOM)
-
-
-def _is_named(function: str, w: Writer) -> bool:
-    return len(function) > 1
-
-
-def _unknown(w: Writer, name: str, order: int, of: Notation) -> Box:
-    shown = w.style.primes(w.style.name(name, w.known, ""), order)
-    return join([shown, w.style.enclosed(write_notation(w, of))], ATOM)
 
 
 def _product(w: Writer, factors: tuple[Notation, ...], times: str, at_least: int) -> Box:
@@ -138,12 +128,13 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
         return w(coefficient * (of.value if isinstance(of, Scalar) else 1))
     if coefficient == 1:
         return write_notation(w, of)
-    parts = fraction(coefficient)
-    minus = w.style.minus if parts.negative else ""
-    over, under = Mul(*parts.over), Mul(*parts.under)
+    bar = fraction(coefficient)
+    minus = w.style.minus if bar.negative else ""
+    over, under = Mul(*bar.over), Mul(*bar.under)
     body = write_notation(w, of)
     if w.style.latex:
-        box = join([w(over / under), " ", w.style.wrap(body, PRODUCT if body.binds == PRODUCT and isinstance(of, MatMul) else PREFIX)], PRODUCT)
+        bare = isinstance(of, MatMul) and body.binds == PRODUCT
+        box = join([w(over / under), " ", body if bare else w.style.wrap(body, PREFIX)], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
         if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():
@@ -165,7 +156,5 @@ def style_enclosed(w: Writer, coefficient: Expr) -> Box:
 def nodes(node: Notation) -> Iterator[Notation]:
     """The formula and every formula inside it."""
     yield node
-    for value in vars(node).values():
-        for part in value if isinstance(value, tuple) else (value,):
-            if not isinstance(part, str | bool | int | Expr):
-                yield from nodes(part)
+    for part in parts(node):
+        yield from nodes(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Symbol, log
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, S, Symbol, exp, log
 from sympy.core.function import Function
 
 from ..calculus.sums import BoundSum, Delta, Partial, count_nodes
@@ -92,7 +92,7 @@ def ordered_terms(sum_: Expr, letters: Mapping[Index, str], places: Mapping[str,
         return (
             is_negative(term),
             term.is_number == only_dimensions,
-            any(_kind(f) == 3 for f in factors) and not only_scalars,
+            (all if only_scalars else any)(_kind(f) == 3 for f in factors),
             not any(isinstance(f, BoundSum) for f in factors),
             _degree(factors),
             [_factor_key(f, letters, places) for f in ordered_factors(factors, letters, places)],
@@ -135,7 +135,8 @@ def _factor_key(factor: Expr, letters: Mapping[Index, str], places: Mapping[str,
     rank = len(base.indices) if isinstance(base, Element) else 0
     first = min(free, default=len(seen))
     size = count_nodes(base) if isinstance(base, Add) else 0
-    return (_kind(base), first, rank, size, _place(base, places), str(base) if not free else "")
+    decays = isinstance(base, exp) and is_negative(base.args[0])
+    return (_kind(base), first, rank, size, decays, _place(base, places), str(base) if not free else "")
 
 
 def _kind(f: Expr) -> int:

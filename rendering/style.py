@@ -42,7 +42,6 @@ class Style:
     operator: Callable[[str], str]
     relation: Mapping[str, str]
     words: Mapping[str, str]
-    prose: Callable[[str], str]
     measure: Callable[[str], float]
 
     def wrap(self, box: Box, at_least: int) -> Box:

@@ -1,4 +1,4 @@
-"""A derivation in the terminal, in colour where the terminal has any (rich decides: pipes and NO_COLOR are respected)."""
+"""A derivation in the terminal; rich decides about colour, so pipes and NO_COLOR are respected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..calculus.derivation import Derivation
 from .lines import Row, page_rows
+from .options import PLAIN, Options
 from .page import page
 from .text_style import TEXT
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 WIDEST = 120
 COLOURS = {
-    "id": "bold cyan", "title": "bold", "label": "bold", "heading": "bold", "math": "", "second": "dim", "detail": "dim",
-    "number": "dim", "reason": "italic", "proved": "green", "refuted": "bold red", "open": "yellow", "prose": "",
+    "id": "bold cyan", "title": "bold", "label": "bold", "heading": "bold", "math": "", "second": "dim",
+    "detail": "dim", "number": "dim", "reason": "italic", "proved": "green", "refuted": "bold red",
+    "open": "yellow", "prose": "",
 }  # fmt: skip
 _SUBSCRIPT = re.compile(r"(?<=\w)_(?:\{[^}]*\}|\w+)")
 
@@ -26,8 +28,8 @@ _SUBSCRIPT = re.compile(r"(?<=\w)_(?:\{[^}]*\}|\w+)")
 class Renderable:
     """Something rich can print: it is laid out when the width is known."""
 
-    def __init__(self, derivation: Derivation, brief: bool = False, detail: bool = False) -> None:
-        self.page = page(derivation, TEXT, brief=brief, detail=detail)
+    def __init__(self, derivation: Derivation, options: Options = PLAIN) -> None:
+        self.page = page(derivation, TEXT, brief=options.brief, detail=options.detail)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         for row in page_rows(self.page, max(min(options.max_width, WIDEST), 40)):
@@ -49,16 +51,14 @@ def _text(row: Row) -> Text:
 
 def renderable(derivation: Derivation, *, brief: bool = False, detail: bool = False) -> Renderable:
     """What to hand to ``rich.console.Console().print``."""
-    return Renderable(derivation, brief, detail)
+    return Renderable(derivation, Options(brief=brief, detail=detail))
 
 
-def render(
-    derivation: Derivation, *, brief: bool = False, document: bool = False, detail: bool = False, width: int | None = None
-) -> str:
+def render(derivation: Derivation, options: Options = PLAIN) -> str:
     """What a terminal of that width shows, with colour codes only where standard output is a terminal."""
     from rich.console import Console
 
-    console = Console(width=width, soft_wrap=True, highlight=False)
+    console = Console(width=options.width, soft_wrap=True, highlight=False)
     with console.capture() as capture:
-        console.print(renderable(derivation, brief=brief, detail=detail))
+        console.print(Renderable(derivation, options))
     return capture.get()

@@ -72,6 +72,11 @@ def _primes(name: str, order: int) -> str:
     return name + ("′″‴"[order - 1] if 0 < order < 4 else f"⁽{str(order).translate(SUPERSCRIPTS)}⁾" if order else "")
 
 
+_FUNCTIONS = {
+    "sigmoid": "σ", "relu": "ReLU", "atan": "arctan", "exp": "exp", "absolute": "|", "Abs": "|", "onehot": "onehot",
+    "asin": "arcsin", "acos": "arccos", "logsigmoid": "log σ", "Max": "max", "Min": "min",
+}  # fmt: skip
+
 TEXT = Style(
     latex=False,
     minus="−",
@@ -95,13 +100,9 @@ TEXT = Style(
     derivative=_derivative,
     cases=_cases,
     primes=_primes,
-    functions={
-        "sigmoid": "σ", "relu": "ReLU", "atan": "arctan", "exp": "exp", "absolute": "|", "Abs": "|", "onehot": "onehot",
-        "asin": "arcsin", "acos": "arccos", "logsigmoid": "log σ", "Max": "max", "Min": "min",
-    },  # fmt: skip
+    functions=_FUNCTIONS,
     operator=lambda name: name,
     relation={">": " > ", "<": " < ", "=": " = ", "in": " ∈ ", "x": "×", "to": " → "},
-    words={"reals": "ℝ", "pi": "π", "E": "e", "ones": "1", "identity": "I", "dots": " … ", "norm": "‖", "inner": "⟨,⟩_F"},
-    prose=lambda text: text,
+    words={"reals": "ℝ", "pi": "π", "E": "e", "ones": "1", "identity": "I"},
     measure=len,
 )

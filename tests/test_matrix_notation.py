@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 
 import numpy as np
 import pytest
 import sympy
+
 from nnmath.calculus.functions import Unknown, sigmoid
 from nnmath.calculus.matrix_notation import matrix_notation
 from nnmath.calculus.notation import (
@@ -99,10 +101,16 @@ CASES = [
     ((P[i, a] - Delta(a, labels[i])) / n, (i, a), "(P − onehot(y))/n"),
     (Y[i, a] / P[i, a], (i, a), "Y ⊘ P"),
     (total(i, x[i] * sympy.log(s[i]) + (1 - x[i]) * sympy.log(y[i])) / n, (), "(xᵀ log s + (1 − x)ᵀ log y)/n"),
-    (total(i, p, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))), (a,),
-     "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁)) 1"),
-    (total(i, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))), (a, p),
-     "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁))"),
+    (
+        total(i, p, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))),
+        (a,),
+        "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁)) 1",
+    ),
+    (
+        total(i, X[i, a] * (1 - A1[i, p] ** 2) * total(b, W[b, p] * (P[i, b] - Y[i, b]))),
+        (a, p),
+        "Xᵀ (((P − Y) W) ⊙ (1 − A₁ ⊙ A₁))",
+    ),
     (total(i, S[j, i] * x[i] ** 2), (j,), "S (x ⊙ x)"),
     (x[i] * y[i], (i,), "x ⊙ y"),
     (x[i] * v[a], (i, a), "x vᵀ"),
@@ -144,14 +152,18 @@ def check(node, expr, axes, sizes):
         shape = tuple(sizes[k] for k in t.dims)
         arrays[t.name] = rng.integers(0, sizes[t.domain.below], shape) if t.domain.below else rng.uniform(0.2, 2, shape)
     want = np.array(
-        [value(expr, dict(zip(axes, at, strict=True)), arrays, sizes) for at in itertools.product(*(range(sizes[k.dim]) for k in axes))]
+        [
+            value(expr, dict(zip(axes, at, strict=True)), arrays, sizes)
+            for at in itertools.product(*(range(sizes[k.dim]) for k in axes))
+        ]
     ).reshape([sizes[k.dim] for k in axes] + [1] * (2 - len(axes)))
     got = array(node, want.shape, arrays, sizes)
     np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 FUNCTIONS = {
-    "exp": np.exp, "log": np.log, "tanh": np.tanh, "g": lambda t: t**3, "g1": lambda t: 3 * t**2, "sigmoid": lambda t: 1 / (1 + np.exp(-t)),
+    "exp": np.exp, "log": np.log, "tanh": np.tanh, "g": lambda t: t**3, "g1": lambda t: 3 * t**2,
+    "sigmoid": lambda t: 1 / (1 + np.exp(-t)),
 }  # fmt: skip
 
 
@@ -259,6 +271,52 @@ def array(node, want, arrays, sizes):
                 cuts.append(left[1] if left[1] is not None else right[0])
             cuts.append(want[1])
             assert None not in cuts, "an inner dimension that nothing determines"
-            out = np.linalg.multi_dot([np.eye(want[0]), *(rec(t, s) for t, s in zip(factors, itertools.pairwise(cuts), strict=True))])
+            out = np.linalg.multi_dot(
+                [np.eye(want[0]), *(rec(t, s) for t, s in zip(factors, itertools.pairwise(cuts), strict=True))]
+            )
     assert out.shape == tuple(want), f"{node} has shape {out.shape} where {want} is needed"
     return out
+
+
+def random_expression(rng, depth=2):
+    """A product or sum of elements, functions and contractions over a few indices of three dimensions."""
+    pool = {n: (i, j, m), d: (a, b, c), h: (p, q, r)}
+    matrices = (X, P, Y, W, A1, S, T3)
+    vectors = (x, s, v, bias)
+
+    def element():
+        t = rng.choice(matrices if rng.random() < 0.75 else vectors)
+        return t[tuple(rng.choice(pool[k]) for k in t.dims)]
+
+    def factor(level):
+        kind = rng.random()
+        if level == 0 or kind < 0.5:
+            return element() ** rng.choice((1, 1, 1, 2, -1))
+        if kind < 0.65:
+            return sympy.exp(element() / 3)
+        if kind < 0.75:
+            k, l = rng.sample(pool[rng.choice((n, d, h))], 2)
+            return Delta(k, l)
+        return term(level - 1) + rng.choice((-1, 1, lam())) * term(level - 1)
+
+    def term(level):
+        body = sympy.Mul(*(factor(level) for _ in range(rng.randint(1, 3))))
+        free = sorted((k for k in body.free_symbols if isinstance(k, Index)), key=str)
+        bound = rng.sample(free, rng.randint(0, len(free)))
+        return bound_sum(body, *bound)
+
+    return term(depth)
+
+
+def test_random_expressions_mean_their_index_form():
+    rng, found = random.Random(11), 0
+    for _ in range(400):
+        expr = random_expression(rng)
+        axes = sorted((k for k in expr.free_symbols if isinstance(k, Index)), key=str)
+        rng.shuffle(axes)
+        node = matrix_notation(expr, axes) if len(axes) <= 2 else None
+        if node is not None and len(expr.atoms(Index)) <= 6:
+            check(node, expr, tuple(axes), {n: 2, d: 3, h: 1})
+            notation_text(node)
+            found += 1
+    assert found > 100

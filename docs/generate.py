@@ -1,0 +1,121 @@
+"""Writes what can be computed: a page per entry, their index, the outputs in the prose pages, the README's picture.
+
+python docs/generate.py           write what has changed
+python docs/generate.py --check   write nothing; exit code 1 where something would change
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from html import unescape
+from io import StringIO
+from itertools import groupby
+from pathlib import Path
+
+from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
+
+import nnmath
+from nnmath.derivations import catalogue, topics
+from nnmath.output import write
+
+FOLDER = Path(__file__).resolve().parent
+ENTRIES = FOLDER / "entries"
+PICTURE = FOLDER / "derive-softmax-ce.svg"
+PROSE = ("guide.md", "engine.md", "add-an-entry.md")
+COMMAND = "python docs/generate.py"
+NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write or compare; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where something would change")
+    arguments = parser.parse_args(argv)
+    try:
+        wanted = {**entry_pages(), **prose_pages(), PICTURE: picture()}
+    except BrokenSession as error:
+        print(f"docs/generate.py: {error}", file=sys.stderr)
+        return 1
+    differ = [path for path, text in wanted.items() if not path.exists() or not same(path.read_text("utf-8"), text)]
+    stale = sorted(set(ENTRIES.glob("*.md")) - set(wanted))
+    if arguments.check:
+        for path in (*differ, *stale):
+            print(f"{path.relative_to(FOLDER.parent)} is not what the code emits now. Type: {COMMAND}", file=sys.stderr)
+        return 1 if differ or stale else 0
+    ENTRIES.mkdir(exist_ok=True)
+    for path in differ:
+        write(wanted[path], str(path))
+    for path in stale:
+        path.unlink()
+    print(f"{len(differ)} written, {len(stale)} removed, {len(wanted) - len(differ)} as they were")
+    return 0
+
+
+def entry_pages() -> dict[Path, str]:
+    """The page of every entry and the index, by path."""
+    pages = {id: nnmath.derive(id) for id in catalogue()}
+    out = {ENTRIES / f"{id}.md": entry_page(page) for id, page in pages.items()}
+    out[ENTRIES / "README.md"] = "\n".join(_index(pages)) + "\n"
+    return out
+
+
+def entry_page(page: nnmath.Page) -> str:
+    """The derivation, and the NumPy module generated from it."""
+    sections = (NOTE, page.markdown().strip(), "## NumPy", f"`nnmath code {page.entry.id}`", _code(page), _links(page))
+    return "\n\n".join(s for s in sections if s) + "\n"
+
+
+def _code(page: nnmath.Page) -> str:
+    return f"```python\n{page.numpy_source().strip()}\n```"
+
+
+def _links(page: nnmath.Page) -> str:
+    links = ", ".join(f"[{id}]({id}.md)" for id in page.entry.uses)
+    return f"Builds on {links}." if links else ""
+
+
+def _index(pages: dict[str, nnmath.Page]) -> Iterator[str]:
+    yield from (NOTE, "", "# The catalogue", "")
+    yield f"{len(pages)} entries. Another one takes [ten lines](../add-an-entry.md)."
+    titles = topics()
+    for topic, group in groupby(pages.values(), key=lambda page: page.entry.topic):
+        yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")
+        for page in group:
+            id, steps = page.entry.id, len(page.steps)
+            wanted = ", ".join(f"`{w}`" for w in tuple(page.entry.wanted))  # type: ignore[arg-type]
+            yield f"| [{id}]({id}.md) | {page.entry.title} | {wanted} | {steps}, {page.verdict} |"
+
+
+def picture() -> str:
+    """What a terminal shows of the first command of the README, as SVG."""
+    from rich.console import Console
+
+    from nnmath.rendering.terminal import renderable
+
+    command = "nnmath derive softmax-ce"
+    console = Console(record=True, width=110, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(f"$ {command}", style="bold", highlight=False)
+    console.print(renderable(nnmath.derive("softmax-ce").derivation))
+    return console.export_svg(title=command)
+
+
+def same(old: str, new: str) -> bool:
+    """Whether a page need not be written again."""
+    return old == new or (new.startswith("<svg") and words(old) == words(new))
+
+
+def words(svg: str) -> str:
+    """The signs in a picture, without their places and colours, which differ between versions of rich."""
+    return "".join(unescape("".join(re.findall(r">([^<]*)</text>", svg))).split())
+
+
+def prose_pages() -> dict[Path, str]:
+    """The pages written by hand, with the outputs of their sessions as they come out now."""
+    return {FOLDER / name: refreshed((FOLDER / name).read_text("utf-8")) for name in PROSE}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,328 @@
+"""Generated NumPy code: what it computes, how it reads, and what it says to bad input."""
+
+from __future__ import annotations
+
+import ast
+
+import numpy as np
+import pytest
+import sympy
+from nnmath.calculus.balls import Valuation
+from nnmath.calculus.derivation import Derivation
+from nnmath.calculus.functions import Where, sigmoid, softplus
+from nnmath.calculus.parser import parse_definitions, parse_givens
+from nnmath.calculus.tensors import Tensor
+from nnmath.derivations import catalogue
+from nnmath.derivations.build import derive_entry
+from nnmath.numeric.crosscheck import load_source
+from nnmath.numeric.forms import Clip, erfc, expm1, log1p, sech2
+from nnmath.numeric.generate import generate
+from nnmath.numeric.lower import Unsupported
+from nnmath.numeric.saturation import clip_saturated
+from nnmath.numeric.stability import stabilise
+from sympy import cosh, erf, exp, log, sqrt, tanh
+
+RNG = np.random.default_rng(7)
+IDS = tuple(catalogue())
+
+
+def program(given: str, define: str) -> Derivation:
+    givens = parse_givens(given)
+    return Derivation("formula", "A formula", tuple(givens), parse_definitions(define, givens), ())
+
+
+def run(given: str, define: str, **values: object) -> np.ndarray:
+    return load_source(generate(program(given, define)).source)["formula"](**values)
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[str, dict]:
+    return {id: load_source(generate(derive_entry(catalogue()[id])).source) for id in IDS}
+
+
+# -- what the array operations compute --
+
+A, B, D = RNG.normal(size=(3, 4)), RNG.normal(size=(4, 5)), RNG.normal(size=(5, 2))
+SQUARE, OTHER = RNG.normal(size=(4, 4)), RNG.normal(size=(4, 4))
+STACK, STACK2 = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 4, 5))
+LABELS = np.array([2, 0, 2])
+TABLE = RNG.normal(size=(3, 4))
+U, V = RNG.normal(size=4), RNG.normal(size=4)
+
+OPERATIONS = [
+    ("matrix product", "A: n m\nB: m k", "R = A @ B", {"A": A, "B": B}, lambda: A @ B),
+    ("three factors", "A: n m\nB: m k\nD: k l", "R = A @ B @ D", {"A": A, "B": B, "D": D}, lambda: A @ B @ D),
+    ("transposed", "A: n m\nB: n k", "R = A.T @ B", {"A": A, "B": A @ B}, lambda: A.T @ (A @ B)),
+    ("dot", "u: m\nv: m", "r = sum(u[i]*v[i] for i in m)", {"u": U, "v": V}, lambda: U @ V),
+    ("outer", "u: m\nv: k", "R[i, j] = u[i]*v[j]", {"u": U, "v": D[:, 0]}, lambda: np.outer(U, D[:, 0])),
+    ("weighted rows", "A: n m\nu: m", "r[i] = sum(A[i, j]*u[j] for j in m)", {"A": A, "u": U}, lambda: A @ U),
+    ("row sums", "A: n m", "r[i] = sum(A[i, j]**2 for j in m)", {"A": A}, lambda: (A**2).sum(1)),
+    ("column mean", "A: n m", "r[j] = sum(A[i, j] for i in n)/n", {"A": A}, lambda: A.mean(0)),
+    ("trace", "S: m m", "r = sum(S[i, i] for i in m)", {"S": SQUARE}, lambda: np.trace(SQUARE)),
+    ("diagonal", "S: m m", "r[i] = S[i, i]", {"S": SQUARE}, lambda: np.diag(SQUARE)),
+    (
+        "trace of a product",
+        "S: m m\nT: m m",
+        "r = sum(S[i, j]*T[j, i] for i in m for j in m)",
+        {"S": SQUARE, "T": OTHER},
+        lambda: np.trace(SQUARE @ OTHER),
+    ),
+    (
+        "bilinear form",
+        "u: m\nS: m m\nv: m",
+        "r = sum(u[i]*S[i, j]*v[j] for i in m for j in m)",
+        {"u": U, "S": SQUARE, "v": V},
+        lambda: U @ SQUARE @ V,
+    ),
+    (
+        "stacked product",
+        "A: b n m\nB: b m k",
+        "R[b_, i, j] = sum(A[b_, i, k_]*B[b_, k_, j] for k_ in m)",
+        {"A": STACK, "B": STACK2},
+        lambda: STACK @ STACK2,
+    ),
+    (
+        "three arrays over one index",
+        "A: n m\nB: k m\nD: l m",
+        "R[i, j, k_] = sum(A[i, t]*B[j, t]*D[k_, t] for t in m)",
+        {"A": A, "B": SQUARE[:3], "D": OTHER[:2]},
+        lambda: np.einsum("it,jt,kt->ijk", A, SQUARE[:3], OTHER[:2]),
+    ),
+    (
+        "gather",
+        "P: n C\ny: n int<C",
+        "r[i] = P[i, y[i]]",
+        {"P": TABLE, "y": LABELS},
+        lambda: TABLE[np.arange(3), LABELS],
+    ),
+    ("lookup", "W: C m\ny: n int<C", "R[i, j] = W[y[i], j]", {"W": TABLE, "y": LABELS}, lambda: TABLE[LABELS]),
+    (
+        "scatter-add",
+        "G: n m\ny: n int<C\nW: C m",
+        "R[c, j] = W[c, j] + sum(delta(y[i], c)*G[i, j] for i in n)",
+        {"G": A, "y": LABELS, "W": TABLE},
+        lambda: TABLE + np.stack([A[c == LABELS].sum(0) for c in range(3)]),
+    ),
+    ("broadcast", "A: n m\nu: m", "R[i, j] = A[i, j]/(1 + exp(u[j]))", {"A": A, "u": U}, lambda: A / (1 + np.exp(U))),
+    ("size", "A: n m", "r = sum(A[i, j] for i in n for j in m)/sqrt(m)", {"A": A}, lambda: A.sum() / 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "define", "values", "expected"), [o[1:] for o in OPERATIONS], ids=[o[0] for o in OPERATIONS]
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_array_operations_agree_with_numpy(given, define, values, expected, dtype) -> None:
+    typed = {n: v if v.dtype.kind == "i" else v.astype(dtype) for n, v in values.items()}
+    result = np.asarray(run(given, define, **typed))
+    assert result.dtype == dtype
+    assert result.shape == np.shape(expected())
+    np.testing.assert_allclose(result, expected(), rtol=1e-11 if dtype == np.float64 else 2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", ["matrix product", "three factors", "row sums", "bilinear form", "stacked product", "dot", "transposed"]
+)
+def test_plain_operations_need_no_einsum(name) -> None:
+    given, define = next(o[1:3] for o in OPERATIONS if o[0] == name)
+    assert "einsum" not in generate(program(given, define)).source
+
+
+def test_an_affine_index_is_refused_by_name() -> None:
+    with pytest.raises(Unsupported, match="index"):
+        generate(program("X: n", "r[i] = X[i + 1]"))
+
+
+# -- how it reads --
+
+READS = [
+    ("softmax-ce", "e = np.exp(Z - Z.max(axis=1, keepdims=True))"),
+    ("softmax-ce", "P = e / e.sum(axis=1, keepdims=True)"),
+    ("softmax-ce", "return (P - Y) / n"),
+    ("softmax-ce-labels", "return (P - (np.arange(C) == y[:, None])) / n"),
+    ("dense", "return X @ W + b"),
+    ("dense", "dX = dY @ W.T"),
+    ("dense", "dW = X.T @ dY"),
+    ("dense", "db = dY.sum(axis=0)"),
+    ("mlp-softmax", "Z1 = X @ W1 + b1"),
+    ("elu", "np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("bce-with-logits", "return (s - t) / n"),
+]
+
+
+@pytest.mark.parametrize(("id", "line"), READS)
+def test_reads_as_written_by_hand(id, line) -> None:
+    assert line in generate(derive_entry(catalogue()[id])).source
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_source_is_plain_numpy(id) -> None:
+    module = generate(derive_entry(catalogue()[id]))
+    tree = ast.parse(module.source)
+    imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert imported <= {"numpy", "math"} and "numpy" in imported
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    assert max(map(len, module.source.splitlines())) <= 120
+    assert "~" not in module.source and "·" not in module.source  # names of bound indices are nobody's business
+    assert "einsum" not in module.source
+    public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+    assert [f.name for f in public] == [f.name for f in module.functions]
+    for node, function in zip(public, module.functions, strict=True):
+        assert tuple(a.arg for a in node.args.args) == function.arguments
+        doc = ast.get_docstring(node) or ""
+        assert f"Generated by nnmath from {id}." in doc
+
+
+def test_function_names_say_what_they_return() -> None:
+    names = {id: [f.name for f in generate(derive_entry(catalogue()[id])).functions] for id in IDS}
+    assert names["softmax-ce"] == ["softmax_ce", "softmax_ce_gradient"]
+    assert names["gelu"] == ["gelu", "gelu_derivative", "gelu_second_derivative"]
+    assert names["dense"] == ["dense", "dense_backward"]
+    assert names["softmax-jacobian"] == ["softmax", "softmax_jacobian"]
+
+
+# -- what it does with inputs --
+
+
+def test_dtype_is_kept_and_integers_become_float64(modules) -> None:
+    gelu = modules["gelu"]["gelu_derivative"]
+    assert gelu(np.zeros(3, np.float32)).dtype == np.float32
+    assert gelu(np.zeros((2, 1, 3), np.float16)).dtype == np.float16
+    assert gelu(np.array([0, 1])).dtype == np.float64
+    assert float(gelu(0.0)) == 0.5 and float(gelu(0)) == 0.5
+
+
+BAD = [
+    (
+        "softmax-ce",
+        "softmax_ce",
+        {"Z": np.ones((2, 3)), "Y": np.ones((2, 4))},
+        ValueError,
+        r"Y has shape \(2, 4\), expected \(n, C\) = \(2, 3\)",
+    ),
+    ("softmax-ce", "softmax_ce", {"Z": np.ones(3), "Y": np.ones(3)}, ValueError, r"Z has shape \(3,\)"),
+    ("softmax-ce", "softmax_ce_gradient", {"Z": np.ones((0, 3)), "Y": np.ones((0, 3))}, ValueError, "at least 1"),
+    ("softmax-ce", "softmax_ce", {"Z": np.ones((2, 3), complex), "Y": np.ones((2, 3))}, TypeError, "complex"),
+    ("softmax-ce-labels", "softmax_ce_labels", {"Z": np.ones((2, 3)), "y": [0, 3]}, ValueError, "expected 0 to 2"),
+    ("softmax-ce-labels", "softmax_ce_labels", {"Z": np.ones((2, 3)), "y": [-1, 0]}, ValueError, "labels -1 to 0"),
+    ("softmax-ce-labels", "softmax_ce_labels", {"Z": np.ones((2, 3)), "y": [0.0, 1.0]}, TypeError, "integer labels"),
+    ("gelu", "gelu", {"x": "text"}, TypeError, "expected floats"),
+]
+
+
+@pytest.mark.parametrize(("id", "function", "values", "error", "message"), BAD)
+def test_bad_input_gets_one_clear_line(modules, id, function, values, error, message) -> None:
+    with pytest.raises(error, match=message) as caught:
+        modules[id][function](**values)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("id", ["softmax-ce", "log-softmax", "gelu", "sigmoid", "mish", "softplus", "silu"])
+def test_nan_gives_nan(modules, id) -> None:
+    for f in generate(derive_entry(catalogue()[id])).functions:
+        values = {a: np.full((2, 2) if a in "ZY" else 2, np.nan) for a in f.arguments}
+        assert np.isnan(modules[id][f.name](**values)).any(), f.name
+
+
+SCALES = [0.0, 1e-30, 1.0, 30.0, 88.0, 100.0, 746.0, 1e3, 1e4, 1e10, 1e20, 1e30]
+SCALAR = [id for id in IDS if id in catalogue() and catalogue()[id].topic == "activations"]
+
+
+@pytest.mark.parametrize("id", SCALAR)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activations_are_finite_without_warnings_over_the_whole_range(modules, id, dtype) -> None:
+    top = float(np.finfo(dtype).max) / 4
+    x = np.array([s * v for v in [*SCALES, top] for s in (1, -1)], dtype=dtype)
+    for f in generate(derive_entry(catalogue()[id])).functions:
+        with np.errstate(all="raise", under="ignore"):
+            assert np.isfinite(modules[id][f.name](x)).all(), f.name
+
+
+@pytest.mark.parametrize("scale", [30.0, 1e3, 1e4, 1e30])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_and_gradients_at_large_logits(modules, scale, dtype) -> None:
+    logits = (scale * np.array([[1, -1, 0], [-1, -1, 1], [1, 1, 1]])).astype(dtype)
+    onehot = np.eye(3, dtype=dtype)
+    with np.errstate(all="raise", under="ignore"):
+        for id, values in {
+            "softmax-ce": {"Z": logits, "Y": onehot},
+            "softmax-ce-labels": {"Z": logits, "y": np.array([1, 0, 2])},
+            "bce-with-logits": {"z": logits[0], "t": onehot[0]},
+            "log-softmax": {"z": logits[0]},
+        }.items():
+            for f in generate(derive_entry(catalogue()[id])).functions:
+                given = {a: values[a] for a in f.arguments}
+                assert np.isfinite(modules[id][f.name](**given)).all(), f.name
+
+
+def test_a_confident_loss_keeps_its_digits(modules) -> None:
+    """At a margin of 40 the loss is 2e⁻⁴⁰: the sum without its largest term must not be rounded away."""
+    loss = modules["softmax-ce-labels"]["softmax_ce_labels"](np.array([[40.0, 0.0, 0.0]]), np.array([0]))
+    assert loss == pytest.approx(2 * np.exp(-40.0), rel=1e-13)
+
+
+# -- stability rules --
+
+X = Tensor("x")()
+RULES = [
+    (1 / (1 + exp(-X)), sigmoid(X)),
+    (exp(X) / (1 + exp(X)), sigmoid(X)),
+    (exp(-X) / (1 + exp(-X)) ** 2, sigmoid(X) * sigmoid(-X)),
+    (1 - sigmoid(X), sigmoid(-X)),
+    (3 * sigmoid(X) - 3 * sigmoid(X) ** 2, 3 * sigmoid(X) * sigmoid(-X)),
+    (1 - 2 * sigmoid(X), -tanh(X / 2)),
+    (sigmoid(X) - 3 * sigmoid(X) ** 2 + 2 * sigmoid(X) ** 3, -sigmoid(X) * sigmoid(-X) * tanh(X / 2)),
+    (log(1 + exp(X)), softplus(X)),
+    (log(exp(X) + exp(-X)), softplus(2 * X) - X),
+    (log(1 / (1 + exp(-X))), -softplus(-X)),
+    (log(1 - sigmoid(X)), -softplus(X)),
+    (1 - tanh(X) ** 2, sech2(X)),
+    (1 / cosh(X) ** 2, sech2(X)),
+    (1 + tanh(X), 2 * sigmoid(2 * X)),
+    ((exp(X) - exp(-X)) / (exp(X) + exp(-X)), tanh(X)),
+    (exp(X) - 1, expm1(X)),
+    (log(1 + X), log1p(X)),
+    (1 + erf(X), erfc(-X)),
+    (1 - erf(X / sqrt(2)), erfc(sqrt(2) * X / 2)),
+]
+
+
+@pytest.mark.parametrize(("expr", "expected"), RULES, ids=[str(r[0]) for r in RULES])
+def test_stability_rule(expr, expected) -> None:
+    assert stabilise(expr) == expected
+
+
+@pytest.mark.parametrize(("expr", "expected"), RULES, ids=[str(r[0]) for r in RULES])
+def test_stable_form_is_the_same_function(expr, expected) -> None:
+    for point in (-3, -1, 2, 5) if not expr.has(log1p) and expr != log(1 + X) else (1, 2):
+        valuation = Valuation((), {}, {X.tensor: {(): sympy.Rational(point, 7)}})
+        assert valuation.value(expr).overlaps(valuation.value(stabilise(expr)))
+
+
+CLIPPED = [
+    ("x*exp(-x**2/2)", lambda x: x * np.exp(-(x**2) / 2)),
+    ("(2 - x**2)*exp(-x**2)", lambda x: (2 - x**2) * np.exp(-(x**2))),
+    ("x*sigmoid(x + x**3)", lambda x: x / (1 + np.exp(-x - x**3))),
+    ("(1 - tanh(x**3 + x)**2)*(1 + 3*x**2)", lambda x: (1 - np.tanh(x**3 + x) ** 2) * (1 + 3 * x**2)),
+]
+
+
+@pytest.mark.parametrize(("formula", "direct"), CLIPPED, ids=[c[0] for c in CLIPPED])
+def test_clipping_changes_nothing_but_overflow(formula, direct) -> None:
+    source = generate(program("x: real", f"y = {formula}")).source
+    assert "np.clip" in source
+    f = load_source(source)["formula"]
+    with np.errstate(all="raise", under="ignore"):
+        assert np.isfinite(f(np.array([-1e30, -1e200, 1e30, 1e200]))).all()
+    x = np.linspace(-5, 5, 41)
+    np.testing.assert_allclose(f(x), direct(x), rtol=1e-10, atol=1e-15)
+
+
+def test_clipping_leaves_growing_functions_alone() -> None:
+    for expr in (exp(X**2), exp(X**3), exp(-X), X**4, sigmoid(X)):
+        assert clip_saturated(expr) == expr
+
+
+def test_the_unselected_branch_cannot_overflow() -> None:
+    kept = Clip(X, -sympy.oo, 0)
+    assert stabilise(Where(X, X, exp(X) - 1)) == Where(X, X, expm1(kept))

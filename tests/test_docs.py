@@ -1,0 +1,150 @@
+"""The pages say what the code does now: generated ones are compared, sessions are run, links and commands are real."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnmath
+from nnmath.derivations import catalogue
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PROSE = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+COMMAND = "python docs/generate.py"
+each_page = pytest.mark.parametrize("path", PROSE, ids=lambda p: p.name)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a module of docs/ as the script does."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    return import_module
+
+
+def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
+    wanted = module("generate").entry_pages()
+    differ = [p.name for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text]
+    stale = sorted(p.name for p in set((DOCS / "entries").glob("*.md")) - set(wanted))
+    assert not differ and not stale, f"docs/entries: {differ} differ, {stale} have no entry. Type: {COMMAND}"
+
+
+@pytest.mark.parametrize("name", ["guide.md", "engine.md", "add-an-entry.md"])
+def test_sessions_give_the_outputs_that_the_page_shows(module: Any, name: str) -> None:
+    text = (DOCS / name).read_text("utf-8")
+    if "$ nnmath check" in text:
+        pytest.importorskip("torch", reason="the page runs nnmath check; type: pip install torch")
+    assert module("sessions").refreshed(text) == text, f"docs/{name} shows old outputs. Type: {COMMAND}"
+
+
+def test_the_picture_shows_what_the_command_prints(module: Any) -> None:
+    generate = module("generate")
+    shown, now = generate.words(generate.PICTURE.read_text("utf-8")), generate.words(generate.picture())
+    assert shown == now, f"{generate.PICTURE.name} shows something else. Type: {COMMAND}"
+    assert "∂L/∂Z=(P−Y)/n" in now
+
+
+def test_the_generator_checks_and_writes(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generate = module("generate")
+    monkeypatch.setattr(generate, "FOLDER", tmp_path / "docs")
+    for name, value in {"ENTRIES": tmp_path / "entries", "PICTURE": tmp_path / "picture.svg", "PROSE": ()}.items():
+        monkeypatch.setattr(generate, name, value)
+    assert generate.main(["--check"]) == 1
+    assert not (tmp_path / "entries").exists()
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    assert {p.stem for p in (tmp_path / "entries").iterdir()} == {*catalogue(), "README"}
+    (tmp_path / "entries" / "gone.md").write_text("an entry that is no more")
+    assert generate.main(["--check"]) == 1
+    assert generate.main([]) == 0
+    assert not (tmp_path / "entries" / "gone.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted"),
+    [
+        ("```console\n$ nnmath list --topic x\nold\n$ echo $?\n```\n", "\n2\n```"),
+        ("```console head=1\n$ nnmath list\n```\n", "$ nnmath list\nActivations\n…\n```"),
+        ("```pycon\n>>> x = 2\n>>> x + 1\n4\n```\n", ">>> x = 2\n>>> x + 1\n3\n```"),
+        ("```pycon\n>>> for i in (1, 2):\n...     print(i)\n...\n```\n", "\n...\n1\n2\n```"),
+        ("```python\n1/0\n```\n", "1/0"),
+    ],
+)
+def test_a_session_is_refreshed(module: Any, page: str, wanted: str) -> None:
+    assert wanted in module("sessions").refreshed(page)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```console\n$ nnmath derive nothing\n$ nnmath list\n```\n",
+        "```console\n$ rm -r x\n```\n",
+        "```pycon\n>>> 1/0\n```\n",
+        "```pycon\n>>> for i in\n```\n",
+    ],
+    ids=["hidden exit code", "other program", "exception", "syntax"],
+)
+def test_a_broken_session_is_refused(module: Any, page: str) -> None:
+    with pytest.raises(module("sessions").BrokenSession):
+        module("sessions").refreshed(page)
+
+
+def test_the_worked_entry_derives_proves_and_computes(module: Any) -> None:
+    """The last file of add-an-entry.md, from its text to numbers that agree with the definition."""
+    sessions = module("sessions")
+    files = [m for m in sessions.BLOCK.finditer((DOCS / "add-an-entry.md").read_text("utf-8")) if "file=" in m[2]]
+    assert "softsign" not in catalogue(), "it is in the catalogue now: let the page add another one"
+    with sessions._place() as session:
+        session.block(files[-1][1], files[-1][2].strip(), files[-1][3], files[-1][0])
+        assert list(catalogue()).index("softsign") < list(catalogue()).index("softmax-jacobian")
+        page = nnmath.derive("softsign")
+        assert page.entry.topic == "activations" and page.proved
+        namespace: dict[str, Any] = {}
+        exec(page.numpy_source(), namespace)
+    assert "softsign" not in catalogue()
+    x = np.linspace(-5, 5, 21)
+    np.testing.assert_allclose(namespace["softsign"](x), x / (1 + np.abs(x)), rtol=1e-14)
+    np.testing.assert_allclose(namespace["softsign_derivative"](x), (1 + np.abs(x)) ** -2.0, rtol=1e-14)
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@each_page
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = path.parent / name if name else path
+        assert linked.exists(), f"{path.name} links to {target}, which does not exist"
+        assert not anchor or anchor in anchors(linked), f"{path.name} links to {target}: no such heading"
+
+
+@each_page
+def test_pages_name_no_file_of_the_machine_they_were_made_on(path: Path) -> None:
+    assert not re.findall(r"(?<![\w.])/(?:tmp|work|home|root)/", path.read_text("utf-8"))
+
+
+def test_the_engine_page_names_every_file_of_the_engine() -> None:
+    table = (DOCS / "engine.md").read_text("utf-8").split("## Where things are")[1]
+    files = {p.name for p in (ROOT / "calculus").glob("*.py")} - {"__init__.py"}
+    named = set(re.findall(r"`(\w+\.py)`", table))
+    assert named == files, f"missing: {sorted(files - named)}, gone: {sorted(named - files)}"
+
+
+def test_the_guide_names_every_command_and_format() -> None:
+    from nnmath.cli import FORMATS
+
+    text = (DOCS / "guide.md").read_text("utf-8")
+    assert all(f"nnmath {command}" in text for command in ("list", "derive", "code", "check"))
+    assert all(f"`{name}`" in text or f"--format {name}" in text for name in FORMATS)

@@ -33,7 +33,8 @@ EXIT_CODES = {
     "ParameterError": USAGE,
     "UnwritableOutput": USAGE,
     "MalformedEntry": FAILED,
-    "ParseError": FAILED,
+    "ParseError": USAGE,
+    "EntryError": USAGE,
     "MissingTorch": MISSING,
     "NoCuda": MISSING,
 }
@@ -117,31 +118,40 @@ def _list(arguments: argparse.Namespace) -> int:
     return FAILED if problems() else FINE
 
 
-def _derive(arguments: argparse.Namespace) -> int:
+def _page(arguments: argparse.Namespace) -> Any:
+    """The page of an id, or with --given of a formula."""
     parameters = _parameters(arguments.set)
-    entry = find(arguments.id).at(**parameters)
+    own = {"--wrt": arguments.wrt, "--order": arguments.order != 1}
+    if arguments.given is None:
+        find(arguments.id).at(**parameters)
+        for option, used in own.items():
+            if used:
+                raise WrongUsage(f"{option} goes with a formula of your own. Add its arrays: --given \"X: n d, w: d\"")
+    elif parameters:
+        raise WrongUsage("--set is for entries of the catalogue; a formula has no parameters")
+    from .page import derive
+
+    wrt = [name.strip() for text in arguments.wrt for name in text.split(",") if name.strip()]
+    return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **parameters)
+
+
+def _derive(arguments: argparse.Namespace) -> int:
     to_file = arguments.output not in (None, "-")
     format = arguments.format or ("text" if to_file or not sys.stdout.isatty() else "terminal")
     if arguments.document and format != "latex":
         raise WrongUsage(f"--document makes a LaTeX file, but the format is {format}. Add --format latex")
-    from .page import derive
-
-    page = derive(entry.id, **parameters)
+    page = _page(arguments)
     options = {"brief": arguments.brief, "detail": arguments.detail, "width": None if to_file else _width()}
     if format == "latex":
         options["document"] = arguments.document
     write(page.render(format, **options), arguments.output)
     if not page.proved:
-        _say(f"{entry.id}: {page.verdict}: {page.verdict.counterexample or page.verdict.basis}")
+        _say(f"{page.entry.id}: {page.verdict}: {page.verdict.counterexample or page.verdict.basis}")
     return FINE if page.proved else FAILED
 
 
 def _code(arguments: argparse.Namespace) -> int:
-    parameters = _parameters(arguments.set)
-    entry = find(arguments.id).at(**parameters)
-    from .page import derive
-
-    write(derive(entry.id, **parameters).numpy_source(), arguments.output)
+    write(_page(arguments).numpy_source(), arguments.output)
     return FINE
 
 
@@ -218,15 +228,23 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as JSON")
 
     derive = command("derive", _derive, "derive a formula: every step with its reason and verdict")
-    derive.add_argument("id", metavar="ID")
+    derive.epilog = f"""examples:
+  nnmath derive softmax-ce
+  nnmath derive softmax-ce --format latex --document -o softmax-ce.tex
+  nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
+
+{EPILOG}"""
     derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
     derive.add_argument("--document", action="store_true", help="a whole LaTeX file rather than a fragment")
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 
     code = command("code", _code, "print the NumPy code of a formula")
-    code.add_argument("id", metavar="ID")
     for sub in (derive, code):
+        sub.add_argument("id", metavar="ID", help="an id of the catalogue, or with --given a formula")
+        sub.add_argument("--given", metavar="ARRAYS", help='the arrays of the formula: "X: n d, w: d, y: n int<C"')
+        sub.add_argument("--wrt", action="append", default=[], metavar="NAME", help="differentiate by it; else by all")
+        sub.add_argument("--order", type=int, choices=(1, 2), default=1, help="1: gradients, 2: also Hessians")
         sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")

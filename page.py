@@ -10,6 +10,7 @@ from . import rendering
 from .calculus.derivation import Derivation, Result, Step, Verdict
 from .derivations import Entry, find
 from .derivations.build import derive_entry
+from .derivations.expression import entry_from_expression
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,10 +86,23 @@ class Page:
         return f"<{self.entry.id}: {self.entry.title}, {len(self.steps)} steps, {self.verdict}>"
 
 
-def derive(id: str, **parameters: int) -> Page:
-    """Derive a formula of the catalogue: ``derive("softmax-ce")``, ``derive("mlp-deep", depth=4)``.
+def derive(
+    id: str, *, given: str | None = None, wrt: str | Sequence[str] = (), order: int = 1, **parameters: int
+) -> Page:
+    """Derive a formula of the catalogue, or a formula of your own.
 
-    **Raises** ``UnknownEntry`` with suggestions; ``ParameterError`` for a parameter that the entry does not have.
+    ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
+    ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``.
+
+    **Arguments**: id, an id of the catalogue, or with ``given`` a formula over the arrays described there; wrt, the
+    names to differentiate by (all real arrays where none is named); order, 1 or 2; parameters of the entry.
+
+    **Raises** ``UnknownEntry`` with suggestions; ``ParameterError`` for a parameter that the entry does not have;
+    ``ParseError`` and ``EntryError`` for a formula that cannot be read or differentiated.
     """
-    entry = find(id).at(**parameters)
+    if given is not None:
+        names = [wrt] if isinstance(wrt, str) else list(wrt)
+        entry = entry_from_expression(id, given, names, order)
+    else:
+        entry = find(id).at(**parameters)
     return Page(entry, derive_entry(entry))

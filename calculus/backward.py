@@ -161,6 +161,9 @@ class Backward:
         known = self.found.get((tensor, wrt))
         if known is not None:
             return known, (), rule
+        directly = self.prover.downstream(wrt).isdisjoint(definition.inputs())
+        if directly and (tensor, wrt) in self._locals:
+            return self._locals[tensor, wrt][0], (), rule
         parts = self.derive(tensor, [wrt], names={})
         return self.found[tensor, wrt], tuple(s for p in parts for s in p.steps), rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Function, Mul, Pow, S, exp
+from sympy import Add, Expr, Function, Mul, Pow, S, exp, log
 
 from .derivation import Known
 from .functions import Unknown, Where
@@ -154,7 +154,7 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     if isinstance(of, Pow):
         base, exponent = of.args
         if _Settler(wrt, moving).depends(exponent):
-            raise NotImplementedError(f"no rule differentiates {of}: write u**v as exp(v*log(u))")
+            return "derivative of u^v", of * (d(exponent) * log(base) + exponent * d(base) / base)
         if exponent == -1:
             return "reciprocal rule", -d(base) / base**2
         return "power rule", Mul(exponent, Pow(base, exponent - 1), d(base))

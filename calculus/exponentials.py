@@ -6,18 +6,18 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import sympy
-from sympy import E, Expr, Integer, Mul, Pow, S, exp, log
+from sympy import E, Expr, Integer, Mul, Pow, exp, log
 
 from .polynomials import (
     UNIT,
     Exponent,
     Monomial,
     Poly,
+    Undefined,
     accumulate,
     accumulate_all,
     constant,
     scale,
-    single,
     tidy,
 )
 
@@ -68,7 +68,7 @@ def positive_factors(expr: Expr) -> list[tuple[Expr, Fraction]]:
 def logarithm(normalizer: Normalizer, p: Poly) -> Poly:
     """log of a polynomial, split over the factors that are known to be positive."""
     if not p:
-        raise normalizer.undefined("the logarithm of zero")
+        raise Undefined("the logarithm of zero")
     coefficient, monomial, rest = normalizer.primitive(p, positive_only=True)
     if coefficient < 0:
         coefficient, rest = -coefficient, scale(rest, -1)

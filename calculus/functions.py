@@ -48,7 +48,10 @@ class Where(Function):
             return a
         if x.is_nonpositive or a == b:
             return b
-        return None
+        # A case inside a branch of the same case is decided.
+        inner_a = a.args[1] if isinstance(a, Where) and a.args[0] == x else a
+        inner_b = b.args[2] if isinstance(b, Where) and b.args[0] == x else b
+        return None if (inner_a, inner_b) == (a, b) else Where(x, inner_a, inner_b)
 
     def _eval_derivative(self, symbol: Any) -> Expr:
         return Where(self.args[0], self.args[1].diff(symbol), self.args[2].diff(symbol))

@@ -22,7 +22,10 @@ from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
 from .polynomials import (
     UNIT,
     Exponent,
+    Monomial,
     Poly,
+    TooLarge,
+    Undefined,
     accumulate,
     accumulate_all,
     add,
@@ -47,18 +50,6 @@ from .tensors import Element, Index, Tensor
 #: A power of a sum is multiplied out up to this exponent, and a product up to this many terms; beyond, it is an atom.
 MAX_POWER = 16
 MAX_TERMS = 20_000
-
-
-class Undecided(Exception):
-    """There is no normal form; the question stays open."""
-
-
-class Undefined(Undecided):
-    """A power or logarithm of what is identically zero: no equation about it holds or fails."""
-
-
-class TooLarge(Undecided):
-    """The normal form would exceed MAX_TERMS: the question stays open."""
 
 
 class Normalizer:
@@ -181,7 +172,8 @@ class Normalizer:
             return {}
         flipped = primitive(x, positive_only=True)[0] < 0
         up = scale(x, -1) if flipped else x
-        ramp = self.multiply(up, self._indicator(self.expr(up)))
+        shown = self.expr(up)
+        ramp = up if shown.is_nonnegative else self.multiply(up, self._indicator(shown))
         if isinstance(expr, absolute):
             return add(scale(ramp, 2), scale(up, -1))
         return add(ramp, x) if flipped else ramp

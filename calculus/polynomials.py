@@ -19,6 +19,18 @@ Poly = dict[Monomial, Fraction]
 UNIT: Monomial = frozenset()
 
 
+class Undecided(Exception):
+    """There is no normal form; the question stays open."""
+
+
+class Undefined(Undecided):
+    """A power or logarithm of what is identically zero: no equation about it holds or fails."""
+
+
+class TooLarge(Undecided):
+    """The normal form would have too many terms: the question stays open."""
+
+
 def factor_expr(pair: tuple[Expr, Exponent]) -> Expr:
     atom, e = pair
     if isinstance(atom, exp):

@@ -14,8 +14,8 @@ from sympy import Add, Expr, Integer, S, Symbol
 
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
-from .normal_form import Normalizer, Undecided
-from .polynomials import Poly
+from .normal_form import Normalizer
+from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Tensor
 

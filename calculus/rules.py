@@ -37,6 +37,7 @@ STATEMENTS: dict[str, str] = {
     "quotient rule": r"\left(\frac{u}{v}\right)' = \frac{u' v - u v'}{v^2}",
     "reciprocal rule": r"\left(\frac{1}{v}\right)' = -\frac{v'}{v^2}",
     "power rule": r"(u^p)' = p\, u^{p-1} u'",
+    "derivative of u^v": r"(u^v)' = u^v \left(v' \log u + v \frac{u'}{u}\right)",
     "branch by branch": r"\text{each branch has its own derivative; at the kink the stated convention holds}",
     "log of a quotient": r"\log\frac{a}{b} = \log a - \log b",
     "linearity of the sum": r"\sum (a + b) = \sum a + \sum b",

@@ -83,7 +83,27 @@ def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
 
 def collect(expr: Expr) -> Expr:
     """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are."""
-    return bottom_up(expr, lambda e: _collect(e) if isinstance(e, Add) else e)
+
+    def visit(e: Expr) -> Expr:
+        if isinstance(e, Add):
+            return _collect(e)
+        return _without_leading_minus(e) if isinstance(e, Mul) else e
+
+    return bottom_up(expr, visit)
+
+
+def _without_leading_minus(expr: Mul) -> Expr:
+    """−(a − b) as b − a, where that has no more minus signs and does not put a number last."""
+    factors = list(expr.args)
+    sums = [at for at, f in enumerate(factors) if isinstance(f, Add)]
+    if not (factors[0].is_Number and factors[0].is_negative) or len(sums) != 1:
+        return expr
+    inner = factors[sums[0]]
+    negative = sum(t.could_extract_minus_sign() for t in inner.args)
+    if 2 * negative < len(inner.args) or inner.as_coeff_Add()[0].is_positive:
+        return expr
+    factors[sums[0]] = -inner
+    return Mul(-factors[0], *factors[1:])
 
 
 def _collect(expr: Expr) -> Expr:

@@ -16,9 +16,9 @@ SCALAR_NAMES, ARRAY_NAMES = ("L", "J", "loss", "value"), ("Y", "F", "out", "valu
 def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order: int = 1) -> Entry:
     """The entry that asks for the derivatives of ``text``.
 
-    **Arguments**: text, in array or index form (``mean((X @ w - y)**2)``), or several definitions, one a line; given, the
-    arrays with shapes and domains (``"X: n d, w: d, y: n"``); wrt, the names to differentiate by (all real arrays where
-    none is given); order, 1 or 2.
+    **Arguments**: text, in array or index form (``mean((X @ w - y)**2)``), or several definitions, one a line; given,
+    the arrays with shapes and domains (``"X: n d, w: d, y: n"``); wrt, the names to differentiate by (all real arrays
+    where none is given); order, 1 or 2.
 
     **Raises** ParseError, or EntryError for names that are not given or cannot be differentiated by.
     """
@@ -39,7 +39,8 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
         if name not in by_name:
             raise EntryError(f"cannot differentiate by {name}, which is not given; given are {', '.join(by_name)}")
         if not _is_variable(by_name[name]):
-            raise EntryError(f"cannot differentiate by {name}: its entries are {by_name[name].domain}, not real numbers")
+            domain = by_name[name].domain
+            raise EntryError(f"cannot differentiate by {name}: its entries are {domain}, not real numbers")
     wanted = [f"d{value.name}/d{name}" for name in names]
     if order == 2:
         wanted += [f"d2{value.name}/d{name}2" for name in names]

@@ -208,15 +208,22 @@ class _Check:
         elif theirs is not None and dtype == "float64":
             kind, detail = "torch disagrees", f"torch's shape is {theirs.shape}, expected {ours.shape}"
             theirs = None
+        value = float(middle[at])
+        unit = value if value else float(np.nanmax(np.abs(middle)))  # of a zero: that of its largest neighbour
         return RegimeResult(
-            function, name, regime, dtype, self.device, kind,
+            function,
+            name,
+            regime,
+            dtype,
+            self.device,
+            kind,
             index=tuple(int(k) for k in at),
             ours=float(ours[at]),
             torch=None if theirs is None else float(theirs[at]),
             exact=_digits(exact.values[at]),
-            error=in_ulp(float(error[at]) if known[at] else 0.0, float(middle[at]), working),
-            torch_error=None if torch_error is None else in_ulp(float(torch_error[at]), float(middle[at]), working),
-            bound=in_ulp(float(allowed[at]), float(middle[at]), working),
+            error=in_ulp(float(error[at]) if known[at] else 0.0, unit, working),
+            torch_error=None if torch_error is None else in_ulp(float(torch_error[at]), unit, working),
+            bound=in_ulp(float(allowed[at]), unit, working),
             skipped=skipped,
             detail=detail,
         )
@@ -293,7 +300,9 @@ def _coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
 
 
 def _digits(ball: Any) -> str:
-    return str(ball.str(17, radius=False)) if ball.is_finite() else "undefined"
+    if not ball.is_finite():
+        return "undefined"
+    return "0" if ball.contains(0) else str(ball.str(17, radius=False))
 
 
 __all__ = ["CheckReport", "MissingTorch", "NoCuda", "RegimeResult", "check"]

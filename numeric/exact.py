@@ -126,7 +126,7 @@ class Judge:
         for name in self._intermediates(wanted):
             noise, step = self.noise[name], {ROUNDING: np.array(eps)}
             contribute(
-                PATTERNS if noise.rank else 1,
+                1,
                 lambda noise=noise, step=step: {**values, **step, noise: _signs(noise, sizes, rng)},  # type: ignore[misc]
                 name,
             )
@@ -233,8 +233,8 @@ def distance(values: Array, exact: Array) -> Array:
 
 
 def as_floats(exact: Array) -> Array:
-    """Midpoints as float64; nan where undefined."""
-    flat = [float(y.mid()) if y.is_finite() else np.nan for y in exact.ravel()]
+    """Midpoints as float64, 0 where a ball cannot be told from it; nan where undefined."""
+    flat = [(0.0 if y.contains(0) else float(y.mid())) if y.is_finite() else np.nan for y in exact.ravel()]
     return np.array(flat, dtype=float).reshape(exact.shape)
 
 

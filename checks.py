@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .numeric.report import CheckReport
 
 
 @dataclass(frozen=True)
 class CrossCheck:
-    """The generated code against PyTorch in one dtype: the worst error relative to its bound, over all regimes."""
+    """The generated code in one dtype, over all regimes: its largest error as a share of the bound, both in ULP."""
 
     passed: bool
     regimes: int
-    worst: str
+    error: float
+    bound: float
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Row:
     cross_checks: Mapping[str, CrossCheck] = field(default_factory=dict)
     seconds: float = 0.0
     messages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     failed: bool = False
     missing: bool = False
 
@@ -82,12 +87,12 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         for number, step in enumerate(page.steps, 1)
         if not step.verdict.is_proved
     ]
-    failed, missing, cross = bool(messages), False, {}
+    failed, missing, cross, notes = bool(messages), False, {}, ()
     try:
-        # The report: passed, failures (sentences), dtypes: each with dtype, passed, regimes (how many), worst (a text).
         report = page.check(device, dtypes)
-        cross = {d.dtype: CrossCheck(d.passed, d.regimes, d.worst) for d in report.dtypes}
+        cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
+        notes = report.notes
         failed = failed or not report.passed
     except Exception as error:
         missing = type(error).__name__ in ("MissingTorch", "NoCuda")
@@ -101,9 +106,17 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         cross_checks=cross,
         seconds=seconds,
         messages=tuple(messages),
+        notes=tuple(notes),
         failed=failed,
         missing=missing,
     )
+
+
+def _cross_check(report: CheckReport, dtype: str) -> CrossCheck:
+    results = [r for r in report.results if r.dtype == dtype]
+    failed = [r for r in results if not r.passed]
+    worst = max(failed or results, key=lambda r: r.share)
+    return CrossCheck(not failed, len({r.regime for r in results}), worst.error, worst.bound)
 
 
 def _sentence(id: str, error: Exception) -> str:
@@ -163,7 +176,7 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     for name in ("steps", "proved", "refuted", "open"):
         table.add_column(name, justify="right")
     for dtype in dtypes:
-        table.add_column(f"torch {dtype}")
+        table.add_column(dtype, justify="right")
     table.add_column("s", justify="right")
     for row in rows:
         counts = [str(n) if n else "·" for n in (row.steps, row.proved, row.refuted, row.open)]
@@ -173,6 +186,14 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
     console.print(table)
     sums = totals(rows)
+    if any(row.cross_checks for row in rows):
+        console.print(
+            "Under a dtype: the largest error of the generated code, of the error allowed there, in ULP of the exact "
+            "value (regimes of input).\n"
+        )
+    if len(rows) == 1:
+        for note in rows[0].notes:
+            console.print(f"{note}\n")
     console.print(
         f"{sums['entries']} entries, {sums['steps']} steps: {sums['proved']} proved, {sums['refuted']} refuted, "
         f"{sums['open']} open. {sums['cross_checked']} cross-checked against torch, {sums['failed']} failed.",
@@ -184,4 +205,8 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
 def _cell(check: CrossCheck | None) -> str:
     if check is None:
         return "not run"
-    return f"{'' if check.passed else 'FAILED '}{check.worst} ({check.regimes} regimes)"
+    return f"{'' if check.passed else 'FAILED '}{_short(check.error)} of {_short(check.bound)} ({check.regimes})"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}" if number < 100 else f"{number:.0e}".replace("e+0", "e").replace("e+", "e")

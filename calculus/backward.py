@@ -32,7 +32,7 @@ from .rules import (
     jacobian_name,
     joined,
 )
-from .simplification import collect, contract_deltas, smaller, sum_rows
+from .simplification import collect, contract_deltas, sum_rows
 from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index, Tensor
 
@@ -136,7 +136,9 @@ class Backward:
         target = Element(wrt, *indices)
         inner = Element(first.wrt[0], *first.indices[len(output.indices) :])
         left = Partial(Partial(output.element, inner), target)
-        body = first.expr if first.in_output is None else smaller(first.expr, first.in_output)
+        body = first.expr
+        if first.in_output is not None and count_nodes(first.in_output) + 1 < count_nodes(body):
+            body = first.in_output
         trail = Trail(self.prover)
         before: list[Step] = []
         moving: dict[Tensor, Moving] = {}

@@ -22,7 +22,7 @@ class Line:
 
 
 #: How a rule names the derivative of a function, by the name of its SymPy class, where that name differs from it.
-FUNCTION_NAMES = {"absolute": "abs"}
+FUNCTION_NAMES = {"absolute": "abs", "Indicator": "a step"}
 MAX_LINES = 60
 
 

@@ -293,7 +293,7 @@ class Normalizer:
                 coefficient *= Fraction(int(atom)) ** whole
                 if e != whole:
                     clean[atom] = e - whole
-            elif isinstance(atom, Add | Mul | Pow) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
+            elif _is_composite(atom) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
                 whole = floor(e)
                 if whole <= MAX_POWER:
                     extra.append(self.power(self.base(atom), whole))
@@ -403,3 +403,8 @@ class Normalizer:
                     raise TooLarge
             p = out
         return p
+
+
+def _is_composite(atom: Expr) -> bool:
+    """True for what a power multiplies out; u to an exponent that varies is a whole."""
+    return isinstance(atom, Add | Mul) or (isinstance(atom, Pow) and atom.exp.is_Rational)

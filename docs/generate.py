@@ -11,10 +11,10 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from html import unescape
-from io import StringIO
 from itertools import groupby
 from pathlib import Path
 
+from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
 import nnmath
@@ -87,19 +87,6 @@ def _index(pages: dict[str, nnmath.Page]) -> Iterator[str]:
             id, steps = page.entry.id, len(page.steps)
             wanted = ", ".join(f"`{w}`" for w in tuple(page.entry.wanted))  # type: ignore[arg-type]
             yield f"| [{id}]({id}.md) | {page.entry.title} | {wanted} | {steps}, {page.verdict} |"
-
-
-def picture() -> str:
-    """What a terminal shows of the first command of the README, as SVG."""
-    from rich.console import Console
-
-    from nnmath.rendering.terminal import renderable
-
-    command = "nnmath derive softmax-ce"
-    console = Console(record=True, width=110, file=StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(f"$ {command}", style="bold", highlight=False)
-    console.print(renderable(nnmath.derive("softmax-ce").derivation))
-    return console.export_svg(title=command)
 
 
 def same(old: str, new: str) -> bool:

@@ -93,7 +93,8 @@ class CheckReport:
         if worst is None:
             return f"{scope}: nothing was compared"
         if self.passed:
-            return f"{scope}: worst error {worst.error:.2g} ULP (bound {worst.bound:.2g})"
+            allowed = f"{worst.error:.2g} ULP where {worst.bound:.2g} are allowed"
+            return f"{scope}: largest share of a bound {worst.share:.0%} ({worst.regime}: {allowed})"
         return f"{scope}: {len(self.failures)} of {len(self.results)} comparisons fail; worst: {worst}"
 
     def as_json(self) -> dict[str, object]:

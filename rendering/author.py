@@ -71,7 +71,7 @@ class Author:
             () if brief else self._conventions(),
             () if brief else d.pitfalls,
             () if brief else d.references,
-            _totals(d.steps),
+            _totals(d),
             d.verdict,
         )
 
@@ -304,7 +304,10 @@ def _own_names_first(indices: list[Index]) -> list[Index]:
     return sorted(indices, key=lambda i: i.is_fresh)
 
 
-def _totals(steps: tuple[Step, ...]) -> str:
-    kinds = [s.verdict.kind for s in steps]
+def _totals(derivation: Derivation) -> str:
+    """``7 steps: 7 proved, for all n, C``: how many steps met which verdict, and over what the proofs range."""
+    kinds = [s.verdict.kind for s in derivation.steps]
     counts = [f"{kinds.count(k)} {k}" for k in ("proved", "refuted", "open") if k in kinds]
-    return f"{len(steps)} step{'' if len(steps) == 1 else 's'}: {', '.join(counts) or 'none'}"
+    sizes = ", ".join(map(str, derivation.dims))
+    scope = f", for all {sizes}" if sizes and kinds and set(kinds) == {"proved"} else ""
+    return f"{len(kinds)} step{'' if len(kinds) == 1 else 's'}: {', '.join(counts) or 'none'}{scope}"

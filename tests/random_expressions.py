@@ -1,7 +1,4 @@
-"""Random tensor expressions, and an evaluator of its own that shares nothing with the engine's (floats or torch scalars).
-
-An expression is drawn with any source of random numbers; with hypothesis' own, failures shrink.
-"""
+"""Random tensor expressions, and an evaluator that shares nothing with the engine's: plain loops over scalars."""
 
 from __future__ import annotations
 
@@ -14,11 +11,12 @@ from random import Random
 from typing import Any
 
 import sympy
+from sympy import Expr, Integer, Rational, cos, erf, exp, log, sin, sqrt, tanh
+
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.functions import Indicator, Where, absolute, relu, sigmoid, softplus
 from nnmath.calculus.sums import BoundSum, Delta, bound_sum
 from nnmath.calculus.tensors import Domain, Element, Index, Tensor, dimension
-from sympy import Expr, Integer, Rational, cos, erf, exp, log, sin, sqrt, tanh
 
 N, M = dimension("n"), dimension("m")
 X = Tensor("x")
@@ -34,6 +32,7 @@ INPUTS = (X, U, V, A, B, P, Q, S, T, Y)
 SMOOTH = (X, U, V, A, B, P)
 #: Few names, so that bound and free indices often share one.
 NAMES = {N: ("i", "j"), M: ("a", "b")}
+FREE = (Index("i", N), Index("a", M))
 SIZES = ({N: 2, M: 3}, {N: 2, M: 2}, {N: 1, M: 1}, {N: 3, M: 1}, {N: 1, M: 2})
 
 
@@ -52,12 +51,9 @@ class Writer:
         return self.rng.choice(self._real_forms())(free, depth - 1)
 
     def _real_forms(self) -> Sequence[Callable[[Sequence[Index], int], Expr]]:
-        return (self._sum, self._sum, self._product, self._product, self._function, self._contraction, self._total) + (
-            self._total,
-            self._power,
-            self._delta,
-            self._quotient,
-            lambda free, depth: self.positive(free, depth),
+        return (
+            *(self._sum, self._sum, self._product, self._product, self._function, self._contraction),
+            *(self._total, self._total, self._power, self._delta, self._quotient, self.positive),
         )
 
     def positive(self, free: Sequence[Index], depth: int) -> Expr:
@@ -155,11 +151,11 @@ class Writer:
         last = Writer(self.rng, (*self.tensors, first.tensor, second.tensor, second.tensor), self.kinks)
         use = bound_sum(Element(first.tensor, i) * last.real((i,), 1), i)
         indices = second.indices
-        body = last.real((), depth) + use + bound_sum(Element(second.tensor, *indices) * last.real(indices, 1), *indices)
-        return first, second, Definition(Tensor("L"), (), body)
+        again = bound_sum(Element(second.tensor, *indices) * last.real(indices, 1), *indices)
+        return first, second, Definition(Tensor("L"), (), last.real((), depth) + use + again)
 
 
-# -- evaluation ----------------------------------------------------------------------------------------------------------
+# -- evaluation --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,8 @@ class Evaluator:
         if expr.is_Mul:
             return reduce(lambda x, y: x * y, (self(a, at) for a in expr.args))
         if expr.is_Pow and expr.exp.is_Rational:
-            return self.arithmetic.power(self(expr.base, at), int(expr.exp) if expr.exp.is_Integer else float(expr.exp))
+            exponent = int(expr.exp) if expr.exp.is_Integer else float(expr.exp)
+            return self.arithmetic.power(self(expr.base, at), exponent)
         if isinstance(expr, Where):
             test, a, b = expr.args
             return self(a if self(test, at) > 0 else b, at)
@@ -246,3 +243,104 @@ def torch_arithmetic(torch: Any) -> Arithmetic:
     functions |= {"absolute": torch.abs, "Abs": torch.abs}
     functions["softplus"] = lambda x: torch.nn.functional.softplus(x, threshold=80)
     return Arithmetic(lambda c: torch.tensor(float(c), dtype=torch.float64), functions)
+
+
+# -- rounding ----------------------------------------------------------------------------------------------------------
+
+#: f′ and f″ of every function, for the propagation of rounding errors.
+SLOPES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "exp": (math.exp, math.exp),
+    "log": (lambda x: 1 / x, lambda x: -1 / x**2),
+    "sin": (math.cos, lambda x: -math.sin(x)),
+    "cos": (lambda x: -math.sin(x), lambda x: -math.cos(x)),
+    "tanh": (lambda x: 1 - math.tanh(x) ** 2, lambda x: -2 * math.tanh(x) * (1 - math.tanh(x) ** 2)),
+    "erf": (lambda x: 2 / math.sqrt(math.pi) * math.exp(-x * x), lambda x: -4 * x * math.exp(-x * x)),
+    "sigmoid": (lambda x: _stable_sigmoid(x) * _stable_sigmoid(-x), lambda x: _stable_sigmoid(-abs(x))),
+    "softplus": (_stable_sigmoid, lambda x: _stable_sigmoid(x) * _stable_sigmoid(-x)),
+    "relu": (lambda x: float(x > 0), lambda x: 0.0),
+    "absolute": (lambda x: 1.0, lambda x: 0.0),
+    "Abs": (lambda x: 1.0, lambda x: 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A value with first-order bounds, in units of one rounding: of its error, its slopes, and the slopes' errors.
+
+    A slope is bounded by the sum of the absolute values of its paths, so the bound on its error holds for reverse mode
+    as well as for forward mode. ``count`` holds the number of operations; each path is rounded at most that often.
+    """
+
+    value: float
+    error: float
+    slopes: Any
+    slope_errors: Any
+    count: list[int]
+
+    def made(self, value: float, error: float, slopes: Any, slope_errors: Any) -> Rounded:
+        self.count[0] += 1
+        return Rounded(value, error + abs(value), slopes, slope_errors + slopes, self.count)
+
+    def __add__(self, other: Rounded) -> Rounded:
+        slopes, errors = self.slopes + other.slopes, self.slope_errors + other.slope_errors
+        return self.made(self.value + other.value, self.error + other.error, slopes, errors)
+
+    def __mul__(self, other: Rounded) -> Rounded:
+        a, b = abs(self.value), abs(other.value)
+        return self.made(
+            self.value * other.value,
+            a * other.error + b * self.error,
+            a * other.slopes + b * self.slopes,
+            a * other.slope_errors + b * self.slope_errors + self.error * other.slopes + other.error * self.slopes,
+        )
+
+    def __gt__(self, bound: float) -> bool:
+        return self.value > bound
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def through(self, value: float, slope: float, bend: float) -> Rounded:
+        """f of this, given f, f′ and f″ there; a function is worth a few roundings."""
+        self.count[0] += 7
+        slope, bend = abs(slope), abs(bend)
+        errors = slope * self.slope_errors + bend * self.error * self.slopes
+        return self.made(value, slope * self.error, slope * self.slopes, errors)
+
+
+def rounded_arithmetic(slots: int, count: list[int]) -> Arithmetic:
+    """Arithmetic with error bounds, for slopes in that many inputs."""
+    import numpy
+
+    def constant(c: Expr) -> Rounded:
+        return Rounded(float(c), 0.0, numpy.zeros(slots), numpy.zeros(slots), count)
+
+    def through(name: str) -> Callable[[Rounded], Rounded]:
+        f, (slope, bend) = FLOATS.functions[name], SLOPES[name]
+        return lambda u: u.through(f(u.value), slope(u.value), bend(u.value))
+
+    def power(u: Rounded, e: float) -> Rounded:
+        x = u.value
+        return u.through(x**e, e * x ** (e - 1), e * (e - 1) * x ** (e - 2) if e != 1 else 0.0)
+
+    return Arithmetic(constant, {name: through(name) for name in FLOATS.functions}, power)
+
+
+def gradient_bounds(
+    program: Sequence[Definition], sizes: Mapping[Expr, int], floats: Mapping[str, Mapping[tuple[int, ...], float]]
+) -> dict[tuple[str, tuple[int, ...]], float]:
+    """How far a gradient of L computed in float64 may be from the exact one, for every element of every input."""
+    import numpy
+
+    where = {(name, at): slot for slot, (name, at) in enumerate((n, at) for n, a in floats.items() for at in a)}
+    unit, count = numpy.eye(len(where)), [0]
+    arrays = {
+        name: {
+            at: Rounded(v, 0.0, unit[where[name, at]], numpy.zeros(len(where)), count) for at, v in array.items()
+        }
+        for name, array in floats.items()
+    }
+    evaluate = Evaluator(rounded_arithmetic(len(where), count), sizes, arrays, {d.name: d for d in program})
+    total = evaluate.entry("L", ())
+    unit_roundoff = 2.0**-53
+    return {key: 4 * count[0] * unit_roundoff * float(total.slope_errors[slot]) for key, slot in where.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -18,10 +19,14 @@ SCRIPT = str(FOLDER / "derivations.py")
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports a module of the benchmark as the script does."""
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports a module of the benchmark as the script does, and forgets it afterwards."""
+    before = set(sys.modules)
     monkeypatch.syspath_prepend(str(FOLDER))
-    return import_module
+    yield import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == FOLDER:
+            del sys.modules[name]
 
 
 def test_a_tiny_run_verifies_and_says_what_is_missing() -> None:

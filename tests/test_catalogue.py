@@ -41,8 +41,7 @@ def test_givens_and_definitions_parse(entry: Entry) -> None:
 def test_claims_parse_with_the_shape_of_what_they_claim(entry: Entry) -> None:
     givens = parse_givens(entry.given)
     tensors = {t.name: t for t in (*givens, *(d.tensor for d in parse_definitions(entry.define, givens)))}
-    adjoints = [tensors[w.split("/d")[1]] for w in entry.wanted if w.startswith("d") and "=" not in w and w[1] != "2"]
-    tensors |= {f"d{t.name}": Tensor(f"d{t.name}", t.dims) for t in adjoints}
+    tensors |= {f"d{t.name}": Tensor(f"d{t.name}", t.dims) for t in tensors.values() if f"d{t.name}" not in tensors}
     for wanted, claim in entry.claim.items():
         of, wrt = wanted.removesuffix(" in output").split("/")
         twice = of.startswith("d2")

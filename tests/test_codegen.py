@@ -17,9 +17,9 @@ from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.tensors import Index, Tensor, dimension
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.crosscheck import load_source
+from nnmath.numeric.execution import load_source
 from nnmath.numeric.forms import Clip, erfc, expm1, log1p, sech2
-from nnmath.numeric.generate import GeneratedModule, generate
+from nnmath.numeric.generator import GeneratedModule, generate
 from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.saturation import clip_saturated
 from nnmath.numeric.stability import stabilise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,14 @@ each_page = pytest.mark.parametrize("path", PROSE, ids=lambda p: p.name)
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports a module of docs/ as the script does."""
+def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports a module of docs/ as the script does, and forgets it afterwards."""
+    before = set(sys.modules)
     monkeypatch.syspath_prepend(str(DOCS))
-    return import_module
+    yield import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == DOCS:
+            del sys.modules[name]
 
 
 def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
@@ -51,14 +57,15 @@ def test_the_picture_shows_what_the_command_prints(module: Any) -> None:
 
 def test_the_generator_checks_and_writes(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = module("generate")
-    monkeypatch.setattr(generate, "FOLDER", tmp_path / "docs")
-    for name, value in {"ENTRIES": tmp_path / "entries", "PICTURE": tmp_path / "picture.svg", "PROSE": ()}.items():
+    places = {"FOLDER": tmp_path / "docs", "ENTRIES": tmp_path / "entries", "PICTURE": tmp_path / "picture.svg"}
+    few = {id: entry for id, entry in catalogue().items() if id in ("relu", "dense")}
+    for name, value in {**places, "PROSE": (), "catalogue": lambda: few}.items():
         monkeypatch.setattr(generate, name, value)
     assert generate.main(["--check"]) == 1
     assert not (tmp_path / "entries").exists()
     assert generate.main([]) == 0
     assert generate.main(["--check"]) == 0
-    assert {p.stem for p in (tmp_path / "entries").iterdir()} == {*catalogue(), "README"}
+    assert {p.stem for p in (tmp_path / "entries").iterdir()} == {"relu", "dense", "README"}
     (tmp_path / "entries" / "gone.md").write_text("an entry that is no more")
     assert generate.main(["--check"]) == 1
     assert generate.main([]) == 0
@@ -83,11 +90,12 @@ def test_a_session_is_refreshed(module: Any, page: str, wanted: str) -> None:
     "page",
     [
         "```console\n$ nnmath derive nothing\n$ nnmath list\n```\n",
+        "```console\n$ nnmath derive nothing\n```\n",
         "```console\n$ rm -r x\n```\n",
         "```pycon\n>>> 1/0\n```\n",
         "```pycon\n>>> for i in\n```\n",
     ],
-    ids=["hidden exit code", "other program", "exception", "syntax"],
+    ids=["hidden exit code", "exit code at the end", "other program", "exception", "syntax"],
 )
 def test_a_broken_session_is_refused(module: Any, page: str) -> None:
     with pytest.raises(module("sessions").BrokenSession):
@@ -98,18 +106,18 @@ def test_the_worked_entry_derives_proves_and_computes(module: Any) -> None:
     """The last file of add-an-entry.md, from its text to numbers that agree with the definition."""
     sessions = module("sessions")
     files = [m for m in sessions.BLOCK.finditer((DOCS / "add-an-entry.md").read_text("utf-8")) if "file=" in m[2]]
-    assert "softsign" not in catalogue(), "it is in the catalogue now: let the page add another one"
+    assert "log-sigmoid" not in catalogue(), "it is in the catalogue now: let the page add another one"
     with sessions._place() as session:
         session.block(files[-1][1], files[-1][2].strip(), files[-1][3], files[-1][0])
-        assert list(catalogue()).index("softsign") < list(catalogue()).index("softmax-jacobian")
-        page = nnmath.derive("softsign")
+        assert list(catalogue()).index("log-sigmoid") < list(catalogue()).index("softmax-jacobian")
+        page = nnmath.derive("log-sigmoid")
         assert page.entry.topic == "activations" and page.proved
         namespace: dict[str, Any] = {}
         exec(page.numpy_source(), namespace)
-    assert "softsign" not in catalogue()
+    assert "log-sigmoid" not in catalogue()
     x = np.linspace(-5, 5, 21)
-    np.testing.assert_allclose(namespace["softsign"](x), x / (1 + np.abs(x)), rtol=1e-14)
-    np.testing.assert_allclose(namespace["softsign_derivative"](x), (1 + np.abs(x)) ** -2.0, rtol=1e-14)
+    np.testing.assert_allclose(namespace["log_sigmoid"](x), -np.log(1 + np.exp(-x)), rtol=1e-13)
+    np.testing.assert_allclose(namespace["log_sigmoid_derivative"](x), 1 / (1 + np.exp(x)), rtol=1e-13)
 
 
 def anchors(path: Path) -> set[str]:

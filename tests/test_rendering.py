@@ -256,7 +256,7 @@ Note      A gradient has the shape of its variable.
           Softmax acts on each row.
 Pitfalls  Do not divide by n twice: 100 % wrong.
 See       Bishop, 2006, eq. 4.108
-Checked   5 steps: 5 proved
+Checked   5 steps: 5 proved, for all n, C
 """
     )
 

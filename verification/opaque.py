@@ -1,0 +1,68 @@
+"""Values that a trace leaves unexplained: the greatest or least entry along an axis.
+
+The shift of a softmax cancels in a proof, whatever its value. Where it does not cancel, the comparison stays open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from sympy import Expr, Integer
+
+from ..calculus.derivation import Definition
+from ..calculus.functions import Where
+from ..calculus.tensors import Element, Index, Tensor
+from .session import session
+from .values import Entries, rename
+
+#: Up to this many entries, a maximum over concrete dimensions is spelled out as a case distinction.
+MAX_ENTRIES = 16
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """``tensor[indices]`` is the max or min of ``body`` over the indices ``over``."""
+
+    tensor: Tensor
+    operation: str
+    indices: tuple[Index, ...]
+    over: tuple[Index, ...]
+    body: Expr
+
+    @property
+    def definition(self) -> Definition | None:
+        """The case distinction it is, where the dimensions are concrete and few."""
+        if not all(i.dim.is_Integer for i in self.over):
+            return None
+        places = list(product(*(range(int(i.dim)) for i in self.over)))
+        if len(places) > MAX_ENTRIES:
+            return None
+        found: Expr | None = None
+        for place in places:
+            entry = rename(self.body, dict(zip(self.over, map(Integer, place), strict=True)))
+            found = entry if found is None else greater(found, entry) if self.operation == "max" else less(found, entry)
+        return Definition(self.tensor, self.indices, found) if found is not None else None
+
+
+def greater(a: Expr, b: Expr) -> Expr:
+    """max(a, b)."""
+    return Where(a - b, a, b)
+
+
+def less(a: Expr, b: Expr) -> Expr:
+    """min(a, b)."""
+    return Where(a - b, b, a)
+
+
+def extremum(array: Entries, axes: tuple[int, ...], keepdims: bool, operation: str) -> Entries:
+    """The max or min along axes as a new opaque tensor."""
+    over = tuple(i for a in axes for i in array.axes[a])
+    kept = tuple(() if at in axes else axis for at, axis in enumerate(array.axes) if keepdims or at not in axes)
+    if not over:
+        return Entries(kept, array.body)
+    indices = tuple(i for axis in kept for i in axis)
+    known = session().opaque
+    tensor = Tensor(f"{operation}{len(known) + 1}", tuple(i.dim for i in indices))
+    known.append(Opaque(tensor, operation, indices, over, array.body))
+    return Entries(kept, Element(tensor, *indices))

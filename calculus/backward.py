@@ -236,8 +236,8 @@ class _Run:
 
     def parts(self) -> list[Part]:
         out: list[Part] = []
-        inner = [t for t in reversed(self.path) if t not in self.targets]
-        for tensor in [*inner, *self.targets]:
+        defined = [t for t in reversed(self.path) if t in self.owner.definitions]
+        for tensor in [*defined, *(t for t in self.targets if t not in self.owner.definitions)]:
             out += self._adjoint(tensor)
         return out
 

@@ -9,6 +9,7 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sympy import Add, Expr, Integer, S, Symbol
 
@@ -17,7 +18,7 @@ from .functions import Indicator, NamedFunction
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Element, Tensor
+from .tensors import Element, Index, Tensor
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -124,18 +125,21 @@ class Prover:
         difference: Expr,
         unfolded: Mapping[Tensor, Definition],
         known: Mapping[Expr, int],
-        at_kink: Mapping[Expr, Expr],
+        given: Mapping[Expr, Expr],
         budget: int,
     ) -> bool:
-        """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators."""
+        """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators.
+
+        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x.
+        """
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
-        if at_kink:
-            residual = normalizer.poly(rebuild(normalizer.expr(residual), at_kink.get))
+        if given:
+            residual = normalizer.poly(rebuild(normalizer.expr(residual), given.get))
         if _vanishes(normalizer, residual):
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
-        plain = sorted((x for x in arguments if not x.atoms(Indicator)), key=str)
+        plain = sorted((x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)), key=str)
         if not plain or budget < 3:
             return False
         x = plain[0]
@@ -147,7 +151,7 @@ class Prover:
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                at_kink if sign else {**at_kink, **root},
+                {**given, **(_with_sign(x, sign) if sign else root)},
                 budget // 3,
             )
             for sign in _signs(x)
@@ -240,6 +244,20 @@ def _signs(x: Expr) -> list[int]:
     """The signs that x can have."""
     excluded = {1: x.is_nonpositive, -1: x.is_nonnegative, 0: x.is_nonzero}
     return [sign for sign, never in excluded.items() if not never]
+
+
+def _has_bound(expr: Expr) -> bool:
+    """True where it varies inside a sum: then no single case covers it."""
+    return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
+
+
+def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
+    """An element that is positive or negative in a case, as plus or minus an element that is positive everywhere."""
+    coefficient, atom = x.as_coeff_Mul()
+    if not isinstance(atom, Element):
+        return {}
+    size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
+    return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
 
 
 def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:

@@ -111,6 +111,8 @@ class _Builder:
                     raise EntryError(
                         f"{self.entry.id}: {text} asks for a derivative of {of.name}, which is not defined"
                     )
+                if of == wrt:
+                    raise EntryError(f"{self.entry.id}: {text} asks for the derivative of {of.name} in itself")
                 return Wanted(text, of, wrt, order)
         raise EntryError(f"{self.entry.id}: cannot read the wanted {text!r}; write dL/dZ, d2L/dZ2 or A = B - C")
 
@@ -165,5 +167,7 @@ class _Builder:
     def _side(self, text: str) -> Expr:
         if _FIRST.fullmatch(text):
             wanted = self._read(text)
+            if (wanted.of, wanted.wrt) not in self.made:
+                raise EntryError(f"{self.entry.id}: an identity about {text} needs {text} before it in `wanted`")
             return self.backward.derivative_node(wanted.of, wanted.wrt)
         return parse_expression(text, self.tensors)

@@ -1,0 +1,93 @@
+"""Every entry of the catalogue derives what it wants, and every step of it is proved."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+import nnmath
+from nnmath.calculus.derivation import Derivation
+from nnmath.calculus.rules import CLAIM
+from nnmath.calculus.tensors import Index
+from nnmath.derivations import catalogue
+from nnmath.derivations.build import derive_entry
+
+each_entry = pytest.mark.parametrize("id", catalogue())
+#: The names of canonical and fresh indices, which are nobody's business.
+INTERNAL = re.compile(r"·\d|~\d|_Dummy|_E\b")
+
+
+@cache
+def derivation(id: str) -> Derivation:
+    return derive_entry(catalogue()[id])
+
+
+@each_entry
+def test_every_step_is_proved(id: str) -> None:
+    found = derivation(id)
+    assert found.steps and found.proved and str(found.verdict) == "proved"
+    details = [line for step in found.steps for line in step.detail]
+    for step in (*found.steps, *details):
+        assert step.verdict.is_proved and step.verdict.basis, (step.rule, str(step.verdict))
+        assert step.rule and step.left != step.right
+    assert all(part.steps for part in found.parts)
+
+
+@each_entry
+def test_there_is_a_result_for_all_that_is_wanted(id: str) -> None:
+    found = derivation(id)
+    asked = {_named(text) for text in catalogue()[id].at().wanted if "=" not in text}
+    assert {(r.of.name, *(t.name for t in r.wrt)) for r in found.wanted} == asked  # type: ignore[union-attr]
+    for result in found.wanted:
+        assert result.of is not None
+        axes = (*result.of.dims, *(d for t in result.wrt for d in t.dims))
+        assert result.dims == axes, "a gradient has the shape of its variable"
+        assert {k for k in result.expr.free_symbols if isinstance(k, Index)} <= set(result.indices)
+
+
+def _named(text: str) -> tuple[str, ...]:
+    of, wrt = text.split("/")
+    return (of[2:], wrt[1:-1], wrt[1:-1]) if of.startswith("d2") else (of[1:], wrt[1:])
+
+
+@each_entry
+def test_no_part_ends_in_something_else_than_its_result(id: str) -> None:
+    """The lines of a part go from the derivative to what the result states."""
+    for part in derivation(id).parts:
+        if part.result is None:
+            continue
+        assert any(part.left == step.left for step in part.steps)
+        assert {part.result.expr, part.result.in_output} & {step.right for step in part.steps}
+
+
+@each_entry
+def test_lines_that_go_on_start_where_the_line_before_ended(id: str) -> None:
+    for part in derivation(id).parts:
+        for before, step in zip(part.steps, part.steps[1:], strict=False):
+            assert not step.continues or step.left == before.right
+
+
+@each_entry
+@pytest.mark.parametrize("kind", ["str", "latex"])
+def test_no_internal_index_is_shown(id: str, kind: str) -> None:
+    page = nnmath.derive(id)
+    text = str(page) if kind == "str" else page.latex()
+    assert len(text) > 100 and not INTERNAL.search(text), INTERNAL.search(text)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 5, 9])
+def test_a_deep_network_is_proved_at_any_depth(depth: int) -> None:
+    found = derive_entry(catalogue()["mlp-deep"], depth=depth)
+    assert found.proved and len(found.wanted) == 2 * depth
+
+
+def test_thorough_sampling_finds_nothing_either() -> None:
+    for id in ("softmax-ce", "backprop", "selu", "kl-ce"):
+        assert derive_entry(catalogue()[id], thorough=True).proved
+
+
+def test_claims_of_the_catalogue_were_judged() -> None:
+    """An entry with a claim that differs from what the rules give shows a line for it."""
+    assert sum(step.rule == CLAIM for id in catalogue() for step in derivation(id).steps) >= 15

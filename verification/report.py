@@ -1,0 +1,142 @@
+"""What verification says: a verdict, the findings, the proofs, and what was not tested."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+VerdictWord = Literal["proved", "agrees", "wrong", "unstable", "unsafe", "undecided"]
+
+#: The kinds of finding, by what they say of the code.
+WRONG = (
+    *("scale", "sign", "transpose", "missing-term", "extra-term", "wrong-axis", "constant", "chain-factor"),
+    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "wrong", "error"),
+)
+UNSAFE = ("aliasing", "mutation", "state", "stride")
+UNSTABLE = ("overflow", "cancellation", "epsilon", "dtype")
+#: Said of a place where the derivative does not exist; wrong only where the value lies outside the subgradients.
+REMARKS = ("kink",)
+
+MEANING: dict[VerdictWord, str] = {
+    "proved": "equal to the derived gradient for all inputs and all sizes, and nothing else was found",
+    "agrees": "equal to the derived gradient on every regime that was tried, but not proved",
+    "wrong": "not the gradient",
+    "unstable": "the formula is right, but the floating-point code fails in a region of its inputs",
+    "unsafe": "the values are right, but the code changes or misreads what it shares with its caller",
+    "undecided": "neither proved nor tested",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its kind, its place, a sentence, the smallest failing example, and the fix."""
+
+    kind: str
+    where: str
+    message: str
+    example: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.kind}: {self.message}"]
+        lines += [f"  where    {self.where}"] if self.where else []
+        lines += [f"  example  {self.example}"] if self.example else []
+        lines += [f"  fix      {self.fix}"] if self.fix else []
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The judgement on one gradient: ``proved``, ``refuted`` or ``open``, how, and the formula it was compared with."""
+
+    gradient: str
+    verdict: str
+    basis: str
+    formula: str = ""
+    counterexample: str = ""
+
+    def __str__(self) -> str:
+        formula = f"{self.formula}  " if self.formula else ""
+        return f"{formula}{self.verdict} ({self.basis})" if self.basis else f"{formula}{self.verdict}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A verdict on a hand-written gradient.
+
+    verdict: ``proved``, ``agrees``, ``wrong``, ``unstable``, ``unsafe`` or ``undecided``. findings: what is wrong, the
+    worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
+    gradient where the code could be traced. reference: what it was compared with. covered: what was run.
+    """
+
+    subject: str
+    verdict: VerdictWord
+    findings: tuple[Finding, ...] = ()
+    not_tested: tuple[str, ...] = ()
+    binding: str = ""
+    proofs: tuple[Proof, ...] = ()
+    reference: str = ""
+    covered: tuple[str, ...] = ()
+    where: str = ""
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """True for ``proved`` and ``agrees``."""
+        return self.verdict in ("proved", "agrees")
+
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(f.kind for f in self.findings)
+
+    def as_json(self) -> str:
+        values = asdict(self)
+        values["passed"] = self.passed
+        return json.dumps(values, indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return "\n".join(text for text, _ in self._lines())
+
+    def __rich__(self) -> Any:
+        from rich.text import Text
+
+        return Text("\n").join(Text(text, style) for text, style in self._lines())
+
+    def _lines(self) -> list[tuple[str, str]]:
+        lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
+        lines.append((f"  {MEANING[self.verdict]}", ""))
+        lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
+        for proof in self.proofs:
+            lines.append((f"  {proof}", "green" if proof.verdict == "proved" else "yellow"))
+        for finding in self.findings:
+            first, *rest = str(finding).splitlines()
+            lines += [("", ""), (first, "bold"), *((line, "") for line in rest)]
+        if self.not_tested:
+            lines += [("", ""), ("not tested", "dim"), *((f"  {text}", "dim") for text in self.not_tested)]
+        return lines
+
+    def _facts(self) -> Sequence[tuple[str, str]]:
+        return (
+            ("at", self.where),
+            ("against", self.reference),
+            ("with", self.binding),
+            ("tried", "; ".join(self.covered)),
+        )
+
+
+def verdict_of(findings: Sequence[Finding], proofs: Sequence[Proof], gradients: int, compared: int) -> VerdictWord:
+    """The verdict: wrong before unsafe before unstable; proved only where every gradient is, and nothing was found.
+
+    gradients: how many were asked about. compared: how many of them were compared with the exact value at least once.
+    """
+    kinds = {f.kind for f in findings}
+    if kinds & set(WRONG) or any(p.verdict == "refuted" for p in proofs):
+        return "wrong"
+    if kinds & set(UNSAFE):
+        return "unsafe"
+    if kinds & set(UNSTABLE):
+        return "unstable"
+    if gradients and len(proofs) == gradients and all(p.verdict == "proved" for p in proofs):
+        return "proved"
+    return "agrees" if compared == gradients and gradients else "undecided"

@@ -25,11 +25,19 @@ class Counterexample:
     right: str
 
     def __str__(self) -> str:
-        sizes = ", ".join(f"{k} = {v}" for k, v in self.sizes.items())
+        """``n = 1, C = 2, Z = [[0.5, −1]]: at i = 0, c = 1 the left side is 0.18, the right side 0.82``."""
+        point = [f"{k} = {v}" for k, v in self.sizes.items()]
+        point += [f"{k} = {_array_text(v)}" for k, v in self.values.items()]
         at = ", ".join(f"{k} = {v}" for k, v in self.at.items())
-        values = "; ".join(f"{k} = {v}" for k, v in self.values.items())
-        where = ", ".join(part for part in (sizes, f"at {at}" if at else "") if part)
-        return f"{where}{': ' if where else ''}{values} gives {self.left} on the left and {self.right} on the right"
+        sides = f"the left side is {self.left}, the right side {self.right}"
+        return f"{', '.join(point)}{': ' if point else ''}{f'at {at} ' if at else ''}{sides}"
+
+
+def _array_text(value: object) -> str:
+    """Nested tuples of decimal strings as an array is written: [[0.5, -1], [2, 0.25]]."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_array_text, value))}]"
+    return str(value)
 
 
 @dataclass(frozen=True)

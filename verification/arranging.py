@@ -15,8 +15,8 @@ from ..calculus.sums import Delta
 from ..calculus.tensors import Index, fresh_index
 from .indexing import get, select
 from .memory import is_contiguous
-from .session import session, untraceable
-from .symbolic import SymbolicArray, exactly, made, symbolic, widest
+from .session import untraceable
+from .symbolic import SymbolicArray, exactly, made, size, symbolic, widest
 from .values import Axis, Entries, aligned, axis_of, broadcast, flat, length, quotient, rename
 
 
@@ -212,8 +212,6 @@ def split(array: Any, sections: Any, axis: int = 0) -> list[SymbolicArray]:
         edges = [part * k for k in range(int(sections) + 1)]
     else:
         edges = [Integer(0), *(exactly(s) for s in sections), dim]
-    from .symbolic import size
-
     numbers = [size(sympy.expand(e)) for e in edges]
     lead = (slice(None),) * at
     return [get(array, (*lead, slice(a, b))) for a, b in zip(numbers, numbers[1:], strict=False)]
@@ -249,14 +247,11 @@ def flip(array: Any, axis: Any = None) -> SymbolicArray:
 
 def pad(array: Any, width: Any, mode: str = "constant", constant_values: Any = 0, **options: Any) -> SymbolicArray:
     """``np.pad`` with a constant."""
-    from .values import elementwise
-
     array = symbolic(array)
     if mode != "constant" or options:
         raise untraceable("pad", f"mode={mode!r} is not in the table")
     pairs = numpy.empty((array.ndim, 2), dtype=object)
     pairs[...] = width if not isinstance(width, tuple | list) else numpy.array(width, dtype=object)
-    del elementwise
     axes = tuple(
         axis_of(sympy.expand(length(axis) + exactly(a) + exactly(b))) for axis, (a, b) in zip(array.axes, pairs, strict=True)
     )
@@ -330,6 +325,3 @@ def _along(array: SymbolicArray, indices: Any, axis: int) -> tuple[Any, ...]:
         )])
     return tuple(out)
 
-
-def standins() -> Any:
-    return session().standins

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import builtins
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from types import CellType
 from typing import Any
 
 import numpy
+import numpy.random
 import sympy
 from sympy import Expr, Integer
 
 from ..calculus.functions import Indicator
 from ..calculus.sums import Delta
+from .opaque import unknown
 from .session import is_persons, untraceable
 from .sizes import SymbolicNumber
-from .symbolic import Kind, SymbolicArray, exactly, is_symbolic, kind_of_dtype, kind_of_number, made, size, symbolic
+from .symbolic import Kind, SymbolicArray, constant, exactly, is_symbolic, kind_of_dtype, made, size, symbolic
 from .values import Entries, axis_of, broadcast
 
 
@@ -98,6 +100,17 @@ def zeros(shape: Any, dtype: Any = None, *arguments: Any, **options: Any) -> Sym
     return filled(shape, Integer(0), kind_of_dtype(dtype))
 
 
+def uninitialised(shape: Any, dtype: Any = None, *arguments: Any, **options: Any) -> SymbolicArray:
+    """``np.empty``: whatever lies in memory. Nothing is known of an entry until it is written."""
+    out = filled(shape, Integer(0), kind_of_dtype(dtype))
+    return made(unknown(out.entries), out.kind)
+
+
+def uninitialised_like(array: Any, dtype: Any = None, *arguments: Any, **options: Any) -> SymbolicArray:
+    array = symbolic(array)
+    return uninitialised(array.shape, array.dtype if dtype is None else dtype)
+
+
 def ones(shape: Any, dtype: Any = None, *arguments: Any, **options: Any) -> SymbolicArray:
     return filled(shape, Integer(1), kind_of_dtype(dtype))
 
@@ -157,6 +170,13 @@ def array(value: Any, dtype: Any = None, *arguments: Any, copy: Any = True, ndmi
     return cast
 
 
+def contiguous(value: Any, *arguments: Any, **options: Any) -> Any:
+    from . import arranging
+
+    found = asarray(value, *arguments, **options)
+    return arranging.contiguous(found) if is_symbolic(found) else found
+
+
 def asarray(value: Any, dtype: Any = None, *arguments: Any, **options: Any) -> Any:
     """``np.asarray``: the array itself where the dtype is right."""
     if not contains_symbolic(value):
@@ -212,20 +232,13 @@ def tri(n: Any, m: Any = None, k: Any = 0, dtype: Any = float) -> SymbolicArray:
     return triangle(False)(ones((n, n if m is None else m), dtype), k)
 
 
-def _range_indices(upper: bool) -> Any:
-    def function(*arguments: Any, **options: Any) -> Any:
-        raise untraceable("triu_indices" if upper else "tril_indices", "the number of positions has no index")
-
-    return function
-
-
 # -- while a trace runs ------------------------------------------------------------------------------------------------------
 
 #: NumPy functions that make arrays from shapes or lists: NumPy never asks their arguments.
 CREATION: dict[str, Callable[..., Any]] = {
     "zeros": zeros,
     "ones": ones,
-    "empty": zeros,
+    "empty": uninitialised,
     "full": full,
     "eye": eye,
     "identity": eye,
@@ -233,7 +246,7 @@ CREATION: dict[str, Callable[..., Any]] = {
     "array": array,
     "asarray": asarray,
     "asanyarray": asarray,
-    "ascontiguousarray": asarray,
+    "ascontiguousarray": contiguous,
     "asfortranarray": array,
     "tri": tri,
 }
@@ -264,34 +277,32 @@ def _random(name: str) -> Any:
     return function
 
 
-def _math(name: str, original: Any) -> Any:
+def _math(original: Any, formula: Callable[..., Expr]) -> Any:
     """A function of ``math`` that keeps sizes exact."""
 
     def function(*arguments: Any) -> Any:
         if not any(isinstance(a, SymbolicNumber) or is_symbolic(a) for a in arguments):
             return original(*arguments)
-        if any(is_symbolic(a) and (a.indices or a.entries.body.has(sympy.Function("_"))) for a in arguments):
-            raise TypeError("only length-1 arrays can be converted to Python scalars")
-        return _MATH[name](*arguments)
+        return size(formula(*(constant(a, original.__name__) if is_symbolic(a) else exactly(a) for a in arguments)))
 
     return function
 
 
-def _size_function(formula: Callable[..., Expr]) -> Callable[..., Any]:
-    def function(*arguments: Any) -> Any:
-        values = [a._constant("math") if is_symbolic(a) else exactly(a) for a in arguments]
-        return size(formula(*values))
-
-    return function
-
-
-_MATH: dict[str, Callable[..., Any]] = {
-    "sqrt": _size_function(sympy.sqrt),
-    "log": _size_function(sympy.log),
-    "exp": _size_function(sympy.exp),
-    "pow": _size_function(sympy.Pow),
-    "prod": lambda values: size(sympy.Mul(*map(exactly, values))),
+_MATH: dict[str, Callable[..., Expr]] = {
+    "sqrt": sympy.sqrt,
+    "log": sympy.log,
+    "exp": sympy.exp,
+    "pow": sympy.Pow,
 }
+
+
+def _prod(values: Any, *, start: Any = 1) -> Any:
+    out = start
+    for value in values:
+        out = out * value
+    return out
+
+
 #: Names of Python that the person's modules see differently.
 _BUILTINS: dict[str, Any] = {"range": _Range, "len": _len}
 
@@ -312,8 +323,10 @@ def numpy_made_symbolic(function: Any) -> Iterator[None]:
             if callable(old) and not isinstance(old, type):
                 replaced[id(old)] = _random(name)
                 _set(undo, vars(numpy.random), name, replaced[id(old)])
-        for name in ("sqrt", "log", "exp", "pow"):
-            replaced[id(getattr(math, name))] = _math(name, getattr(math, name))
+        for name, formula in _MATH.items():
+            original = getattr(math, name)
+            replaced[id(original)] = _math(original, formula)
+        replaced[id(math.prod)] = _prod
         for namespace in _persons_namespaces(function):
             for name, value in list(namespace.items()):
                 if id(value) in replaced and not name.startswith("__"):
@@ -338,17 +351,34 @@ class _Math:
 
 
 def _persons_namespaces(function: Any) -> list[dict[str, Any]]:
-    """The globals of the traced function and of every loaded module that is a person's own."""
+    """The globals of the traced function, of what it holds on to, and of every loaded module of a person's own."""
     found: dict[int, dict[str, Any]] = {}
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and is_persons(file):
             found[id(vars(module))] = vars(module)
-    for candidate in (function, getattr(function, "__func__", None), getattr(type(function), "__call__", None)):
-        namespace = getattr(candidate, "__globals__", None)
-        if isinstance(namespace, dict) and is_persons(str(namespace.get("__file__", "<string>"))):
-            found[id(namespace)] = namespace
+    seen: set[int] = set()
+    waiting: list[tuple[Any, int]] = [(function, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if id(value) in seen or depth > 3:
+            continue
+        seen.add(id(value))
+        code = getattr(value, "__code__", None)
+        if code is not None and is_persons(code.co_filename):
+            found[id(value.__globals__)] = value.__globals__
+        cells = getattr(value, "__closure__", None) or ()
+        inner = [c.cell_contents for c in cells if c != _EMPTY_CELL]
+        inner += [getattr(value, name, None) for name in ("__self__", "__func__", "__wrapped__", "func")]
+        if isinstance(value, type):
+            inner += [f for f in vars(value).values() if callable(f)]
+        elif type(value).__module__ not in ("builtins", "numpy"):
+            inner.append(type(value))
+        waiting += [(v, depth + 1) for v in inner if v is not None]
     return list(found.values())
+
+
+_EMPTY_CELL = CellType()
 
 
 def _set(undo: ExitStack, namespace: Any, name: str, value: Any) -> None:
@@ -358,5 +388,3 @@ def _set(undo: ExitStack, namespace: Any, name: str, value: Any) -> None:
         undo.callback(namespace.pop, name, None)
     namespace[name] = value
 
-
-assert builtins.range is range

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy
@@ -12,9 +11,9 @@ from sympy import Expr, Integer
 
 from ..calculus.sums import Delta
 from ..calculus.tensors import Element, Index, fresh_index
-from .memory import Address, memory_of
+from .memory import Address
 from .session import record_write, session, untraceable
-from .symbolic import Kind, SymbolicArray, exactly, is_symbolic, made, symbolic
+from .symbolic import SymbolicArray, constant, exactly, is_symbolic, made, symbolic
 from .values import Axis, Entries, aligned, broadcast, length, rename
 
 #: An integer index into an axis of symbolic size is meant as such up to here; beyond, it comes from a loop.
@@ -244,7 +243,7 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
     if value is None:
         return default
     if is_symbolic(value):
-        value = value._constant("a slice")
+        value = constant(value, "a slice")
     bound = exactly(value)
     standins = session().standins
     sign = standins.sign(bound)
@@ -303,25 +302,14 @@ def _tabulated(array: SymbolicArray, parts: list[Any]) -> SymbolicArray | None:
 def _put_at_places(array: SymbolicArray, parts: list[Any], places: tuple[int, list[int]], value: SymbolicArray) -> None:
     at, numbers = places
     expanded = _expanded(array, parts)
-    before = sum(p is None or isinstance(p, slice) for p in expanded[:at])
     after = sum(p is None or isinstance(p, slice) for p in expanded[at + 1 :])
     axis = value.ndim - after - 1
     varies = axis >= 0 and value.axes[axis] != ()
     if varies and length(value.axes[axis]) != len(numbers):
         raise ValueError(f"shape mismatch: {len(numbers)} places and {length(value.axes[axis])} values")
-    del before
     for k, number in enumerate(numbers):
         piece = value
         if axis >= 0:
             piece = value[(slice(None),) * axis + (k if varies else 0,)]
         put(array, tuple([*expanded[:at], number, *expanded[at + 1 :]]), piece)
 
-
-def everywhere(shape: tuple[int, ...]) -> Any:
-    """All positions of a concrete shape."""
-    return product(*(range(s) for s in shape))
-
-
-def _unused(entries: Entries, kind: Kind) -> SymbolicArray:
-    memory, address = memory_of(entries)
-    return SymbolicArray(memory, entries.axes, address, kind)

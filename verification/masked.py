@@ -10,8 +10,8 @@ import numpy
 from sympy import Expr, Integer
 
 from ..calculus.functions import Indicator, Where
-from .session import record_write, untraceable
-from .symbolic import Kind, SymbolicArray, is_symbolic, made, symbolic
+from .session import untraceable
+from .symbolic import Kind, SymbolicArray, made, symbolic
 from .values import Axis, Entries, broadcast, elementwise, length, rename, total
 
 
@@ -142,8 +142,4 @@ def put_masked(array: SymbolicArray, mask: Entries, value: Any) -> None:
     axes: tuple[Axis, ...] = old.axes
     chosen = choose(broadcast(_leading(mask, old), axes), broadcast(new, axes), old.body)
     array.assign(Entries(axes, chosen), kind, "an assignment")
-    record_write(array.memory)
 
-
-def is_masked(value: Any) -> bool:
-    return isinstance(value, Masked) and not is_symbolic(value)

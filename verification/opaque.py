@@ -22,7 +22,7 @@ MAX_ENTRIES = 16
 
 @dataclass(frozen=True)
 class Opaque:
-    """``tensor[indices]`` is the max or min of ``body`` over the indices ``over``."""
+    """``tensor[indices]`` is the max or min of ``body`` over the indices ``over``, or (``empty``) anything at all."""
 
     tensor: Tensor
     operation: str
@@ -33,7 +33,7 @@ class Opaque:
     @property
     def definition(self) -> Definition | None:
         """The case distinction it is, where the dimensions are concrete and few."""
-        if not all(i.dim.is_Integer for i in self.over):
+        if not self.over or not all(i.dim.is_Integer for i in self.over):
             return None
         places = list(product(*(range(int(i.dim)) for i in self.over)))
         if len(places) > MAX_ENTRIES:
@@ -62,7 +62,16 @@ def extremum(array: Entries, axes: tuple[int, ...], keepdims: bool, operation: s
     if not over:
         return Entries(kept, array.body)
     indices = tuple(i for axis in kept for i in axis)
+    return Entries(kept, _new(operation, indices, over, array.body))
+
+
+def unknown(array: Entries) -> Entries:
+    """An array of that shape of which nothing is known: what ``np.empty`` returns."""
+    return array.with_body(_new("empty", array.indices, (), Integer(0)))
+
+
+def _new(operation: str, indices: tuple[Index, ...], over: tuple[Index, ...], body: Expr) -> Expr:
     known = session().opaque
     tensor = Tensor(f"{operation}{len(known) + 1}", tuple(i.dim for i in indices))
-    known.append(Opaque(tensor, operation, indices, over, array.body))
-    return Entries(kept, Element(tensor, *indices))
+    known.append(Opaque(tensor, operation, indices, over, body))
+    return Element(tensor, *indices)

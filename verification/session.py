@@ -29,7 +29,7 @@ _MACHINERY = tuple(
     os.path.join(folder, "")
     for folder in (
         _HERE,
-        os.path.join(os.path.dirname(_HERE), "calculus"),
+        *(os.path.join(os.path.dirname(_HERE), room) for room in ("calculus", "derivations", "numeric", "rendering")),
         os.path.dirname(numpy.__file__),
         os.path.dirname(sympy.__file__),
         os.path.dirname(os.__file__),

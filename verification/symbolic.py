@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy
-import sympy
 from sympy import Expr, Integer
 
 from ..calculus.tensors import Element, Tensor
 from .memory import Address, Memory, is_viewable, memory_of
 from .session import MAX_OPERATIONS, record_write, session, untraceable
 from .sizes import SymbolicNumber, exact, number
-from .values import Axis, Entries, broadcast, elementwise, length
+from .values import Axis, Entries, axis_of, broadcast, elementwise, length
 
 #: Floating point, integer or boolean.
 Kind = Literal["f", "i", "b"]
@@ -93,22 +92,16 @@ class SymbolicArray:
             return bool(body != 0)
         raise untraceable("a branch on the value of an array", "which way it goes depends on the inputs")
 
-    def _constant(self, operation: str) -> Expr:
-        body = self.entries.body
-        if self.indices or body.atoms(Tensor):
-            raise untraceable(operation, "the value depends on the inputs")
-        return body
-
     def __float__(self) -> float:
-        return float(session().standins.value(self._constant("float()")))
+        return float(session().standins.value(constant(self, "float()")))
 
     def __int__(self) -> int:
-        return int(session().standins.value(self._constant("int()")))
+        return int(session().standins.value(constant(self, "int()")))
 
     def __index__(self) -> int:
         if self.kind == "f":
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
-        return int(self._constant("an index").xreplace(session().standins.values))
+        return int(session().standins.value(constant(self, "an index")))
 
     def __complex__(self) -> complex:
         raise untraceable("complex()", "only real numbers have formulas here")
@@ -302,6 +295,14 @@ def is_symbolic(value: Any) -> bool:
     return type(value) is SymbolicArray
 
 
+def constant(array: SymbolicArray, operation: str) -> Expr:
+    """The value of an array of rank 0 that depends on sizes only."""
+    body = array.entries.body
+    if array.indices or body.atoms(Tensor):
+        raise untraceable(operation, "the value depends on the inputs")
+    return body
+
+
 def size(expr: Expr) -> Any:
     """A dimension as the number that the person's code sees."""
     return number(expr, session().standins)
@@ -373,7 +374,7 @@ def kind_of_number(value: Any) -> Kind:
 def _constant_array(value: numpy.ndarray) -> SymbolicArray:
     if value.size > MAX_CONSTANT:
         raise untraceable("a NumPy array", f"it was made outside of the trace and has {value.size} entries")
-    axes: tuple[Axis, ...] = tuple(_axis(n) for n in value.shape)
+    axes = tuple(axis_of(Integer(n)) for n in value.shape)
     indices = tuple(i for axis in axes for i in axis)
     memory = Memory(indices, Integer(0))
     for at in numpy.ndindex(*value.shape):
@@ -382,24 +383,12 @@ def _constant_array(value: numpy.ndarray) -> SymbolicArray:
     return SymbolicArray(memory, axes, indices, kind_of_dtype(value.dtype))
 
 
-def _axis(count: int) -> Axis:
-    from .values import axis_of
-
-    return axis_of(Integer(count))
-
-
 def apply(function: Callable[..., Expr], arrays: Sequence[Any], kind: Kind) -> SymbolicArray:
     """A function of entries as a new array."""
     return made(elementwise(function, *(symbolic(a).entries for a in arrays)), kind)
-
-
-def float_kind(*arrays: SymbolicArray) -> Kind:
-    return "f"
 
 
 def widest(*arrays: SymbolicArray) -> Kind:
     """The kind that NumPy promotes to."""
     return max((a.kind for a in arrays), key="bif".index)
 
-
-ONE = sympy.Integer(1)

@@ -1,0 +1,232 @@
+"""Run a person's NumPy function, unchanged, on symbolic arrays: what it returns, as formulas.
+
+The function runs twice, with different stand-in numbers for the sizes. Where the two formulas differ, a size reached
+the result as a plain number, and the trace is refused: a formula is the same for all sizes, or it is none.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy
+import sympy
+from sympy import Expr, Symbol
+
+from ..calculus.arrays import ArrayExpr
+from ..calculus.derivation import Definition
+from ..calculus.normal_form import Normalizer
+from ..calculus.tensors import Index, Tensor
+from .creation import numpy_made_symbolic
+from .opaque import Opaque
+from .recognition import Recognition
+from .session import Session, Untraceable, Write, entered, is_persons, left, session, untraceable
+from .sizes import StandIns, SymbolicNumber, number
+from .symbolic import SymbolicArray, input_array, is_symbolic, symbolic
+from .values import as_array
+
+__all__ = ["Opaque", "Trace", "Untraceable", "Write", "trace"]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a function returned, as formulas of its arguments' tensors.
+
+    outputs: an array per value returned (tuples, lists and dicts in order, flat), None where it returned None.
+    names: the keys of a dict that was returned, or empty texts.
+    writes: in-place writes to arrays that an argument, an attribute or a cache also names.
+    aliases: pairs of names of one memory: an output and an argument, two outputs, a written name and an attribute.
+    opaque: values left unexplained, such as the maximum that a softmax subtracts; they stand in formulas as tensors.
+    assumptions: what was taken for granted about sizes where the code asked (``n ≠ 1``).
+    notes: how numbers were read, and what else a report should say.
+    """
+
+    outputs: tuple[ArrayExpr | None, ...]
+    names: tuple[str, ...] = ()
+    writes: tuple[Write, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    opaque: tuple[Opaque, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mutated(self) -> tuple[str, ...]:
+        """The arguments, attributes and cache entries that were written in place through another name."""
+        names = (name for w in self.writes for name in (*w.inputs, *w.also))
+        return tuple(dict.fromkeys(names))
+
+
+def trace(
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    *,
+    dims: Mapping[Symbol, int] | None = None,
+    known: Sequence[Definition] = (),
+) -> Trace:
+    """The formulas that a NumPy function computes.
+
+    **Arguments**: the function (it is called twice, so it must start from the same state each time); its positional
+    arguments: a :class:`Tensor` becomes a symbolic array, an ``ArrayExpr`` an array of formulas, a dimension an integer,
+    containers are searched, and anything else is passed as it is. dims: sizes to make concrete, in the tensors' shapes
+    too. known: definitions and adjoints; an intermediate array that equals one takes its name.
+
+    **Raises** :class:`Untraceable` with the operation, the file and the line, also where the code itself raises.
+    """
+    sizes = {s: sympy.Integer(v) for s, v in (dims or {}).items()}
+    given = [at_dims(a, sizes) for a in arguments]
+    symbols = _symbols([given, list(known)])
+    recognition = Recognition(known) if known else None
+    first = _run(function, given, Session(StandIns(symbols), recognition))
+    if symbols:
+        second = _run(function, given, Session(StandIns(symbols, run=1), recognition))
+        _compare(first, second)
+    return first
+
+
+def at_dims(value: Any, sizes: Mapping[Symbol, Expr]) -> Any:
+    """An argument with concrete dimensions in the place of symbolic ones."""
+    if not sizes:
+        return value
+    if isinstance(value, Tensor):
+        domain = value.domain
+        if domain.below is not None:
+            domain = replace(domain, below=domain.below.xreplace(sizes))
+        return Tensor(value.name, tuple(d.xreplace(sizes) for d in value.dims), domain, value.description)
+    if isinstance(value, ArrayExpr):
+        from .concrete import at_sizes
+
+        return ArrayExpr(tuple(Index(i.name, i.dim.xreplace(sizes)) for i in value.indices), at_sizes(value.body, sizes))
+    if isinstance(value, Expr):
+        return value.xreplace(sizes)
+    if isinstance(value, tuple | list):
+        return type(value)(at_dims(v, sizes) for v in value)
+    return {k: at_dims(v, sizes) for k, v in value.items()} if type(value) is dict else value
+
+
+def _symbols(value: Any) -> set[Symbol]:
+    if isinstance(value, Tensor):
+        return {s for d in value.dims for s in d.free_symbols}
+    if isinstance(value, ArrayExpr):
+        return {s for d in value.dims for s in d.free_symbols} | {
+            s for t in value.body.atoms(Tensor) for s in _symbols(t)
+        }
+    if isinstance(value, Definition):
+        return _symbols(value.tensor) | {s for t in value.body.atoms(Tensor) for s in _symbols(t)}
+    if isinstance(value, Expr):
+        return set(value.free_symbols)
+    if isinstance(value, tuple | list):
+        return {s for v in value for s in _symbols(v)}
+    return _symbols(list(value.values())) if type(value) is dict else set()
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return input_array(value)
+    if isinstance(value, ArrayExpr):
+        from .symbolic import made
+        from .values import Entries
+
+        axes = tuple(() if i.dim == 1 else (i,) for i in value.indices)
+        ones = {i: sympy.Integer(0) for i in value.indices if i.dim == 1}
+        return made(Entries(axes, value.body.xreplace(ones)))
+    if isinstance(value, Expr):
+        return number(value, session().standins)
+    if type(value) in (tuple, list):
+        return type(value)(_argument(v) for v in value)
+    return {k: _argument(v) for k, v in value.items()} if type(value) is dict else value
+
+
+def _run(function: Callable[..., Any], given: Sequence[Any], current: Session) -> Trace:
+    token = entered(current)
+    try:
+        arguments = [_argument(a) for a in given]
+        with numpy_made_symbolic(function):
+            try:
+                returned = function(*arguments)
+            except Untraceable:
+                raise
+            except Exception as error:
+                raise _raised(error) from error
+        if current.failed is not None:
+            raise current.failed
+        return _collected(returned, current)
+    finally:
+        left(token)
+
+
+def _raised(error: Exception) -> Untraceable:
+    """The code raised: where, and what it said."""
+    failed = session().failed
+    if failed is not None:
+        return failed
+    places = [f for f in traceback.extract_tb(error.__traceback__) if is_persons(f.filename)]
+    file, line = (places[-1].filename, places[-1].lineno or 0) if places else ("", 0)
+    return Untraceable("the code", file, line, f"it raises {type(error).__name__}: {error}")
+
+
+def _collected(returned: Any, current: Session) -> Trace:
+    values: list[tuple[str, Any]] = []
+    _flatten("", returned, values)
+    outputs, memories = [], []
+    for at, (name, value) in enumerate(values):
+        what = name or f"output {at}"
+        if value is None:
+            outputs.append(None)
+            continue
+        if not (is_symbolic(value) or isinstance(value, SymbolicNumber | int | float | numpy.number | numpy.ndarray)):
+            raise Untraceable("the result", "", 0, f"{what} is a {type(value).__name__}, not an array")
+        array = symbolic(value)
+        outputs.append(as_array(array.entries, what))
+        memories.append((what, array))
+    return Trace(
+        tuple(outputs),
+        tuple(name for name, _ in values),
+        tuple(dict.fromkeys(current.writes)),
+        (*_output_aliases(memories), *dict.fromkeys((w.through, name) for w in current.writes for name in w.also)),
+        tuple(current.opaque),
+        tuple(current.standins.assumed),
+        tuple(current.notes),
+    )
+
+
+def _flatten(name: str, value: Any, out: list[tuple[str, Any]]) -> None:
+    if type(value) is dict:
+        for key, inner in value.items():
+            _flatten(str(key), inner, out)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            _flatten(name, inner, out)
+    else:
+        out.append((name, value))
+
+
+def _output_aliases(memories: Sequence[tuple[str, SymbolicArray]]) -> list[tuple[str, str]]:
+    found = [(what, a.memory.name) for what, a in memories if a.memory.name]
+    return found + [(one, other) for (one, a), (other, b) in combinations(memories, 2) if a.memory is b.memory]
+
+
+def _compare(first: Trace, second: Trace) -> None:
+    """The same formulas at two sets of stand-in numbers, or none."""
+    normalizer = Normalizer()
+    same = [len(first.outputs) == len(second.outputs), len(first.opaque) == len(second.opaque)]
+    pairs = [*zip(first.outputs, second.outputs, strict=False)]
+    pairs += [
+        (ArrayExpr((*a.indices, *a.over), a.body), ArrayExpr((*b.indices, *b.over), b.body))
+        for a, b in zip(first.opaque, second.opaque, strict=False)
+    ]
+    for a, b in pairs:
+        if a is None or b is None:
+            same.append(a is b)
+        else:
+            same.append(a.dims == b.dims and _equal(normalizer, a, b))
+    if not all(same):
+        reason = "a size reaches the result as a plain number, or the code is not the same when called again"
+        raise untraceable("the result", reason)
+
+
+def _equal(normalizer: Normalizer, a: ArrayExpr, b: ArrayExpr) -> bool:
+    other = b.body.xreplace(dict(zip(b.indices, a.indices, strict=True)))
+    return bool(other == a.body) or not normalizer.poly(a.body - other)

@@ -189,7 +189,7 @@ def _element(expr: Element, scope: Scope) -> Code:
         inside = all(0 <= p < w.setup.size(d) for p, d in zip(at, tensor.dims, strict=True))
         return fetch(w, at) if inside else ZERO
 
-    if any(i.is_Add or i.is_Mul for i in expr.indices):
+    if any(_may_leave(i, d) for i, d in zip(expr.indices, tensor.dims, strict=True)):
         return reads.using(padded, *positions)  # an affine index, as in a convolution, reads zero outside
     if not all(isinstance(i, Index) for i in expr.indices) or len(positions) not in (1, 2):
         return reads.using(lambda w, e: fetch(w, tuple([p.run(w, e) for p in positions])), *positions)
@@ -199,6 +199,11 @@ def _element(expr: Element, scope: Scope) -> Code:
         return reads.using(lambda w, e: fetch(w, (e[a],)), *positions)
     a, b = slots
     return reads.using(lambda w, e: fetch(w, (e[a], e[b])), *positions)
+
+
+def _may_leave(index: Expr, dim: Expr) -> bool:
+    """Whether an index may be outside: an affine one, or one that runs over another dimension."""
+    return bool(index.is_Add or index.is_Mul or (isinstance(index, Index) and index.dim != dim))
 
 
 def _delta(expr: Delta, scope: Scope) -> Code:

@@ -62,7 +62,7 @@ def _negated(definition: Definition) -> Definition:
 
 
 def _definition_of(tensors: set[Tensor]) -> str:
-    return "definition of " + ", ".join(sorted(t.name for t in tensors))
+    return ", ".join(f"definition of {name}" for name in sorted(t.name for t in tensors))
 
 
 def _open(backward: Backward, expr: Expr) -> Expr:

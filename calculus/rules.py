@@ -65,6 +65,37 @@ def jacobian_name(definition: Definition, fallback: str) -> str:
     return fallback
 
 
+#: What the rules of one function say, by the word that stands in "derivative of WORD".
+FUNCTIONS: dict[str, str] = {
+    "exp": r"(e^u)' = e^u\, u'",
+    "log": r"(\log u)' = \frac{u'}{u}",
+    "tanh": r"(\tanh u)' = (1 - \tanh^2 u)\, u'",
+    "sigmoid": r"\sigma(u)' = \sigma(u)\,(1 - \sigma(u))\, u'",
+    "softplus": r"\log(1 + e^u)' = \sigma(u)\, u'",
+    "erf": r"\mathrm{erf}(u)' = \frac{2}{\sqrt{\pi}} e^{-u^2} u'",
+    "relu": r"\max(u, 0)' = [u > 0]\, u'",
+    "abs": r"|u|' = ([u > 0] - [u < 0])\, u'",
+    "sin": r"(\sin u)' = \cos u\; u'",
+    "cos": r"(\cos u)' = -\sin u\; u'",
+    "sinh": r"(\sinh u)' = \cosh u\; u'",
+    "cosh": r"(\cosh u)' = \sinh u\; u'",
+    "atan": r"(\arctan u)' = \frac{u'}{1 + u^2}",
+    "a step": r"[u > 0]' = 0\ \text{wherever it exists}",
+}
+
+
+def statement(name: str) -> str:
+    """What a rule says, in LaTeX, for a name as it stands beside a step (one rule, not several joined)."""
+    if name in STATEMENTS:
+        return STATEMENTS[name]
+    if name.startswith("definition of "):
+        return r"\text{the name stands for its definition}"
+    word = name.removeprefix("derivative of ")
+    if word == name:
+        raise KeyError(f"no rule is called {name!r}")
+    return FUNCTIONS.get(word, r"\text{the derivative of the name, from earlier lines or as the symbol } g'")
+
+
 def joined(names: list[str]) -> str:
     """Several rules as one reason, in order, each once, "chain rule" first."""
     words = list(dict.fromkeys(part for name in names for part in name.split(", ")))

@@ -1,4 +1,4 @@
-"""Writes what can be computed: a page per entry, their index, the outputs in the prose pages, the README's picture.
+"""Writes what can be computed: pages of entries and rules, the outputs in the prose pages, the README's picture.
 
 python docs/generate.py           write what has changed
 python docs/generate.py --check   write nothing; exit code 1 where something would change
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import groupby
 from pathlib import Path
@@ -18,12 +18,15 @@ from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
 import nnmath
+from nnmath.calculus.derivation import Step
+from nnmath.calculus.rules import statement
 from nnmath.derivations import catalogue, topics
 from nnmath.output import write
 
 FOLDER = Path(__file__).resolve().parent
 ENTRIES = FOLDER / "entries"
 PICTURE = FOLDER / "derive-softmax-ce.svg"
+RULES = FOLDER / "rules.md"
 PROSE = ("guide.md", "engine.md", "add-an-entry.md")
 COMMAND = "python docs/generate.py"
 NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
@@ -35,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where something would change")
     arguments = parser.parse_args(argv)
     try:
-        wanted = {**entry_pages(), **prose_pages(), PICTURE: picture()}
+        pages = {id: nnmath.derive(id) for id in catalogue()}
+        wanted = {**entry_pages(pages), RULES: rules_page(pages), **prose_pages(), PICTURE: picture()}
     except BrokenSession as error:
         print(f"docs/generate.py: {error}", file=sys.stderr)
         return 1
@@ -54,9 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def entry_pages() -> dict[Path, str]:
+def entry_pages(pages: Mapping[str, nnmath.Page]) -> dict[Path, str]:
     """The page of every entry and the index, by path."""
-    pages = {id: nnmath.derive(id) for id in catalogue()}
     out = {ENTRIES / f"{id}.md": entry_page(page) for id, page in pages.items()}
     out[ENTRIES / "README.md"] = "\n".join(_index(pages)) + "\n"
     return out
@@ -77,7 +80,7 @@ def _links(page: nnmath.Page) -> str:
     return f"Builds on {links}." if links else ""
 
 
-def _index(pages: dict[str, nnmath.Page]) -> Iterator[str]:
+def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
     yield from (NOTE, "", "# The catalogue", "")
     yield f"{len(pages)} entries. Another one takes [ten lines](../add-an-entry.md)."
     titles = topics()
@@ -87,6 +90,28 @@ def _index(pages: dict[str, nnmath.Page]) -> Iterator[str]:
             id, steps = page.entry.id, len(page.steps)
             wanted = ", ".join(f"`{w}`" for w in tuple(page.entry.wanted))  # type: ignore[arg-type]
             yield f"| [{id}]({id}.md) | {page.entry.title} | {wanted} | {steps}, {page.verdict} |"
+
+
+def rules_page(pages: Mapping[str, nnmath.Page]) -> str:
+    """Every reason that stands beside a step of the catalogue: what it says, and where it is used."""
+    used: dict[str, dict[str, None]] = {}
+    for id, page in pages.items():
+        for name in rule_names(page.steps):
+            used.setdefault(name, {})[id] = None
+    lines = [NOTE, "", "# The rules", ""]
+    lines += ["The reasons that stand beside the steps. A rule computes a step; the prover, which shares no code with"]
+    lines += ["the rules, judges it.", "", "| rule | says | used in |", "|---|---|---|"]
+    for name in sorted(used):
+        where = ", ".join(f"[{id}](entries/{id}.md)" for id in used[name])
+        lines.append(f"| {name} | ${statement(name)}$ | {where} |".replace("|u|", r"\lvert u\rvert"))
+    return "\n".join(lines) + "\n"
+
+
+def rule_names(steps: Iterable[Step]) -> Iterator[str]:
+    """The names of the rules behind steps and behind their details, one by one."""
+    for step in steps:
+        yield from step.rule.split(", ")
+        yield from rule_names(step.detail)
 
 
 def same(old: str, new: str) -> bool:

@@ -34,7 +34,9 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
-    wanted = module("generate").entry_pages()
+    generate = module("generate")
+    pages = {id: nnmath.derive(id) for id in catalogue()}
+    wanted = {**generate.entry_pages(pages), generate.RULES: generate.rules_page(pages)}
     differ = [p.name for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text]
     stale = sorted(p.name for p in set((DOCS / "entries").glob("*.md")) - set(wanted))
     assert not differ and not stale, f"docs/entries: {differ} differ, {stale} have no entry. Type: {COMMAND}"
@@ -57,7 +59,7 @@ def test_the_picture_shows_what_the_command_prints(module: Any) -> None:
 
 def test_the_generator_checks_and_writes(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = module("generate")
-    places = {"FOLDER": tmp_path / "docs", "ENTRIES": tmp_path / "entries", "PICTURE": tmp_path / "picture.svg"}
+    places = {"FOLDER": tmp_path / "docs", "RULES": tmp_path / "rules.md", "ENTRIES": tmp_path / "entries", "PICTURE": tmp_path / "picture.svg"}
     few = {id: entry for id, entry in catalogue().items() if id in ("relu", "dense")}
     for name, value in {**places, "PROSE": (), "catalogue": lambda: few}.items():
         monkeypatch.setattr(generate, name, value)

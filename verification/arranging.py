@@ -250,8 +250,7 @@ def pad(array: Any, width: Any, mode: str = "constant", constant_values: Any = 0
     array = symbolic(array)
     if mode != "constant" or options:
         raise untraceable("pad", f"mode={mode!r} is not in the table")
-    pairs = numpy.empty((array.ndim, 2), dtype=object)
-    pairs[...] = width if not isinstance(width, tuple | list) else numpy.array(width, dtype=object)
+    pairs = _pairs(width, array.ndim)
     axes = tuple(
         axis_of(sympy.expand(length(axis) + exactly(a) + exactly(b))) for axis, (a, b) in zip(array.axes, pairs, strict=True)
     )
@@ -260,6 +259,16 @@ def pad(array: Any, width: Any, mode: str = "constant", constant_values: Any = 0
     address = tuple(p for axis, p in zip(axes, inner, strict=True) if axis)
     memory.memory.write(address, array.indices, array.entries.body)
     return memory
+
+
+def _pairs(width: Any, rank: int) -> list[tuple[Any, Any]]:
+    """How much before and after each axis, in any of the forms that ``np.pad`` takes."""
+    if not isinstance(width, tuple | list):
+        return [(width, width)] * rank
+    if not any(isinstance(w, tuple | list) for w in width):
+        return [(width[0], width[-1])] * rank
+    pairs = [(w[0], w[-1]) for w in width]
+    return pairs * rank if len(pairs) == 1 else pairs
 
 
 def _inner(axis: Axis, start: Expr) -> Expr:

@@ -16,7 +16,7 @@ import numpy
 import sympy
 from sympy import Expr, Symbol
 
-from ..calculus.arrays import ArrayExpr
+from ..calculus.arrays import ArrayExpr, ShapeError, shape_text
 from ..calculus.derivation import Definition
 from ..calculus.normal_form import Normalizer
 from ..calculus.tensors import Index, Tensor
@@ -25,8 +25,8 @@ from .opaque import Opaque
 from .recognition import Recognition
 from .session import Session, Untraceable, Write, entered, is_persons, left, session, untraceable
 from .sizes import StandIns, SymbolicNumber, number
-from .symbolic import SymbolicArray, input_array, is_symbolic, symbolic
-from .values import as_array
+from .symbolic import SymbolicArray, input_array, is_symbolic, made, symbolic
+from .values import Entries, as_array, flat
 
 __all__ = ["Opaque", "Trace", "Untraceable", "Write", "trace"]
 
@@ -35,7 +35,8 @@ __all__ = ["Opaque", "Trace", "Untraceable", "Write", "trace"]
 class Trace:
     """What a function returned, as formulas of its arguments' tensors.
 
-    outputs: an array per value returned (tuples, lists and dicts in order, flat), None where it returned None.
+    entries: an array per value returned (tuples, lists and dicts in order, flat), None where it returned None; its
+        axes may be flattened products of others.
     names: the keys of a dict that was returned, or empty texts.
     writes: in-place writes to arrays that an argument, an attribute or a cache also names.
     aliases: pairs of names of one memory: an output and an argument, two outputs, a written name and an attribute.
@@ -44,13 +45,30 @@ class Trace:
     notes: how numbers were read, and what else a report should say.
     """
 
-    outputs: tuple[ArrayExpr | None, ...]
+    entries: tuple[Entries | None, ...]
     names: tuple[str, ...] = ()
     writes: tuple[Write, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
     opaque: tuple[Opaque, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[ArrayExpr | None, ...]:
+        """The arrays that were returned, with one index per axis."""
+        return tuple(None if e is None else as_array(e) for e in self.entries)
+
+    def pair(self, output: int, reference: ArrayExpr) -> tuple[Expr, Expr]:
+        """The entry of an output and the entry of a reference in the same place: to be judged equal.
+
+        **Raises** :class:`ShapeError` where the shapes differ, ``ValueError`` where the output is None.
+        """
+        entries = self.entries[output]
+        if entries is None:
+            raise ValueError(f"output {output} is None")
+        if [sympy.expand(a - b) for a, b in zip(entries.dims, reference.dims, strict=False)] != [0] * reference.rank:
+            raise ShapeError(f"shape {shape_text(entries.dims)} was returned for {shape_text(reference.dims)}")
+        return entries.body, reference.at(*map(flat, entries.axes))
 
     @property
     def mutated(self) -> tuple[str, ...]:
@@ -126,9 +144,6 @@ def _argument(value: Any) -> Any:
     if isinstance(value, Tensor):
         return input_array(value)
     if isinstance(value, ArrayExpr):
-        from .symbolic import made
-        from .values import Entries
-
         axes = tuple(() if i.dim == 1 else (i,) for i in value.indices)
         ones = {i: sympy.Integer(0) for i in value.indices if i.dim == 1}
         return made(Entries(axes, value.body.xreplace(ones)))
@@ -170,7 +185,8 @@ def _raised(error: Exception) -> Untraceable:
 def _collected(returned: Any, current: Session) -> Trace:
     values: list[tuple[str, Any]] = []
     _flatten("", returned, values)
-    outputs, memories = [], []
+    outputs: list[Entries | None] = []
+    memories: list[tuple[str, SymbolicArray]] = []
     for at, (name, value) in enumerate(values):
         what = name or f"output {at}"
         if value is None:
@@ -179,7 +195,7 @@ def _collected(returned: Any, current: Session) -> Trace:
         if not (is_symbolic(value) or isinstance(value, SymbolicNumber | int | float | numpy.number | numpy.ndarray)):
             raise Untraceable("the result", "", 0, f"{what} is a {type(value).__name__}, not an array")
         array = symbolic(value)
-        outputs.append(as_array(array.entries, what))
+        outputs.append(array.entries)
         memories.append((what, array))
     return Trace(
         tuple(outputs),
@@ -217,7 +233,7 @@ def _compare(first: Trace, second: Trace) -> None:
         (ArrayExpr((*a.indices, *a.over), a.body), ArrayExpr((*b.indices, *b.over), b.body))
         for a, b in zip(first.opaque, second.opaque, strict=False)
     ]
-    for a, b in pairs:
+    for a, b in pairs:  # (both runs make their arrays alike, flattened axes too)
         if a is None or b is None:
             same.append(a is b)
         else:

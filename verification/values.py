@@ -14,7 +14,7 @@ from sympy import Expr, Integer
 
 from ..calculus.arrays import ArrayExpr, ShapeError, shape_text
 from ..calculus.functions import Where, absolute
-from ..calculus.sums import bound_sum
+from ..calculus.sums import Delta, bound_sum
 from ..calculus.tensors import Index, fresh_index
 from .session import untraceable
 
@@ -68,15 +68,16 @@ def rename(body: Expr, new: Mapping[Index, Expr]) -> Expr:
     return body.xreplace(changed) if changed else body
 
 
-def as_array(entries: Entries, what: str) -> ArrayExpr:
-    """With one index per axis, as the engine wants it."""
-    indices = []
+def as_array(entries: Entries) -> ArrayExpr:
+    """With one index per axis, as the engine wants it; a flattened axis is summed over where its position is."""
+    indices: list[Index] = []
+    body = entries.body
     for axis in entries.axes:
+        index = axis[0] if len(axis) == 1 else fresh_index(length(axis))
         if len(axis) > 1:
-            flat = "·".join(str(i.dim) for i in axis)
-            raise untraceable("reshape", f"{what} has the flattened axis {flat}, which has no index of its own")
-        indices.append(axis[0] if axis else fresh_index(1))
-    return ArrayExpr(tuple(indices), entries.body)
+            body = bound_sum(Delta(index, flat(axis)) * body, *axis)
+        indices.append(index)
+    return ArrayExpr(tuple(indices), body)
 
 
 # -- broadcasting --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,103 @@
+"""What a hand-written gradient looks like to the rest of the house, whatever form it was written in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Named = tuple[tuple[str | None, Any], ...]
+Kind = Literal["gradient function", "forward/backward", "class", "torch function", "torch callable", "jax"]
+
+
+class SubjectError(ValueError):
+    """What was given cannot be verified as it stands. The message says what was expected and what to type."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass, with the backward pass that belongs to it still to come.
+
+    forwarded: the arrays that forward returned or left in the state, by name. out: what forward returned first; None
+    for a plain gradient function. backward: takes the upstream gradient, returns gradients by name.
+    state: the object that the pass lives in, where there is one.
+    """
+
+    forwarded: tuple[tuple[str, Any], ...]
+    out: Any
+    backward: Callable[[Array | None], Named]
+    state: Any = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A hand-written gradient, normalised.
+
+    parameter_names: everything that can be given a tensor; those in ``optional`` may do without.
+    gradient_names: what the returned gradients are called in the code, None where it gives them no name; () unknown.
+    upstream_name: the parameter that takes the upstream gradient; None where the code takes none.
+    start: runs the forward pass from fresh state, or, with a pass before, on the state of that pass.
+    """
+
+    name: str
+    kind: Kind
+    file: str | None
+    line: int | None
+    parameter_names: tuple[str, ...]
+    gradient_names: tuple[str | None, ...]
+    raw: Any
+    start: Callable[[Mapping[str, Any], Pass | None], Pass] = field(repr=False)
+    forward: Callable[..., Any] | None = None
+    upstream_name: str | None = None
+    optional: frozenset[str] = frozenset()
+    accumulates: bool = False
+
+    def gradients(self, inputs: Mapping[str, Any], upstream: Array | None = None) -> tuple[Any, ...]:
+        """What the code returns for one forward and backward pass from fresh state."""
+        return tuple(value for _, value in self.start(inputs, None).backward(upstream))
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}" if self.file and self.line else self.file or self.name
+
+
+def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Call a function with what its parameters are given by name, positionally where it wants that."""
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    gap = False
+    for p in parameters(function):
+        if p.name not in values:
+            gap = True
+        elif p.kind is inspect.Parameter.KEYWORD_ONLY or gap:
+            keywords[p.name] = values[p.name]
+        else:
+            positional.append(values[p.name])
+    return function(*positional, **keywords)
+
+
+def parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a function that can be named, without ``*args`` and ``**kwargs``."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return tuple(p for p in found if p.kind not in variadic)
+
+
+def required(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(p.name for p in parameters(function) if p.default is inspect.Parameter.empty)
+
+
+def place(obj: Any) -> tuple[str | None, int | None]:
+    """File and first line of a function or class."""
+    try:
+        source = inspect.unwrap(obj) if callable(obj) else obj
+        return inspect.getsourcefile(source), inspect.getsourcelines(source)[1]
+    except (TypeError, OSError, ValueError):
+        return None, None

@@ -30,13 +30,16 @@ from .polynomials import (
     accumulate_all,
     add,
     constant,
+    denominators,
     exponent_above_one,
     exponent_of,
     factor_expr,
+    is_composite,
     is_idempotent,
     is_onehot,
     is_positive,
     is_positive_poly,
+    joined,
     monomial_key,
     primitive,
     scale,
@@ -231,16 +234,12 @@ class Normalizer:
     def primitive(self, p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly]:
         """p as coefficient · monomial · primitive part; what a denominator drawn out leaves is multiplied out."""
         coefficient, monomial, rest = primitive(p, positive_only=positive_only)
-        if all(e > 0 for _, e in monomial):
-            return coefficient, monomial, rest
-        settled = add(*(scale(self.finish(dict(m)), c) for m, c in rest.items()))
+        drawn = any(e < 0 for _, e in monomial)
+        settled = add(*(scale(self.finish(dict(m)), c) for m, c in rest.items())) if drawn else rest
         if not settled or settled == rest:
             return coefficient, monomial, rest
         more, further, rest = self.primitive(settled, positive_only=positive_only)
-        exponents = dict(monomial)
-        for a, e in further:
-            exponents[a] = exponents.get(a, 0) + e
-        return coefficient * more, frozenset((a, e) for a, e in exponents.items() if e != 0), rest
+        return coefficient * more, joined(monomial, further), rest
 
     def _monomial_power(self, p: Poly, exponent: Exponent) -> Poly:
         ((monomial, c),) = p.items()
@@ -293,7 +292,7 @@ class Normalizer:
                 coefficient *= Fraction(int(atom)) ** whole
                 if e != whole:
                     clean[atom] = e - whole
-            elif _is_composite(atom) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
+            elif is_composite(atom) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
                 whole = floor(e)
                 if whole <= MAX_POWER:
                     extra.append(self.power(self.base(atom), whole))
@@ -386,11 +385,7 @@ class Normalizer:
     def clear_denominators(self, p: Poly) -> Poly:
         """p times the least product of sums that stand in its denominators; zero exactly where p is."""
         for _ in range(8):
-            lowest: dict[Expr, int] = {}
-            for m in p:
-                for a, e in m:
-                    if e < 0 and isinstance(a, Add):
-                        lowest[a] = min(lowest.get(a, 0), floor(e))
+            lowest = denominators(p)
             if not lowest:
                 return p
             out: Poly = {}
@@ -403,8 +398,3 @@ class Normalizer:
                     raise TooLarge
             p = out
         return p
-
-
-def _is_composite(atom: Expr) -> bool:
-    """True for what a power multiplies out; u to an exponent that varies is a whole."""
-    return isinstance(atom, Add | Mul) or (isinstance(atom, Pow) and atom.exp.is_Rational)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, lcm
+from math import floor, gcd, lcm
 
 from sympy import Add, E, Expr, Mul, Pow, Rational, exp
 
@@ -83,6 +83,14 @@ def scale(p: Poly, factor: Fraction | int) -> Poly:
     return {m: c * factor for m, c in p.items()} if factor else {}
 
 
+def joined(a: Monomial, b: Monomial) -> Monomial:
+    """The product of two monomials, its factors as they are."""
+    exponents = dict(a)
+    for atom, e in b:
+        exponents[atom] = exponents.get(atom, 0) + e
+    return frozenset((atom, e) for atom, e in exponents.items() if e != 0)
+
+
 def monomial_key(m: Monomial) -> tuple[Exponent, list[tuple[str, Exponent]]]:
     return sum(e for _, e in m), sorted((key(a), e) for a, e in m)
 
@@ -106,6 +114,21 @@ def is_positive(atom: Expr) -> bool:
 
 def is_positive_poly(p: Poly) -> bool:
     return bool(p) and all(c > 0 and all(is_positive(a) for a, _ in m) for m, c in p.items())
+
+
+def is_composite(atom: Expr) -> bool:
+    """True for what a power multiplies out; u to an exponent that varies is a whole."""
+    return isinstance(atom, Add | Mul) or (isinstance(atom, Pow) and bool(atom.exp.is_Rational))
+
+
+def denominators(p: Poly) -> dict[Expr, int]:
+    """The sums that stand in denominators, each with its lowest exponent, rounded down."""
+    lowest: dict[Expr, int] = {}
+    for m in p:
+        for a, e in m:
+            if e < 0 and isinstance(a, Add):
+                lowest[a] = min(lowest.get(a, 0), floor(e))
+    return lowest
 
 
 def is_idempotent(atom: Expr) -> bool:

@@ -11,7 +11,7 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
 
 from .derivation import Definition
-from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, is_inside, rebuild
 from .tensors import Element, Index
 
 
@@ -51,7 +51,7 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
     for delta in factors:
         if isinstance(delta, Delta):
             for drop, keep in (delta.args, delta.args[::-1]):
-                if drop in inside and drop not in keep.free_symbols:
+                if drop in inside and drop not in keep.free_symbols and is_inside(keep, drop.dim):
                     rest = Mul(*(f for f in factors if f is not delta)).xreplace({drop: keep})
                     return sum_out(rest, tuple(k for k in bound if k != drop))
     for at, factor in enumerate(factors):

@@ -335,9 +335,7 @@ def gradient_bounds(
     where = {(name, at): slot for slot, (name, at) in enumerate((n, at) for n, a in floats.items() for at in a)}
     unit, count = numpy.eye(len(where)), [0]
     arrays = {
-        name: {
-            at: Rounded(v, 0.0, unit[where[name, at]], numpy.zeros(len(where)), count) for at, v in array.items()
-        }
+        name: {at: Rounded(v, 0.0, unit[where[name, at]], numpy.zeros(len(where)), count) for at, v in array.items()}
         for name, array in floats.items()
     }
     evaluate = Evaluator(rounded_arithmetic(len(where), count), sizes, arrays, {d.name: d for d in program})

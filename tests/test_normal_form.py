@@ -63,6 +63,7 @@ EQUAL: list[tuple[str, Expr, Expr]] = [
     ("two deltas", total(Delta(k, i) * Delta(k, j), k), Delta(i, j)),
     ("a delta with a label", total(Delta(b, LABEL[i]) * Q[i, b], b), Q[i, LABEL[i]]),
     ("a label is picked once", total(Delta(b, LABEL[i]), b), Integer(1)),
+    ("the first entry, which all sizes have", total(Delta(k, Integer(0)) * U[k], k), U[0]),
     ("both indices bound", total(Delta(k, l) * A[k, l], k, l), total(A[k, k], k)),
     ("a delta in a sum of terms", total((1 - Delta(k, i)) * U[k], k), total(U[k], k) - u),
     # powers, exponentials and logarithms
@@ -147,6 +148,8 @@ DIFFERENT: list[tuple[str, Expr, Expr]] = [
     ("orders of derivative", g(1, x), g(2, x)),
     ("labels are not indices", Q[i, LABEL[i]], Q[i, b]),
     ("rows multiplied", Q[i, b] * Q[i, c], Delta(b, c) * Q[i, b]),
+    ("an entry that small sizes do not have", total(Delta(k, Integer(1)), k), Integer(1)),
+    ("a delta of two dimensions", total(Delta(k, b), k), Integer(1)),
     ("the dimension of a delta", total(Delta(k, k), k), Integer(1)),
 ]
 

@@ -6,7 +6,6 @@ from math import sqrt
 import numpy as np
 from numpy import zeros
 
-# ruff: noqa: E702, SIM103
 
 
 def softmax(z):
@@ -334,3 +333,137 @@ def accumulated(x, v):
 def mixed_constants(x, v):
     k = np.array([1.0, -2.0, 3.0])
     return x * k, k * x + k, np.float64(2.0) * x, x @ np.ones((3, 2)), np.array([[1.0], [2.0]]) * k, k[0] * x, np.int64(3) + x
+
+
+def im2col(x, w):
+    """Indices from repeat and tile, as in course assignments: x is N×C×H×W, w is F×C×2×2, all sizes concrete."""
+    n, c, h, wide = x.shape
+    f = w.shape[0]
+    oh, ow = h - 1, wide - 1
+    padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, 0)), mode="constant")
+    i0 = np.tile(np.repeat(np.arange(2), 2), c)
+    i1 = np.repeat(np.arange(oh), ow)
+    j0 = np.tile(np.arange(2), 2 * c)
+    j1 = np.tile(np.arange(ow), oh)
+    i, j = i0.reshape(-1, 1) + i1.reshape(1, -1), j0.reshape(-1, 1) + j1.reshape(1, -1)
+    k = np.repeat(np.arange(c), 4).reshape(-1, 1)
+    cols = padded[:, k, i, j].transpose(1, 2, 0).reshape(4 * c, -1)
+    out = (w.reshape(f, -1) @ cols).reshape(f, oh, ow, n).transpose(3, 0, 1, 2)
+    dcols = (w.reshape(f, -1).T @ out.transpose(1, 2, 3, 0).reshape(f, -1)).reshape(4 * c, -1, n).transpose(2, 0, 1)
+    dx = np.zeros(padded.shape)
+    np.add.at(dx, (slice(None), k, i, j), dcols)
+    return cols, out, dx
+
+
+def integer_tables(x, w):
+    y = x.copy()
+    y[[1, 0]] = w[[0, 1], : x.shape[1]]
+    y[np.array([0, 0]), [1, 2]] *= 10
+    return y, x[:, [2, 0, 0]], x[[1, 0], [2, 1]], x[np.array([[0, 1], [1, 0]])], x[..., np.array([1])]
+
+
+# -- what cannot be traced -----------------------------------------------------------------------------------------------
+
+
+def branch_on_value(x):
+    if x.sum() > 0:
+        return x
+    return -x
+
+
+def loop_over_size(x):
+    out = np.zeros_like(x)
+    for i in range(x.shape[0]):
+        out[i] = 2 * x[i]
+    return out
+
+
+def loop_over_len(x):
+    return sum(x[i] for i in range(len(x)))
+
+
+def loop_over_rows_of_any_number(x):
+    return [row.sum() for row in x]
+
+
+def while_loop(x):
+    i, out = 0, 0
+    while i < len(x):
+        out, i = out + x[i], i + 1
+    return out
+
+
+def inverse(x):
+    return np.linalg.inv(x)
+
+
+def to_float(x):
+    return float(x.sum()) * x
+
+
+def caught(x):
+    try:
+        return x * float(x.sum())
+    except Exception:
+        return x
+
+
+def random_mask(x):
+    return x * (np.random.rand(*x.shape) > 0.5)
+
+
+def generator(x):
+    return x * np.random.default_rng(0).normal(size=x.shape)
+
+
+def sorted_entries(x):
+    return np.sort(x, axis=1)
+
+
+def large_size(x):
+    return x if x.shape[0] > 512 else -x
+
+
+def size_as_plain_number(x):
+    scale = 1.0
+    for _ in range(2):
+        scale = scale * 0.7 + float(len(x)) * 0.3
+    return x * scale
+
+
+def not_the_same_twice(x, calls=[0]):  # noqa: B006
+    calls[0] += 1
+    return x * calls[0]
+
+
+def raises(x):
+    raise RuntimeError("no gradient here")
+
+
+def wrong_shapes(x):
+    return x @ x
+
+
+def uneven_heads(x):
+    return x.reshape(x.shape[0], x.shape[1] // 2, 2)
+
+
+def text(x):
+    return "gradient"
+
+
+def made_outside(x, buffer=np.zeros((2, 2))):
+    np.multiply(x[:2, :2], 2, out=buffer)
+    return buffer
+
+
+def repeated_labels(w, ids, g):
+    out = w.copy()
+    out[ids] -= 0.1 * g
+    return out
+
+
+def cut_to_integers(x, y):
+    out = np.zeros_like(y)
+    out[:] = x[:, 0]
+    return out

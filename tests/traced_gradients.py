@@ -1,13 +1,24 @@
 """Hand-written gradients in the styles people use, each beside the forward pass that it belongs to."""
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 
+@dataclass(frozen=True)
 class Case:
-    def __init__(self, given, define, wanted, function):
-        self.given, self.define, self.wanted, self.function = given, define, wanted.split(), function
+    """The forward pass as the engine reads it, the variables of the gradients, and the code that returns them."""
+
+    given: str
+    define: str
+    wrt: str
+    function: Callable
+
+    @property
+    def wanted(self):
+        return self.wrt.split()
 
 
 SOFTMAX_CE = """
@@ -332,25 +343,6 @@ def softmax_backward(Z, dY):
     return p * (dY - (dY * p).sum(1, keepdims=True))
 
 
-def convolution(X, W, dY):
-    k = W.shape[0]
-    n, h = X.shape
-    out = h - k + 1
-    dX, dW = np.zeros_like(X), np.zeros_like(W)
-    for p in range(k):
-        dW[p] = np.sum(X[:, p : p + out] * dY)
-        dX[:, p : p + out] += W[p] * dY
-    return dX, dW
-
-
-def windowed_convolution(X, W, dY):
-    k = W.shape[0]
-    cols = np.lib.stride_tricks.sliding_window_view(X, k, axis=1)
-    return np.einsum("nok,no->k", cols, dY)
-
-
-CONVOLUTION = "Y[i, o: O] = sum(X[i, o + p]*W[p] for p in 3)\nL = upstream(dY, Y)"
-
 CASES = {
     **{
         f.__name__: Case(LABELLED, SOFTMAX_CE, "Z", f)
@@ -376,7 +368,7 @@ CASES = {
         f.__name__: Case("X: n D, dY: n D", "Y = relu(X)\nL = upstream(dY, Y)", "X", f)
         for f in (relu_mask, relu_where, relu_in_place, relu_output, relu_array)
     },
-    "leaky": Case("X: n D, dY: n D", "Y = where(X, X, 0.01*X)\nL = upstream(dY, Y)", "X", leaky),
+    "leaky": Case("X: n D, dY: n D", "Y = where(X > 0, X, 0.01*X)\nL = upstream(dY, Y)", "X", leaky),
     "gelu_tanh": Case(
         "X: n D, dY: n D",
         "Y = 0.5*X*(1 + tanh(sqrt(2/pi)*(X + 0.044715*X**3)))\nL = upstream(dY, Y)",
@@ -402,5 +394,62 @@ CASES = {
         softmax_backward,
     ),
 }
-for _name, _case in CASES.items():
-    _case.given = _case.given
+
+
+# -- the same with loops, for concrete sizes -------------------------------------------------------------------------------
+
+
+def softmax_ce_loops(Z, y):
+    n, C = Z.shape
+    dZ = np.zeros((n, C))
+    for i in range(n):
+        z = Z[i] - np.max(Z[i])
+        total = 0.0
+        for c in range(C):
+            total += np.exp(z[c])
+        for c in range(C):
+            dZ[i, c] = np.exp(z[c]) / total
+            if c == 0:
+                continue
+        dZ[i, y[i]] -= 1
+    return dZ / n
+
+
+def dense_loops(X, W, b, dY):
+    n, d = X.shape
+    h = W.shape[1]
+    dX, dW, db = np.zeros((n, d)), np.zeros(W.shape), np.zeros(h)
+    for i in range(n):
+        for k in range(h):
+            db[k] += dY[i, k]
+            for j in range(d):
+                dX[i, j] += dY[i, k] * W[j, k]
+                dW[j, k] += X[i, j] * dY[i, k]
+    return dX, dW, db
+
+
+def attention_loops(Q, K, V, dO):
+    T, D = Q.shape
+    S = K.shape[0]
+    dQ, dK, dV = np.zeros_like(Q), np.zeros_like(K), np.zeros_like(V)
+    for t in range(T):
+        s = np.array([Q[t] @ K[r] for r in range(S)]) / np.sqrt(D)
+        a = np.exp(s - s.max())
+        a = a / a.sum()
+        da = np.array([dO[t] @ V[r] for r in range(S)])
+        ds = a * (da - np.dot(a, da)) / np.sqrt(D)
+        for r in range(S):
+            dV[r] += a[r] * dO[t]
+            dK[r] += ds[r] * Q[t]
+            dQ[t] += ds[r] * K[r]
+    return dQ, dK, dV
+
+
+LOOPS = {
+    "softmax_ce_loops": (Case(LABELLED, SOFTMAX_CE, "Z", softmax_ce_loops), {"n": 2, "C": 3}),
+    "dense_loops": (
+        Case("X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", dense_loops),
+        {"n": 3, "D": 2, "H": 2},
+    ),
+    "attention_loops": (Case(ATTENDED, ATTENTION, "Q K V", attention_loops), {"T": 2, "D": 2, "S_": 3, "E": 2}),
+}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy
@@ -11,10 +13,12 @@ from sympy import Expr, Integer
 
 from ..calculus.sums import Delta
 from ..calculus.tensors import Element, Index, fresh_index
-from .memory import Address
+from .creation import contains_symbolic, numpy_original
+from .memory import Address, Memory
 from .session import record_write, session, untraceable
-from .symbolic import SymbolicArray, constant, exactly, is_symbolic, made, symbolic
-from .values import Axis, Entries, aligned, broadcast, length, rename
+from .sizes import Size
+from .symbolic import MAX_CONSTANT, SymbolicArray, constant, exactly, is_symbolic, made, symbolic
+from .values import Axis, Entries, aligned, axis_of, broadcast, length, rename
 
 #: An integer index into an axis of symbolic size is meant as such up to here; beyond, it comes from a loop.
 MAX_INTEGER = 64
@@ -41,9 +45,9 @@ def get(array: SymbolicArray, index: Any) -> Any:
     mask = mask_of(array, parts)
     if mask is not None:
         return Masked(array.entries, mask, array.kind)
-    tabulated = _tabulated(array, parts)
-    if tabulated is not None:
-        return tabulated
+    table = table_of(array, parts)
+    if table is not None:
+        return _get_table(array, table)
     selection = select(array, parts)
     if not selection.copies:
         return SymbolicArray(array.memory, selection.axes, selection.address, array.kind)
@@ -62,9 +66,9 @@ def put(array: SymbolicArray, index: Any, value: Any) -> None:
     if isinstance(value, Masked):
         raise untraceable("an assignment of masked entries", "how many there are depends on the inputs")
     new = symbolic(value)
-    places = _constant_places(array, parts)
-    if places is not None:
-        _put_at_places(array, parts, places, new)
+    table = table_of(array, parts)
+    if table is not None:
+        _put_table(array, table, new)
         return
     selection = select(array, parts)
     target = SymbolicArray(array.memory, selection.axes, selection.address, array.kind)
@@ -74,6 +78,10 @@ def put(array: SymbolicArray, index: Any, value: Any) -> None:
 def add_at(array: SymbolicArray, index: Any, value: Any, sign: int = 1) -> None:
     """``np.add.at``: repeated places add up."""
     parts, new = _parts(index), symbolic(value)
+    table = table_of(array, parts)
+    if table is not None:
+        _put_table(array, table, new, sign)
+        return
     selection = select(array, parts)
     added = broadcast(new.entries, selection.axes)
     array.memory.write(selection.address, selection.own, sign * added, add=True)
@@ -270,46 +278,94 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
 # -- constant integer arrays ---------------------------------------------------------------------------------------------------
 
 
-def _constant_places(array: SymbolicArray, parts: list[Any]) -> tuple[int, list[int]] | None:
-    """Where one part is a list of numbers: its axis among the parts, and the numbers."""
+@dataclass(frozen=True)
+class Table:
+    """An index by constant integer arrays, position by position: the parts with numbers in the place of arrays."""
+
+    shape: tuple[int, ...]
+    before: int
+    kept: int
+    parts: Mapping[tuple[int, ...], tuple[Any, ...]]
+
+
+def table_of(array: SymbolicArray, parts: list[Any]) -> Table | None:
+    """The table that an index is, where all its arrays are constant; None where it has labels, or no arrays."""
     expanded = _expanded(array, parts)
-    advanced = [at for at, p in enumerate(expanded) if p is not None and not isinstance(p, slice) and not _is_integer(p)]
-    if len(advanced) != 1:
+    advanced = [at for at, p in enumerate(expanded) if p is not None and not isinstance(p, slice)]
+    if all(_is_integer(expanded[at]) for at in advanced):
         return None
-    (at,) = advanced
-    part = expanded[at]
-    labels = part if is_symbolic(part) else symbolic(part)
-    if labels.kind != "i" or labels.ndim != 1 or not length(labels.axes[0]).is_Integer:
+    numbers = [_numbers(expanded[at]) for at in advanced]
+    if any(n is None for n in numbers):
         return None
-    bodies = [labels[k].entries.body for k in range(int(length(labels.axes[0])))]
-    return (at, [int(b) for b in bodies]) if all(b.is_Integer for b in bodies) else None
+    joined = numpy.broadcast_arrays(*numbers)  # type: ignore[arg-type]
+    shape = joined[0].shape
+    if joined[0].size > MAX_CONSTANT:
+        raise untraceable("an index", f"it has {joined[0].size} constant positions")
+    basic = [at for at in range(len(expanded)) if at not in advanced]
+    adjacent = advanced[-1] - advanced[0] + 1 == len(advanced)
+    before = sum(at < advanced[0] for at in basic) if adjacent else 0
+    found: dict[tuple[int, ...], tuple[Any, ...]] = {}
+    for at in product(*map(range, shape)):
+        here = list(expanded)
+        for k, values in zip(advanced, joined, strict=True):
+            here[k] = int(values[at])
+        found[at] = tuple(here)
+    return Table(shape, before, len(basic), found)
 
 
-def _tabulated(array: SymbolicArray, parts: list[Any]) -> SymbolicArray | None:
-    """``x[:, [2, 0]]``: the entries at each number, side by side."""
-    places = _constant_places(array, parts)
-    if places is None:
+def _numbers(part: Any) -> Any:
+    """A constant integer array as numbers; None where it depends on sizes or inputs."""
+    if isinstance(part, Size):
         return None
-    from .arranging import stack
+    if not is_symbolic(part):
+        numbers = numpy_original("array")(part) if not contains_symbolic(part) else None
+        if numbers is None or numbers.dtype.kind not in "iu" or any(exactly(k).free_symbols for k in numbers.shape):
+            return None
+        return numbers
+    if part.kind != "i" or not all(length(axis).is_Integer for axis in part.axes):
+        return None
+    shape = tuple(int(length(axis)) for axis in part.axes)
+    out = numpy_original("array")(numpy_original("zeros")(shape, dtype=int))
+    for at in product(*map(range, shape)):
+        body = get(part, at).entries.body if at else part.entries.body
+        if not body.is_Integer:
+            return None
+        out[at] = int(body)
+    return out
 
-    at, numbers = places
-    expanded = _expanded(array, parts)
-    before = sum(p is None or isinstance(p, slice) for p in expanded[:at])
-    pieces = [get(array, tuple([*expanded[:at], k, *expanded[at + 1 :]])) for k in numbers]
-    return stack(pieces, before)
+
+def _get_table(array: SymbolicArray, table: Table) -> SymbolicArray:
+    pieces = {at: get(array, index) for at, index in table.parts.items()}
+    axes, bodies = aligned([p.entries for p in pieces.values()])
+    target = tuple(axis_of(Integer(k)) for k in table.shape)
+    whole = (*axes[: table.before], *target, *axes[table.before :])
+    rest = [i for axis in axes for i in axis]
+    memory = Memory(tuple(i for axis in whole for i in axis), Integer(0))
+    if all(i.dim.is_Integer for i in rest):
+        for at, body in zip(pieces, bodies, strict=True):
+            for place in product(*(range(int(i.dim)) for i in rest)):
+                here = dict(zip(rest, map(Integer, place), strict=True))
+                here |= {axis[0]: Integer(k) for axis, k in zip(target, at, strict=True) if axis}
+                memory.write(tuple(here[i] for i in memory.indices), (), rename(body, here))
+        return SymbolicArray(memory, whole, memory.indices, array.kind)
+    terms = (
+        sympy.Mul(body, *(Delta(axis[0], Integer(k)) for axis, k in zip(target, at, strict=True) if axis))
+        for at, body in zip(pieces, bodies, strict=True)
+    )
+    return made(Entries(whole, sympy.Add(*terms)), array.kind)
 
 
-def _put_at_places(array: SymbolicArray, parts: list[Any], places: tuple[int, list[int]], value: SymbolicArray) -> None:
-    at, numbers = places
-    expanded = _expanded(array, parts)
-    after = sum(p is None or isinstance(p, slice) for p in expanded[at + 1 :])
-    axis = value.ndim - after - 1
-    varies = axis >= 0 and value.axes[axis] != ()
-    if varies and length(value.axes[axis]) != len(numbers):
-        raise ValueError(f"shape mismatch: {len(numbers)} places and {length(value.axes[axis])} values")
-    for k, number in enumerate(numbers):
-        piece = value
-        if axis >= 0:
-            piece = value[(slice(None),) * axis + (k if varies else 0,)]
-        put(array, tuple([*expanded[:at], number, *expanded[at + 1 :]]), piece)
-
+def _put_table(array: SymbolicArray, table: Table, value: SymbolicArray, sign: int = 0) -> None:
+    """Write one position after the other, as NumPy does: the last of equal ones wins. With a sign, add instead."""
+    rank = len(table.shape) + table.kept
+    if value.ndim > rank:
+        raise ValueError("shape mismatch: the value has too many axes")
+    value = value[(None,) * (rank - value.ndim)]
+    for at, index in table.parts.items():
+        own = value.axes[table.before : table.before + len(at)]
+        position = tuple(k if axis else 0 for k, axis in zip(at, own, strict=True))
+        piece = get(value, ((slice(None),) * table.before) + position)
+        if sign:
+            add_at(array, index, piece, sign)
+        else:
+            put(array, index, piece)

@@ -13,9 +13,12 @@ from sympy import Expr
 
 from ..calculus.derivation import Definition
 from ..calculus.normal_form import Normalizer, TooLarge
+from ..calculus.sums import count_nodes
 from ..calculus.tensors import Element, Index, Tensor
 from .values import Entries, rename
 
+#: A larger formula is not looked up: its normal form might take long.
+MAX_NODES = 1500
 #: Definitions with more axes than this are matched with their axes in order only.
 MAX_PERMUTED = 4
 
@@ -39,7 +42,7 @@ class Recognition:
                 self._found.setdefault(key, (definition.tensor, order))
 
     def _key(self, indices: tuple[Index, ...], body: Expr) -> Any:
-        if isinstance(body, Element) or not body.atoms(Element):
+        if isinstance(body, Element) or not body.atoms(Element) or count_nodes(body) > MAX_NODES:
             return None
         places = {i: Index(f"?{at}", i.dim) for at, i in enumerate(indices)}
         try:

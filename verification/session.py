@@ -73,7 +73,6 @@ class Session:
     recognition: Recognition | None = None
     opaque: list[Opaque] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
     operations: int = 0
     failed: Untraceable | None = None
 
@@ -139,35 +138,43 @@ def record_write(memory: object) -> None:
     frame = person()
     if frame is None:
         return
-    inputs: dict[str, None] = {getattr(memory, "name", ""): None} if getattr(memory, "name", "") else {}
-    text = line_text(frame)
-    target = re.match(r"[A-Za-z_][\w.]*", text)
+    name = getattr(memory, "name", "")
+    target = re.match(r"[A-Za-z_][\w.]*", line_text(frame))
     through = target[0] if target else ""
-    names = dict.fromkeys(name for f in persons_frames() for name in names_of(memory, f.f_locals))
-    also = tuple(n for n in names if n != through and "." in n or "[" in n)
-    if inputs or also:
-        session().writes.append(Write(through, also, tuple(inputs), frame.f_code.co_filename, frame.f_lineno))
+    places: dict[Any, str] = {}
+    for f in persons_frames():
+        for path, place in names_of(memory, f.f_locals):
+            places.setdefault(place, path)
+    also = tuple(n for n in dict.fromkeys(places.values()) if n != through and ("." in n or "[" in n))
+    if name or also:
+        write = Write(through, also, (name,) if name else (), frame.f_code.co_filename, frame.f_lineno)
+        session().writes.append(write)
 
 
-def names_of(memory: object, namespace: Any) -> Iterator[str]:
-    """The local names, attributes and container entries in a namespace that hold an array in this memory."""
+def names_of(memory: object, namespace: Any) -> Iterator[tuple[str, Any]]:
+    """The local names, attributes and container entries that hold an array in this memory, each with its place."""
     for name, value in list(namespace.items()):
-        if getattr(value, "memory", None) is memory and type(value).__name__ == "SymbolicArray":
-            yield name
-        for path, inner in _parts(name, value):
-            if type(inner).__name__ == "SymbolicArray" and inner.memory is memory:
-                yield path
+        if _is_in(memory, value):
+            yield name, (id(namespace), name)
+        for path, place, inner in _parts(name, value):
+            if _is_in(memory, inner):
+                yield path, place
 
 
-def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if type(value) in (tuple, list) and len(value) < 100:
-        yield from ((f"{name}[{k}]", v) for k, v in enumerate(value))
-    elif type(value) is dict and len(value) < 100:
-        yield from ((f"{name}[{k!r}]", v) for k, v in value.items())
-    elif type(value).__module__ not in ("numpy", "sympy", "builtins") and not isinstance(value, type):
+def _is_in(memory: object, value: Any) -> bool:
+    return type(value).__name__ == "SymbolicArray" and value.memory is memory
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """What a container or an object holds: path, place, value; attributes that are containers are opened too."""
+    kind = type(value)
+    if kind in (tuple, list) and len(value) < 100:
+        yield from ((f"{name}[{k}]", (id(value), k), v) for k, v in enumerate(value))
+    elif kind is dict and len(value) < 100:
+        yield from ((f"{name}[{k!r}]", (id(value), k), v) for k, v in value.items())
+    elif kind.__module__ not in ("numpy", "sympy", "builtins") and kind.__name__ not in ("SymbolicArray", "type"):
         attributes = getattr(value, "__dict__", None)
-        if isinstance(attributes, dict) and type(value).__name__ not in ("SymbolicArray", "module"):
-            for key, inner in list(attributes.items()):
-                yield f"{name}.{key}", inner
-                if type(inner) in (tuple, list, dict):
-                    yield from _parts(f"{name}.{key}", inner)
+        for key, inner in list(attributes.items()) if isinstance(attributes, dict) else ():
+            yield f"{name}.{key}", (id(value), key), inner
+            if type(inner) in (tuple, list, dict):
+                yield from _parts(f"{name}.{key}", inner)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 from math import sqrt
 from typing import Any
 
@@ -25,6 +25,9 @@ PRIMES = (
 )
 #: A formula such as n − 1 is recognised up to this distance from a product of sizes.
 OFFSET = 16
+#: Powers of sizes that a computed float may hold; one with few digits holds none but whole ones.
+_POWERS = tuple(Rational(k, 2) for k in (1, -1, 2, -2, 3, -3))
+_WHOLE = (Integer(1),)
 #: The coefficient in front of a recognised size has at most this numerator and denominator.
 COEFFICIENT = 144
 #: Relative error that a few operations in float64 leave behind.
@@ -40,6 +43,8 @@ class StandIns:
             raise ValueError(f"{len(names)} symbolic dimensions are more than the {len(PRIMES[run])} that a trace takes")
         self.values: dict[Expr, Integer] = {s: Integer(p) for s, p in zip(names, PRIMES[run], strict=False)}
         self.assumed: dict[str, None] = {}
+        self.readings: dict[str, None] = {}
+        self._reals: dict[float, Expr] = {}
 
     def value(self, expr: Expr) -> Expr:
         return expr.xreplace(self.values)
@@ -66,27 +71,37 @@ class StandIns:
 
     def real(self, number: float) -> Expr:
         """The exact number that a float stands for: a formula in sizes, the decimal as written, or a closed form."""
+        found = self._reals.get(number)
+        if found is None:
+            found = self._reals[number] = self._real(number)
+        return found
+
+    def _real(self, number: float) -> Expr:
         if number == int(number) and abs(number) < 2**53:
             return self.integer(int(number))
-        return self._quotient(number) or _decimal(number) or _closed_form(number) or Rational(repr(number))
+        decimal = _decimal(number)
+        found = self._quotient(number, _WHOLE if decimal is not None else _POWERS) or decimal
+        if found is None:
+            found = _closed_form(number) or Rational(repr(number))
+            self.readings[f"{number!r} is read as {found}"] = None
+        return found
 
-    def _quotient(self, number: float) -> Expr | None:
+    def _quotient(self, number: float, powers: tuple[Expr, ...]) -> Expr | None:
+        """``c · nᵃ · mᵇ`` with a small coefficient, within rounding."""
         for value, invert in ((1 / number, True), (number, False)):
             if abs(value - round(value)) <= ROUNDING * abs(value):
                 found = self.integer(round(value))
                 if found.free_symbols:
                     return 1 / found if invert else found
-        halves = (Rational(1, 2), Rational(-1, 2), Integer(1), Integer(-1), Rational(3, 2), Rational(-3, 2))
         for count in (1, 2):
             for symbols in combinations(self.values, count):
-                for powers in _powers(halves, count):
-                    base = sympy.Mul(*(s**p for s, p in zip(symbols, powers, strict=True)))
+                for chosen in product(powers, repeat=count):
                     scale = 1.0
-                    for symbol, power in zip(symbols, powers, strict=True):
+                    for symbol, power in zip(symbols, chosen, strict=True):
                         scale *= float(self.values[symbol]) ** float(power)
                     found = _near_fraction(number / scale)
                     if found is not None:
-                        return found * base
+                        return found * sympy.Mul(*(s**p for s, p in zip(symbols, chosen, strict=True)))
         return None
 
     # -- questions about sizes -------------------------------------------------------------------------------------------
@@ -117,12 +132,6 @@ class StandIns:
     def assume(self, statement: str) -> None:
         """Note what was taken for granted about sizes."""
         self.assumed[statement] = None
-
-
-def _powers(choices: tuple[Expr, ...], count: int) -> Iterable[tuple[Expr, ...]]:
-    if count == 1:
-        return ((p,) for p in choices)
-    return ((p, q) for p in choices for q in choices)
 
 
 def _near_fraction(number: float) -> Expr | None:
@@ -209,6 +218,8 @@ def exact(value: Any, standins: StandIns) -> Expr:
 
 def _binary(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any:
     def method(self: Any, other: Any) -> Any:
+        if isinstance(other, list | tuple | str):
+            raise untraceable("a list", f"it is repeated {self} times")
         if not isinstance(other, int | float):
             return NotImplemented
         mine, theirs = self.expr, exact(other, self.standins)
@@ -269,12 +280,12 @@ def _assumed(standins: StandIns, name: str, mine: Expr, theirs: Expr, difference
     if low is not None and -2 <= low <= 0:  # from a size of three on the answer is the same
         if low == 0 and name in ("ge", "lt"):
             return name == "ge"
-        standins.assume(f"{mine} > {theirs}")
+        standins.assume(f"{mine} {'>' if name in ('gt', 'le') else '≥'} {theirs}")
         return name in ("gt", "ge")
     if high is not None and 0 <= high <= 2:
         if high == 0 and name in ("le", "gt"):
             return name == "le"
-        standins.assume(f"{mine} < {theirs}")
+        standins.assume(f"{mine} {'<' if name in ('lt', 'ge') else '≤'} {theirs}")
         return name in ("lt", "le")
     sign = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}[name]
     raise untraceable(f"{mine} {sign} {theirs}", "the answer depends on the sizes")

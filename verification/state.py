@@ -24,7 +24,7 @@ def slots(obj: Any, prefix: str = "", depth: int = 0) -> Iterator[Slot]:
     """Every place in an object that holds a NumPy array."""
     for key, value, assign in _members(obj):
         path = f"{prefix}{key}"
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) or type(value).__name__ == "SymbolicArray":
             yield Slot(path, value, assign)
         elif depth < DEEPEST and _is_container(value):
             yield from slots(value, f"{path}.", depth + 1)

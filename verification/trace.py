@@ -204,7 +204,7 @@ def _collected(returned: Any, current: Session) -> Trace:
         (*_output_aliases(memories), *dict.fromkeys((w.through, name) for w in current.writes for name in w.also)),
         tuple(current.opaque),
         tuple(current.standins.assumed),
-        tuple(current.notes),
+        tuple(current.standins.readings),
     )
 
 

@@ -1,0 +1,200 @@
+"""What a hand-written gradient is compared with: a derivation, from a catalogue id, an expression, or a traced forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy
+from sympy import Expr, Integer
+
+from ..calculus.arrays import readable_indices
+from ..calculus.derivation import Definition, Derivation
+from ..calculus.parser import parse_definitions, parse_givens
+from ..calculus.prover import Prover
+from ..calculus.sums import bound_sum, rebuild
+from ..calculus.tensors import Element, Tensor, dimension
+from ..derivations.build import derive
+from ..derivations.entry import Entry
+from .trace import Trace, Untraceable, trace
+
+
+class ReferenceError(ValueError):
+    """The reference cannot be used; the message says why and what to type."""
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """The forward side of a reference, before anything is derived.
+
+    value: the definition that is differentiated. upstream: the given that holds the gradient of the loss with respect
+    to it, where the value is an array and the reference already has one. wrt: what to differentiate by.
+    """
+
+    name: str
+    givens: tuple[Tensor, ...]
+    definitions: tuple[Definition, ...]
+    value: Tensor
+    wrt: tuple[Tensor, ...]
+    upstream: Tensor | None = None
+    entry: Entry | None = None
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Everything is a number: a function that code applies to every entry of an array."""
+        return all(not t.rank for t in (*self.givens, *(d.tensor for d in self.definitions)))
+
+
+def from_entry(entry: Entry) -> Formulas:
+    """The formulas of a catalogue entry."""
+    entry = entry.at()
+    assert isinstance(entry.given, str) and isinstance(entry.define, str) and not callable(entry.wanted)
+    givens = parse_givens(entry.given)
+    definitions = parse_definitions(entry.define, givens)
+    by_name = {t.name: t for t in (*givens, *(d.tensor for d in definitions))}
+    pairs = [w.split("/") for w in entry.wanted if "=" not in w and not w.startswith("d2")]
+    wanted = [(top.strip()[1:], below.strip()[1:]) for top, below in pairs]
+    wanted = [(of, wrt) for of, wrt in wanted if of == wanted[0][0]]
+    if not wanted:
+        raise ReferenceError(f"{entry.id} has no first derivative to compare a gradient with. All ids: nnmath list")
+    value = by_name[wanted[0][0]]
+    return Formulas(
+        entry.id, tuple(givens), tuple(definitions), value, tuple(by_name[w] for _, w in wanted), _upstream(definitions, givens), entry
+    )
+
+
+def _upstream(definitions: Sequence[Definition], givens: Sequence[Tensor]) -> Tensor | None:
+    for d in definitions:
+        if d.pairing:
+            found = [t for t in d.inputs() if t in givens]
+            return found[0] if found else None
+    return None
+
+
+def from_expression(text: str, inputs: str) -> Formulas:
+    """The formulas of an expression over described arrays.
+
+    **Raises** ParseError, EntryError.
+    """
+    from ..derivations.expression import entry_from_expression
+
+    formulas = from_entry(entry_from_expression(text, inputs))
+    return replace(formulas, name=text.strip())
+
+
+def from_trace(name: str, function: Callable[..., Any], tensors: Sequence[Tensor], wrt: Sequence[Tensor]) -> Formulas:
+    """The formulas that a forward function computes; the first value it returns is differentiated.
+
+    **Raises** :class:`Untraceable`.
+    """
+    known: Trace = trace(function, list(tensors))
+    return from_traced(name, known, tensors, wrt)
+
+
+def from_traced(name: str, traced: Trace, tensors: Sequence[Tensor], wrt: Sequence[Tensor]) -> Formulas:
+    """The formulas of a trace of a forward function."""
+    output = traced.outputs[0] if traced.outputs else None
+    if output is None:
+        raise Untraceable(name, "", 0, "it returns nothing")
+    body = _without_shifts(traced, output.body)
+    taken = {t.name for t in tensors} | {str(s) for t in tensors for d in t.dims for s in d.free_symbols}
+    letters = readable_indices(output.dims, taken)
+    called = next(n for n in (("L", "J", "loss") if not output.rank else ("Y", "out", "F", "value")) if n not in taken)
+    value = Tensor(called, output.dims)
+    definition = Definition(value, letters, rebuild(body, dict(zip(output.indices, letters, strict=True)).get))  # type: ignore[arg-type]
+    chosen = tuple(t for t in wrt if not t.domain.is_discrete and t in body.atoms(Tensor))
+    return Formulas(name, tuple(tensors), (definition,), value, chosen)
+
+
+def _without_shifts(traced: Trace, body: Expr) -> Expr:
+    """The body without the maxima that a softmax subtracts: they must cancel, or the formula is not known."""
+    shifts = {o.tensor for o in traced.opaque if o.tensor in body.atoms(Tensor)}
+    if not shifts:
+        return body
+    plain = rebuild(body, lambda e: Integer(0) if isinstance(e, Element) and e.tensor in shifts else None)
+    if not Prover().judge(body, plain).is_proved:
+        raise Untraceable("max", "", 0, "the maximum does not cancel, so the formula is not known everywhere")
+    return plain
+
+
+def pointwise_lifted(formulas: Formulas, dims: Sequence[Expr], arrays: Sequence[str]) -> Formulas:
+    """Formulas of numbers, applied to every entry of arrays of this shape. arrays: the numbers that become arrays."""
+    taken = [t.name for t in formulas.givens]
+    letters = readable_indices(dims, taken)
+    moved = {t for t in formulas.givens if t.name in arrays}
+    new: dict[Tensor, Tensor] = {t: Tensor(t.name, tuple(dims), t.domain, t.description) for t in moved}
+    definitions = []
+
+    def leaf(e: Expr) -> Expr | None:
+        return Element(new[e.tensor], *letters) if isinstance(e, Element) and e.tensor in new else None
+
+    for d in formulas.definitions:
+        body = rebuild(d.body, leaf)
+        if set(new).isdisjoint(d.body.atoms(Tensor)):
+            definitions.append(d)
+            continue
+        new[d.tensor] = Tensor(d.name, tuple(dims), d.tensor.domain)
+        definitions.append(Definition(new[d.tensor], letters, body, d.pairing))
+    wrt = tuple(new.get(t, t) for t in formulas.wrt)
+    return replace(
+        formulas,
+        givens=tuple(new.get(t, t) for t in formulas.givens),
+        definitions=tuple(definitions),
+        value=new.get(formulas.value, formulas.value),
+        wrt=wrt,
+    )
+
+
+def paired(formulas: Formulas, upstream: str) -> Formulas:
+    """The formulas with a loss of which only the gradient with respect to the value is known, called ``upstream``."""
+    given = Tensor(upstream, formulas.value.dims)
+    return _with_loss(replace(formulas, givens=(*formulas.givens, given), upstream=given), given)
+
+
+def summed(formulas: Formulas) -> Formulas:
+    """The formulas with the sum of the value's entries as the loss: what a derivative entry by entry is."""
+    return _with_loss(formulas, None)
+
+
+def _with_loss(formulas: Formulas, upstream: Tensor | None) -> Formulas:
+    taken = {t.name for t in (*formulas.givens, *(d.tensor for d in formulas.definitions))}
+    loss = Tensor(next(n for n in ("L", "J", "loss", "objective") if n not in taken))
+    indices = formulas.value.indices()
+    body: Expr = Element(formulas.value, *indices)
+    if upstream is not None:
+        body = Element(upstream, *indices) * body
+    pairing = Definition(loss, (), bound_sum(body, *indices), pairing=upstream is not None)
+    return replace(formulas, definitions=(*formulas.definitions, pairing), value=loss)
+
+
+def derivation_of(formulas: Formulas) -> Derivation:
+    """The derivation of all gradients.
+
+    **Raises** EntryError, and what the engine raises where it cannot differentiate.
+    """
+    wanted = tuple(f"d{formulas.value.name}/d{t.name}" for t in formulas.wrt)
+    entry = formulas.entry
+    own = entry is not None and formulas.value.name in {w.split("/")[0][1:] for w in entry.wanted}  # type: ignore[union-attr]
+    claim = dict(entry.claim) if own and entry is not None and not callable(entry.claim) else {}
+    plain = Entry(
+        id=entry.id if entry else "reference",
+        title=formulas.name,
+        given="",
+        define="",
+        wanted=wanted,
+        claim={k: v for k, v in claim.items() if k in wanted} if not _is_lifted(formulas) else {},
+    )
+    return derive(plain, formulas.givens, formulas.definitions)
+
+
+def _is_lifted(formulas: Formulas) -> bool:
+    return formulas.entry is None or "" in (formulas.entry.given, formulas.entry.define)
+
+
+def fresh_dims(count: int, taken: Mapping[str, Any]) -> tuple[Expr, ...]:
+    names = [n for n in ("n", "m", "k", "h", "w", "r") if n not in taken]
+    return tuple(dimension(n) for n in names[:count])
+
+
+__all__ = ["Formulas", "ReferenceError", "derivation_of", "from_entry", "from_expression", "from_trace", "sympy"]

@@ -1,0 +1,114 @@
+"""Run a person's code once: its output captured, its time limited, its errors held, its writes to disk noticed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+SECONDS = 10.0
+
+
+class TimeLimit(BaseException):
+    """Not an Exception, so that the person's ``except Exception`` does not swallow it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: its value, or the error; what it printed; the files it opened for writing."""
+
+    value: Any = None
+    error: BaseException | None = None
+    printed: str = ""
+    written: tuple[str, ...] = ()
+
+    @property
+    def hung(self) -> bool:
+        return isinstance(self.error, TimeLimit)
+
+
+def guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
+    """Call a function; a call that takes longer than ``seconds`` is stopped and has the error :class:`TimeLimit`."""
+    captured = io.StringIO()
+    with _watching() as written, warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
+            value, error = _limited(function, seconds)
+    return Outcome(value, error, captured.getvalue(), tuple(dict.fromkeys(written)))
+
+
+def _limited(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
+    if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
+        return _alarmed(function, seconds)
+    return _threaded(function, seconds)
+
+
+def _held(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return function(), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return None, error
+
+
+def _alarmed(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
+    def ring(signum: int, frame: Any) -> None:
+        raise TimeLimit(f"still running after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        found = _held(function)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return found
+    except TimeLimit as error:  # rang after the call had returned
+        return None, error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _threaded(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
+    """Outside the main thread no alarm rings; a call that hangs is left behind in a daemon thread."""
+    found: list[tuple[Any, BaseException | None]] = []
+    worker = threading.Thread(target=lambda: found.append(_held(function)), daemon=True)
+    worker.start()
+    worker.join(seconds)
+    return found[0] if found else (None, TimeLimit(f"still running after {seconds:g} s"))
+
+
+_watched: list[list[str]] = []
+_hooked = False
+
+
+@contextlib.contextmanager
+def _watching() -> Iterator[list[str]]:
+    """The files opened for writing meanwhile. An audit hook cannot be taken away, so there is one, often idle."""
+    global _hooked
+    if not _hooked:
+        sys.addaudithook(_notice)
+        _hooked = True
+    written: list[str] = []
+    _watched.append(written)
+    try:
+        yield written
+    finally:
+        _watched.remove(written)
+
+
+def _notice(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watched or event != "open":
+        return
+    path, mode = arguments[0], arguments[1]
+    writes = isinstance(mode, str) and any(c in mode for c in "wax+")
+    if writes and isinstance(path, str) and "__pycache__" not in path and not path.startswith("/dev/"):
+        _watched[-1].append(path)

@@ -1,0 +1,196 @@
+"""The entry point: a hand-written gradient in, a report out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..calculus.derivation import Derivation
+from ..calculus.tensors import Tensor
+from ..derivations import find
+from ..rendering.expressions import Writer
+from .binding import Binding, bind
+from .diagnose import diagnose
+from .lifting import lifted, pointwise
+from .protocol import Subject, SubjectError
+from .prove import Court, Traced
+from .reference import Formulas, derivation_of, from_entry, from_expression, from_traced, paired
+from .report import Proof, Report, verdict_of
+from .session import Untraceable
+from .subjects import adapt, load
+from .tracing import trace_forward, trace_gradients
+from .variants import formulas as all_formulas
+
+#: Of a text that is meant as an id, and not as an expression.
+_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a gradient is compared with: its formulas, in a few words, and how sure that is."""
+
+    formulas: Formulas
+    words: str
+
+
+def verify(
+    subject: Any,
+    *,
+    forward: Callable[..., Any] | None = None,
+    against: str | Callable[..., Any] | None = None,
+    inputs: str | tuple[Any, ...] | None = None,
+    device: str = "cpu",
+    dtypes: Sequence[str] | None = None,
+) -> Report:
+    """Judge a gradient that was written by hand.
+
+    **Arguments**: subject, a gradient function, a backward function with ``forward``, a pair (forward, backward), a
+    class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
+    catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
+    subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
+    examples; dtypes, among ``float64`` and ``float32`` (both by default).
+
+    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
+    raises is a finding, not an exception.
+    """
+    from .probing import probe
+
+    start = time.perf_counter()
+    obj = load(subject) if isinstance(subject, str) else subject
+    name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
+    adapted = adapt(obj, forward=forward, name=name)
+    reference = _stated_reference(against, inputs)
+    binding = bind(
+        adapted,
+        inputs=inputs,
+        entry_tensors=reference.formulas.givens if reference else None,
+        wanted=[t.name for t in reference.formulas.wrt] if reference else None,
+    )
+    reference = reference or _own_reference(adapted, against, binding)
+    reference, binding = _with_upstream(reference, binding)
+    derivation = derivation_of(reference.formulas)
+    write = _writer()
+    proofs, court, why_not = _proofs(adapted, binding, derivation, write)
+    options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
+    if device != "cpu":
+        options["device"] = device
+    seen = probe(adapted, binding, derivation, **options)
+    findings = diagnose(adapted, derivation, seen, court, proofs, write, binding)
+    asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
+    compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
+    not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
+    missing = [r.name for r in derivation.wanted if r.name not in asked]
+    if missing:
+        not_tested.append(f"the code returns no {', '.join(missing)}")
+    return Report(
+        subject=adapted.name,
+        verdict=verdict_of(findings, proofs, len(asked), len(compared)),
+        findings=tuple(findings),
+        not_tested=tuple(dict.fromkeys(not_tested)),
+        binding=str(binding),
+        proofs=tuple(proofs),
+        reference=reference.words,
+        covered=tuple(seen.covered),
+        where=adapted.where,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _writer() -> Callable[[Any], str]:
+    writer = Writer()
+    return lambda expr: writer(expr).text
+
+
+# -- the reference -----------------------------------------------------------------------------------------------------
+
+
+def _stated_reference(against: Any, inputs: Any) -> Reference | None:
+    """The reference that does not need the subject: an entry, or an expression; None for a function or nothing."""
+    if not isinstance(against, str) or _is_place(against):
+        return None
+    if set(against) <= _ID or not isinstance(inputs, str):
+        entry = find(against)
+        return Reference(from_entry(entry), f"{entry.id}: {entry.title}")
+    return Reference(from_expression(against, inputs), f"the expression {against}")
+
+
+def _is_place(text: str) -> bool:
+    return ".py:" in text
+
+
+def _own_reference(subject: Subject, against: Any, binding: Binding) -> Reference:
+    """The reference that is a function: the one given, or the subject's own forward."""
+    tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
+    wrt = [t for t in binding.gradient_of if t is not None]
+    if against is None:
+        if subject.forward is None:
+            raise SubjectError(
+                f"{subject.name} has no forward to derive the gradient from; say what it is the gradient of: "
+                "--against ID, an expression, or FILE.py:FUNCTION"
+            )
+        other, words = subject, "the gradient of its own forward, traced"
+    else:
+        obj = load(against) if isinstance(against, str) else against
+        other = adapt(obj)
+        words = f"the gradient of {other.name}, traced"
+        tensors = {n: t for n, t in zip(other.parameter_names, _in_order(other, tensors), strict=False)}
+    try:
+        if against is None:
+            traced = trace_forward(subject, tensors)
+        else:
+            from .trace import trace
+
+            traced = trace(other.raw, list(tensors.values()))
+        formulas = from_traced(other.name, traced, binding.tensors, wrt)
+    except Untraceable as error:
+        raise SubjectError(
+            f"the formula of {other.name} cannot be read from its code ({error}); say what it computes: "
+            "--against ID or an expression"
+        ) from error
+    return Reference(formulas, words)
+
+
+def _in_order(other: Subject, tensors: dict[str, Tensor]) -> list[Tensor]:
+    """The tensors for the parameters of another function: by name where that is enough, else in order."""
+    by_name = {**{t.name: t for t in tensors.values()}, **tensors}
+    if all(n in by_name for n in other.parameter_names):
+        return [by_name[n] for n in other.parameter_names]
+    return list(tensors.values())
+
+
+def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, Binding]:
+    """The loss that belongs to an upstream gradient that the code takes and the reference does not have."""
+    formulas = reference.formulas
+    if binding.upstream is None or formulas.upstream is not None:
+        return reference, binding
+    taken = {t.name for t in formulas.givens}
+    name = binding.upstream.name if binding.upstream.name not in taken else "upstream"
+    formulas = paired(formulas, name)
+    assert formulas.upstream is not None
+    return replace(reference, formulas=formulas), replace(binding, upstream=formulas.upstream)
+
+
+# -- the proof ---------------------------------------------------------------------------------------------------------
+
+
+def _proofs(
+    subject: Subject, binding: Binding, derivation: Derivation, write: Callable[[Any], str]
+) -> tuple[list[Proof], Court | None, str]:
+    """The proofs, the court that gave them, and why there are none."""
+    tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
+    flat = pointwise(derivation)
+    given = {n: lifted(t) if flat else t for n, t in tensors.items()}
+    upstream = lifted(binding.upstream) if flat and binding.upstream is not None else binding.upstream
+    try:
+        traced = trace_gradients(subject, given, upstream, () if flat else all_formulas(derivation))
+    except Untraceable as error:
+        return [], None, str(error)
+    outputs: dict[str, int] = {}
+    for at, tensor in enumerate(binding.gradient_of[: len(traced.entries)]):
+        result = next((r for r in derivation.wanted if tensor is not None and r.wrt == (tensor,)), None)
+        if result is not None and traced.entries[at] is not None:
+            outputs.setdefault(result.name, at)
+    court = Court(derivation, Traced(traced, outputs), write)
+    return court.proofs(), court, ""

@@ -227,7 +227,15 @@ def _first_order(expr: Expr) -> Expr:
     """The coefficient of t¹ in an expression of x + t e."""
     if _T not in expr.free_symbols:
         return S.Zero
+    expr = rebuild(expr, _by_its_definition)
     return rebuild(expr._eval_derivative(_T), lambda e: S.Zero if e == _T else None)
+
+
+def _by_its_definition(expr: Expr) -> Expr | None:
+    """A named function of t by its definition: the prover does not rely on the derivative that the rules use."""
+    if isinstance(expr, NamedFunction) and _T in expr.free_symbols:
+        return rebuild(expr.as_elementary(), _by_its_definition)
+    return None
 
 
 def _has_named(expr: Expr) -> bool:

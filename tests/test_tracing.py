@@ -206,7 +206,7 @@ def test_loops_are_proved_at_concrete_sizes(name):
         for at in positions(reference.indices, {s: Integer(v) for s, v in sizes.items()}):
             place = [Integer(k) for k in at]
             true = inlined(ArrayExpr(reference.indices, reference.expr).at(*place), derivation)
-            verdict = prover.judge(output.at(*place), at_sizes(true, sizes))
+            verdict = prover.judge(at_sizes(output.at(*place), sizes), at_sizes(true, sizes))
             assert verdict.kind == "proved", f"d{tensor}{at}: {verdict}"
 
 

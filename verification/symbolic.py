@@ -376,11 +376,26 @@ def _constant_array(value: numpy.ndarray) -> SymbolicArray:
         raise untraceable("a NumPy array", f"it was made outside of the trace and has {value.size} entries")
     axes = tuple(axis_of(Integer(n)) for n in value.shape)
     indices = tuple(i for axis in axes for i in axis)
-    memory = Memory(indices, Integer(0))
-    for at in numpy.ndindex(*value.shape):
+    kind = kind_of_dtype(value.dtype)
+    line = _progression(value, axes) if kind == "i" and indices else None
+    memory = Memory(indices, Integer(0) if line is None else line)
+    for at in numpy.ndindex(*value.shape) if line is None else ():
         place = tuple(Integer(k) for k, axis in zip(at, axes, strict=True) if axis)
         memory.write(place, (), exactly(value[at]))
-    return SymbolicArray(memory, axes, indices, kind_of_dtype(value.dtype))
+    return SymbolicArray(memory, axes, indices, kind)
+
+
+def _progression(value: numpy.ndarray, axes: Sequence[Axis]) -> Expr | None:
+    """Integers in steps along each axis, as ``np.arange`` makes them, by their position; None for others."""
+    start = (0,) * value.ndim
+    body: Expr = Integer(int(value[start]))
+    expected: Any = int(value[start])
+    for at, axis in enumerate(axes):
+        if axis:
+            step = int(value[(*start[:at], 1, *start[at + 1 :])]) - int(value[start])
+            counter = numpy.arange(value.shape[at]).reshape([-1 if k == at else 1 for k in range(value.ndim)])
+            body, expected = body + step * axis[0], expected + step * counter
+    return body if (value == expected).all() else None
 
 
 def apply(function: Callable[..., Expr], arrays: Sequence[Any], kind: Kind) -> SymbolicArray:

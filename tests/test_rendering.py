@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import sympy
 
+import nnmath
 from nnmath.calculus.derivation import Counterexample, Definition, Derivation, Part, Result, Step, Verdict
 from nnmath.calculus.functions import Indicator, Unknown, Where, sigmoid
 from nnmath.calculus.sums import Delta, Partial, bound_sum
@@ -403,3 +404,12 @@ def test_documents_compile_without_overfull_lines(name, tmp_path):
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert run.returncode == 0, run.stdout[-2000:]
     assert all(float(points) <= 5 for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", run.stdout))
+
+
+def test_a_sign_in_front_is_no_factor_of_one():
+    page = render(nnmath.derive("kl-ce").derivation, "latex")
+    assert r"H &= -P^{\top} \log Q" in page and "-1 P" not in page
+
+
+def test_an_identity_is_its_own_heading():
+    assert "Wanted    D = H − S" in render(nnmath.derive("kl-ce").derivation, "text")

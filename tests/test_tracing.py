@@ -66,6 +66,7 @@ SNIPPETS = {
     "padded": XV,
     "windows": XV,
     "triangles": "x: T T",
+    "infinite_masks": "x: T T",
     "convolution": "x: n H, w: 2",
     "strided": "x: n 6",
     "loop_over_rows": "x: 3 D, w: D D",
@@ -198,7 +199,7 @@ def test_loops_are_proved_at_concrete_sizes(name):
     sizes = {s: numbers_[str(s)] for s in derivation.dims}
     definitions = [definition_at(d, sizes) for d in derivation.definitions]
     givens = [tensor_at(t, {s: Integer(v) for s, v in sizes.items()}) for t in derivation.givens]
-    traced = trace(case.function, derivation.givens, dims=sizes, known=definitions)
+    traced = trace(case.function, derivation.givens, dims=sizes, known=derivation.definitions)
     prover = Prover(definitions, (*givens, *(o.tensor for o in traced.opaque)))
     wanted = {r.wrt[0].name: r for r in derivation.wanted}
     for output, tensor in zip(traced.outputs, case.wanted, strict=True):

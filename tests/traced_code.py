@@ -248,6 +248,15 @@ def triangles(x):
     return np.tril(x), np.triu(x, 1), mask, np.where(mask == 0, -1e9, x), softmax(np.where(mask == 1, x, -np.inf))
 
 
+def infinite_masks(x):
+    t = x.shape[0]
+    mask = np.zeros((t, t))
+    mask[0, 1:] = -np.inf
+    mask[:, 0] = 0
+    causal = np.triu(np.full((t, t), -np.inf), 1)
+    return softmax(x + mask), softmax(x + causal), softmax(np.where(np.arange(t)[:, None] >= np.arange(t), x, -np.inf))
+
+
 def convolution(x, w):
     n, h = x.shape
     k = w.shape[0]

@@ -337,22 +337,17 @@ def _gradients(
         names = list(subject.gradient_names) or [None] * len(ordinary)
         shapes = [None] * len(names)
     found: list[Tensor | None] = [_by_name(n, pairs) for n in names]
-    known = {t.name for t in pairs.values()}
     for k, name in enumerate(names):
         if found[k] is None:
             free = [t for t in ordinary if t not in found]
             fits = [t for t in free if shapes[k] is not None and _shape(t, sizes) == shapes[k]]
             alone = len(names) - sum(f is not None for f in found) == 1
-            if _is_value(name) or (shapes[k] == () and not fits and any(t.rank for t in known_tensors(pairs))):
+            beside = len(names) > 1 and (_is_value(name) or shapes[k] == ()) and not fits
+            if beside and any(t.rank for t in pairs.values()):
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
             found[k] = next(iter((fits if len(fits) == 1 else []) or in_order or fits or (free if alone else [])), None)
-    assert known is not None
     return tuple(found)
-
-
-def known_tensors(pairs: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
-    return tuple(pairs.values())
 
 
 def _is_value(name: str | None) -> bool:

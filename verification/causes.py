@@ -26,12 +26,18 @@ ProveFormula = Callable[[str, Sequence[Definition]], bool]
 
 @dataclass(frozen=True)
 class Cause:
-    """A named bug: its kind, a sentence, the fix, and the gradients that it explains."""
+    """A named bug: its kind, a sentence, the fix, and the gradients that it explains.
+
+    factor, formulas: what the code computes instead: a multiple of the derived gradient, or other formulas.
+    """
 
     kind: str
     message: str
     fix: str
     gradients: tuple[str, ...]
+    factor: Expr | None = None
+    formulas: tuple[Definition, ...] = ()
+    proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Case:
     wrong: tuple[str, ...]
     write: Write
     prove_scale: ProveScale = lambda name, q: False
+    prove_scale_roughly: ProveScale = lambda name, q: False
     prove_formula: ProveFormula = lambda name, definitions: False
     autograd: bool = False
     upstream: tuple[str, ...] = ()
@@ -64,7 +71,7 @@ class Case:
 
 
 def causes(case: Case) -> list[Cause]:
-    """The causes found, each with the gradients it explains; a gradient that none explains gets the kind ``wrong``."""
+    """The causes found, each with the gradients it explains; a gradient that none explains gets the kind ``unnamed``."""
     found: list[Cause] = []
     left = list(case.wrong)
     for search in (_zero, _scaled, _shaped, _swapped, _transposed, _ignored_upstream, _slip, _extra, _patterned):
@@ -76,7 +83,7 @@ def causes(case: Case) -> list[Cause]:
         if not left:
             break
     if left:
-        found.append(Cause("wrong", f"{_names(left)} differ{'s' * (len(left) == 1)} from the derived gradient, cause not named", "", tuple(left)))
+        found.append(Cause("unnamed", f"{_names(left)} differ{'s' * (len(left) == 1)} from the derived gradient, cause not named", "", tuple(left)))
     return found
 
 
@@ -138,7 +145,7 @@ def _scale(case: Case, q: Expr, gradients: list[str]) -> Cause:
         kind = "contract"
         message += ": it is the gradient of another loss (mean against sum, or a mean over other axes)"
     fix = "change the sign" if q == -1 else f"multiply by {case.write(1 / q)}"
-    return Cause(kind, f"{message}, {known}{hint}", fix, tuple(gradients))
+    return Cause(kind, f"{message}, {known}{hint}", fix, tuple(gradients), q, (), proved)
 
 
 def _shaped(case: Case, left: Sequence[str]) -> Iterator[Cause]:
@@ -239,7 +246,7 @@ def _slip_cause(case: Case, variant: Variant, explained: list[str]) -> Cause:
     place = "" if variant.of in explained and len(explained) == 1 else f" in {variant.of}"
     right = {d.name: d for d in formulas(case.derivation)}[variant.of] if variant.kind != "detached" else None
     fix = f"{case.write(right.element)} = {case.write(right.body)}" if right is not None else "differentiate through it"
-    return Cause(variant.kind, f"{_names(explained)}: {variant.message}{place}, {known}", fix, tuple(explained))
+    return Cause(variant.kind, f"{_names(explained)}: {variant.message}{place}, {known}", fix, tuple(explained), None, variant.formulas, proved)
 
 
 def _extra(case: Case, left: Sequence[str]) -> Iterator[Cause]:

@@ -217,13 +217,15 @@ def triangle(upper: bool) -> Callable[..., SymbolicArray]:
     """``np.tril`` and ``np.triu``."""
 
     def function(m: Any, k: Any = 0) -> SymbolicArray:
+        from .masked import choose
+
         m = symbolic(m)
         entries = m.entries
         if any(len(axis) > 1 for axis in entries.axes[-2:]):
             raise untraceable("tril" if not upper else "triu", "the matrix has a flattened axis")
         row, column = (axis[0] if axis else Integer(0) for axis in entries.axes[-2:])
         beyond = Indicator(row + exactly(k) - column if upper else column - row - exactly(k))
-        return made(entries.with_body((1 - beyond) * entries.body), m.kind)
+        return made(entries.with_body(choose(1 - beyond, entries.body, Integer(0))), m.kind)
 
     return function
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .naming import is_cache, is_gradient_name, is_rate, is_upstream, named, returned_names, target_of
 from .pairs import _arrays
-from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place, required
+from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place
 from .state import install, slots, snapshot
 
 FORWARDS = ("forward", "__call__", "call", "loss")
@@ -56,6 +56,8 @@ class _Layer:
         self.constructor = {p.name: p for p in constructor}
         self.gives = returned_names(getattr(self.cls, self.backward_name))
         self.upstream = self._upstream()
+        #: Parameters that backward was seen to update: a gradient of zero leaves no trace of its own.
+        self.updated: set[str] = set()
         self.inputs = (
             *(n for n in self.takes if not is_rate(n)),
             *(
@@ -137,20 +139,19 @@ class _Layer:
                 f"an object of {self.name} has no attribute {missing[0]}; it has "
                 f"{', '.join(s.path for s in slots(made)) or 'no arrays'}"
             )
-        if not is_rate("") and isinstance(getattr(made, "__dict__", None), dict):
-            for key, value in vars(made).items():
-                if is_rate(key) and isinstance(value, int | float):
-                    setattr(made, key, RATE)
+        for key, value in list(getattr(made, "__dict__", {}).items()):
+            if is_rate(key) and isinstance(value, int | float):
+                setattr(made, key, RATE)
         return made
 
     def start(self, inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
         own = {n: v for n, v in inputs.items() if n not in self.inputs}
-        if previous is None:
+        if previous is None or not all(n in previous.places for n in own):
             state = self._construct(inputs)
+            places = _places(state, own)
         else:
-            state = previous.state
-            attributes = {s.path for s in slots(state)}
-            install(state, {n: v for n, v in own.items() if n in attributes})
+            state, places = previous.state, previous.places
+            install(state, {places[n]: v for n, v in own.items()})
         parts = {n: v for n, v in inputs.items() if n in self.takes}
         parts |= {n: RATE for n in self.takes if is_rate(n)}
         before_forward = {s.path: s.value for s in slots(state)}
@@ -164,7 +165,7 @@ class _Layer:
         def backward(upstream: Array | None) -> Named:
             return self._backward(state, inputs, out, upstream)
 
-        return Pass(_arrays("the output of forward", out) + kept, _first(out), backward, state)
+        return Pass(_arrays("the output of forward", out) + kept, _first(out), backward, state, places)
 
     def _backward(self, state: Any, inputs: Mapping[str, Any], out: Any, upstream: Array | None) -> Named:
         values: dict[str, Any] = {n: inputs[n] for n in self.needs if n in inputs}
@@ -180,9 +181,9 @@ class _Layer:
             returned = ((f"d{next(iter(self.takes))}", returned[0][1]),)
         stored = tuple(self._stored(state, returned, inputs))
         done = {target_of(n, self._known(inputs)) for n, _ in (*returned, *stored)}
-        applied = tuple(
-            (f"d{path}", value) for path, value in _applied(state, before, inputs) if path not in done
-        )
+        changes = dict(_changes(state, before, inputs))
+        self.updated |= {path for path, change in changes.items() if np.any(change)}
+        applied = tuple((f"d{p}", changes[p]) for p in changes if p in self.updated and p not in done)
         return (*returned, *stored, *applied)
 
     def _known(self, inputs: Mapping[str, Any]) -> tuple[str, ...]:
@@ -198,21 +199,23 @@ class _Layer:
             yield (f"d{beside}" if beside and head else slot.path), slot.value
 
 
-def _applied(state: Any, before: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Gradients that were applied: parameter − rate · gradient."""
-    seen: set[int] = set()
+def _places(state: Any, own: Mapping[str, Any]) -> dict[str, str]:
+    """The path of each parameter in an object: that of its name, else that of an array with the same entries."""
+    found = {s.path: s.value for s in slots(state)}
+    places = {}
+    for n, v in own.items():
+        same = [p for p, w in found.items() if w is v] or [p for p, w in found.items() if np.array_equal(w, v)]
+        if n in found or same:
+            places[n] = n if n in found else same[0]
+    return places
+
+
+def _changes(state: Any, before: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an update took from each parameter: parameter − rate · gradient."""
     for slot in slots(state):
         old = before.get(slot.path)
-        if slot.path in inputs and old is not None and old.shape == slot.value.shape and id(slot.value) not in seen:
-            seen.add(id(slot.value))
-            if not _is_same(old, slot.value):
-                yield slot.path, ((old - slot.value) / RATE).astype(slot.value.dtype)
-
-
-def _is_same(old: Any, new: Any) -> bool:
-    if not isinstance(new, np.ndarray):  # a symbolic array
-        return bool((old - new).entries.body == 0)
-    return np.array_equal(old, new, equal_nan=True)
+        if slot.path in inputs and old is not None and old.shape == slot.value.shape:
+            yield slot.path, ((old - slot.value) / RATE).astype(slot.value.dtype)
 
 
 def _first(out: Any) -> Any:
@@ -225,4 +228,4 @@ def _method_parameters(cls: type, name: str) -> dict[str, inspect.Parameter]:
     return {p.name: p for p in parameters(function)[0 if static else 1 :]}
 
 
-__all__ = ["RATE", "layer", "methods", "required"]
+__all__ = ["RATE", "layer", "methods"]

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import sympy
 from sympy import Expr, Integer
 
-from ..calculus.functions import Indicator
+from ..calculus.functions import Indicator, Where
 from ..calculus.sums import Delta, bound_sum
 from ..calculus.tensors import Element, Index, fresh_index
 from .session import session, untraceable
 from .values import Axis, Entries, length, rename
 
 Address = tuple[Expr, ...]
+#: An array with at most so many entries, all dimensions concrete, is written place by place.
+MAX_PLACES = 64
 
 
 class Memory:
@@ -47,11 +50,19 @@ class Memory:
         covered: Expr = Integer(0)
         for place, value in self._places.items():
             here = sympy.Mul(*(Delta(i, p) for i, p in zip(self.indices, place, strict=True)))
+            if _is_infinite(value):
+                return self._fold_by_cases()
             body, covered = body + here * value, covered + here
         everything = length(self.indices)
         if self._base == 0 or (everything.is_Integer and len(self._places) == everything):
             return body
         return body + (1 - covered) * self._base
+
+    def _fold_by_cases(self) -> Expr:
+        body = self._base
+        for place, value in self._places.items():
+            body = Where(sympy.Mul(*(Delta(i, p) for i, p in zip(self.indices, place, strict=True))), value, body)
+        return body
 
     def read(self, address: Address) -> Expr:
         """The entry at an address."""
@@ -70,17 +81,32 @@ class Memory:
 
         **Raises** :class:`Untraceable` where two of these places may be one and the last write would win.
         """
-        if not own and all(a.is_Integer for a in address) and all(i.dim.is_Integer for i in self.indices):
-            self._places[address] = self.read(address) + value if add else value
-            self._folded = None
+        if self._is_table and own != self.indices and not any(a.atoms(Element) for a in address):
+            for at in product(*(range(int(i.dim)) for i in own)):
+                here = dict(zip(own, map(Integer, at), strict=True))
+                place = tuple(rename(a, here) for a in address)
+                entry = rename(value, here)
+                self._places[place] = self.read(place) + entry if add else entry
+                self._folded = None
             return
         placed = _solve(self.indices, address, own, add)
         new, covered = placed.value(value), placed.value(Integer(1))
         if add:
             self._base = self.body + new
         else:
-            self._base = new if covered == 1 else new + (1 - covered) * self.body
+            self._base = _chosen(covered, new, value, placed, self.body)
         self._places, self._folded = {}, None
+        if self._is_table:
+            body = self._base
+            for at in product(*(range(int(i.dim)) for i in self.indices)):
+                place = tuple(map(Integer, at))
+                self._places[place] = rename(body, dict(zip(self.indices, place, strict=True)))
+
+    @property
+    def _is_table(self) -> bool:
+        """Whether the entries are few, so that writes are kept place by place."""
+        count = length(self.indices)
+        return bool(count.is_Integer and count <= MAX_PLACES)
 
 
 @dataclass(frozen=True)
@@ -99,8 +125,25 @@ class _Placed:
     def value(self, value: Expr) -> Expr:
         body = rename(value, self.solved)
         for place, position in self.pending:
+            if isinstance(position, Element):
+                body = body.xreplace({position: place})  # δ(a, b) f(b) = δ(a, b) f(a)
             body = body * Delta(place, position)
         return sympy.Mul(*self.masks, bound_sum(body, *self.summed))
+
+
+def _chosen(covered: Expr, new: Expr, value: Expr, placed: _Placed, old: Expr) -> Expr:
+    """The written value where the write reaches, else what was there. An infinity cannot be masked by a product."""
+    if covered == 1:
+        return new
+    if _is_infinite(value) or _is_infinite(old):
+        if placed.summed:
+            raise untraceable("this assignment", "infinite values are written with a stride")
+        return Where(covered, rename(value, placed.solved), old)
+    return new + (1 - covered) * old
+
+
+def _is_infinite(value: Expr) -> bool:
+    return bool(value.has(sympy.oo, -sympy.oo))
 
 
 def _solve(places: tuple[Index, ...], address: Address, own: Sequence[Index], add: bool) -> _Placed:

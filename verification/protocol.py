@@ -24,13 +24,14 @@ class Pass:
 
     forwarded: the arrays that forward returned or left in the state, by name. out: what forward returned first; None
     for a plain gradient function. backward: takes the upstream gradient, returns gradients by name.
-    state: the object that the pass lives in, where there is one.
+    state: the object that the pass lives in, where there is one. places: where in it the constructor put its arrays.
     """
 
     forwarded: tuple[tuple[str, Any], ...]
     out: Any
     backward: Callable[[Array | None], Named]
     state: Any = None
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

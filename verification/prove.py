@@ -6,21 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Expr
+from sympy import Add, Expr, Rational
 
-from ..calculus.arrays import ArrayExpr, ShapeError
+from ..calculus.arrays import ArrayExpr, ShapeError, shape_text
 from ..calculus.derivation import Definition, Derivation, Result, Verdict
 from ..calculus.normal_form import Normalizer, TooLarge
 from ..calculus.prover import Prover, ProverError
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from .edits import Write
+from .lifting import LENGTH, lowered, pointwise
 from .report import Proof
 from .trace import Trace
 from .variants import formulas
 
 #: A formula longer than this is not shown in a message.
 READABLE = 160
+#: A constant below this guards a division or a logarithm.
+SMALL = Rational(1, 10_000)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Court:
         self.traced = traced
         self.write = write
         self.results: dict[str, Result] = {r.name: r for r in derivation.wanted}
+        self.pointwise = pointwise(derivation)
         self.opaque = {o.tensor for o in traced.trace.opaque}
         spelled = [d for o in traced.trace.opaque if (d := o.definition) is not None]
         self.formulas = [*formulas(derivation), *spelled]
@@ -86,20 +90,42 @@ class Court:
 
     def _sides(self, name: str) -> tuple[Expr, Expr]:
         """The entry that the code computes and the derived one, at the same indices."""
-        result = self.results[name]
-        return self.traced.trace.pair(self.traced.outputs[name], ArrayExpr(result.indices, result.definition.element))
+        return self._pair(name, self.results[name].definition)
+
+    def _pair(self, name: str, definition: Definition) -> tuple[Expr, Expr]:
+        """The entry that the code computes and that of a formula, in the same place."""
+        traced, output = self.traced.trace, self.traced.outputs[name]
+        if not self.pointwise:
+            return traced.pair(output, ArrayExpr(definition.indices, definition.element))
+        array = traced.outputs[output]
+        assert array is not None
+        if array.dims != (LENGTH,):
+            raise ShapeError(f"shape {shape_text(array.dims)} was returned for {shape_text((LENGTH,))}")
+        body = lowered(array.body, array.indices, self.derivation.givens)
+        if body is None:
+            raise ShapeError("an entry of the result depends on other entries of the input")
+        return body, definition.element
 
     # -- what a diagnosis asks --------------------------------------------------------------------------------------------
 
-    def is_multiple(self, name: str, q: Expr) -> bool:
-        """Whether the code's gradient is proved to be q times the derived one."""
+    def is_multiple(self, name: str, q: Expr, *, small: bool = True) -> bool:
+        """Whether the code's gradient is proved to be q times the derived one; small=False: with small constants left out."""
         if name not in self.traced.outputs or name not in self.results:
             return False
         try:
             hand, true = self._sides(name)
         except (ShapeError, ValueError):
             return False
+        hand = hand if small else without_small(hand)
         return self._judge(self.prover, hand, q * true).is_proved
+
+    def small_constants(self, name: str) -> list[Expr]:
+        """The small constants that the code adds somewhere, such as 1e-8."""
+        try:
+            hand, _ = self._sides(name)
+        except (KeyError, ShapeError, ValueError):
+            return []
+        return sorted((x for x in hand.atoms(Rational) if is_small(x)), key=float)
 
     def is_formula(self, name: str, definitions: Sequence[Definition]) -> bool:
         """Whether the code's gradient is proved to be that of other formulas under the same names."""
@@ -120,7 +146,7 @@ class Court:
         if found is None:
             return False
         try:
-            hand, other = self.traced.trace.pair(self.traced.outputs[name], ArrayExpr(found.indices, found.element))
+            hand, other = self._pair(name, found)
         except (ShapeError, ValueError):
             return False
         prover = Prover([*self.formulas, *extra], self.derivation.givens)
@@ -136,6 +162,22 @@ class Court:
         except (ShapeError, ValueError, TooLarge, RecursionError):
             return ""
         return text if len(text) <= READABLE else ""
+
+
+def is_small(x: Expr) -> bool:
+    """Whether a number is a guard against zero rather than a part of the formula."""
+    return bool(x.is_Rational and 0 < abs(x) < SMALL)
+
+
+def without_small(expr: Expr) -> Expr:
+    """An expression with the small constants of its sums left out."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Add) and any(map(is_small, e.args)):
+            return rebuild(Add(*(a for a in e.args if not is_small(a))), leaf)
+        return None
+
+    return rebuild(expr, leaf)
 
 
 def _inserted(true: Expr, result: Result) -> Expr:

@@ -12,7 +12,7 @@ VerdictWord = Literal["proved", "agrees", "wrong", "unstable", "unsafe", "undeci
 #: The kinds of finding, by what they say of the code.
 WRONG = (
     *("scale", "sign", "transpose", "missing-term", "extra-term", "wrong-axis", "constant", "chain-factor"),
-    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "wrong", "error"),
+    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "unnamed", "error"),
 )
 UNSAFE = ("aliasing", "mutation", "state", "stride")
 UNSTABLE = ("overflow", "cancellation", "epsilon", "dtype")

@@ -67,13 +67,14 @@ class Write:
 
 @dataclass
 class Session:
-    """The state of one run of the person's code on symbolic arrays."""
+    """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic."""
 
     standins: StandIns
     recognition: Recognition | None = None
     opaque: list[Opaque] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     operations: int = 0
+    is_concrete: bool = False
     failed: Untraceable | None = None
 
 

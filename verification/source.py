@@ -123,3 +123,23 @@ def _helpers(obj: Any, tree: ast.AST) -> list[Any]:
 def _dedented(lines: list[str]) -> str:
     indent = len(lines[0]) - len(lines[0].lstrip())
     return "".join(line[indent:] if line[:indent].isspace() or not indent else line.lstrip() for line in lines)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """``name = value`` in the person's code, and the same line with a copy."""
+
+    line: Line
+    value: str
+    copied: str
+
+
+def assignments(objects: tuple[Any, ...], name: str) -> list[Assignment]:
+    """The plain assignments to a local name."""
+    found = []
+    for file, tree in _trees(tuple(objects)):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == [name]:
+                value = ast.unparse(node.value)
+                found.append(Assignment(line_at(file, node.lineno), value, f"{name} = {value}.copy()"))
+    return found

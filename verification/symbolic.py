@@ -6,16 +6,19 @@ What they compute is in the tables of ``numpy_table``; a method is the NumPy fun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from typing import Any, Literal
 
 import numpy
+import sympy
 from sympy import Expr, Integer
 
 from ..calculus.tensors import Element, Tensor
-from .memory import Address, Memory, is_viewable, memory_of
+from .concrete import at_sizes
+from .memory import MAX_PLACES, Address, Memory, is_viewable, memory_of
 from .session import MAX_OPERATIONS, record_write, session, untraceable
 from .sizes import SymbolicNumber, exact, number
-from .values import Axis, Entries, axis_of, broadcast, elementwise, length
+from .values import Axis, Entries, axis_of, broadcast, elementwise, length, rename
 
 #: Floating point, integer or boolean.
 Kind = Literal["f", "i", "b"]
@@ -319,10 +322,22 @@ def made(entries: Entries, kind: Kind = "f") -> SymbolicArray:
     current.operations += 1
     if current.operations > MAX_OPERATIONS:
         raise untraceable("this loop", f"it takes more than {MAX_OPERATIONS} array operations")
-    if current.recognition is not None and kind == "f":
-        entries = current.recognition.named(entries)
+    finite = not entries.body.has(sympy.oo, -sympy.oo)
+    if current.is_concrete and kind == "f" and finite and length(entries.indices) <= MAX_PLACES:
+        memory = Memory(entries.indices, Integer(0))
+        for at in product(*(range(int(i.dim)) for i in entries.indices)):
+            place = tuple(map(Integer, at))
+            body = at_sizes(rename(entries.body, dict(zip(entries.indices, place, strict=True))), {})
+            memory.write(place, (), _named(Entries((), body), kind).body)
+        return SymbolicArray(memory, entries.axes, entries.indices, kind)
+    entries = _named(entries, kind)
     memory, address = memory_of(entries)
     return SymbolicArray(memory, entries.axes, address, kind)
+
+
+def _named(entries: Entries, kind: Kind) -> Entries:
+    recognition = session().recognition
+    return recognition.named(entries) if recognition is not None and kind == "f" else entries
 
 
 def input_array(tensor: Tensor) -> SymbolicArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..calculus.arrays import ArrayExpr, ShapeError, shape_text
 from ..calculus.derivation import Definition
 from ..calculus.normal_form import Normalizer
 from ..calculus.tensors import Index, Tensor
+from .concrete import at_sizes, definition_at, tensor_at
 from .creation import numpy_made_symbolic
 from .opaque import Opaque
 from .recognition import Recognition
@@ -95,9 +96,10 @@ def trace(
     """
     sizes = {s: sympy.Integer(v) for s, v in (dims or {}).items()}
     given = [at_dims(a, sizes) for a in arguments]
-    symbols = _symbols([given, list(known)])
+    known = [definition_at(d, sizes) for d in known] if sizes else list(known)
+    symbols = _symbols([given, known])
     recognition = Recognition(known) if known else None
-    first = _run(function, given, Session(StandIns(symbols), recognition))
+    first = _run(function, given, Session(StandIns(symbols), recognition, is_concrete=not symbols))
     if symbols:
         second = _run(function, given, Session(StandIns(symbols, run=1), recognition))
         _compare(first, second)
@@ -109,13 +111,8 @@ def at_dims(value: Any, sizes: Mapping[Symbol, Expr]) -> Any:
     if not sizes:
         return value
     if isinstance(value, Tensor):
-        domain = value.domain
-        if domain.below is not None:
-            domain = replace(domain, below=domain.below.xreplace(sizes))
-        return Tensor(value.name, tuple(d.xreplace(sizes) for d in value.dims), domain, value.description)
+        return tensor_at(value, sizes)
     if isinstance(value, ArrayExpr):
-        from .concrete import at_sizes
-
         return ArrayExpr(tuple(Index(i.name, i.dim.xreplace(sizes)) for i in value.indices), at_sizes(value.body, sizes))
     if isinstance(value, Expr):
         return value.xreplace(sizes)

@@ -195,6 +195,8 @@ def _apply(function: Callable[..., Expr], bodies: Sequence[Expr]) -> Expr:
         found = found.replace(sympy.Abs, absolute)
     if found is sympy.nan or found.has(sympy.zoo):
         raise untraceable("this operation", f"the result is not a number: it is {found}")
+    if found.has(sympy.oo, -sympy.oo) and not (found.is_infinite or isinstance(found, Where)):
+        raise untraceable("this operation", f"infinity stands in {found}")
     return found
 
 

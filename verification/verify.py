@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..calculus.derivation import Derivation
+from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
 from ..rendering.expressions import Writer
-from .binding import Binding, bind
+from .binding import Binding, Trial, bind
 from .diagnose import diagnose
+from .labels import with_labels
 from .lifting import lifted, pointwise
+from .observations import Observations
 from .protocol import Subject, SubjectError
 from .prove import Court, Traced
 from .reference import Formulas, derivation_of, from_entry, from_expression, from_traced, paired
@@ -23,6 +27,7 @@ from .subjects import adapt, load
 from .tracing import trace_forward, trace_gradients
 from .variants import formulas as all_formulas
 
+_IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
 #: Of a text that is meant as an id, and not as an expression.
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
@@ -62,13 +67,11 @@ def verify(
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
     adapted = adapt(obj, forward=forward, name=name)
     reference = _stated_reference(against, inputs)
-    binding = bind(
-        adapted,
-        inputs=inputs,
-        entry_tensors=reference.formulas.givens if reference else None,
-        wanted=[t.name for t in reference.formulas.wrt] if reference else None,
-    )
-    reference = reference or _own_reference(adapted, against, binding)
+    if reference is None:
+        binding = bind(adapted, inputs=inputs)
+        reference = _own_reference(adapted, against, binding)
+    else:
+        reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(reference, binding)
     derivation = derivation_of(reference.formulas)
     write = _writer()
@@ -76,8 +79,11 @@ def verify(
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
     if device != "cpu":
         options["device"] = device
-    seen = probe(adapted, binding, derivation, **options)
-    findings = diagnose(adapted, derivation, seen, court, proofs, write, binding)
+    def run(other: Derivation) -> Observations:
+        return probe(adapted, binding, other, **options)
+
+    seen = run(derivation)
+    findings = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -92,10 +98,22 @@ def verify(
         binding=str(binding),
         proofs=tuple(proofs),
         reference=reference.words,
-        covered=tuple(seen.covered),
+        covered=_grouped(seen.covered),
         where=adapted.where,
         seconds=time.perf_counter() - start,
     )
+
+
+def _grouped(covered: Sequence[str]) -> tuple[str, ...]:
+    """``typical (float64)`` and ``typical (float32)`` as one."""
+    found: dict[str, list[str]] = {}
+    for text in covered:
+        match = _IN_DTYPE.fullmatch(text)
+        found.setdefault(match[1] if match else text, []).extend([match[2]] if match else [])
+    groups: dict[str, list[str]] = {}
+    for name, dtypes in found.items():
+        groups.setdefault(", ".join(dtypes), []).append(name)
+    return tuple(f"{dtypes + ': ' if dtypes else ''}{', '.join(names)}" for dtypes, names in groups.items())
 
 
 def _writer() -> Callable[[Any], str]:
@@ -114,6 +132,31 @@ def _stated_reference(against: Any, inputs: Any) -> Reference | None:
         entry = find(against)
         return Reference(from_entry(entry), f"{entry.id}: {entry.title}")
     return Reference(from_expression(against, inputs), f"the expression {against}")
+
+
+def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Reference, Binding]:
+    """The binding to a reference; integer labels take the place of target distributions where the code wants them."""
+    stated = parse_givens(inputs) if isinstance(inputs, str) else ()
+    wanted = [t.name for t in reference.formulas.wrt]
+    labelled = with_labels(reference.formulas, stated)
+    other = replace(reference, formulas=labelled) if labelled is not None else None
+    has_labels = any(t.domain.below is not None for t in stated)
+    order = [reference] if other is None else [other, reference] if has_labels else [reference, other]
+    problem: SubjectError | None = None
+    bound: list[tuple[Reference, Binding]] = []
+    for candidate in order:
+        try:
+            binding = bind(subject, inputs=inputs, entry_tensors=candidate.formulas.givens, wanted=wanted)
+        except SubjectError as error:
+            problem = problem or error
+            continue
+        if Trial(subject, binding.tensors, binding.arguments, binding.upstream).run(binding.upstream).error is None:
+            return candidate, binding
+        bound.append((candidate, binding))
+    if bound:
+        return bound[0]
+    assert problem is not None
+    raise problem
 
 
 def _is_place(text: str) -> bool:

@@ -1,0 +1,80 @@
+"""Findings about floating point: from which value on a gradient overflows, dies, or loses its digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .observations import Comparison, Observations, Region
+from .protocol import Subject
+from .report import Finding
+from .source import Line, clipped, global_maxima, small_constants
+
+
+def unstable(
+    subject: Subject, seen: Observations, proved: set[str], objects: Sequence[Any], is_wrong: bool
+) -> Iterator[Finding]:
+    """One finding for each way to fail, over all gradients and dtypes.
+
+    is_wrong: the formula itself is wrong; then only what is not finite, or is zero, says something about floating point.
+    """
+    groups: dict[str, list[Region]] = {}
+    for region in seen.regions:
+        groups.setdefault(_kind(region, tuple(objects)), []).append(region)
+    for kind, regions in groups.items():
+        if is_wrong and kind == "cancellation":
+            continue
+        yield _finding(subject, kind, regions, tuple(objects))
+    if not seen.regions and not is_wrong:
+        yield from _without_region(subject, seen, proved)
+
+
+def _kind(region: Region, objects: tuple[Any, ...]) -> str:
+    if not region.finite:
+        return "overflow"
+    if small_constants(objects) or clipped(objects):
+        return "epsilon"
+    return "overflow" if region.got == 0 and abs(region.exact) > 0 else "cancellation"
+
+
+def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tuple[Any, ...]) -> Finding:
+    first: dict[tuple[str, str], Region] = {}
+    for r in sorted(regions, key=lambda r: abs(r.from_value)):
+        first.setdefault((r.dtype, r.description), r)
+    gradients = ", ".join(dict.fromkeys(r.gradient for r in regions))
+    verb = {"overflow": "overflow", "epsilon": "lose their value to a small constant", "cancellation": "lose their digits"}[kind]
+    if kind == "overflow" and all(r.finite for r in regions):
+        verb = "become zero"
+    places = "; ".join(f"from {r.description} = {r.from_value:.4g} on in {r.dtype}" for r in first.values())
+    example = next(iter(first.values()))
+    shown = f"{example.description} = {example.from_value:.6g}: {example.gradient} = {example.got:.6g}, exact {example.exact:.6g} ({example.dtype})"
+    line, fix = _culprit(kind, objects)
+    where = line.where if line is not None else subject.where
+    return Finding(kind, where, f"{gradients} {verb} {places}", shown, fix)
+
+
+def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
+    if kind == "overflow" and (found := global_maxima(objects)):
+        return found[0], found[0].fixed or "np.max(x, axis=1, keepdims=True)"
+    if kind == "epsilon" and (found := [*small_constants(objects), *clipped(objects)]):
+        return found[0], "compute log-softmax from the logits: z - logsumexp(z)"
+    if kind == "overflow":
+        return None, "subtract the maximum of each row before exp, or use the form with exp(-abs(x))"
+    return None, "rearrange the formula so that nearly equal numbers are not subtracted"
+
+
+def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> Iterator[Finding]:
+    """Regimes in which the code fails although its formula is right, where no single quantity tells from where on."""
+    failing = [c for c in seen.comparisons if not c.ok and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)]
+    ordinary_only_in_one = [c for c in seen.comparisons if not c.ok and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""]
+    ok64 = {c.gradient for c in seen.comparisons if c.dtype == "float64" and c.ok and c.ordinary}
+    failing += [c for c in ordinary_only_in_one if c.gradient in ok64 and c not in failing]
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in failing:
+        groups.setdefault((c.gradient, "cancellation" if c.finite else "overflow"), []).append(c)
+    for (gradient, kind), some in groups.items():
+        regimes = ", ".join(dict.fromkeys(f"{c.regime} in {c.dtype}" for c in some))
+        c = max(some, key=lambda c: c.excess)
+        said = "is not finite" if kind == "overflow" else "is less accurate than the inputs allow"
+        got = "" if c.got is None else f"{gradient}{list(c.worst_index)} = {c.got[c.worst_index]:.6g}, exact {c.exact[c.worst_index]:.6g}"
+        yield Finding(kind, subject.where, f"{gradient} {said} on: {regimes}", got)

@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .derivations import catalogue
     from .page import Page, derive
+    from .verification.report import Finding, Report
+    from .verification.verify import verify
 
-__all__ = ["Page", "__version__", "catalogue", "derive"]
+__all__ = ["Finding", "Page", "Report", "__version__", "catalogue", "derive", "verify"]
 __version__ = "0.1.0"
 
 #: Where a public name lives. It is imported on first use: SymPy alone takes a third of a second.
-_HOMES = {"derive": "page", "Page": "page", "catalogue": "derivations"}
+_HOMES = {
+    "derive": "page",
+    "Page": "page",
+    "catalogue": "derivations",
+    "verify": "verification.verify",
+    "Report": "verification.report",
+    "Finding": "verification.report",
+}
 
 
 def __getattr__(name: str) -> Any:

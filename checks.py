@@ -92,7 +92,7 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
-        notes = report.notes
+        notes = (report.summary, *report.notes)
         failed = failed or not report.passed
     except Exception as error:
         missing = type(error).__name__ in ("MissingTorch", "NoCuda")
@@ -195,7 +195,8 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
         for note in rows[0].notes:
             console.print(f"{note}\n")
     console.print(
-        f"{sums['entries']} entries, {sums['steps']} steps: {sums['proved']} proved, {sums['refuted']} refuted, "
+        f"{sums['entries']} {'entry' if len(rows) == 1 else 'entries'}, {sums['steps']} steps: "
+        f"{sums['proved']} proved, {sums['refuted']} refuted, "
         f"{sums['open']} open. {sums['cross_checked']} cross-checked against torch, {sums['failed']} failed.",
         style="red" if sums["failed"] else "green",
     )

@@ -37,6 +37,8 @@ EXIT_CODES = {
     "EntryError": USAGE,
     "MissingTorch": MISSING,
     "NoCuda": MISSING,
+    "SubjectError": USAGE,
+    "ReferenceError": USAGE,
 }
 
 
@@ -179,6 +181,30 @@ def _check(arguments: argparse.Namespace) -> int:
     return MISSING if any(row.missing for row in rows) else FINE
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
+        if dtype not in DTYPES:
+            raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
+    from .verification.verify import verify
+
+    report = verify(
+        arguments.subject,
+        against=arguments.against,
+        inputs=arguments.inputs,
+        device=arguments.device,
+        dtypes=tuple(dict.fromkeys(dtypes)) or None,
+    )
+    if arguments.json:
+        write(report.as_json(), None)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console(highlight=False).print(report)
+    else:
+        write(str(report), None)
+    return FINE if report.passed else FAILED
+
+
 def _parameters(texts: Sequence[str]) -> dict[str, int]:
     """``depth=4`` as a mapping."""
     found: dict[str, int] = {}
@@ -253,6 +279,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
     check.add_argument("--json", action="store_true", help="as JSON")
+    verify = command("verify", _verify, "judge a gradient that was written by hand")
+    verify.epilog = f"""examples:
+  nnmath verify mylayer.py:backward --against layernorm
+  nnmath verify net.py:Network --against mlp-softmax --json
+  nnmath verify loss.py:grad --against "mean((X @ w - y)**2)" --inputs "X: n d, w: d, y: n"
+
+The code of FILE.py runs in this process.
+
+{EPILOG}"""
+    verify.add_argument("subject", metavar="FILE.py:OBJECT", help="a function, a class, or a torch Function")
+    verify.add_argument("--against", metavar="REF", help="an id, a formula, or FILE.py:FUNCTION; else its own forward")
+    verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
+    verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
+    verify.add_argument("--dtype", action="append", default=[], metavar="D", help=f"one of {', '.join(DTYPES)}")
+    verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")
     return parser

@@ -7,7 +7,6 @@ import numpy as np
 from numpy import zeros
 
 
-
 def softmax(z):
     z = z - z.max(axis=-1, keepdims=True)
     e = np.exp(z)
@@ -23,22 +22,55 @@ def powers(x, v):
 
 
 def functions(x, v):
-    return np.exp(x), np.tanh(x), np.log(1 + x * x), np.log1p(np.abs(x)), np.sin(x) * np.cos(x), np.arctan(x), np.expm1(x)
+    return (
+        np.exp(x),
+        np.tanh(x),
+        np.log(1 + x * x),
+        np.log1p(np.abs(x)),
+        np.sin(x) * np.cos(x),
+        np.arctan(x),
+        np.expm1(x),
+    )
 
 
 def more_functions(x, v):
-    return np.cbrt(x), np.logaddexp(x, v), np.sign(x), np.exp2(x), np.log10(x * x), np.reciprocal(x), np.sinh(x) / np.cosh(x)
+    return (
+        np.cbrt(x),
+        np.logaddexp(x, v),
+        np.sign(x),
+        np.exp2(x),
+        np.log10(x * x),
+        np.reciprocal(x),
+        np.sinh(x) / np.cosh(x),
+    )
 
 
 def scalars(x, v):
     n, c = x.shape
-    return x / n, x * c, x / (n * c), x / x.size, x * math.sqrt(c), x / np.sqrt(c), x * c**-0.5, x / sqrt(n), x * (1 / n)
+    return (
+        x / n,
+        x * c,
+        x / (n * c),
+        x / x.size,
+        x * math.sqrt(c),
+        x / np.sqrt(c),
+        x * c**-0.5,
+        x / sqrt(n),
+        x * (1 / n),
+    )
 
 
 def sizes_leaked(x, v):
     n = len(x)
     k = float(x.shape[1])
-    return x / float(n), x / math.sqrt(k), x * (2.0 / n), x / (n - 1 + 1), x * (int(k) * n), x / (x.shape[0] * x.shape[1])
+    return (
+        x / float(n),
+        x / math.sqrt(k),
+        x * (2.0 / n),
+        x / (n - 1 + 1),
+        x * (int(k) * n),
+        x / (x.shape[0] * x.shape[1]),
+    )
 
 
 def constants(x, v):
@@ -46,15 +78,37 @@ def constants(x, v):
 
 
 def reductions(x, v):
-    return x.sum(), x.sum(axis=0), np.sum(x, axis=1, keepdims=True), x.mean(), x.mean(0), np.mean(x, axis=-1), x.sum((0, 1))
+    return (
+        x.sum(),
+        x.sum(axis=0),
+        np.sum(x, axis=1, keepdims=True),
+        x.mean(),
+        x.mean(0),
+        np.mean(x, axis=-1),
+        x.sum((0, 1)),
+    )
 
 
 def variances(x, v):
-    return x.var(), x.var(axis=0), np.var(x, axis=1, keepdims=True), x.std(1), np.std(x, axis=0, ddof=1), x.var(axis=0, ddof=1)
+    return (
+        x.var(),
+        x.var(axis=0),
+        np.var(x, axis=1, keepdims=True),
+        x.std(1),
+        np.std(x, axis=0, ddof=1),
+        x.var(axis=0, ddof=1),
+    )
 
 
 def extrema(x, v):
-    return x.max(), x.max(axis=1), np.max(x, axis=0, keepdims=True), x.min(axis=1), np.amin(x), x - x.max(axis=1)[:, None]
+    return (
+        x.max(),
+        x.max(axis=1),
+        np.max(x, axis=0, keepdims=True),
+        x.min(axis=1),
+        np.amin(x),
+        x - x.max(axis=1)[:, None],
+    )
 
 
 def norms(x, v):
@@ -66,11 +120,26 @@ def kinks(x, v):
 
 
 def comparisons(x, v):
-    return x * (x > 0), (x >= 0) * 1.0, (x < v).astype(float), np.where(x == 0, v, x), (x > 0) & (v > 0), ~(x > 0), (x != 0) | (v > 0)
+    return (
+        x * (x > 0),
+        (x >= 0) * 1.0,
+        (x < v).astype(float),
+        np.where(x == 0, v, x),
+        (x > 0) & (v > 0),
+        ~(x > 0),
+        (x != 0) | (v > 0),
+    )
 
 
 def logic(x, v):
-    return np.logical_and(x > 0, v > 0), np.logical_not(x > 0), np.logical_or(x > 0, v > 0), (x > 0) ^ (v > 0), np.sum(x > 0), 1 - (x > 0)
+    return (
+        np.logical_and(x > 0, v > 0),
+        np.logical_not(x > 0),
+        np.logical_or(x > 0, v > 0),
+        (x > 0) ^ (v > 0),
+        np.sum(x > 0),
+        1 - (x > 0),
+    )
 
 
 def heaviside(x, v):
@@ -86,27 +155,57 @@ def transposed(x, w, v):
 
 
 def outers(x, w, v):
-    return np.outer(v, v), np.multiply.outer(v, v), v[:, None] * v[None, :], v[:, np.newaxis] @ v[np.newaxis], np.tensordot(x, w, 1)
+    return (
+        np.outer(v, v),
+        np.multiply.outer(v, v),
+        v[:, None] * v[None, :],
+        v[:, np.newaxis] @ v[np.newaxis],
+        np.tensordot(x, w, 1),
+    )
 
 
 def einsums(x, w, v):
     return (
-        np.einsum("ij,jk->ik", x, w), np.einsum("ij,j->i", x, v), np.einsum("ij->j", x), np.einsum("ij,ij->", x, x),
-        np.einsum("ij,jk", x, w), np.einsum("...j,jk->...k", x, w), np.einsum("i,i,i->i", v, v, v), np.einsum("ii", w @ w.T),
+        np.einsum("ij,jk->ik", x, w),
+        np.einsum("ij,j->i", x, v),
+        np.einsum("ij->j", x),
+        np.einsum("ij,ij->", x, x),
+        np.einsum("ij,jk", x, w),
+        np.einsum("...j,jk->...k", x, w),
+        np.einsum("i,i,i->i", v, v, v),
+        np.einsum("ii", w @ w.T),
     )
 
 
 def diagonals(x, w, v):
-    return np.diag(v), np.diag(w @ w.T), np.trace(w @ w.T), np.eye(v.shape[0]) * v, np.diagonal(w @ w.T), np.identity(len(v)) - 1
+    return (
+        np.diag(v),
+        np.diag(w @ w.T),
+        np.trace(w @ w.T),
+        np.eye(v.shape[0]) * v,
+        np.diagonal(w @ w.T),
+        np.identity(len(v)) - 1,
+    )
 
 
 def batched(q, k):
     s = q @ k.transpose(0, 2, 1)
-    return s, q @ k.swapaxes(-1, -2), np.einsum("btd,bsd->bts", q, k), np.matmul(q, np.swapaxes(k, 1, 2)), (q * k).sum((0, 1))
+    return (
+        s,
+        q @ k.swapaxes(-1, -2),
+        np.einsum("btd,bsd->bts", q, k),
+        np.matmul(q, np.swapaxes(k, 1, 2)),
+        (q * k).sum((0, 1)),
+    )
 
 
 def stacks(q, k):
-    return (q[:, :, None, :] * k[:, None]).sum(-1), q.reshape(-1, q.shape[-1]), q.reshape(q.shape[0], -1).sum(1), q[0] @ k[0].T
+    return (
+        (q[:, :, None, :] * k[:, None]).sum(-1),
+        q.reshape(-1, q.shape[-1]),
+        q.reshape(q.shape[0], -1).sum(1),
+        q[0] @ k[0].T,
+    )
 
 
 def heads(x):
@@ -137,7 +236,20 @@ def in_place(x, v):
 
 
 def slices(x, v):
-    return x[0], x[-1], x[:, 0], x[1:], x[:-1], x[..., 0], x[:, None], x[None], x[:, ::-1], x[1:, :-1], x[0, -1], x[:, 1:-1]
+    return (
+        x[0],
+        x[-1],
+        x[:, 0],
+        x[1:],
+        x[:-1],
+        x[..., 0],
+        x[:, None],
+        x[None],
+        x[:, ::-1],
+        x[1:, :-1],
+        x[0, -1],
+        x[:, 1:-1],
+    )
 
 
 def slice_writes(x, v):
@@ -156,7 +268,14 @@ def labels(z, y):
     q[np.arange(n), y] -= 1
     hot = np.zeros_like(z)
     hot[np.arange(n), y] = 1
-    return p[np.arange(n), y], q / n, hot, -np.log(p[range(n), y]).mean(), np.eye(z.shape[1])[y], (y[:, None] == np.arange(z.shape[1])) * 1.0
+    return (
+        p[np.arange(n), y],
+        q / n,
+        hot,
+        -np.log(p[range(n), y]).mean(),
+        np.eye(z.shape[1])[y],
+        (y[:, None] == np.arange(z.shape[1])) * 1.0,
+    )
 
 
 def labels_by_len(z, y):
@@ -211,7 +330,17 @@ def joins(x, v):
     s = np.stack([v, 2 * v, v * v])
     t = np.concatenate([x[:, :1], x[:, :1] * 2], axis=1)
     a, b = np.split(t, 2, axis=1)
-    return s, np.stack([v, v], axis=1), t, a, b, np.vstack([v, v + 1]), np.hstack([x[:, :1], x[:, 1:2]]), np.array([v, -v]), s[[2, 0]]
+    return (
+        s,
+        np.stack([v, v], axis=1),
+        t,
+        a,
+        b,
+        np.vstack([v, v + 1]),
+        np.hstack([x[:, :1], x[:, 1:2]]),
+        np.array([v, -v]),
+        s[[2, 0]],
+    )
 
 
 def symbolic_joins(x, v):
@@ -223,8 +352,16 @@ def symbolic_joins(x, v):
 def shapes(x, v):
     n, c = x.shape
     return (
-        x.reshape(n, c), x.ravel().reshape(n, c), x.flatten().sum(), x[:, :, None].squeeze(-1), np.expand_dims(v, 0) * x,
-        x.reshape(n, 1, c), np.broadcast_to(v, x.shape), np.squeeze(x[None], 0), np.moveaxis(x[None], 0, -1), x.reshape((-1, 1)).mean(),
+        x.reshape(n, c),
+        x.ravel().reshape(n, c),
+        x.flatten().sum(),
+        x[:, :, None].squeeze(-1),
+        np.expand_dims(v, 0) * x,
+        x.reshape(n, 1, c),
+        np.broadcast_to(v, x.shape),
+        np.squeeze(x[None], 0),
+        np.moveaxis(x[None], 0, -1),
+        x.reshape((-1, 1)).mean(),
     )
 
 
@@ -341,7 +478,15 @@ def accumulated(x, v):
 
 def mixed_constants(x, v):
     k = np.array([1.0, -2.0, 3.0])
-    return x * k, k * x + k, np.float64(2.0) * x, x @ np.ones((3, 2)), np.array([[1.0], [2.0]]) * k, k[0] * x, np.int64(3) + x
+    return (
+        x * k,
+        k * x + k,
+        np.float64(2.0) * x,
+        x @ np.ones((3, 2)),
+        np.array([[1.0], [2.0]]) * k,
+        k[0] * x,
+        np.int64(3) + x,
+    )
 
 
 def im2col(x, w):
@@ -371,7 +516,7 @@ def integer_tables(x, w):
     return y, x[:, [2, 0, 0]], x[[1, 0], [2, 1]], x[np.array([[0, 1], [1, 0]])], x[..., np.array([1])]
 
 
-# -- what cannot be traced -----------------------------------------------------------------------------------------------
+# -- what cannot be traced -------------------------------------------------------------------------------------------
 
 
 def branch_on_value(x):
@@ -461,7 +606,10 @@ def text(x):
     return "gradient"
 
 
-def made_outside(x, buffer=np.zeros((2, 2))):
+BUFFER = np.zeros((2, 2))
+
+
+def made_outside(x, buffer=BUFFER):
     np.multiply(x[:2, :2], 2, out=buffer)
     return buffer
 

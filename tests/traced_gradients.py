@@ -39,7 +39,7 @@ def softmax_ce(Z, y):
 
 
 def softmax_ce_range(Z, y):
-    n, C = Z.shape
+    n, _ = Z.shape
     e = np.exp(Z - np.max(Z, axis=1).reshape(-1, 1))
     p = e / np.sum(e, axis=1)[:, None]
     p[range(n), y] -= 1
@@ -54,12 +54,11 @@ def softmax_ce_len(Z, y):
 
 
 def softmax_ce_onehot(Z, y):
-    n, C = Z.shape
     e = np.exp(Z)
     p = e / e.sum(1, keepdims=True)
     hot = np.zeros_like(p)
     hot[np.arange(len(y)), y] = 1.0
-    return (p - hot) * (1.0 / n)
+    return (p - hot) * (1.0 / len(y))
 
 
 def softmax_ce_eye(Z, y):
@@ -380,9 +379,7 @@ CASES = {
     "mse": Case("X: n D, w: D, y: n", "L = mean((X @ w - y)**2)", "w", mse),
     "mse_elements": Case("P: n C, T: n C", "L = mean((P - T)**2)", "P", mse_elements),
     "mse_size": Case("P: n C, T: n C", "L = mean((P - T)**2)", "P", mse_size),
-    "embedding": Case(
-        "W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", embedding
-    ),
+    "embedding": Case("W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", embedding),
     "embedding_onehot": Case(
         "W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", embedding_onehot
     ),
@@ -396,7 +393,7 @@ CASES = {
 }
 
 
-# -- the same with loops, for concrete sizes -------------------------------------------------------------------------------
+# -- the same with loops, for concrete sizes -------------------------------------------------------------------------
 
 
 def softmax_ce_loops(Z, y):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy
@@ -13,10 +14,11 @@ from ..calculus.arrays import ShapeError, shape_text
 from ..calculus.functions import Indicator
 from ..calculus.sums import Delta
 from ..calculus.tensors import Index, fresh_index
+from .conversion import symbolic
 from .indexing import get, select
 from .memory import is_contiguous
 from .session import untraceable
-from .symbolic import SymbolicArray, exactly, made, size, symbolic, widest
+from .symbolic import SymbolicArray, exactly, made, size, widest
 from .values import Axis, Entries, aligned, axis_of, broadcast, flat, length, quotient, rename
 
 
@@ -34,7 +36,7 @@ def axis_numbers(axis: Any, rank: int) -> tuple[int, ...]:
     return tuple(axis_number(a, rank) for a in axis) if isinstance(axis, tuple | list) else (axis_number(axis, rank),)
 
 
-# -- reshape -----------------------------------------------------------------------------------------------------------
+# -- reshape ---------------------------------------------------------------------------------------------------------
 
 
 def reshape(array: Any, *shape: Any, order: str = "C", **options: Any) -> SymbolicArray:
@@ -52,7 +54,9 @@ def reshape(array: Any, *shape: Any, order: str = "C", **options: Any) -> Symbol
             raise untraceable("reshape", f"{everything} entries do not divide into rows of {rest}")
         dims[dims.index(Integer(-1))] = missing
     if sympy.expand(sympy.Mul(*dims) - everything) != 0:
-        raise ValueError(f"cannot reshape array of shape {shape_text(array.entries.dims)} into shape {shape_text(dims)}")
+        raise ValueError(
+            f"cannot reshape array of shape {shape_text(array.entries.dims)} into shape {shape_text(dims)}"
+        )
     return regroup(array, dims)
 
 
@@ -74,9 +78,7 @@ def regroup(array: SymbolicArray, dims: Sequence[Expr]) -> SymbolicArray:
                 continue
             inner = quotient(index.dim, need)
             if inner is None:
-                raise untraceable(
-                    "reshape", f"an axis with {index.dim} entries does not split into {need} and others"
-                )
+                raise untraceable("reshape", f"an axis with {index.dim} entries does not split into {need} and others")
             outer, below = fresh_index(need), fresh_index(inner)
             places[index] = flat((outer, below))
             axis.append(outer)
@@ -141,7 +143,7 @@ def contiguous(array: Any, *arguments: Any, **options: Any) -> SymbolicArray:
     return array if is_contiguous(array.memory, array.address, array.axes) else array.copy()
 
 
-# -- joining and cutting -------------------------------------------------------------------------------------------------
+# -- joining and cutting ---------------------------------------------------------------------------------------------
 
 
 def stack(arrays: Sequence[Any], axis: int = 0, **options: Any) -> SymbolicArray:
@@ -167,9 +169,7 @@ def concatenate(arrays: Sequence[Any], axis: Any = 0, **options: Any) -> Symboli
     whole = axis_of(sympy.expand(sympy.Add(*counts)))
     if not whole:
         return pieces[0].copy()
-    others = [
-        Entries((*a.axes[:at], *a.axes[at + 1 :]), a.memory.read(a.address)).renamed().axes for a in pieces
-    ]
+    others = [Entries((*a.axes[:at], *a.axes[at + 1 :]), a.memory.read(a.address)).renamed().axes for a in pieces]
     target = aligned([Entries(o, Integer(0)) for o in others])[0]
     body: Expr = Integer(0)
     start: Expr = Integer(0)
@@ -214,7 +214,7 @@ def split(array: Any, sections: Any, axis: int = 0) -> list[SymbolicArray]:
         edges = [Integer(0), *(exactly(s) for s in sections), dim]
     numbers = [size(sympy.expand(e)) for e in edges]
     lead = (slice(None),) * at
-    return [get(array, (*lead, slice(a, b))) for a, b in zip(numbers, numbers[1:], strict=False)]
+    return [get(array, (*lead, slice(a, b))) for a, b in pairwise(numbers)]
 
 
 def repeat(array: Any, repeats: Any, axis: Any = None) -> SymbolicArray:
@@ -252,7 +252,8 @@ def pad(array: Any, width: Any, mode: str = "constant", constant_values: Any = 0
         raise untraceable("pad", f"mode={mode!r} is not in the table")
     pairs = _pairs(width, array.ndim)
     axes = tuple(
-        axis_of(sympy.expand(length(axis) + exactly(a) + exactly(b))) for axis, (a, b) in zip(array.axes, pairs, strict=True)
+        axis_of(sympy.expand(length(axis) + exactly(a) + exactly(b)))
+        for axis, (a, b) in zip(array.axes, pairs, strict=True)
     )
     memory = made(Entries(axes, exactly(constant_values)), array.kind)
     inner = tuple(_inner(axis, exactly(a)) for axis, (a, _) in zip(array.axes, pairs, strict=True))
@@ -329,8 +330,9 @@ def _along(array: SymbolicArray, indices: Any, axis: int) -> tuple[Any, ...]:
     out: list[Any] = []
     for k in range(array.ndim):
         shape = [None] * array.ndim
-        out.append(labels if k == at else positions(length(array.axes[k]))[tuple(
-            slice(None) if j == k else s for j, s in enumerate(shape)
-        )])
+        out.append(
+            labels
+            if k == at
+            else positions(length(array.axes[k]))[tuple(slice(None) if j == k else s for j, s in enumerate(shape))]
+        )
     return tuple(out)
-

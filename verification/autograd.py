@@ -56,7 +56,7 @@ def torch_function(function: Any, name: str) -> Subject:
     names = tuple(p.name for p in takes)
 
     def run(inputs: Mapping[str, Any]) -> Any:
-        values = [inputs[p.name] if p.name in inputs else p.default for p in takes]
+        values = [inputs.get(p.name, p.default) for p in takes]
         while values and values[-1] is inspect.Parameter.empty:
             values.pop()
         return function.apply(*values)
@@ -144,7 +144,7 @@ def jax_function(function: Any, name: str) -> Subject:
     names = tuple(p.name for p in parameters(inner))
 
     def start(inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
-        import jax
+        import jax  # type: ignore[import-not-found,unused-ignore]
 
         values = {n: inputs[n] for n in names if n in inputs}
         moving = [n for n, v in values.items() if np.issubdtype(np.asarray(v).dtype, np.floating)]

@@ -129,7 +129,7 @@ def _domain(a: Array, others: Sequence[Array], dims: Mapping[int, Symbol]) -> Do
         return Domain(mask=True)
     if a.dtype.kind in "iu":
         classes = next((b.shape[-1] for b in others if b.dtype.kind == "f" and b.ndim > a.ndim), None)
-        if classes is not None and a.size and 0 <= a.min() and a.max() < classes:
+        if classes is not None and a.size and a.min() >= 0 and a.max() < classes:
             return Domain(below=dims[classes])
         return Domain()
     one = a.ndim and a.size and np.allclose(a.sum(axis=-1), 1, atol=1e-6) and np.all(a >= 0) and a.shape[-1] > 1
@@ -142,7 +142,7 @@ def _from_code(subject: Subject) -> tuple[tuple[Tensor, ...], str]:
     """Annotations in jaxtyping's form, or an example call in the file."""
     function = subject.forward or subject.raw
     if isinstance(subject.raw, type) and subject.kind == "torch function":
-        function = subject.raw.forward
+        function = getattr(subject.raw, "forward")  # noqa: B009
     annotations = getattr(function, "__annotations__", {})
     lines = []
     for name in subject.parameter_names:
@@ -166,9 +166,9 @@ def _from_code(subject: Subject) -> tuple[tuple[Tensor, ...], str]:
 def _what_to_type(subject: Subject, tensors: Sequence[Tensor]) -> str:
     """``type --inputs "z: n C, y: n int<C"``, with the tensors as far as they go."""
     names = [n for n in subject.parameter_names if n not in subject.optional and n != subject.upstream_name]
-    shown = [
-        declared(Tensor(n, t.dims, t.domain)) for n, t in zip(names, tensors, strict=False)
-    ] or [f"{n}: n {'d' if k == 0 else ''}".strip() for k, n in enumerate(names or ["z"])]
+    shown = [declared(Tensor(n, t.dims, t.domain)) for n, t in zip(names, tensors, strict=False)] or [
+        f"{n}: n {'d' if k == 0 else ''}".strip() for k, n in enumerate(names or ["z"])
+    ]
     return f'type --inputs "{", ".join(shown)}"'
 
 
@@ -274,7 +274,9 @@ def _by_order(
                 runs.append(found)
     if len(runs) == 1:
         return runs[0]
-    what = f"{subject.name} takes {', '.join(left)}, the reference has {', '.join(map(declared, rest)) or 'nothing left'}"
+    what = (
+        f"{subject.name} takes {', '.join(left)}, the reference has {', '.join(map(declared, rest)) or 'nothing left'}"
+    )
     why = "several orders are possible" if runs else "they do not match"
     raise SubjectError(f"{what}, and {why}; {_what_to_type(subject, [t for t in entry if t != upstream])}")
 
@@ -304,7 +306,7 @@ class Trial:
         out = as_array(ran.value.out) if ran.error is None else None
         if self.elementwise or out is None:
             return Tensor("dout", ())
-        by_size = {s: d for d, s in reversed(self.sizes.items())}
+        by_size = {s: d for d, s in reversed(tuple(self.sizes.items()))}
         return Tensor("dout", tuple(by_size.get(s, s) for s in out.shape))
 
     def run(self, upstream: Tensor | None) -> Outcome:
@@ -325,11 +327,15 @@ class Trial:
 
 
 def _gradients(
-    subject: Subject, pairs: Mapping[str, Tensor], ran: Outcome, sizes: Mapping[Symbol, int], wanted: Sequence[str] | None
+    subject: Subject,
+    pairs: Mapping[str, Tensor],
+    ran: Outcome,
+    sizes: Mapping[Symbol, int],
+    wanted: Sequence[str] | None,
 ) -> tuple[Tensor | None, ...]:
     """For each returned value its tensor: by the name it has in the code, else by shape, else by order."""
     real = {a: t for a, t in pairs.items() if not t.domain.is_discrete and (wanted is None or t.name in wanted)}
-    ordinary = [t for t in real.values() if wanted is not None or t.domain.value is None and not t.domain.rows]
+    ordinary = [t for t in real.values() if wanted is not None or (t.domain.value is None and not t.domain.rows)]
     if ran.error is None:
         names: list[str | None] = [n for n, _ in ran.value]
         shapes = [None if (a := as_array(v)) is None else a.shape for _, v in ran.value]

@@ -24,6 +24,9 @@ ProveScale = Callable[[str, Expr], bool]
 ProveFormula = Callable[[str, Sequence[Definition]], bool]
 
 
+PROVED = "proved for all inputs and sizes"
+
+
 @dataclass(frozen=True)
 class Cause:
     """A named bug: its kind, a sentence, the fix, and the gradients that it explains.
@@ -45,6 +48,8 @@ class Case:
     """Everything that the search for a cause reads.
 
     wrong: the gradients that differ. autograd: they come from automatic differentiation of the person's own loss.
+    reported: the loss that the code reports, as a multiple of the reference's. is_loss: what is differentiated is a
+    loss, and not an array with an upstream gradient.
     """
 
     derivation: Derivation
@@ -55,6 +60,8 @@ class Case:
     prove_scale_roughly: ProveScale = lambda name, q: False
     prove_formula: ProveFormula = lambda name, definitions: False
     autograd: bool = False
+    reported: Expr | None = None
+    is_loss: bool = False
     upstream: tuple[str, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
 
@@ -128,24 +135,41 @@ def _scaled(case: Case, left: Sequence[str]) -> Iterator[Cause]:
 
 def _scale(case: Case, q: Expr, gradients: list[str]) -> Cause:
     proved = all(case.prove_scale(g, q) for g in gradients)
+    roughly = not proved and all(case.prove_scale_roughly(g, q) for g in gradients)
     shown = case.write(q)
-    all_of_them = len(gradients) == len(case.results) > 1
-    subject = f"every gradient ({', '.join(gradients)})" if all_of_them else _names(gradients)
+    all_of_them = len(gradients) == len(case.results)
+    subject = f"every gradient ({', '.join(gradients)})" if all_of_them and len(gradients) > 1 else _names(gradients)
     if q == -1:
-        message = f"{subject} {'have' if len(gradients) > 1 and not all_of_them else 'has'} the wrong sign"
+        message = f"{subject} {'have' if subject == _names(gradients) and len(gradients) > 1 else 'has'} the wrong sign"
     elif len(gradients) == 1:
         message = f"{gradients[0]} = {shown} · true"
     else:
         message = f"{subject} {'is' if all_of_them else 'are'} {shown} times the true one"
-    known = "proved for all inputs and sizes" if proved else "at every size that was tried"
+    known = PROVED if proved else "at every size that was tried"
+    known = f"{PROVED}, apart from a small constant that is added" if roughly else known
     hidden = at_one(q)
     hint = f"; invisible at {', '.join(f'{d} = 1' for d in hidden)}" if hidden else ""
     kind = "sign" if q == -1 else "scale"
-    if case.autograd and len(gradients) == len(case.wrong):
-        kind = "contract"
-        message += ": it is the gradient of another loss (mean against sum, or a mean over other axes)"
+    contract = _contract(case, q) if all_of_them and q != -1 else ""
+    if contract:
+        kind, message = "contract", f"{message}: {contract}"
     fix = "change the sign" if q == -1 else f"multiply by {case.write(1 / q)}"
     return Cause(kind, f"{message}, {known}{hint}", fix, tuple(gradients), q, (), proved)
+
+
+def _contract(case: Case, q: Expr) -> str:
+    """Why gradients that are all off by one factor are the gradients of another loss; empty where they are not."""
+    if not case.is_loss:
+        return ""
+    if case.reported is not None and case.reported == q:
+        return f"the loss itself is {case.write(q)} times that of the reference"
+    if case.reported == 1:
+        return "it is not the gradient of the loss that forward returns (a mean against a sum)"
+    if case.autograd:
+        return "it is the gradient of another loss (a mean against a sum, or over other axes)"
+    if q.free_symbols and (1 / q).is_polynomial(*q.free_symbols):
+        return f"it is the gradient of a loss that is divided by {case.write(1 / q)} as well"
+    return ""
 
 
 def _shaped(case: Case, left: Sequence[str]) -> Iterator[Cause]:
@@ -242,7 +266,7 @@ def _slip(case: Case, left: Sequence[str]) -> Iterator[Cause]:
 
 def _slip_cause(case: Case, variant: Variant, explained: list[str]) -> Cause:
     proved = all(case.prove_formula(g, variant.formulas) for g in explained)
-    known = "proved for all inputs and sizes" if proved else "at every size that was tried"
+    known = PROVED if proved else "at every size that was tried"
     place = "" if variant.of in explained and len(explained) == 1 else f" in {variant.of}"
     right = {d.name: d for d in formulas(case.derivation)}[variant.of] if variant.kind != "detached" else None
     fix = f"{case.write(right.element)} = {case.write(right.body)}" if right is not None else "differentiate through it"

@@ -44,7 +44,9 @@ def at_sizes(expr: Expr, sizes: Mapping[Symbol, Expr]) -> Expr:
             if not count.is_Integer or count > MAX_TERMS:
                 return None
             places = product(*(range(int(d)) for d in dims))
-            return Add(*(rebuild(body.xreplace(dict(zip(fresh, map(Integer, at), strict=True))), leaf) for at in places))
+            return Add(
+                *(rebuild(body.xreplace(dict(zip(fresh, map(Integer, at), strict=True))), leaf) for at in places)
+            )
         return None
 
     return rebuild(expr, leaf)

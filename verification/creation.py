@@ -1,12 +1,8 @@
-"""NumPy's creation functions and Python's ``range`` and ``len`` while a trace runs: symbolic shapes give symbolic arrays."""
+"""NumPy's creation functions for symbolic shapes, and ``range`` over a symbolic size."""
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from types import CellType
 from typing import Any
 
 import numpy
@@ -16,14 +12,23 @@ from sympy import Expr, Integer
 
 from ..calculus.functions import Indicator
 from ..calculus.sums import Delta
+from .conversion import kind_of_dtype, symbolic
 from .opaque import unknown
-from .session import is_persons, untraceable
+from .session import untraceable
 from .sizes import SymbolicNumber
-from .symbolic import Kind, SymbolicArray, constant, exactly, is_symbolic, kind_of_dtype, made, size, symbolic
+from .symbolic import Kind, SymbolicArray, exactly, is_symbolic, made, size
 from .values import Entries, axis_of, broadcast
 
+#: NumPy's own functions, whether a trace runs or not.
+_ORIGINAL = {name: getattr(numpy, name) for name in ("arange", "array", "asarray", "zeros")}
 
-# -- range and len ---------------------------------------------------------------------------------------------------------
+
+def numpy_original(name: str) -> Callable[..., Any]:
+    """NumPy's own function of that name."""
+    return _ORIGINAL[name]
+
+
+# -- range ---------------------------------------------------------------------------------------------------
 
 
 class SymbolicRange:
@@ -44,7 +49,8 @@ class SymbolicRange:
 
     def __iter__(self) -> Iterator[int]:
         raise untraceable(
-            f"a loop over range({self.stop})", f"{self.stop} is a symbolic size: at concrete sizes the loop can be traced"
+            f"a loop over range({self.stop})",
+            f"{self.stop} is a symbolic size: at concrete sizes the loop can be traced",
         )
 
     def __getitem__(self, index: Any) -> Any:
@@ -54,37 +60,7 @@ class SymbolicRange:
         return f"range({self.start}, {self.stop})"
 
 
-class _RangeMeta(type):
-    def __instancecheck__(cls, value: Any) -> bool:
-        return type(value) is range or type(value) is SymbolicRange
-
-    def __call__(cls, *arguments: Any) -> Any:
-        values = [exactly(a) if isinstance(a, SymbolicNumber) or _is_large(a) else a for a in arguments]
-        if not any(isinstance(v, Expr) and v.free_symbols for v in values):
-            return range(*arguments)
-        if len(values) == 1:
-            return SymbolicRange(Integer(0), values[0])
-        start, stop, step = (*values, 1)[:3]
-        return SymbolicRange(sympy.sympify(start), sympy.sympify(stop), int(step))
-
-
-class _Range(metaclass=_RangeMeta):
-    """Stands for ``range`` in the person's code."""
-
-
-def _is_large(value: Any) -> bool:
-    return type(value) is int and abs(value) > 1000
-
-
-def _len(value: Any) -> int:
-    if is_symbolic(value):
-        if not value.axes:
-            raise TypeError("len() of unsized object")
-        return value.shape[0]  # type: ignore[no-any-return]
-    return len(value)
-
-
-# -- arrays ----------------------------------------------------------------------------------------------------------------
+# -- arrays ----------------------------------------------------------------------------------------------------------
 
 
 def filled(shape: Any, value: Expr, kind: Kind) -> SymbolicArray:
@@ -232,161 +208,3 @@ def triangle(upper: bool) -> Callable[..., SymbolicArray]:
 
 def tri(n: Any, m: Any = None, k: Any = 0, dtype: Any = float) -> SymbolicArray:
     return triangle(False)(ones((n, n if m is None else m), dtype), k)
-
-
-# -- while a trace runs ------------------------------------------------------------------------------------------------------
-
-#: NumPy functions that make arrays from shapes or lists: NumPy never asks their arguments.
-CREATION: dict[str, Callable[..., Any]] = {
-    "zeros": zeros,
-    "ones": ones,
-    "empty": uninitialised,
-    "full": full,
-    "eye": eye,
-    "identity": eye,
-    "arange": arange,
-    "array": array,
-    "asarray": asarray,
-    "asanyarray": asarray,
-    "ascontiguousarray": contiguous,
-    "asfortranarray": array,
-    "tri": tri,
-}
-_ORIGINAL = {name: getattr(numpy, name) for name in CREATION}
-_REFUSED = ("ndindex", "fromfunction", "fromiter", "linspace", "meshgrid", "nditer", "indices", "vectorize", "tril_indices")
-
-
-def numpy_original(name: str) -> Callable[..., Any]:
-    """NumPy's own function, whether a trace runs or not."""
-    return _ORIGINAL[name]
-
-
-def _refusing(name: str, original: Any) -> Any:
-    """A function that passes what is concrete and refuses what is symbolic."""
-
-    def function(*arguments: Any, **options: Any) -> Any:
-        if contains_symbolic([*arguments, *options.values()]):
-            raise untraceable(f"np.{name}", "it is not in the table of operations")
-        return original(*arguments, **options)
-
-    return function
-
-
-def _random(name: str) -> Any:
-    def function(*arguments: Any, **options: Any) -> Any:
-        raise untraceable(f"np.random.{name}", "the result is different every time")
-
-    return function
-
-
-def _math(original: Any, formula: Callable[..., Expr]) -> Any:
-    """A function of ``math`` that keeps sizes exact."""
-
-    def function(*arguments: Any) -> Any:
-        if not any(isinstance(a, SymbolicNumber) or is_symbolic(a) for a in arguments):
-            return original(*arguments)
-        return size(formula(*(constant(a, original.__name__) if is_symbolic(a) else exactly(a) for a in arguments)))
-
-    return function
-
-
-_MATH: dict[str, Callable[..., Expr]] = {
-    "sqrt": sympy.sqrt,
-    "log": sympy.log,
-    "exp": sympy.exp,
-    "pow": sympy.Pow,
-}
-
-
-def _prod(values: Any, *, start: Any = 1) -> Any:
-    out = start
-    for value in values:
-        out = out * value
-    return out
-
-
-#: Names of Python that the person's modules see differently.
-_BUILTINS: dict[str, Any] = {"range": _Range, "len": _len}
-
-
-@contextmanager
-def numpy_made_symbolic(function: Any) -> Iterator[None]:
-    """While it lasts, NumPy's creation functions, and ``range`` and ``len`` in the person's modules, take symbolic sizes."""
-    replaced: dict[int, Any] = {id(_ORIGINAL[name]): new for name, new in CREATION.items()}
-    with ExitStack() as undo:
-        for name, new in CREATION.items():
-            _set(undo, vars(numpy), name, new)
-        for name in _REFUSED:
-            old = getattr(numpy, name)
-            replaced[id(old)] = _refusing(name, old)
-            _set(undo, vars(numpy), name, replaced[id(old)])
-        for name in numpy.random.__all__:
-            old = getattr(numpy.random, name)
-            if callable(old) and not isinstance(old, type):
-                replaced[id(old)] = _random(name)
-                _set(undo, vars(numpy.random), name, replaced[id(old)])
-        for name, formula in _MATH.items():
-            original = getattr(math, name)
-            replaced[id(original)] = _math(original, formula)
-        replaced[id(math.prod)] = _prod
-        for namespace in _persons_namespaces(function):
-            for name, value in list(namespace.items()):
-                if id(value) in replaced and not name.startswith("__"):
-                    _set(undo, namespace, name, replaced[id(value)])
-            for name, new in _BUILTINS.items():
-                if name not in namespace:
-                    _set(undo, namespace, name, new)
-            if namespace.get("math") is math:
-                _set(undo, namespace, "math", _Math(replaced))
-        yield
-
-
-class _Math:
-    """The module ``math`` as the person's code sees it."""
-
-    def __init__(self, replaced: dict[int, Any]) -> None:
-        self._replaced = replaced
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(math, name)
-        return self._replaced.get(id(found), found)
-
-
-def _persons_namespaces(function: Any) -> list[dict[str, Any]]:
-    """The globals of the traced function, of what it holds on to, and of every loaded module of a person's own."""
-    found: dict[int, dict[str, Any]] = {}
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and is_persons(file):
-            found[id(vars(module))] = vars(module)
-    seen: set[int] = set()
-    waiting: list[tuple[Any, int]] = [(function, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if id(value) in seen or depth > 3:
-            continue
-        seen.add(id(value))
-        code = getattr(value, "__code__", None)
-        if code is not None and is_persons(code.co_filename):
-            found[id(value.__globals__)] = value.__globals__
-        cells = getattr(value, "__closure__", None) or ()
-        inner = [c.cell_contents for c in cells if c != _EMPTY_CELL]
-        inner += [getattr(value, name, None) for name in ("__self__", "__func__", "__wrapped__", "func")]
-        if isinstance(value, type):
-            inner += [f for f in vars(value).values() if callable(f)]
-        elif type(value).__module__ not in ("builtins", "numpy"):
-            inner.append(type(value))
-        waiting += [(v, depth + 1) for v in inner if v is not None]
-    return list(found.values())
-
-
-_EMPTY_CELL = CellType()
-
-
-def _set(undo: ExitStack, namespace: Any, name: str, value: Any) -> None:
-    if name in namespace:
-        undo.callback(namespace.__setitem__, name, namespace[name])
-    else:
-        undo.callback(namespace.pop, name, None)
-    namespace[name] = value
-

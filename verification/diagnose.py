@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from .causes import Case, Cause, causes
 from .edits import Write
 from .evidence import samples
 from .hazards import unsafe
-from .instability import unstable
+from .instability import deviates, unstable
+from .losses import reported
 from .observations import Comparison, Observations
 from .protocol import Subject
 from .prove import Court
@@ -28,6 +30,22 @@ ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape"
 SHOWN = 12
 
 
+@dataclass(frozen=True)
+class Diagnosis:
+    """The findings, and the causes behind those about wrong numbers."""
+
+    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+
+    def settled(self, proofs: Sequence[Proof]) -> list[Proof]:
+        """The proofs; one that was left open is refuted where another formula is proved to be the code's."""
+        wrong = {g for cause in self.causes if cause.proved for g in cause.gradients}
+        return [
+            replace(p, verdict="refuted", basis="it is proved to be another formula") if p.gradient in wrong else p
+            for p in proofs
+        ]
+
+
 def diagnose(
     subject: Subject,
     derivation: Derivation,
@@ -37,7 +55,7 @@ def diagnose(
     write: Write,
     binding: Binding,
     again: Probe,
-) -> list[Finding]:
+) -> Diagnosis:
     """All findings, the worst first. again: probes the subject against another derivation."""
     objects = subject_objects(subject)
     proved = {p.gradient for p in proofs if p.verdict == "proved"}
@@ -51,7 +69,7 @@ def diagnose(
         seen = again(written)
     found += unstable(subject, seen, proved, objects, bool(named) and written is None)
     found += _kinks(subject, seen)
-    return list(dict.fromkeys(found))
+    return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))
 
 
 def _as_written(derivation: Derivation, named: Sequence[Cause]) -> Derivation | None:
@@ -96,15 +114,19 @@ def _causes(
     """What makes gradients wrong, and the comparisons that show it."""
     proved = {p.gradient for p in proofs if p.verdict == "proved"}
     refuted = [p.gradient for p in proofs if p.verdict == "refuted"]
-    failing = [c for c in seen.comparisons if c.ordinary and not c.ok and c.kink != "inside" and c.gradient not in proved]
+    failing = [c for c in seen.comparisons if c.ordinary and deviates(c) and c.gradient not in proved]
     failing = [c for c in failing if c.dtype == "float64" or c.dtype not in ("float64", "float32")]
     wrong = tuple(r.name for r in derivation.wanted if r.name in {c.gradient for c in failing} | set(refuted))
     if not wrong:
         return [], []
     ordinary = {c.regime for c in seen.comparisons if c.ordinary}
+    taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary))
+    of = {r.of for r in derivation.wanted}
     case = Case(
         derivation=derivation,
-        samples=samples((c for c in seen.comparisons if not c.kink), sorted(ordinary)),
+        samples=taken,
+        reported=reported(subject, binding, derivation, taken),
+        is_loss=not any(d.pairing or d.tensor.rank for d in derivation.definitions if d.tensor in of),
         wrong=wrong,
         write=write,
         prove_scale=court.is_multiple if court else lambda name, q: False,
@@ -158,7 +180,7 @@ def _numbers(v: Any) -> str:
 
 
 def _kinks(subject: Subject, seen: Observations) -> Iterable[Finding]:
-    outside = [c for c in seen.comparisons if c.kink == "outside" and not c.ok and c.got is not None]
+    outside = [c for c in seen.comparisons if c.kink == "outside" and deviates(c) and c.got is not None]
     for gradient in dict.fromkeys(c.gradient for c in outside):
         c = min((c for c in outside if c.gradient == gradient), key=_complexity)
         smooth = [d for d in seen.of(gradient) if d.ordinary and not d.kink]

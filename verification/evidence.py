@@ -81,7 +81,10 @@ class Evaluation:
 
     def arrays(self, definitions: Sequence[Definition], names: Iterable[str]) -> dict[str, Array]:
         """Arrays of formulas by name, as floats; nan where undefined. Those that cannot be evaluated are left out."""
-        valuation = Valuation(definitions, self.sizes, self.inputs)  # type: ignore[arg-type]
+        try:
+            valuation = Valuation(definitions, self.sizes, self.inputs)  # type: ignore[arg-type]
+        except ValueError:  # a slip that makes a formula refer to itself
+            return {}
         tensors = {d.name: d.tensor for d in definitions}
         found: dict[str, Array] = {}
         for name in names:

@@ -26,7 +26,7 @@ MEMORY = ("mutation", "aliasing", "state")
 
 def unsafe(subject: Subject, seen: Observations, court: Court | None, objects: Sequence[Any]) -> Iterator[Finding]:
     """One finding for each thing; a write that a trace has seen is named with its line."""
-    severe = [s for s in seen.safety if s.severe]
+    severe = [s for s in seen.safety if is_fault(s)]
     writes = court.traced.trace.writes if court is not None else ()
     named: set[str] = set()
     if any(s.kind in MEMORY for s in severe):
@@ -56,3 +56,13 @@ def _written(write: Write, issues: Sequence[SafetyIssue], objects: Sequence[Any]
     name = next(iter(write.inputs), write.through)
     message = f"{name} is written in place, and belongs to the caller: {consequence}"
     return Finding("mutation", place.where, message, example, f"{write.through or name} = {name}.copy()")
+
+
+def is_fault(issue: SafetyIssue) -> bool:
+    """Whether an issue goes into the verdict. Integers in the place of real numbers are the caller's choice."""
+    return issue.severe and not (issue.kind == "dtype" and "integers" in issue.what)
+
+
+def remarks(seen: Observations) -> tuple[str, ...]:
+    """What is no fault, in words."""
+    return tuple(dict.fromkeys(f"{s.what}{f' ({s.example})' if s.example else ''}" for s in seen.safety if not is_fault(s)))

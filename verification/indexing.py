@@ -13,11 +13,12 @@ from sympy import Expr, Integer
 
 from ..calculus.sums import Delta
 from ..calculus.tensors import Element, Index, fresh_index
+from .conversion import MAX_CONSTANT, symbolic
 from .creation import contains_symbolic, numpy_original
 from .memory import Address, Memory
 from .session import record_write, session, untraceable
 from .sizes import Size
-from .symbolic import MAX_CONSTANT, SymbolicArray, constant, exactly, is_symbolic, made, symbolic
+from .symbolic import SymbolicArray, constant, exactly, is_symbolic, made
 from .values import Axis, Entries, aligned, axis_of, broadcast, length, rename
 
 #: An integer index into an axis of symbolic size is meant as such up to here; beyond, it comes from a loop.
@@ -38,7 +39,7 @@ class Selection:
 
 
 def get(array: SymbolicArray, index: Any) -> Any:
-    """``array[index]``: a view for basic indexing, a copy for integer arrays, a masked selection for a boolean array."""
+    """``array[index]``: a view for basic indexing, a copy for integer arrays, a masked selection for a mask."""
     from .masked import Masked, mask_of
 
     parts = _parts(index)
@@ -88,7 +89,7 @@ def add_at(array: SymbolicArray, index: Any, value: Any, sign: int = 1) -> None:
     record_write(array.memory)
 
 
-# -- reading an index ------------------------------------------------------------------------------------------------------
+# -- reading an index ------------------------------------------------------------------------------------------------
 
 
 def _parts(index: Any) -> list[Any]:
@@ -167,9 +168,11 @@ def _at_integer(axis: Axis, part: Any, places: dict[Index, Expr]) -> None:
 def _at_position(axis: Axis, position: Expr, places: dict[Index, Expr]) -> None:
     dim = length(axis)
     position = sympy.expand(position)
-    if position.is_Integer and position < 0:
-        position = dim + position
-    elif not position.atoms(Index, Element) and position.free_symbols and session().standins.sign(position) == -1:
+    if position.is_Integer:
+        _assume_at_least(dim, position + 1 if position >= 0 else -position)
+    if (position.is_Integer and position < 0) or (
+        not position.atoms(Index, Element) and position.free_symbols and session().standins.sign(position) == -1
+    ):
         position = dim + position
     if position.is_Integer and dim.is_Integer and not 0 <= position < dim:
         raise IndexError(f"index {position} is out of bounds for axis with size {dim}")
@@ -179,6 +182,13 @@ def _at_position(axis: Axis, position: Expr, places: dict[Index, Expr]) -> None:
         raise untraceable("an index", f"{position} is no sum of labels, positions and numbers")
     for index, value in _unravelled(axis, position):
         places[index] = value
+
+
+def _assume_at_least(dim: Expr, least: Expr) -> None:
+    """Note that a size must not be smaller, unless it never is."""
+    low, _ = session().standins.bounds(dim)
+    if low is None or low < least:
+        session().standins.assume(f"{dim} ≥ {least}")
 
 
 def _is_position(position: Expr) -> bool:
@@ -206,7 +216,7 @@ def _unravelled(axis: Axis, position: Expr) -> list[tuple[Index, Expr]]:
     raise untraceable("an index into a flattened axis", f"position {position} has no row and column of its own")
 
 
-# -- slices ------------------------------------------------------------------------------------------------------------------
+# -- slices ----------------------------------------------------------------------------------------------------------
 
 
 def _sliced(axis: Axis, part: slice, places: dict[Index, Expr]) -> Axis:
@@ -260,6 +270,7 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
         if low is None or low < 0:
             raise untraceable("a slice", f"whether the bound {bound} is negative depends on the sizes")
     if sign == -1:
+        _assume_at_least(dim, -bound)
         bound = sympy.expand(dim + bound)
     if dim.is_Integer and bound.is_Integer:
         low, high = (0, int(dim)) if step > 0 else (-1, int(dim) - 1)
@@ -275,7 +286,7 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
     return bound
 
 
-# -- constant integer arrays ---------------------------------------------------------------------------------------------------
+# -- constant integer arrays -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

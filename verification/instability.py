@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from .observations import Comparison, Observations, Region
 from .protocol import Subject
 from .report import Finding
 from .source import Line, clipped, global_maxima, small_constants
+
+
+#: Errors of up to this many bounds are taken for the order of operations, not for a fault.
+GRACE = 100.0
+
+
+def deviates(c: Comparison) -> bool:
+    """Whether a value is certainly wrong: not finite, of another shape, or far beyond the error allowed."""
+    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= GRACE)
 
 
 def unstable(
@@ -30,7 +41,7 @@ def unstable(
 
 
 def _kind(region: Region, objects: tuple[Any, ...]) -> str:
-    if not region.finite:
+    if not region.finite or global_maxima(objects):
         return "overflow"
     if small_constants(objects) or clipped(objects):
         return "epsilon"
@@ -38,9 +49,10 @@ def _kind(region: Region, objects: tuple[Any, ...]) -> str:
 
 
 def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tuple[Any, ...]) -> Finding:
-    first: dict[tuple[str, str], Region] = {}
-    for r in sorted(regions, key=lambda r: abs(r.from_value)):
-        first.setdefault((r.dtype, r.description), r)
+    first: dict[str, Region] = {}
+    # A global maximum shows in the gap between rows; otherwise the quantity that needs the least counts.
+    for r in sorted(regions, key=lambda r: (kind == "overflow" and not r.description.startswith("row gap"), abs(r.from_value))):
+        first.setdefault(r.dtype, r)
     gradients = ", ".join(dict.fromkeys(r.gradient for r in regions))
     verb = {"overflow": "overflow", "epsilon": "lose their value to a small constant", "cancellation": "lose their digits"}[kind]
     if kind == "overflow" and all(r.finite for r in regions):
@@ -50,7 +62,24 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
     shown = f"{example.description} = {example.from_value:.6g}: {example.gradient} = {example.got:.6g}, exact {example.exact:.6g} ({example.dtype})"
     line, fix = _culprit(kind, objects)
     where = line.where if line is not None else subject.where
-    return Finding(kind, where, f"{gradients} {verb} {places}", shown, fix)
+    reason = _row_gaps(tuple(first)) if kind == "overflow" and global_maxima(objects) else ""
+    return Finding(kind, where, f"{gradients} {verb} {places}{reason}", shown, fix)
+
+
+def _row_gaps(dtypes: Sequence[str]) -> str:
+    """From which distance below the maximum of all rows on a whole row of exponentials is zero."""
+    gaps = [f"{_dies(dtype):.1f} in {dtype}" for dtype in dtypes if dtype in ("float32", "float64")]
+    return f"; a row whose largest entry lies further below the maximum of all rows than {' and '.join(gaps)} becomes 0/0" if gaps else ""
+
+
+def _dies(dtype: str) -> float:
+    """The smallest gap g with exp(−g) = 0, by bisection."""
+    kind, low, high = np.dtype(dtype).type, 1.0, 2000.0
+    with np.errstate(under="ignore"):
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (low, middle) if np.exp(kind(-middle)) == 0 else (middle, high)
+    return high
 
 
 def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
@@ -65,8 +94,8 @@ def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
 
 def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> Iterator[Finding]:
     """Regimes in which the code fails although its formula is right, where no single quantity tells from where on."""
-    failing = [c for c in seen.comparisons if not c.ok and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)]
-    ordinary_only_in_one = [c for c in seen.comparisons if not c.ok and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""]
+    failing = [c for c in seen.comparisons if deviates(c) and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)]
+    ordinary_only_in_one = [c for c in seen.comparisons if deviates(c) and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""]
     ok64 = {c.gradient for c in seen.comparisons if c.dtype == "float64" and c.ok and c.ordinary}
     failing += [c for c in ordinary_only_in_one if c.gradient in ok64 and c not in failing]
     groups: dict[tuple[str, str], list[Comparison]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -63,7 +63,10 @@ class _Layer:
             *(
                 n
                 for n, p in self.needs.items()
-                if n != self.upstream and n not in self.takes and not is_rate(n) and not is_cache(n)
+                if n != self.upstream
+                and n not in self.takes
+                and not is_rate(n)
+                and not is_cache(n)
                 and p.default is inspect.Parameter.empty
             ),
         )
@@ -105,9 +108,7 @@ class _Layer:
 
     def _construct(self, inputs: Mapping[str, Any]) -> Any:
         """A fresh object that holds the given parameters."""
-        wanted = {
-            n: v for n, v in inputs.items() if n not in self.inputs and n not in self.constructor
-        }
+        wanted = {n: v for n, v in inputs.items() if n not in self.inputs and n not in self.constructor}
         unknown = self._sizes(inputs)
         sizes = sorted({s for v in inputs.values() for s in np.shape(v)} | {1})
         last: Exception | None = None
@@ -119,7 +120,7 @@ class _Layer:
                 last = error
                 continue
             shapes = {s.path: s.value.shape for s in slots(made)}
-            if all(shapes.get(n) == np.shape(v) for n, v in wanted.items()):
+            if all(n in shapes and _without_units(shapes[n]) == _without_units(np.shape(v)) for n, v in wanted.items()):
                 return self._fill(made, wanted)
         if last is not None and not unknown:
             raise last
@@ -133,7 +134,8 @@ class _Layer:
         return self._fill(made, wanted)
 
     def _fill(self, made: Any, wanted: Mapping[str, Any]) -> Any:
-        missing = install(made, wanted)
+        shapes = {s.path: s.value.shape for s in slots(made)}
+        missing = install(made, {n: _shaped(v, shapes.get(n)) for n, v in wanted.items()})
         if missing:
             raise SubjectError(
                 f"an object of {self.name} has no attribute {missing[0]}; it has "
@@ -150,8 +152,10 @@ class _Layer:
             state = self._construct(inputs)
             places = _places(state, own)
         else:
-            state, places = previous.state, previous.places
+            state, places = previous.state, dict(previous.places)
             install(state, {places[n]: v for n, v in own.items()})
+            if not all(isinstance(v, np.ndarray) for v in own.values()):
+                _renew_buffers(state, places, own)
         parts = {n: v for n, v in inputs.items() if n in self.takes}
         parts |= {n: RATE for n in self.takes if is_rate(n)}
         before_forward = {s.path: s.value for s in slots(state)}
@@ -181,8 +185,9 @@ class _Layer:
             returned = ((f"d{next(iter(self.takes))}", returned[0][1]),)
         stored = tuple(self._stored(state, returned, inputs))
         done = {target_of(n, self._known(inputs)) for n, _ in (*returned, *stored)}
-        changes = dict(_changes(state, before, inputs))
-        self.updated |= {path for path, change in changes.items() if np.any(change)}
+        own = [n for n in inputs if n not in self.inputs]
+        changes = dict(_changes(state, before, own))
+        self.updated |= {path for path, change in changes.items() if _moves(change)}
         applied = tuple((f"d{p}", changes[p]) for p in changes if p in self.updated and p not in done)
         return (*returned, *stored, *applied)
 
@@ -210,12 +215,40 @@ def _places(state: Any, own: Mapping[str, Any]) -> dict[str, str]:
     return places
 
 
-def _changes(state: Any, before: Mapping[str, Any], inputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _renew_buffers(state: Any, places: Mapping[str, str], own: Mapping[str, Any]) -> None:
+    """Arrays that wait for gradients take the kind of their parameters: numbers cannot hold formulas."""
+    for slot in slots(state):
+        if not is_gradient_name(slot.path):
+            continue
+        last = slot.path.rpartition(".")[2]
+        beside = next((n for n in own if last.isdigit() and places[n].rpartition(".")[2] == last), None)
+        target = beside or target_of(slot.path, tuple(own))
+        if target is not None:
+            slot.assign(np.zeros_like(own[target]))
+
+
+def _changes(state: Any, before: Mapping[str, Any], own: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """What an update took from each parameter: parameter − rate · gradient."""
     for slot in slots(state):
         old = before.get(slot.path)
-        if slot.path in inputs and old is not None and old.shape == slot.value.shape:
+        if slot.path in own and old is not None and old.shape == slot.value.shape:
             yield slot.path, ((old - slot.value) / RATE).astype(slot.value.dtype)
+
+
+def _moves(change: Any) -> bool:
+    symbolic = type(change).__name__ == "SymbolicArray"
+    return bool(change.entries.body != 0) if symbolic else bool(np.any(change))
+
+
+def _without_units(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(s for s in shape if s != 1)
+
+
+def _shaped(value: Any, shape: tuple[int, ...] | None) -> Any:
+    """A bias that a class keeps with an axis of length one is given to it that way."""
+    if shape is None or shape == np.shape(value) or len(shape) <= np.ndim(value):
+        return value
+    return value.reshape(shape) if _without_units(shape) == _without_units(value.shape) else value
 
 
 def _first(out: Any) -> Any:

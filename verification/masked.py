@@ -1,4 +1,4 @@
-"""``x[mask]`` with a boolean mask: as many entries as the inputs say, so only what is done to each of them has a formula."""
+"""``x[mask]`` with a boolean mask: how many entries there are depends on the inputs, what is done to each does not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy
 from sympy import Expr, Integer
 
 from ..calculus.functions import Indicator, Where
+from .conversion import symbolic
 from .session import untraceable
-from .symbolic import Kind, SymbolicArray, made, symbolic
+from .symbolic import Kind, SymbolicArray, made
 from .values import Axis, Entries, broadcast, elementwise, length, rename, total
 
 
@@ -24,7 +25,7 @@ class Masked:
     kind: Kind
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        from .numpy_table import UFUNCS
+        from .ufuncs import UFUNCS
 
         rule = UFUNCS.get(ufunc.__name__)
         if method != "__call__" or rule is None or set(options) - {"out"}:
@@ -50,7 +51,7 @@ class Masked:
         return made(total(self.everywhere(), tuple(range(self.entries.rank))), self.kind)
 
     def mean(self) -> Any:
-        return self.sum() / self.size
+        return numpy.true_divide(self.sum(), self.size)  # type: ignore[call-overload]
 
     @property
     def size(self) -> SymbolicArray:
@@ -61,6 +62,9 @@ class Masked:
     def everywhere(self) -> Entries:
         """The entries, zero where the mask does not hold."""
         return elementwise(lambda m, x: choose(m, x, Integer(0)), _leading(self.mask, self.entries), self.entries)
+
+    def __neg__(self) -> Any:
+        return self.__array_ufunc__(numpy.negative, "__call__", self)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -81,7 +85,6 @@ for _name, _ufunc in {
 }.items():
     setattr(Masked, f"__{_name}__", _forward(_ufunc))
     setattr(Masked, f"__r{_name}__", _forward(_ufunc, reflected=True))
-Masked.__neg__ = lambda self: self.__array_ufunc__(numpy.negative, "__call__", self)  # type: ignore[attr-defined]
 
 
 def choose(mask: Expr, yes: Expr, no: Expr) -> Expr:
@@ -142,4 +145,3 @@ def put_masked(array: SymbolicArray, mask: Entries, value: Any) -> None:
     axes: tuple[Axis, ...] = old.axes
     chosen = choose(broadcast(_leading(mask, old), axes), broadcast(new, axes), old.body)
     array.assign(Entries(axes, chosen), kind, "an assignment")
-

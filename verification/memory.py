@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import sympy
 from sympy import Expr, Integer
@@ -206,7 +206,7 @@ def _inside(place: Index, start: Expr, count: Expr) -> Expr:
     return mask * Indicator(start + count - place) if after != 0 else mask
 
 
-# -- strides: what reshape can see without a copy --------------------------------------------------------------------------
+# -- strides: what reshape can see without a copy --------------------------------------------------------------------
 
 
 def strides(memory: Memory, address: Address, indices: Sequence[Index]) -> dict[Index, Expr]:
@@ -221,11 +221,7 @@ def strides(memory: Memory, address: Address, indices: Sequence[Index]) -> dict[
 def is_viewable(memory: Memory, address: Address, axes: Sequence[Axis]) -> bool:
     """Whether axes of merged indices can be a view: each index then steps over the whole of the one below it."""
     steps = strides(memory, address, [i for axis in axes for i in axis])
-    return all(
-        sympy.expand(steps[a] - b.dim * steps[b]) == 0
-        for axis in axes
-        for a, b in zip(axis, axis[1:], strict=False)
-    )
+    return all(sympy.expand(steps[a] - b.dim * steps[b]) == 0 for axis in axes for a, b in pairwise(axis))
 
 
 def is_contiguous(memory: Memory, address: Address, axes: Sequence[Axis]) -> bool:

@@ -15,12 +15,13 @@ from ..calculus.sums import Delta
 from ..calculus.tensors import Index
 from . import arranging, creation
 from .arranging import axis_number, axis_numbers
+from .conversion import symbolic
 from .indexing import add_at
 from .masked import Masked
 from .opaque import extremum
 from .session import untraceable
 from .sizes import SymbolicNumber
-from .symbolic import SymbolicArray, exactly, is_symbolic, made, size, symbolic, widest
+from .symbolic import SymbolicArray, exactly, is_symbolic, made, size, widest
 from .ufuncs import UFUNCS, clip, where
 from .values import (
     Entries,
@@ -42,7 +43,7 @@ def is_operand(value: Any) -> bool:
     return is_symbolic(value) or isinstance(value, numbers)
 
 
-# -- elementwise functions -------------------------------------------------------------------------------------------------
+# -- elementwise functions -------------------------------------------------------------------------------------------
 
 
 def apply_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: dict[str, Any]) -> Any:
@@ -112,7 +113,7 @@ def _reduce(name: str, array: Any, axis: Any = 0, dtype: Any = None, out: Any = 
     return names[name](array, axis=axis, out=out, **options)
 
 
-# -- reductions --------------------------------------------------------------------------------------------------------------
+# -- reductions ------------------------------------------------------------------------------------------------------
 
 
 def _reduction(name: str, compute: Callable[[Entries, tuple[int, ...], bool], Entries], kind: str = "") -> Any:
@@ -126,7 +127,9 @@ def _reduction(name: str, compute: Callable[[Entries, tuple[int, ...], bool], En
         if options.get("initial") not in (None, 0, numpy._NoValue):
             raise untraceable(f"np.{name}", "the option initial is not in the table")
         array = symbolic(array)
-        found = compute(array.entries, axis_numbers(axis, array.ndim), bool(keepdims) and keepdims is not numpy._NoValue)
+        found = compute(
+            array.entries, axis_numbers(axis, array.ndim), bool(keepdims) and keepdims is not numpy._NoValue
+        )
         result: Any = kind or ("i" if array.kind == "b" else array.kind)
         return made(found, result)
 
@@ -183,7 +186,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> S
     return made(elementwise(sympy.sqrt, squares))
 
 
-# -- products ----------------------------------------------------------------------------------------------------------------
+# -- products --------------------------------------------------------------------------------------------------------
 
 
 def _of_entries(compute: Callable[..., Entries]) -> Any:
@@ -256,7 +259,7 @@ def diag(v: Any, k: int = 0) -> SymbolicArray:
     return made(Entries((*one.axes, *other.axes), delta * one.body), array.kind)
 
 
-# -- selection ---------------------------------------------------------------------------------------------------------------
+# -- selection -------------------------------------------------------------------------------------------------------
 
 
 def _where(condition: Any, *branches: Any) -> SymbolicArray:
@@ -278,7 +281,9 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *arguments: Any, **optio
         named = dict(zip(given, bounds, strict=True))
         return clip(x, named.get("low"), named.get("high"))
 
-    result = made(elementwise(function, array.entries, *(g.entries for g in given.values())), widest(array, *given.values()))
+    result = made(
+        elementwise(function, array.entries, *(g.entries for g in given.values())), widest(array, *given.values())
+    )
     if out is not None:
         out.assign(result.entries, result.kind, "np.clip")
     return result if out is None else out
@@ -386,4 +391,3 @@ def apply_function(function: Any, arguments: Sequence[Any], options: dict[str, A
     if known is None:
         raise untraceable(f"np.{name}", "it is not in the table of operations")
     return known(*arguments, **options)
-

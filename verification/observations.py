@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -69,7 +69,10 @@ class CallError:
 
 @dataclass(frozen=True)
 class Region:
-    """From ``from_value`` of a quantity on, a gradient is not finite, or wrong."""
+    """From ``from_value`` of a quantity on, a gradient is not finite, or wrong.
+
+    inside: what that means for the arrays that the formula exponentiates: ``{"row gap in Z2": 745.1}``.
+    """
 
     gradient: str
     dtype: str
@@ -79,6 +82,7 @@ class Region:
     got: float
     exact: float
     finite: bool
+    inside: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
+import sympy
 from sympy import Expr, Integer
 
 from ..calculus.derivation import Definition
@@ -47,12 +48,19 @@ class Opaque:
 
 def greater(a: Expr, b: Expr) -> Expr:
     """max(a, b)."""
+    difference = sympy.expand(a - b)
+    if difference.free_symbols and not difference.atoms(Tensor, Index):
+        low, high = session().standins.bounds(difference)  # of sizes, such as max(n, 1)
+        if low is not None and low >= 0:
+            return a
+        if high is not None and high <= 0:
+            return b
     return Where(a - b, a, b)
 
 
 def less(a: Expr, b: Expr) -> Expr:
     """min(a, b)."""
-    return Where(a - b, b, a)
+    return b if (most := greater(a, b)) == a else a if most == b else Where(a - b, b, a)
 
 
 def extremum(array: Entries, axes: tuple[int, ...], keepdims: bool, operation: str) -> Entries:

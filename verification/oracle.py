@@ -58,6 +58,10 @@ class Oracle:
             raise SubjectError(f"the reference has no gradient with respect to {tensor.name}; it has {known}")
         return self.results[tensor.name]
 
+    def result_dims(self, name: str) -> tuple[Any, ...]:
+        """The symbolic shape of a tensor."""
+        return next(t.dims for t in self.derivation.givens if t.name == name)
+
     def upstream_shape(self, sizes: Mapping[Symbol, int], like: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of the differentiated value, where it is not paired with an upstream gradient already."""
         if self.elementwise:
@@ -75,7 +79,7 @@ class Oracle:
         *,
         ordinary: bool = True,
     ) -> dict[str, Exact]:
-        """Gradients by tensor name. values: arrays of all givens; upstream: of the differentiated value, unless paired."""
+        """Gradients by tensor name, from arrays of all givens and the upstream gradient of the differentiated value."""
         results = {t.name: self.result(t) for t in tensors}
         names = sorted({r.name for r in results.values()})
         eps = float(np.finfo(dtype).eps)
@@ -85,7 +89,7 @@ class Oracle:
         sides = [self._exact(names, sizes, v, eps, quick=True) for v in self._nudged(values)] if kinked else []
         found: dict[str, Exact] = {}
         for name, r in results.items():
-            sums = self._sums(r, values)
+            sums = upstream is not None and self._sums(r, values)
             middle, moved, kink = _pulled(exact[r.name], r, weights, eps, sums)
             terms = 0 if weights is None else int(np.size(weights))
             count = roundings(self.judge.definitions, r.name, sizes) + terms
@@ -102,12 +106,25 @@ class Oracle:
             found[name] = Exact(middle, sharp + floor, sharp, kink, low, high)
         return found
 
+    def values(
+        self, names: Sequence[str], sizes: Mapping[Symbol, int], values: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Definitions by name, as float64."""
+        tensors = {t: np.asarray(values[t.name]) for t in self.derivation.givens if t.name in values}
+        wanted = [self.judge.definitions[n].tensor for n in names]
+        return {n: as_floats(v) for n, v in self.judge._at(wanted, sizes, tensors, 256).items()} if wanted else {}
+
     def _sums(self, r: Result, values: Mapping[str, Array]) -> bool:
         """A scalar parameter of an elementwise function collects from all entries."""
         return self.elementwise and values[r.wrt[0].name].ndim == 0
 
     def _exact(
-        self, names: Sequence[str], sizes: Mapping[Symbol, int], values: Mapping[str, Array], eps: float, quick: bool = False
+        self,
+        names: Sequence[str],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[str, Array],
+        eps: float,
+        quick: bool = False,
     ) -> dict[str, ExactArray]:
         rng = np.random.default_rng(0)
         tensors = {t: values[t.name] for t in self.derivation.givens if t.name in values}
@@ -141,7 +158,9 @@ class Oracle:
         """The inputs a little to either side of where they are."""
         rng = np.random.default_rng(1)
         moving = {
-            t.name for t in self.derivation.givens if not t.domain.is_discrete and not t.domain.rows and t.name in values
+            t.name
+            for t in self.derivation.givens
+            if not t.domain.is_discrete and not t.domain.rows and t.name in values
         }
         choose: list[Callable[[tuple[int, ...]], Array]] = [
             lambda shape: np.ones(shape),
@@ -158,23 +177,28 @@ class Oracle:
         return found
 
 
-def _pulled(
-    e: ExactArray, r: Result, upstream: Array | None, eps: float, sums: bool
-) -> tuple[Array, Array, Array]:
+def _pulled(e: ExactArray, r: Result, upstream: Array | None, eps: float, sums: bool) -> tuple[Array, Array, Array]:
     """Midpoints, movement and kinks of a gradient: the Jacobian contracted with the upstream gradient."""
     if upstream is None:
         if sums:
-            return np.asarray(as_floats(np.asarray(e.values.sum()))), np.asarray(e.movement.sum()), np.asarray(e.kink.any())
+            return (
+                np.asarray(as_floats(np.asarray(e.values.sum()))),
+                np.asarray(e.movement.sum()),
+                np.asarray(e.kink.any()),
+            )
         return as_floats(e.values), e.movement, e.kink
     weights = np.asarray(upstream, dtype=float)
     balls = np.empty(weights.shape, dtype=object)
     balls.ravel()[:] = [arb(float(w)) for w in weights.ravel()]
     if r.of is not None and r.of.rank and weights.ndim == r.of.rank:
+
         def contract(a: Array, b: Array) -> Array:
             return np.asarray(np.tensordot(a, b, axes=weights.ndim))
     else:
+
         def contract(a: Array, b: Array) -> Array:
             return np.asarray((a * b).sum() if sums else a * b)
+
     size = np.abs(weights)
     values = contract(balls, e.values)
     middle = as_floats(np.asarray(values, dtype=object))

@@ -18,7 +18,8 @@ def gradient_function(function: Callable[..., Any], name: str) -> Subject:
         )
     gives = returned_names(function)
     must = required(function)
-    upstream = next((n for n in names if is_upstream(n)), None)
+    # g may be a gain: where another parameter is called dy, that one is the gradient.
+    upstream = next((n for n in sorted(names, key=lambda n: len(n) == 1) if is_upstream(n)), None)
 
     def start(inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
         def backward(upstream_value: Array | None) -> Any:
@@ -31,9 +32,7 @@ def gradient_function(function: Callable[..., Any], name: str) -> Subject:
 
     file, line = place(function)
     optional = frozenset(n for n in names if n not in must)
-    return Subject(
-        name, "gradient function", file, line, names, gives, function, start, None, upstream, optional
-    )
+    return Subject(name, "gradient function", file, line, names, gives, function, start, None, upstream, optional)
 
 
 def pair(forward: Callable[..., Any], backward: Callable[..., Any], name: str) -> Subject:

@@ -47,8 +47,12 @@ class Prober:
         self.subject, self.binding, self.derivation, self.seed = subject, binding, derivation, seed
         self.oracle = Oracle(derivation, binding.upstream)
         self.elementwise = self.oracle.elementwise
-        self.targets = tuple(t if t is not None and t.name in self.oracle.results else None for t in binding.gradient_of)
+        self.targets = tuple(
+            t if t is not None and t.name in self.oracle.results else None for t in binding.gradient_of
+        )
         self.limit = SECONDS
+        #: Shapes with axes of length one in which the code keeps a parameter, such as a bias of shape (1, H).
+        self.units: dict[str, tuple[int | None, ...]] = {}
 
     # -- inputs ------------------------------------------------------------------------------------------------------
 
@@ -70,8 +74,33 @@ class Prober:
 
     def at(self, case: Case, dtype: np.dtype[Any], values: Mapping[str, Array]) -> Point:
         pairs = zip(self.binding.arguments, self.binding.tensors, strict=True)
-        arguments = {a: fresh(values[t.name]) for a, t in pairs}
+        arguments = {a: fresh(self._with_units(t.name, values[t.name])) for a, t in pairs}
         return Point(case.regime, dtype, case.sizes, values, arguments, self._upstream(case, dtype, values))
+
+    def _with_units(self, name: str, v: Array) -> Array:
+        axes = self.units.get(name)
+        return v if axes is None else v.reshape([1 if k is None else v.shape[k] for k in axes])
+
+    def settle(self) -> None:
+        """Learn in which parameters the code wants axes of length one: its gradients have them."""
+        regime = next(r for r in self.regimes() if r.ordinary)
+        if self.elementwise:
+            return
+        point = self.point(regime, "float64")
+        ran = self.call(point)
+        if ran.error is not None or len(ran.value) != len(self.targets):
+            return
+        arguments = dict(zip(self.binding.tensors, self.binding.arguments, strict=True))
+        for t, (_, value) in zip(self.targets, ran.value, strict=True):
+            got = as_array(value)
+            if t is None or t not in arguments or got is None or got.ndim <= t.rank or t.rank == 0:
+                continue
+            shape = point.values[t.name].shape
+            places = [k for k, s in enumerate(got.shape) if s != 1]
+            if tuple(got.shape[k] for k in places) == shape:
+                self.units[t.name] = tuple(places.index(k) if k in places else None for k in range(got.ndim))
+        if self.units and self.call(self.point(regime, "float64")).error is not None:
+            self.units.clear()
 
     def _upstream(self, case: Case, dtype: np.dtype[Any], values: Mapping[str, Array]) -> Array | None:
         if self.binding.upstream is None:
@@ -113,6 +142,8 @@ class Prober:
                 what = "None" if value is None else f"an object of type {type(value).__name__}"
                 errors.append(self._error(point, f"the gradient of {t.name} ({name or 'unnamed'}) is {what}", "none"))
                 continue
+            if t.name in self.units and got.shape == self._with_units(t.name, exact[t.name].values).shape:
+                got = got.reshape(exact[t.name].values.shape)
             compared = self._comparison(point, t, got, exact[t.name])
             if not compared.shape_ok:
                 expected = exact[t.name].values.shape
@@ -140,8 +171,8 @@ class Prober:
         values = {n: point.values[n] for n in (x.name for x in self.binding.tensors)}
         base = Comparison(
             self.oracle.result(t).name, t.name, point.regime.name, point.dtype.name, point.named_sizes, values,
-            point.upstream, got, e.values, e.bound, False, bool(np.all(np.isfinite(got))), got.shape == e.values.shape, (),
-            ordinary=point.regime.ordinary,
+            point.upstream, got, e.values, e.bound, False, bool(np.all(np.isfinite(got))),
+            got.shape == e.values.shape, (), ordinary=point.regime.ordinary,
         )  # fmt: skip
         if not base.shape_ok:
             return replace(base, excess=np.inf, sharp=False)

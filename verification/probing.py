@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..calculus.derivation import Derivation
+from .batches import rank_three
 from .binding import Binding
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue
 from .prober import Point, Prober
@@ -39,6 +40,7 @@ def probe(
     started = time.monotonic()
     prober = Prober(subject, binding, derivation, seed)
     prober.limit = min(SECONDS, seconds)
+    prober.settle()
     comparisons: list[Comparison] = []
     errors: list[CallError] = []
     covered: dict[str, None] = {}
@@ -66,9 +68,18 @@ def probe(
     regions: tuple[Region, ...] = ()
     if not stopped:
         safety = hazards(prober, covered, skipped)
+        batches = None if errors else rank_three(prober)
+        if batches is not None:
+            where = skipped if batches else covered
+            where[f"input with two batch axes (2, 3, …){': ' + batches if batches else ''}"] = None
         regions = failure_regions(prober, comparisons, started + seconds)
     else:
-        safety = (SafetyIssue("hang", f"a call does not end within {prober.limit:g} s", errors[-1].regime, subject.where),)
+        safety = (
+            SafetyIssue("hang", f"a call does not end within {prober.limit:g} s", errors[-1].regime, subject.where),
+        )
+    for name, axes in prober.units.items():
+        shape = ", ".join("1" if k is None else str(prober.oracle.result_dims(name)[k]) for k in axes)
+        covered[f"{name} with shape ({shape}), as the code keeps it"] = None
     for t in derivation.givens:
         if t.name in prober.oracle.results and t not in prober.targets and t in binding.tensors:
             skipped[f"the gradient of {t.name}: the code returns none"] = None

@@ -67,6 +67,7 @@ class Court:
         verdict = self._judge(self.prover, hand, true)
         result = self.results[name]
         formula = f"{self.write(result.definition.element)} = {self.write(result.expr)}"
+        formula = formula if len(formula) <= READABLE else name
         example = str(verdict.counterexample) if verdict.counterexample else ""
         basis = verdict.basis
         if verdict.is_proved and self.traced.trace.assumptions:

@@ -13,7 +13,8 @@ from typing import Any
 from sympy import Expr, Integer
 
 from ..calculus.derivation import Definition
-from ..calculus.normal_form import Normalizer, TooLarge
+from ..calculus.normal_form import Normalizer
+from ..calculus.polynomials import TooLarge
 from ..calculus.sums import count_nodes
 from ..calculus.tensors import Element, Index, Tensor
 from .concrete import at_sizes

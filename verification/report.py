@@ -68,7 +68,7 @@ class Report:
 
     verdict: ``proved``, ``agrees``, ``wrong``, ``unstable``, ``unsafe`` or ``undecided``. findings: what is wrong, the
     worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
-    gradient where the code could be traced. reference: what it was compared with. covered: what was run.
+    gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is no fault, but good to know.
     """
 
     subject: str
@@ -80,6 +80,7 @@ class Report:
     reference: str = ""
     covered: tuple[str, ...] = ()
     where: str = ""
+    notes: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -112,6 +113,8 @@ class Report:
         for finding in self.findings:
             first, *rest = str(finding).splitlines()
             lines += [("", ""), (first, "bold"), *((line, "") for line in rest)]
+        if self.notes:
+            lines += [("", ""), ("notes", "dim"), *((f"  {text}", "dim") for text in self.notes)]
         if self.not_tested:
             lines += [("", ""), ("not tested", "dim"), *((f"  {text}", "dim") for text in self.not_tested)]
         return lines

@@ -96,7 +96,7 @@ def left(token: Any) -> None:
 
 
 def untraceable(operation: str, reason: str) -> Untraceable:
-    """The exception to raise. The trace fails even where the person's code catches it: what follows would be a guess."""
+    """The exception to raise. The trace fails even where the code catches it: what follows would be a guess."""
     frame = person()
     file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
     failure = Untraceable(operation, file, line, reason)

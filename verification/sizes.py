@@ -40,7 +40,9 @@ class StandIns:
     def __init__(self, symbols: Iterable[Symbol], run: int = 0) -> None:
         names = sorted(set(symbols), key=str)
         if len(names) > len(PRIMES[run]):
-            raise ValueError(f"{len(names)} symbolic dimensions are more than the {len(PRIMES[run])} that a trace takes")
+            raise ValueError(
+                f"{len(names)} symbolic dimensions are more than the {len(PRIMES[run])} that a trace takes"
+            )
         self.values: dict[Expr, Integer] = {s: Integer(p) for s, p in zip(names, PRIMES[run], strict=False)}
         self.assumed: dict[str, None] = {}
         self.readings: dict[str, None] = {}
@@ -104,7 +106,7 @@ class StandIns:
                         return found * sympy.Mul(*(s**p for s, p in zip(symbols, chosen, strict=True)))
         return None
 
-    # -- questions about sizes -------------------------------------------------------------------------------------------
+    # -- questions about sizes ---------------------------------------------------------------------------------------
 
     def sign(self, expr: Expr) -> int | None:
         """1, 0 or −1 where that holds for all sizes from 1 up; None otherwise."""
@@ -164,7 +166,7 @@ def _closed_form(number: float) -> Expr | None:
     return None
 
 
-# -- the numbers -------------------------------------------------------------------------------------------------------
+# -- the numbers -----------------------------------------------------------------------------------------------------
 
 
 class SymbolicNumber:
@@ -342,4 +344,3 @@ class Ratio(SymbolicNumber, float):
 for _name, _method in _METHODS.items():
     setattr(Size, _name, _method)
     setattr(Ratio, _name, _method)
-

@@ -36,7 +36,9 @@ def load(text: str) -> Any:
         raise SubjectError(f"{text!r} does not name an object in a file; {HINT}")
     path = Path(path_text)
     if not path.is_file():
-        near = get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], 1) if path.parent.is_dir() else []
+        near = (
+            get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], 1) if path.parent.is_dir() else []
+        )
         raise SubjectError(f"there is no file {path_text}; " + (f"did you mean {near[0]}?" if near else HINT))
     module = _module(path)
     obj: Any = module

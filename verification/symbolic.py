@@ -5,7 +5,7 @@ What they compute is in the tables of ``numpy_table``; a method is the NumPy fun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, Literal
 
@@ -17,20 +17,19 @@ from ..calculus.tensors import Element, Tensor
 from .concrete import at_sizes
 from .memory import MAX_PLACES, Address, Memory, is_viewable, memory_of
 from .session import MAX_OPERATIONS, record_write, session, untraceable
-from .sizes import SymbolicNumber, exact, number
-from .values import Axis, Entries, axis_of, broadcast, elementwise, length, rename
+from .sizes import exact, number
+from .values import Axis, Entries, broadcast, length, rename
 
 #: Floating point, integer or boolean.
 Kind = Literal["f", "i", "b"]
 DTYPES = {"f": numpy.dtype(numpy.float64), "i": numpy.dtype(numpy.int64), "b": numpy.dtype(numpy.bool_)}
-#: A NumPy array with more entries than this is no constant that a formula would spell out.
-MAX_CONSTANT = 4096
 
 
 class SymbolicArray:
-    """An array whose entries are formulas. It sees ``memory`` at ``address``, an index expression for each of its axes."""
+    """An array whose entries are formulas: ``memory`` seen at ``address``, index expressions in those of ``axes``."""
 
     __slots__ = ("address", "axes", "kind", "memory")
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, memory: Memory, axes: tuple[Axis, ...], address: Address, kind: Kind = "f") -> None:
         self.memory, self.axes, self.address, self.kind = memory, axes, address, kind
@@ -40,7 +39,7 @@ class SymbolicArray:
         """Code that asks ``isinstance(x, np.ndarray)`` is answered yes."""
         return numpy.ndarray
 
-    # -- what it is ----------------------------------------------------------------------------------------------------
+    # -- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def entries(self) -> Entries:
@@ -87,7 +86,7 @@ class SymbolicArray:
     def __format__(self, spec: str) -> str:
         return repr(self)
 
-    # -- what it refuses -------------------------------------------------------------------------------------------------
+    # -- what it refuses ---------------------------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
         body = self.entries.body
@@ -110,7 +109,9 @@ class SymbolicArray:
         raise untraceable("complex()", "only real numbers have formulas here")
 
     def __array__(self, *arguments: Any, **options: Any) -> Any:
-        raise untraceable("conversion to a NumPy array", "a function outside the table wants numbers, and these are formulas")
+        raise untraceable(
+            "conversion to a NumPy array", "a function outside the table wants numbers, and these are formulas"
+        )
 
     def __iter__(self) -> Iterator[SymbolicArray]:
         if not self.axes:
@@ -137,7 +138,7 @@ class SymbolicArray:
             raise untraceable("an assignment to .shape", "write reshape")
         object.__setattr__(self, name, value)
 
-    # -- indexing ------------------------------------------------------------------------------------------------------
+    # -- indexing ----------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
         from .indexing import get
@@ -149,7 +150,7 @@ class SymbolicArray:
 
         put(self, index, value)
 
-    # -- views and copies ------------------------------------------------------------------------------------------------
+    # -- views and copies --------------------------------------------------------------------------------------------
 
     def view_as(self, axes: tuple[Axis, ...]) -> SymbolicArray:
         """The same memory and address under rearranged axes of the same indices."""
@@ -191,16 +192,18 @@ class SymbolicArray:
     def fill(self, value: Any) -> None:
         self[...] = value
 
-    # -- in place ------------------------------------------------------------------------------------------------------
+    # -- in place ----------------------------------------------------------------------------------------------------
 
     def assign(self, value: Entries, kind: Kind, operation: str) -> None:
         """Write a value into all of the array. **Raises** :class:`ShapeError` where it does not fit."""
         if "bif".index(kind) > "bif".index(self.kind):
-            raise untraceable(operation, f"values of dtype {DTYPES[kind]} are written into an array of dtype {self.dtype}")
+            raise untraceable(
+                operation, f"values of dtype {DTYPES[kind]} are written into an array of dtype {self.dtype}"
+            )
         self.memory.write(self.address, self.indices, broadcast(value, self.axes))
         record_write(self.memory)
 
-    # -- NumPy's protocols -----------------------------------------------------------------------------------------------
+    # -- NumPy's protocols -------------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         from .numpy_table import apply_ufunc
@@ -285,13 +288,16 @@ for _name, _ufunc in _BINARY.items():
     setattr(SymbolicArray, f"__i{_name}__", _in_place(_ufunc))
 for _name, _ufunc in _COMPARISONS.items():
     setattr(SymbolicArray, f"__{_name}__", _operator(_ufunc))
-for _name, _ufunc in {"neg": numpy.negative, "abs": numpy.absolute, "invert": numpy.invert}.items():
+for _name, _ufunc in {
+    "neg": numpy.negative,
+    "pos": numpy.positive,
+    "abs": numpy.absolute,
+    "invert": numpy.invert,
+}.items():
     setattr(SymbolicArray, f"__{_name}__", _unary(_ufunc))
-SymbolicArray.__pos__ = SymbolicArray.copy  # type: ignore[attr-defined]
-SymbolicArray.__hash__ = None  # type: ignore[assignment]
 
 
-# -- making them ---------------------------------------------------------------------------------------------------------
+# -- making them -----------------------------------------------------------------------------------------------------
 
 
 def is_symbolic(value: Any) -> bool:
@@ -350,75 +356,6 @@ def input_array(tensor: Tensor) -> SymbolicArray:
     return SymbolicArray(memory, axes, address, kind)
 
 
-def kind_of_dtype(dtype: Any, default: Kind = "f") -> Kind:
-    if dtype is None:
-        return default
-    code = numpy.dtype(dtype).kind
-    if code not in "fiub":
-        raise untraceable(f"dtype {dtype}", "arrays are real, integer or boolean")
-    return "i" if code == "u" else code  # type: ignore[return-value]
-
-
-def symbolic(value: Any) -> SymbolicArray:
-    """A number, a constant NumPy array, a range or a nested list as a symbolic array; itself if it is one."""
-    from .creation import SymbolicRange, stacked
-
-    if is_symbolic(value):
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, SymbolicRange):
-        return value.array()
-    if isinstance(value, range):
-        value = numpy.array(value, dtype=int)
-    if isinstance(value, list | tuple):
-        return stacked(value)
-    if isinstance(value, numpy.ndarray) and value.ndim:
-        return _constant_array(value)
-    if isinstance(value, SymbolicNumber | int | float | numpy.number | numpy.bool_ | numpy.ndarray):
-        entries = Entries((), exactly(value))
-        memory, address = memory_of(entries)
-        return SymbolicArray(memory, (), address, kind_of_number(value))
-    raise untraceable(f"an operand of type {type(value).__name__}", "it is neither an array nor a real number")
-
-
-def kind_of_number(value: Any) -> Kind:
-    if isinstance(value, numpy.generic | numpy.ndarray):
-        return kind_of_dtype(value.dtype)
-    return "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
-
-
-def _constant_array(value: numpy.ndarray) -> SymbolicArray:
-    if value.size > MAX_CONSTANT:
-        raise untraceable("a NumPy array", f"it was made outside of the trace and has {value.size} entries")
-    axes = tuple(axis_of(Integer(n)) for n in value.shape)
-    indices = tuple(i for axis in axes for i in axis)
-    kind = kind_of_dtype(value.dtype)
-    line = _progression(value, axes) if kind == "i" and indices else None
-    memory = Memory(indices, Integer(0) if line is None else line)
-    for at in numpy.ndindex(*value.shape) if line is None else ():
-        place = tuple(Integer(k) for k, axis in zip(at, axes, strict=True) if axis)
-        memory.write(place, (), exactly(value[at]))
-    return SymbolicArray(memory, axes, indices, kind)
-
-
-def _progression(value: numpy.ndarray, axes: Sequence[Axis]) -> Expr | None:
-    """Integers in steps along each axis, as ``np.arange`` makes them, by their position; None for others."""
-    start = (0,) * value.ndim
-    body: Expr = Integer(int(value[start]))
-    expected: Any = int(value[start])
-    for at, axis in enumerate(axes):
-        if axis:
-            step = int(value[(*start[:at], 1, *start[at + 1 :])]) - int(value[start])
-            counter = numpy.arange(value.shape[at]).reshape([-1 if k == at else 1 for k in range(value.ndim)])
-            body, expected = body + step * axis[0], expected + step * counter
-    return body if (value == expected).all() else None
-
-
-def apply(function: Callable[..., Expr], arrays: Sequence[Any], kind: Kind) -> SymbolicArray:
-    """A function of entries as a new array."""
-    return made(elementwise(function, *(symbolic(a).entries for a in arrays)), kind)
-
-
 def widest(*arrays: SymbolicArray) -> Kind:
     """The kind that NumPy promotes to."""
     return max((a.kind for a in arrays), key="bif".index)
-

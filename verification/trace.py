@@ -21,12 +21,13 @@ from ..calculus.derivation import Definition
 from ..calculus.normal_form import Normalizer
 from ..calculus.tensors import Index, Tensor
 from .concrete import at_sizes, definition_at, tensor_at
-from .creation import numpy_made_symbolic
+from .conversion import symbolic
 from .opaque import Opaque
+from .patching import numpy_made_symbolic
 from .recognition import Recognition
-from .session import Session, Untraceable, Write, entered, is_persons, left, session, untraceable
+from .session import Session, Untraceable, Write, entered, is_persons, left, session
 from .sizes import StandIns, SymbolicNumber, number
-from .symbolic import SymbolicArray, input_array, is_symbolic, made, symbolic
+from .symbolic import SymbolicArray, input_array, is_symbolic, made
 from .values import Entries, as_array, flat
 
 __all__ = ["Opaque", "Trace", "Untraceable", "Write", "trace"]
@@ -88,9 +89,9 @@ def trace(
     """The formulas that a NumPy function computes.
 
     **Arguments**: the function (it is called twice, so it must start from the same state each time); its positional
-    arguments: a :class:`Tensor` becomes a symbolic array, an ``ArrayExpr`` an array of formulas, a dimension an integer,
-    containers are searched, and anything else is passed as it is. dims: sizes to make concrete, in the tensors' shapes
-    too. known: definitions and adjoints; an intermediate array that equals one takes its name.
+    arguments: a :class:`Tensor` becomes a symbolic array, an ``ArrayExpr`` an array of formulas, a dimension an
+    integer, containers are searched, and anything else is passed as it is. dims: sizes to make concrete, in the
+    tensors' shapes too. known: definitions and adjoints; an intermediate array that equals one takes its name.
 
     **Raises** :class:`Untraceable` with the operation, the file and the line, also where the code itself raises.
     """
@@ -102,7 +103,11 @@ def trace(
     first = _run(function, given, Session(StandIns(symbols), recognition, is_concrete=not symbols))
     if symbols:
         second = _run(function, given, Session(StandIns(symbols, run=1), recognition))
-        _compare(first, second)
+        if not _agree(first, second):
+            code = getattr(function, "__code__", None)
+            file, line = (code.co_filename, code.co_firstlineno) if code else ("", 0)
+            reason = "a size reaches it as a plain number, or the code is not the same when called again"
+            raise Untraceable("the result", file, line, reason)
     return first
 
 
@@ -113,7 +118,9 @@ def at_dims(value: Any, sizes: Mapping[Symbol, Expr]) -> Any:
     if isinstance(value, Tensor):
         return tensor_at(value, sizes)
     if isinstance(value, ArrayExpr):
-        return ArrayExpr(tuple(Index(i.name, i.dim.xreplace(sizes)) for i in value.indices), at_sizes(value.body, sizes))
+        return ArrayExpr(
+            tuple(Index(i.name, i.dim.xreplace(sizes)) for i in value.indices), at_sizes(value.body, sizes)
+        )
     if isinstance(value, Expr):
         return value.xreplace(sizes)
     if isinstance(value, tuple | list):
@@ -221,7 +228,7 @@ def _output_aliases(memories: Sequence[tuple[str, SymbolicArray]]) -> list[tuple
     return found + [(one, other) for (one, a), (other, b) in combinations(memories, 2) if a.memory is b.memory]
 
 
-def _compare(first: Trace, second: Trace) -> None:
+def _agree(first: Trace, second: Trace) -> bool:
     """The same formulas at two sets of stand-in numbers, or none."""
     normalizer = Normalizer()
     same = [len(first.outputs) == len(second.outputs), len(first.opaque) == len(second.opaque)]
@@ -235,9 +242,7 @@ def _compare(first: Trace, second: Trace) -> None:
             same.append(a is b)
         else:
             same.append(a.dims == b.dims and _equal(normalizer, a, b))
-    if not all(same):
-        reason = "a size reaches the result as a plain number, or the code is not the same when called again"
-        raise untraceable("the result", reason)
+    return all(same)
 
 
 def _equal(normalizer: Normalizer, a: ArrayExpr, b: ArrayExpr) -> bool:

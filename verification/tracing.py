@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,21 +57,19 @@ def _need_numpy(subject: Subject) -> None:
         raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "only NumPy code can be traced")
 
 
-def _fresh(template: Any) -> Pass | None:
-    if template is None:
-        return None
-    return Pass((), None, lambda upstream: (), copy.deepcopy(template))
+def _fresh(template: Pass | None) -> Pass | None:
+    return None if template is None else replace(template, state=copy.deepcopy(template.state))
 
 
-def _template(subject: Subject, tensors: Mapping[str, Tensor]) -> Any:
-    """An object of the class with plain arrays in it, made outside of the trace; None where there is no class."""
+def _template(subject: Subject, tensors: Mapping[str, Tensor]) -> Pass | None:
+    """A pass of an object of the class with plain arrays in it, made outside of the trace; None where there is no class."""
     if subject.kind != "class":
         return None
     dims = list(dict.fromkeys(s for t in tensors.values() for d in t.dims for s in d.free_symbols))
     sizes: dict[Symbol, int] = dict(zip(dims, SIZES, strict=False))
     values = {name: _example(t, sizes) for name, t in tensors.items()}
     try:
-        return subject.start(values, None).state
+        return subject.start(values, None)
     except Exception as error:
         raise Untraceable(subject.name, subject.file or "", subject.line or 0, f"it raises {error}") from error
 

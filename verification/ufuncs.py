@@ -56,7 +56,7 @@ def _product(kinds: Kinds) -> Any:
     return _widest(kinds)
 
 
-# -- comparisons ---------------------------------------------------------------------------------------------------------
+# -- comparisons -----------------------------------------------------------------------------------------------------
 
 
 def above(a: Expr, b: Expr) -> Expr:
@@ -83,7 +83,9 @@ def _is_label(e: Expr) -> bool:
 
 
 def _is_mask(e: Expr) -> bool:
-    if isinstance(e, Delta | Indicator) or (isinstance(e, Element) and (e.tensor.domain.mask or e.tensor.domain.onehot)):
+    if isinstance(e, Delta | Indicator) or (
+        isinstance(e, Element) and (e.tensor.domain.mask or e.tensor.domain.onehot)
+    ):
         return True
     if e.is_Mul:
         return all(_is_mask(f) for f in e.args)
@@ -91,7 +93,7 @@ def _is_mask(e: Expr) -> bool:
     return isinstance(opposite, Delta | Indicator)
 
 
-# -- powers and others ---------------------------------------------------------------------------------------------------
+# -- powers and others -----------------------------------------------------------------------------------------------
 
 
 def power(a: Expr, b: Expr) -> Expr:

@@ -63,7 +63,7 @@ def axis_of(dim: Expr) -> Axis:
 
 
 def rename(body: Expr, new: Mapping[Index, Expr]) -> Expr:
-    """Put other index expressions in the place of free indices. Bound ones have names of their own: nothing is captured."""
+    """Put index expressions in the place of free indices. Bound ones have names of their own: nothing is captured."""
     changed = {a: b for a, b in new.items() if a is not b}
     return body.xreplace(changed) if changed else body
 
@@ -80,7 +80,7 @@ def as_array(entries: Entries) -> ArrayExpr:
     return ArrayExpr(tuple(indices), body)
 
 
-# -- broadcasting --------------------------------------------------------------------------------------------------------
+# -- broadcasting ----------------------------------------------------------------------------------------------------
 
 
 def common(axes: Sequence[Axis]) -> tuple[Axis, list[dict[Index, Expr]]]:
@@ -174,6 +174,7 @@ def aligned(arrays: Sequence[Entries]) -> tuple[tuple[Axis, ...], list[Expr]]:
 
 def elementwise(function: Callable[..., Expr], *arrays: Entries) -> Entries:
     """A function of entries applied to arrays that broadcast against each other."""
+    axes: tuple[Axis, ...]
     if all(not a.indices for a in arrays):
         axes, bodies = ((),) * max((a.rank for a in arrays), default=0), [a.body for a in arrays]
     elif len(arrays) == 1:
@@ -221,7 +222,7 @@ def broadcast(array: Entries, axes: Sequence[Axis]) -> Expr:
     return rename(array.body, new)
 
 
-# -- reductions and contractions ---------------------------------------------------------------------------------------
+# -- reductions and contractions -------------------------------------------------------------------------------------
 
 
 def reduced(

@@ -15,6 +15,7 @@ from ..derivations import find
 from ..rendering.expressions import Writer
 from .binding import Binding, Trial, bind
 from .diagnose import diagnose
+from .hazards import remarks
 from .labels import with_labels
 from .lifting import lifted, pointwise
 from .observations import Observations
@@ -72,7 +73,7 @@ def verify(
         reference = _own_reference(adapted, against, binding)
     else:
         reference, binding = _bound(adapted, reference, inputs)
-    reference, binding = _with_upstream(reference, binding)
+    reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(reference.formulas)
     write = _writer()
     proofs, court, why_not = _proofs(adapted, binding, derivation, write)
@@ -83,7 +84,8 @@ def verify(
         return probe(adapted, binding, other, **options)
 
     seen = run(derivation)
-    findings = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
+    diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
+    findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -100,6 +102,7 @@ def verify(
         reference=reference.words,
         covered=_grouped(seen.covered),
         where=adapted.where,
+        notes=remarks(seen),
         seconds=time.perf_counter() - start,
     )
 
@@ -201,6 +204,15 @@ def _in_order(other: Subject, tensors: dict[str, Tensor]) -> list[Tensor]:
     if all(n in by_name for n in other.parameter_names):
         return [by_name[n] for n in other.parameter_names]
     return list(tensors.values())
+
+
+def _asked(reference: Reference, binding: Binding) -> Reference:
+    """Of a formula that is not in the catalogue, only the gradients that the code returns are derived."""
+    formulas = reference.formulas
+    if formulas.entry is not None and formulas.entry.id != "expression":
+        return reference
+    chosen = tuple(t for t in formulas.wrt if t in binding.gradient_of and t != formulas.upstream)
+    return replace(reference, formulas=replace(formulas, wrt=chosen)) if chosen else reference
 
 
 def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, Binding]:

@@ -192,7 +192,7 @@ class DenseLists:
         return np.dot(x, W) + b
 
     def backward(self, dout):
-        W, b = self.params
+        W = self.params[0]
         dx = np.dot(dout, W.T)
         self.grads[0][...] = np.dot(self.x.T, dout)
         self.grads[1][...] = np.sum(dout, axis=0)
@@ -314,3 +314,36 @@ def sigmoid_grad(x):
 def silu_grad_naive(x, dy):
     e = np.exp(x)
     return dy * e * (1 + e + x) / (1 + e) ** 2
+
+
+class DenseRow:
+    """Keeps its bias as a row."""
+
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out) * 0.01
+        self.b = np.zeros((1, n_out))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = np.sum(dout, axis=0, keepdims=True)
+        return dout @ self.W.T
+
+
+def row_backward(dout, x, w, b):
+    return dout @ w.T, x.T @ dout, dout.sum(axis=0, keepdims=True)
+
+
+def row_forward(x, w, b):
+    return x @ w + b
+
+
+class DenseAnyRank(Dense):
+    def backward(self, dout):
+        flat, up = self.x.reshape(-1, self.x.shape[-1]), dout.reshape(-1, dout.shape[-1])
+        self.dW = flat.T @ up
+        self.db = up.sum(axis=0)
+        return dout @ self.W.T

@@ -1,0 +1,183 @@
+"""What is seen when hand-written code runs: wrong numbers, hazards, errors, kinks, and where it starts to fail."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnmath.derivations import catalogue
+from nnmath.derivations.build import derive_entry
+from nnmath.derivations.entry import Entry
+from nnmath.verification.binding import bind
+from nnmath.verification.observations import Observations
+from nnmath.verification.probing import probe
+from nnmath.verification.subjects import adapt, load
+
+HERE = Path(__file__).parent / "subjects"
+MLP = Entry(
+    id="mlp",
+    title="two layers",
+    given="X: n d\nW1: d h\nb1: h\nW2: h C\nb2: C\ny: n int<C",
+    define="""Z1 = X @ W1 + b1
+A1 = tanh(Z1)
+Z2 = A1 @ W2 + b2
+P[i, c] = exp(Z2[i, c]) / sum(exp(Z2[i, k]) for k in C)
+L = -sum(log(P[i, y[i]]) for i in n) / n""",
+    wanted=("dL/dW1", "dL/db1", "dL/dW2", "dL/db2"),
+)
+
+
+@cache
+def derivation(entry: str):
+    return derive_entry(MLP if entry == "mlp" else catalogue()[entry])
+
+
+@cache
+def observed(entry: str, name: str, file: str = "numpy_gradients.py") -> Observations:
+    d = derivation(entry)
+    subject = adapt(load(f"{HERE / file}:{name}"))
+    wanted = [r.wrt[0].name for r in d.wanted if len(r.wrt) == 1]
+    return probe(subject, bind(subject, entry_tensors=d.givens, wanted=wanted), d)
+
+
+CORRECT = [
+    *(("softmax-ce-labels", n) for n in ("softmax_ce_grad", "softmax_loss", "SoftmaxLoss")),
+    *(("dense", n) for n in ("dense", "plain_backward", "Dense", "DenseUpdate", "DenseDict", "DenseLists")),
+    ("relu", "Relu"),
+    ("sigmoid", "Sigmoid"),
+    ("sigmoid", "sigmoid_grad"),
+]
+
+
+@pytest.mark.parametrize(("entry", "name"), CORRECT, ids=lambda v: v)
+def test_correct_code_is_clean(entry: str, name: str) -> None:
+    seen = observed(entry, name)
+    assert [(c.gradient, c.regime, c.dtype, c.excess) for c in seen.comparisons if not c.ok] == []
+    assert [s for s in seen.safety if s.severe] == [] and seen.errors == () and seen.regions == ()
+    assert len(seen.comparisons) >= 14 and len(seen.covered) >= 20
+    assert seen.seconds < 10
+
+
+@pytest.mark.parametrize("name", ["Swish", "torch_silu"])
+def test_correct_torch_code_is_clean(name: str) -> None:
+    pytest.importorskip("torch")
+    assert observed("silu", name, "torch_gradients.py").clean
+    assert observed("softmax-ce-labels", "CrossEntropy", "torch_gradients.py").clean
+
+
+HAZARDS = [
+    ("softmax-ce-labels", "writes_into_input", "mutation", "writes into its input z"),
+    ("softmax-ce-labels", "prints", "output", "prints"),
+    ("softmax-ce-labels", "noisy", "random", "two runs on the same inputs give different answers"),
+    ("dense", "lossy", "mutation", "writes into its upstream gradient"),
+    ("relu", "ReluInPlace", "mutation", "writes into its upstream gradient"),
+    ("dense", "flat", "stride", "gives another answer when its upstream gradient is transposed"),
+    ("dense", "DenseStale", "state", "keeps state: new data after old gives another answer than fresh"),
+    ("dense", "DenseAccumulates", "state", "the second call of backward adds to dW"),
+    ("mlp", "TwoLayer", "mutation", "writes into the output of forward = self.probs"),
+    ("mlp", "TwoLayer", "state", "the second call of backward gives another answer"),
+    ("relu", "ReluHalf", "dtype", "dx is float64 where the inputs are float32"),
+]
+
+
+@pytest.mark.parametrize(("entry", "name", "kind", "what"), HAZARDS, ids=lambda v: v)
+def test_hazards(entry: str, name: str, kind: str, what: str) -> None:
+    assert (kind, what) in {(s.kind, s.what) for s in observed(entry, name).safety}
+
+
+ERRORS = [
+    ("raises", "raises", "KeyError: 'dz'"),
+    ("gives_none", "none", "nothing came back where dZ is expected"),
+    ("wrong_shape", "shape", "the gradient of Z has shape (4,), and Z has shape (3, 4)"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "message"), ERRORS, ids=lambda v: v)
+def test_calls_that_fail(name: str, kind: str, message: str) -> None:
+    first = observed("softmax-ce-labels", name).errors[0]
+    assert first.kind == kind and message in first.message
+
+
+def test_a_call_that_hangs_is_stopped() -> None:
+    d = derivation("softmax-ce-labels")
+    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs"))
+    started = time.monotonic()
+    from nnmath.verification import binding, sandbox
+
+    quick = lambda f, seconds=0.2: sandbox.guarded(f, 0.2)  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(binding, "guarded", quick)
+        seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=0.5)
+    assert [e.kind for e in seen.errors] == ["hang"] and seen.safety[0].kind == "hang"
+    assert seen.not_tested and time.monotonic() - started < 5
+
+
+def test_a_hang_outside_the_main_thread() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nnmath.verification.sandbox import guarded
+
+    with ThreadPoolExecutor(1) as pool:
+        ran = pool.submit(lambda: guarded(lambda: time.sleep(1), 0.1)).result()
+    assert ran.hung
+
+
+def test_a_write_to_disk_is_noticed(tmp_path: Path) -> None:
+    from nnmath.verification.sandbox import guarded
+
+    def writes() -> None:
+        with open(tmp_path / "log.txt", "w") as f:
+            f.write("x")
+
+    assert guarded(writes).written == (str(tmp_path / "log.txt"),)
+    assert guarded(lambda: None).written == ()
+
+
+def test_a_factor_shows_where_there_is_more_than_one_row() -> None:
+    seen = observed("softmax-ce-labels", "softmax_ce_sum_grad")
+    wrong = {c.regime: c for c in seen.comparisons if c.dtype == "float64"}
+    c = wrong["unequal sizes"]
+    assert not c.ok and c.got is not None
+    np.testing.assert_allclose(c.got, c.sizes["n"] * c.exact, rtol=1e-12)
+    assert wrong["batch of one"].ok
+
+
+def test_an_ignored_upstream_gradient() -> None:
+    pytest.importorskip("torch")
+    for entry, name in (("silu", "SwishNoUpstream"), ("softmax-ce-labels", "CrossEntropyIgnores")):
+        ordinary = [c for c in observed(entry, name, "torch_gradients.py").comparisons if c.ordinary]
+        assert not any(c.ok for c in ordinary if np.any(c.exact))
+
+
+@pytest.mark.parametrize(("name", "kink"), [("Relu", ""), ("ReluHalf", "inside"), ("ReluTwo", "outside")])
+def test_kinks(name: str, kink: str) -> None:
+    found = {c.kink: c.ok for c in observed("relu", name).comparisons if c.regime == "zeros"}
+    assert found == {kink: kink != "outside"}
+
+
+REGIONS = [
+    ("softmax-ce-labels", "softmax_ce_no_shift", "float64", "offset of Z", 700, 711),
+    ("softmax-ce-labels", "softmax_ce_no_shift", "float32", "offset of Z", 80, 90),
+    ("softmax-ce-labels", "softmax_ce_global_max", "float64", "row gap in Z", 700, 750),
+    ("softmax-ce-labels", "softmax_ce_global_max", "float32", "row gap in Z", 85, 105),
+    ("silu", "silu_grad_naive", "float64", "x from above", 350, 360),
+    ("silu", "silu_grad_naive", "float32", "x from above", 44, 45),
+]
+
+
+@pytest.mark.parametrize(("entry", "name", "dtype", "what", "low", "high"), REGIONS)
+def test_where_it_starts_to_fail(entry: str, name: str, dtype: str, what: str, low: float, high: float) -> None:
+    (region,) = [r for r in observed(entry, name).regions if r.dtype == dtype]
+    assert region.description == what and low < region.from_value < high
+
+
+def test_the_row_gap_inside_a_network() -> None:
+    seen = observed("mlp", "TwoLayer")
+    gaps = {r.dtype: r.inside["row gap in Z2"] for r in seen.regions}
+    assert {r.gradient for r in seen.regions} == {"dW1", "db1", "dW2", "db2"}
+    # exp underflows to zero below the logarithm of the smallest subnormal
+    assert 744 < gaps["float64"] < 747 and 103 < gaps["float32"] < 105

@@ -1,0 +1,38 @@
+"""The loss that a forward pass reports, against the loss of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sympy import Expr
+
+from ..calculus.derivation import Derivation
+from .binding import Binding
+from .evidence import Evaluation, Sample
+from .observations import as_array
+from .protocol import Subject
+from .sandbox import guarded
+from .scales import factor, ratio
+from .variants import formulas
+
+
+def reported(subject: Subject, binding: Binding, derivation: Derivation, samples: Sequence[Sample]) -> Expr | None:
+    """What the loss that forward returns is to that of the reference, as a factor; None where there is no such loss."""
+    of = next((r.of for r in derivation.wanted if r.of is not None), None)
+    definition = next((d for d in derivation.definitions if d.tensor == of), None)
+    if subject.forward is None or definition is None or definition.pairing or definition.tensor.rank:
+        return None
+    found: list[tuple[Sample, float]] = []
+    for sample in samples[:6]:
+        arguments = {a: sample.inputs[t.name].copy() for a, t in zip(binding.arguments, binding.tensors, strict=True)}
+        ran = guarded(lambda arguments=arguments: subject.start(arguments, None).out)  # type: ignore[misc]
+        out = None if ran.error is not None else as_array(ran.value)
+        true = Evaluation(derivation, sample).arrays(formulas(derivation), [definition.name]).get(definition.name)
+        if out is None or true is None or out.size != 1:
+            return None
+        q = ratio(np.reshape(out, ()).astype(float)[None], true[None])
+        if q is None:
+            return None
+        found.append((sample, q))
+    return factor(found, derivation.dims, ()) if found else None

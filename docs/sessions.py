@@ -32,7 +32,7 @@ from nnmath.cli import main
 WIDTH = "100"
 BLOCK = re.compile(r"^```(console|pycon|python)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Of a check only its verdict is compared: times and rounding errors differ between machines and versions of torch.
-VERDICT = re.compile(r"^\d+ entries, .*$", re.MULTILINE)
+VERDICT = re.compile(r"^\d+ (?:entry|entries), .*$", re.MULTILINE)
 
 
 class BrokenSession(Exception):

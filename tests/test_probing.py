@@ -47,6 +47,7 @@ def observed(entry: str, name: str, file: str = "numpy_gradients.py") -> Observa
 CORRECT = [
     *(("softmax-ce-labels", n) for n in ("softmax_ce_grad", "softmax_loss", "SoftmaxLoss")),
     *(("dense", n) for n in ("dense", "plain_backward", "Dense", "DenseUpdate", "DenseDict", "DenseLists")),
+    *(("dense", n) for n in ("DenseRow", "row", "DenseAnyRank")),
     ("relu", "Relu"),
     ("sigmoid", "Sigmoid"),
     ("sigmoid", "sigmoid_grad"),
@@ -67,6 +68,13 @@ def test_correct_torch_code_is_clean(name: str) -> None:
     pytest.importorskip("torch")
     assert observed("silu", name, "torch_gradients.py").clean
     assert observed("softmax-ce-labels", "CrossEntropy", "torch_gradients.py").clean
+
+
+def test_a_bias_kept_as_a_row_and_input_with_two_batch_axes() -> None:
+    assert "b with shape (1, H), as the code keeps it" in observed("dense", "DenseRow").covered
+    assert "input with two batch axes (2, 3, …)" in observed("dense", "DenseAnyRank").covered
+    (said,) = [t for t in observed("dense", "Dense").not_tested if "batch axes" in t]
+    assert "raises" in said and "numpy_gradients.py:" in said
 
 
 HAZARDS = [

@@ -154,7 +154,7 @@ class _Layer:
         else:
             state, places = previous.state, dict(previous.places)
             install(state, {places[n]: v for n, v in own.items()})
-            if not all(isinstance(v, np.ndarray) for v in own.values()):
+            if any(type(v).__name__ == "SymbolicArray" for v in own.values()):
                 _renew_buffers(state, places, own)
         parts = {n: v for n, v in inputs.items() if n in self.takes}
         parts |= {n: RATE for n in self.takes if is_rate(n)}

@@ -15,8 +15,8 @@ from .protocol import Array
 class Comparison:
     """One gradient, in one regime and dtype, against the exact one.
 
-    gradient: the name of the derived result (dW1); of: of the tensor. inputs: by tensor. bound: the error allowed, entry
-    by entry. ok: within it; sharp: also within the bound that grants no entry the rounding of its largest neighbour.
+    gradient: the name of the derived result (dW1); of: of the tensor. inputs: by tensor. bound: the error allowed, by
+    entry. ok: within it; sharp: also within the bound that grants no entry the rounding of its largest neighbour.
     ordinary: any sound implementation is accurate in this regime. kink: at entries that rest on the convention at a
     kink, another value inside the subgradient interval, or one outside.
     """

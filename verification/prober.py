@@ -81,15 +81,18 @@ class Prober:
         axes = self.units.get(name)
         return v if axes is None else v.reshape([1 if k is None else v.shape[k] for k in axes])
 
-    def settle(self) -> None:
-        """Learn in which parameters the code wants axes of length one: its gradients have them."""
+    def settle(self) -> CallError | None:
+        """Learn in which parameters the code wants axes of length one: its gradients have them.
+
+        **Returns** the error of code that does not come to an end, so that it is run only once.
+        """
         regime = next(r for r in self.regimes() if r.ordinary)
-        if self.elementwise:
-            return
         point = self.point(regime, "float64")
         ran = self.call(point)
-        if ran.error is not None or len(ran.value) != len(self.targets):
-            return
+        if ran.hung:
+            return self.failure(point, ran)
+        if ran.error is not None or self.elementwise or len(ran.value) != len(self.targets):
+            return None
         arguments = dict(zip(self.binding.tensors, self.binding.arguments, strict=True))
         for t, (_, value) in zip(self.targets, ran.value, strict=True):
             got = as_array(value)
@@ -101,6 +104,7 @@ class Prober:
                 self.units[t.name] = tuple(places.index(k) if k in places else None for k in range(got.ndim))
         if self.units and self.call(self.point(regime, "float64")).error is not None:
             self.units.clear()
+        return None
 
     def _upstream(self, case: Case, dtype: np.dtype[Any], values: Mapping[str, Array]) -> Array | None:
         if self.binding.upstream is None:

@@ -40,13 +40,13 @@ def probe(
     started = time.monotonic()
     prober = Prober(subject, binding, derivation, seed)
     prober.limit = min(SECONDS, seconds)
-    prober.settle()
+    endless = prober.settle()
     comparisons: list[Comparison] = []
-    errors: list[CallError] = []
+    errors: list[CallError] = [endless] if endless is not None else []
     covered: dict[str, None] = {}
     skipped: dict[str, None] = {}
     side = _Beside(prober, torch_forward)
-    stopped = ""
+    stopped = "a call before it did not end" if errors else ""
     for dtype in dtypes:
         for regime in prober.regimes():
             label = f"{regime.name} ({dtype})"

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .derivations import catalogue
     from .page import Page, derive
-    from .verification.report import Finding, Report
-    from .verification.verify import verify
+    from .verifying import Finding, Report, verify
 
 __all__ = ["Finding", "Page", "Report", "__version__", "catalogue", "derive", "verify"]
 __version__ = "0.1.0"
@@ -24,9 +23,9 @@ _HOMES = {
     "derive": "page",
     "Page": "page",
     "catalogue": "derivations",
-    "verify": "verification.verify",
-    "Report": "verification.report",
-    "Finding": "verification.report",
+    "verify": "verifying",
+    "Report": "verifying",
+    "Finding": "verifying",
 }
 
 

@@ -185,7 +185,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
         if dtype not in DTYPES:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
-    from .verification.verify import verify
+    from .verifying import verify
 
     report = verify(
         arguments.subject,

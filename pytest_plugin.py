@@ -10,11 +10,11 @@ import pytest
 
 @pytest.fixture
 def check_gradient() -> Callable[..., Any]:
-    """A function that takes what :func:`nnmath.verify` takes, and fails with the report unless the gradient is right."""
+    """Takes what :func:`nnmath.verify` takes, and fails with the report unless the gradient is right."""
 
     def check(subject: Any, *, against: Any = None, inputs: Any = None, **options: Any) -> Any:
         __tracebackhide__ = True
-        from .verification.verify import verify
+        from .verifying import verify
 
         report = verify(subject, against=against, inputs=inputs, **options)
         if not report.passed:

@@ -27,7 +27,7 @@ FOLDER = Path(__file__).resolve().parent
 ENTRIES = FOLDER / "entries"
 PICTURE = FOLDER / "derive-softmax-ce.svg"
 RULES = FOLDER / "rules.md"
-PROSE = ("guide.md", "engine.md", "add-an-entry.md")
+PROSE = ("guide.md", "verify.md", "engine.md", "add-an-entry.md")
 COMMAND = "python docs/generate.py"
 NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
 

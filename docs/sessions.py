@@ -4,7 +4,8 @@ Blocks that are run, in the order of the page, in one empty folder and one Pytho
 
 - ``console``: lines ``$ nnmath …`` (and ``$ echo $?``), each followed by its output;
 - ``pycon``: a Python session with ``>>>`` and ``...``;
-- ``python file=derivations/TOPIC/NAME.py``: a file of entries; later blocks of the page have it in the catalogue.
+- ``python file=derivations/TOPIC/NAME.py``: a file of entries; later blocks of the page have it in the catalogue;
+- ``python file=NAME.py``: a file in the folder; later blocks of the page can verify it or import it.
 
 ``head=N`` after ``console`` keeps the first N lines of an output, and puts a line ``…`` for the rest.
 """
@@ -33,6 +34,8 @@ WIDTH = "100"
 BLOCK = re.compile(r"^```(console|pycon|python)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Of a check only its verdict is compared: times and rounding errors differ between machines and versions of torch.
 VERDICT = re.compile(r"^\d+ (?:entry|entries), .*$", re.MULTILINE)
+#: Of a report the numbers are not compared, which rest on the last digits of exp.
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 
 
 class BrokenSession(Exception):
@@ -78,10 +81,15 @@ class _Session:
         new = self._console(options, body) if kind == "console" else self._python(body)
         if "$ nnmath check" in body and VERDICT.findall(new) == VERDICT.findall(body) != []:
             return whole
+        if "$ nnmath verify" in body and NUMBER.sub("#", new) == NUMBER.sub("#", body):
+            return whole
         return f"```{kind}{f' {options}' if options else ''}\n{new}```"
 
     def _file(self, path: Path, text: str) -> None:
-        """What discovery would do with this file, without putting it into the package."""
+        """What discovery would do with a file of entries, without putting it into the package; or just the file."""
+        if path.parts[0] != "derivations":
+            path.write_text(text, "utf-8")
+            return
         package = f"nnmath.{'.'.join(path.parts[:-1])}"
         namespace: dict[str, Any] = {"__name__": f"{package}.{path.stem}", "__package__": package}
         exec(compile(text, str(path), "exec"), namespace)

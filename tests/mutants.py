@@ -1,22 +1,24 @@
-"""Planted errors: correct gradients, and single changes to their source with the kind of finding that names each."""
+"""Planted errors: single changes to the source of correct gradients, with the kind of finding that names each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from mutated_layers import LAYERS
+from mutated_losses import LOSSES, Gradient
 
-@dataclass(frozen=True)
-class Gradient:
-    """A correct gradient as source, what it is the gradient of, and its arrays (where the reference is a formula)."""
-
-    against: str
-    source: str
-    inputs: str | None = None
+GRADIENTS: dict[str, Gradient] = {**LOSSES, **LAYERS}
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change to the source of a gradient, and the kinds that name it rightly (the first is the usual one)."""
+    """A change to the source of a gradient, and the kinds that name it rightly.
+
+    The first kind is the class of the mutant. The others are names that are as true of what the change does to the
+    numbers: 2 − 1 terms left are a missing term or a wrong scale, a factor at the wrong place a chain factor or a scale.
+    """
 
     gradient: str
     kinds: tuple[str, ...]
@@ -25,235 +27,29 @@ class Mutant:
 
     @property
     def id(self) -> str:
-        return f"{self.gradient}-{self.kinds[0]}-{self.old}"[:80]
+        return f"{self.gradient}: {self.old.strip()} → {self.new.strip()}"
+
+    @property
+    def text(self) -> str:
+        """The changed source; the old text stands in it, or the table is wrong."""
+        text = GRADIENTS[self.gradient].text
+        if self.old not in text:
+            raise LookupError(f"{self.gradient} does not contain {self.old!r}")
+        return text.replace(self.old, self.new)
 
 
-LAYERNORM = """mu[i] = sum(X[i, k] for k in D)/D
-v[i] = sum((X[i, k] - mu[i])**2 for k in D)/D
-H[i, d] = (X[i, d] - mu[i]) / sqrt(v[i] + 0.00001)
-Y[i, d] = H[i, d]*g[d] + b[d]
-L = upstream(dY, Y)"""
-RMSNORM = """r[i] = sqrt(sum(X[i, k]**2 for k in D)/D + 0.00001)
-Y[i, d] = X[i, d]/r[i]*g[d]
-L = upstream(dY, Y)"""
-ATTENTION = """S = Q @ K.T / sqrt(d)
-A = softmax(S)
-O = A @ V
-L = upstream(dO, O)"""
+def written(text: str, folder: Path, name: str) -> str:
+    """The source in a file of its own, as ``FILE.py:OBJECT``: a finding shows lines, and lines stand in files."""
+    file = folder / f"{name}.py"
+    file.write_text(text)
+    return f"{file}:{'Layer' if 'class Layer' in text else 'grad' if 'def grad' in text else 'backward'}"
 
-GRADIENTS: dict[str, Gradient] = {
-    "softmax_ce": Gradient(
-        "softmax-ce",
-        """
-import numpy as np
 
-def grad(Z, Y):
-    n = Z.shape[0]
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    P = E / E.sum(axis=1, keepdims=True)
-    dZ = (P - Y) / n
-    return dZ
-""",
-    ),
-    "softmax_ce_labels": Gradient(
-        "softmax-ce-labels",
-        """
-import numpy as np
+def judged(gradient: Gradient, text: str, folder: Path, name: str, dtypes: Sequence[str] | None = None) -> Any:
+    """The report of nnmath.verify on a source."""
+    import nnmath
 
-def grad(Z, y):
-    n = Z.shape[0]
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    P = E / E.sum(axis=1, keepdims=True)
-    dZ = P.copy()
-    dZ[np.arange(n), y] -= 1
-    return dZ / n
-""",
-    ),
-    "bce": Gradient(
-        "bce-with-logits",
-        """
-import numpy as np
-
-def grad(z, t):
-    s = 1 / (1 + np.exp(-np.abs(z)))
-    s = np.where(z >= 0, s, 1 - s)
-    dz = (s - t) / len(z)
-    return dz
-""",
-    ),
-    "dense": Gradient(
-        "dense",
-        """
-import numpy as np
-
-def forward(X, W, b):
-    return X @ W + b, (X, W)
-
-def backward(dY, cache):
-    X, W = cache
-    dX = dY @ W.T
-    dW = X.T @ dY
-    db = dY.sum(axis=0)
-    return dX, dW, db
-""",
-    ),
-    "mse": Gradient(
-        "mean((X @ w - y)**2)",
-        """
-import numpy as np
-
-def grad(X, w, y):
-    n = len(y)
-    r = X @ w - y
-    dw = 2 / n * X.T @ r
-    return dw
-""",
-        "X: n d, w: d, y: n",
-    ),
-    "ridge": Gradient(
-        "sum((X @ w - y)**2)/n + lam*sum(w**2)",
-        """
-import numpy as np
-
-def grad(X, w, y, lam):
-    n = X.shape[0]
-    r = X @ w - y
-    dw = 2 * X.T @ r / n + 2 * lam * w
-    return dw
-""",
-        "X: n d, w: d, y: n, lam: positive = 0.1",
-    ),
-    "layernorm": Gradient(
-        LAYERNORM,
-        """
-import numpy as np
-
-def grad(X, g, b, dY):
-    mu = X.mean(axis=1, keepdims=True)
-    xc = X - mu
-    inv = 1 / np.sqrt((xc**2).mean(axis=1, keepdims=True) + 1e-5)
-    h = xc * inv
-    dh = dY * g
-    dX = inv * (dh - dh.mean(axis=1, keepdims=True) - h * (dh * h).mean(axis=1, keepdims=True))
-    dg = (dY * h).sum(axis=0)
-    db = dY.sum(axis=0)
-    return dX, dg, db
-""",
-        "X: n D, g: D, b: D, dY: n D",
-    ),
-    "rmsnorm": Gradient(
-        RMSNORM,
-        """
-import numpy as np
-
-def grad(X, g, dY):
-    inv = 1 / np.sqrt((X**2).mean(axis=1, keepdims=True) + 1e-5)
-    h = X * inv
-    dh = dY * g
-    dX = inv * (dh - h * (dh * h).mean(axis=1, keepdims=True))
-    dg = (dY * h).sum(axis=0)
-    return dX, dg
-""",
-        "X: n D, g: D, dY: n D",
-    ),
-    "attention": Gradient(
-        ATTENTION,
-        """
-import numpy as np
-
-def grad(Q, K, V, dO):
-    d = Q.shape[1]
-    S = Q @ K.T / np.sqrt(d)
-    E = np.exp(S - S.max(axis=1, keepdims=True))
-    A = E / E.sum(axis=1, keepdims=True)
-    dV = A.T @ dO
-    dA = dO @ V.T
-    dS = A * (dA - (dA * A).sum(axis=1, keepdims=True))
-    dQ = dS @ K / np.sqrt(d)
-    dK = dS.T @ Q / np.sqrt(d)
-    return dQ, dK, dV
-""",
-        "Q: n d, K: m d, V: m k, dO: n k",
-    ),
-    "softmax": Gradient(
-        "P = softmax(Z)\nL = upstream(dP, P)",
-        """
-import numpy as np
-
-def grad(Z, dP):
-    E = np.exp(Z - Z.max(axis=1, keepdims=True))
-    P = E / E.sum(axis=1, keepdims=True)
-    dZ = P * (dP - (dP * P).sum(axis=1, keepdims=True))
-    return dZ
-""",
-        "Z: n C, dP: n C",
-    ),
-    "relu": Gradient(
-        "relu",
-        """
-import numpy as np
-
-def forward(x):
-    return np.maximum(x, 0), x
-
-def backward(dout, x):
-    dx = dout * (x > 0)
-    return dx
-""",
-    ),
-    "tanh": Gradient(
-        "tanh",
-        """
-import numpy as np
-
-def forward(x):
-    y = np.tanh(x)
-    return y, y
-
-def backward(dout, y):
-    dx = dout * (1 - y) * (1 + y)
-    return dx
-""",
-    ),
-    "silu": Gradient(
-        "silu",
-        """
-import numpy as np
-
-def sigmoid(x):
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
-
-def forward(x):
-    return x * sigmoid(x), x
-
-def backward(dout, x):
-    s = sigmoid(x)
-    dx = dout * (s + x * s * sigmoid(-x))
-    return dx
-""",
-    ),
-    "mlp": Gradient(
-        "mlp-softmax",
-        """
-import numpy as np
-
-def grad(X, W1, b1, W2, b2, Y):
-    n = X.shape[0]
-    A1 = np.tanh(X @ W1 + b1)
-    Z2 = A1 @ W2 + b2
-    E = np.exp(Z2 - Z2.max(axis=1, keepdims=True))
-    P = E / E.sum(axis=1, keepdims=True)
-    dZ2 = (P - Y) / n
-    dW2 = A1.T @ dZ2
-    db2 = dZ2.sum(axis=0)
-    dZ1 = (dZ2 @ W2.T) * (1 - A1**2)
-    dW1 = X.T @ dZ1
-    db1 = dZ1.sum(axis=0)
-    return dW1, db1, dW2, db2
-""",
-    ),
-}
+    return nnmath.verify(written(text, folder, name), against=gradient.against, inputs=gradient.inputs, dtypes=dtypes)
 
 
 def _mutants(gradient: str, *rows: tuple[str, str, str]) -> list[Mutant]:
@@ -307,10 +103,10 @@ MUTANTS: list[Mutant] = [
         ("scale", "dY.sum(axis=0)", "dY.mean(axis=0)"),
         ("wrong-axis shape broadcast", "dY.sum(axis=0)", "dY.sum(axis=1)"),
         ("broadcast shape", "dY.sum(axis=0)", "dY"),
-        ("shape", "dY.sum(axis=0)", "dY.sum(axis=0, keepdims=True)"),
         ("scale", "X.T @ dY", "X.T @ dY / len(X)"),
+        ("shape", "dW = X.T @ dY", "dW = (X.T @ dY).reshape(-1)"),
+        ("swapped shape", "    dX = dY @ W.T\n    dW = X.T @ dY\n", "    dW = dY @ W.T\n    dX = X.T @ dY\n"),
         ("sign", "dX = dY @ W.T", "dX = -dY @ W.T"),
-        ("swapped shape", "return dX, dW, db", "return dW, dX, db"),
         ("extra-term", "X.T @ dY", "X.T @ dY + 0.1 * W"),
         ("chain-factor", "X.T @ dY", "X.T @ np.ones_like(dY)"),
         ("detached", "dX = dY @ W.T", "dX = np.zeros_like(X)"),
@@ -330,7 +126,7 @@ MUTANTS: list[Mutant] = [
         ("missing-term", " + 2 * lam * w", ""),
         ("scale", "2 * lam * w", "lam * w"),
         ("sign", "+ 2 * lam * w", "- 2 * lam * w"),
-        ("scale missing-term", "+ 2 * lam * w", "+ 2 * lam * w / n"),
+        ("scale missing-term extra-term", "+ 2 * lam * w", "+ 2 * lam * w / n"),
         ("chain-factor scale missing-term", "+ 2 * lam * w", "+ 2 * w"),
         ("constant chain-factor missing-term", "+ 2 * lam * w", "+ 2 * lam"),
         ("scale missing-term", "X.T @ r / n", "X.T @ r"),
@@ -347,12 +143,12 @@ MUTANTS: list[Mutant] = [
         ("scale", "(dY * h).sum(axis=0)", "(dY * h).mean(axis=0)"),
         ("sign", "- dh.mean(", "+ dh.mean("),
         ("swapped", "(dY * h).sum(axis=0)", "(dY * X).sum(axis=0)"),
-        ("swapped", "return dX, dg, db", "return dX, db, dg"),
-        ("cancellation", "(xc**2).mean(axis=1, keepdims=True)", "((X**2).mean(axis=1, keepdims=True) - mu**2)"),
-        ("epsilon", "+ 1e-5", "+ 1e-8"),
-        ("epsilon", " + 1e-5", ""),
+        ("swapped", "return dX, dg, db", "dg, db = db, dg\n    return dX, dg, db"),
+        ("cancellation epsilon", "(xc**2).mean(axis=1, keepdims=True)", "((X**2).mean(axis=1, keepdims=True) - mu**2)"),
+        ("epsilon constant", "+ 1e-5", "+ 1e-3"),
+        ("epsilon constant", " + 1e-5", ""),
         ("chain-factor", "h * (dh * h)", "(dh * h)"),
-        ("scale", "(xc**2).mean(axis=1, keepdims=True)", "(xc**2).sum(axis=1, keepdims=True) / (X.shape[1] - 0.5)"),
+        ("scale", "(xc**2).mean(axis=1, keepdims=True)", "X.var(axis=1, ddof=1, keepdims=True)"),
     ),
     *_mutants(
         "rmsnorm",
@@ -361,7 +157,7 @@ MUTANTS: list[Mutant] = [
         ("chain-factor", "dh = dY * g", "dh = dY"),
         ("chain-factor", "inv * (dh", "(dh"),
         ("sign", "dh - h", "dh + h"),
-        ("swapped", "(dY * h).sum(axis=0)", "(dY * X).sum(axis=0)"),
+        ("swapped chain-factor", "(dY * h).sum(axis=0)", "(dY * X).sum(axis=0)"),
         ("scale", "(dY * h).sum(axis=0)", "(dY * h).mean(axis=0)"),
         ("wrong-axis", "(dh * h).mean(axis=1, keepdims=True)", "(dh * h).mean(axis=0, keepdims=True)"),
     ),
@@ -373,7 +169,7 @@ MUTANTS: list[Mutant] = [
         ("chain-factor", "A * (dA -", "(dA -"),
         ("wrong-axis", "(dA * A).sum(axis=1, keepdims=True)", "(dA * A).sum(axis=0, keepdims=True)"),
         ("sign", "dA - (dA", "dA + (dA"),
-        ("swapped", "return dQ, dK, dV", "return dQ, dK, -dV"),
+        ("sign", "return dQ, dK, dV", "return dQ, dK, -dV"),
         ("overflow", "S - S.max(axis=1, keepdims=True)", "S"),
         ("scale chain-factor", "Q @ K.T / np.sqrt(d)", "Q @ K.T"),
         ("detached", "dS.T @ Q / np.sqrt(d)", "0 * K"),
@@ -392,7 +188,7 @@ MUTANTS: list[Mutant] = [
     *_mutants(
         "relu",
         ("mask", "dout * (x > 0)", "dout * (x < 0)"),
-        ("mask", "dout * (x > 0)", "dout + 0 * x"),
+        ("mask chain-factor", "dout * (x > 0)", "dout + 0 * x"),
         ("chain-factor", "dout * (x > 0)", "1.0 * (x > 0)"),
         ("sign", "dout * (x > 0)", "-dout * (x > 0)"),
         ("scale", "dout * (x > 0)", "2 * dout * (x > 0)"),
@@ -406,16 +202,16 @@ MUTANTS: list[Mutant] = [
         ("chain-factor", "dout * (1 - y) * (1 + y)", "dout"),
         ("chain-factor", "dout * (1 - y)", "(1 - y)"),
         ("scale", "dout *", "0.5 * dout *"),
-        ("missing-term", "(1 - y) * (1 + y)", "-y**2"),
+        ("missing-term constant", "(1 - y) * (1 + y)", "-y**2"),
     ),
     *_mutants(
         "silu",
-        ("missing-term", " + x * s * sigmoid(-x)", ""),
-        ("missing-term", "s + x * s * sigmoid(-x)", "x * s * sigmoid(-x)"),
+        ("missing-term chain-factor", " + x * s * sigmoid(-x)", ""),
+        ("missing-term constant", "s + x * s * sigmoid(-x)", "x * s * sigmoid(-x)"),
         ("chain-factor", "x * s * sigmoid(-x)", "s * sigmoid(-x)"),
         ("sign", "s + x * s", "s - x * s"),
         ("chain-factor", "x * s * sigmoid(-x)", "x * s"),
-        ("overflow", "np.where(x >= 0, 1, e) / (1 + e)", "1 / (1 + np.exp(-x))"),
+        ("overflow", "np.where(x >= 0, 1, e) / (1 + e)", "np.exp(x) / (1 + np.exp(x))"),
     ),
     *_mutants(
         "mlp",
@@ -430,5 +226,163 @@ MUTANTS: list[Mutant] = [
         ("extra-term", "X.T @ dZ1", "X.T @ dZ1 + 0.01 * W1"),
         ("detached", "dZ1 = (dZ2 @ W2.T)", "dZ1 = 0 * (dZ2 @ W2.T)"),
         ("missing-term", "(P - Y) / n", "P / n"),
+    ),
+    *_mutants(
+        "softmax_loss_class",
+        ("aliasing", "self.P.copy()", "self.P"),
+        ("contract scale", "delta / len(self.y)", "delta"),
+        ("contract scale", "-np.mean(", "-np.sum("),
+        ("state", "E / E.sum(axis=1, keepdims=True)", "getattr(self, 'P', E / E.sum(axis=1, keepdims=True))"),
+        ("state", "self.y = y", "self.y = self.__dict__.get('y', y)"),
+        ("dtype", "self.P.copy()", "self.P.astype(np.float32)"),
+        ("overflow", "Z.max(axis=1, keepdims=True)", "Z.max()"),
+        ("mutation", "E = np.exp(Z - ", "Z -= 1; E = np.exp(Z - "),
+    ),
+    *_mutants(
+        "logistic",
+        ("scale contract", " / len(t)", ""),
+        ("sign", "(s - t)", "(t - s)"),
+        ("contract chain-factor", "(s - t)", "((s - t) * s * (1 - s))"),
+        ("overflow", "np.where(z >= 0, 1, e) / (1 + e)", "np.exp(z) / (1 + np.exp(z))"),
+        ("mask", "np.where(z >= 0, 1, e)", "np.where(z >= 0, 1, 1)"),
+        ("missing-term", "(s - t)", "s"),
+        ("scale contract", " / len(t)", " / X.size"),
+    ),
+    *_mutants(
+        "mse_elements",
+        ("contract scale", "P.size", "len(P)"),
+        ("contract scale", " / P.size", ""),
+        ("scale contract", "2 * (P - T)", "(P - T)"),
+        ("sign", "(P - T)", "(T - P)"),
+        ("mutation", "dP = 2 * (P - T)", "P -= T; dP = 2 * P"),
+        ("dtype", "return dP", "return dP.astype(np.float32)"),
+        ("missing-term", "(P - T)", "P"),
+        ("constant", "(P - T) / P.size", "(P - T) / P.size + 1e-4"),
+        ("extra-term", "return dP", "return dP + 0.01 * P"),
+    ),
+    *_mutants(
+        "l1",
+        ("kink", "np.sign(r)", "np.where(r == 0, 5.0, np.sign(r))"),
+        ("kink overflow", "np.sign(r)", "r / np.abs(r)"),
+        ("epsilon kink", "np.sign(r)", "r / (np.abs(r) + 1e-2)"),
+        ("scale contract", " / r.size", ""),
+        ("sign", "np.sign(r)", "-np.sign(r)"),
+        ("contract chain-factor swapped", "np.sign(r)", "r"),
+    ),
+    *_mutants(
+        "quadratic",
+        ("transpose", "A.T @ x) / 2", "A @ x) / 2"),
+        ("missing-term", " + A.T @ x", ""),
+        ("sign", " - b", " + b"),
+        ("missing-term", " - b", ""),
+        ("scale", ") / 2 - b", ") - b"),
+    ),
+    *_mutants(
+        "bilinear",
+        ("transpose", "dW = np.outer(u, v)", "dW = np.outer(v, u)"),
+        ("swapped shape", "return du", "du, dv = dv, du\n    return du"),
+        ("scale", "W @ v", "2 * W @ v"),
+        ("detached", "dW = np.outer(u, v)", "dW = np.zeros_like(W)"),
+        ("aliasing mutation", "dv = W.T @ u", "dv = W.T @ u; W[...] = dW; dW = W"),
+    ),
+    *_mutants(
+        "dense_class",
+        ("state", "self.X = X", "self.X = getattr(self, 'X', X)"),
+        ("stride", "self.X.T @ dY", "self.X.T @ dY.ravel(order='K').reshape(dY.shape)"),
+        ("stride", "return dY @", "return np.frombuffer(dY.tobytes('A')).reshape(dY.shape) @"),
+        ("mutation", "self.db = dY", "dY *= 2; self.db = dY / 2; dY = dY"),
+        ("state mutation scale", "return dY @", "self.W *= 0.9; return dY @"),
+        ("dtype", "self.X.T @ dY", "(self.X.T @ dY).astype(np.float16)"),
+        ("scale", "self.X.T @ dY", "self.X.T @ dY / len(dY)"),
+        ("transpose shape", "self.X.T @ dY", "dY.T @ self.X"),
+        ("broadcast shape", "dY.sum(axis=0)", "dY"),
+    ),
+    *_mutants(
+        "batchnorm",
+        ("missing-term", " - dh.mean(axis=0)", ""),
+        ("missing-term", " - h * (dh * h).mean(axis=0)", ""),
+        ("detached missing-term", "(dh - dh.mean(axis=0) - h * (dh * h).mean(axis=0))", "dh"),
+        ("scale", "- dh.mean(axis=0)", "- dh.sum(axis=0)"),
+        ("wrong-axis", "h * (dh * h).mean(axis=0)", "h * (dh * h).mean(axis=1, keepdims=True)"),
+        ("cancellation epsilon", "(xc**2).mean(axis=0)", "((X**2).mean(axis=0) - X.mean(axis=0)**2)"),
+        ("epsilon constant", " + 1e-5", ""),
+        ("sign", "dh - dh.mean", "dh + dh.mean"),
+        ("chain-factor", "dh = dY * g", "dh = dY"),
+    ),
+    *_mutants(
+        "log_softmax",
+        ("missing-term", " - P * dY.sum(axis=1, keepdims=True)", ""),
+        ("chain-factor", "dY - P * dY.sum", "dY - dY.sum"),
+        ("sign", "dY - P", "dY + P"),
+        ("wrong-axis", "dY.sum(axis=1, keepdims=True)", "dY.sum(axis=0, keepdims=True)"),
+        ("scale", "dY.sum(axis=1, keepdims=True)", "dY.mean(axis=1, keepdims=True)"),
+        ("chain-factor missing-term", "P * dY.sum(axis=1, keepdims=True)", "P * dY"),
+        ("overflow", "Z - Z.max(axis=1, keepdims=True)", "Z"),
+    ),
+    *_mutants(
+        "embedding",
+        ("missing-term", "np.add.at(dW, ids, dY)", "dW[ids] += dY"),
+        ("missing-term", "np.add.at(dW, ids, dY)", "dW[ids] = dY"),
+        ("sign", "np.add.at(dW, ids, dY)", "np.subtract.at(dW, ids, dY)"),
+        ("scale", "np.add.at(dW, ids, dY)", "np.add.at(dW, ids, dY / len(ids))"),
+        ("dtype", "np.zeros_like(W)", "np.zeros(W.shape, dtype=np.float32)"),
+        ("aliasing mutation", "dW = np.zeros_like(W)", "dW = W; dW[...] = 0"),
+    ),
+    *_mutants(
+        "leaky",
+        ("aliasing mutation", "dY.copy()", "dY"),
+        ("kink", "dX[X <= 0] *= 0.01", "dX[X <= 0] *= 0.01; dX[X == 0] *= 500"),
+        ("mask", "X <= 0", "X >= 0"),
+        ("mask constant chain-factor", "*= 0.01", "= 0"),
+        ("constant scale", "*= 0.01", "*= 0.1"),
+        ("mask chain-factor", "    dX[X <= 0] *= 0.01\n", ""),
+        ("mask constant", "X <= 0", "X <= 1"),
+        ("stride", "dY.copy()", "dY.ravel(order='K').reshape(dY.shape).copy()"),
+    ),
+    *_mutants(
+        "sigmoid",
+        ("chain-factor", " / (1 + e)**2", " / (1 + e)"),
+        ("sign", "dout * e", "-dout * e"),
+        ("chain-factor", "dout * e", "e"),
+        ("overflow", "dx = dout * e", "e = np.exp(x); dx = dout * e"),
+        ("scale", "dout * e", "4 * dout * e"),
+        ("dtype cancellation", "dx = dout * e", "dx = np.float32(1) * dout.astype(np.float32) * e.astype(np.float32)"),
+    ),
+    *_mutants(
+        "gelu_tanh",
+        ("constant", "3 * 0.044715", "0.044715"),
+        ("chain-factor", "(1 - t**2) * c *", "(1 - t**2) *"),
+        ("chain-factor missing-term", " * (1 + 3 * 0.044715 * X**2)", ""),
+        ("missing-term", " + 0.5 * X * (1 - t**2) * c * (1 + 3 * 0.044715 * X**2)", ""),
+        ("sign", "0.5 * (1 + t) +", "0.5 * (1 + t) -"),
+        ("constant", "c = np.sqrt(2 / np.pi)", "c = 0.79"),
+        ("chain-factor", "0.5 * X * (1 - t**2)", "0.5 * (1 - t**2)"),
+    ),
+    *_mutants(
+        "dropout",
+        ("mask chain-factor", "dY * M / q", "dY / q"),
+        ("scale chain-factor", "dY * M / q", "dY * M"),
+        ("scale chain-factor", "dY * M / q", "dY * M * q"),
+        ("mask", "dY * M / q", "dY * (1 - M) / q"),
+        ("chain-factor", "dY * M / q", "M / q"),
+    ),
+    *_mutants(
+        "normalise",
+        ("missing-term", " - u * (dY * u).sum(axis=1, keepdims=True)", ""),
+        ("chain-factor", "keepdims=True)) / r", "keepdims=True))"),
+        ("chain-factor", "dY - u * (dY", "dY - (dY"),
+        ("sign", "dY - u", "dY + u"),
+        ("wrong-axis", "(dY * u).sum(axis=1, keepdims=True)", "(dY * u).sum(axis=0, keepdims=True)"),
+        ("scale", "(dY * u).sum(", "(dY * u).mean("),
+        ("epsilon chain-factor", "dX = (dY", "r = r + 1e-4; dX = (dY"),
+    ),
+    *_mutants(
+        "swish_torch",
+        ("chain-factor", "return grad_output * (s + x * s * torch.sigmoid(-x))", "return s + x * s * torch.sigmoid(-x)"),
+        ("missing-term chain-factor", " + x * s * torch.sigmoid(-x)", ""),
+        ("sign", "s + x * s", "s - x * s"),
+        ("mutation", "return grad_output * (s", "grad_output *= 2; return grad_output / 2 * (s"),
+        ("stride", "return grad_output", "return torch.as_strided(grad_output, grad_output.shape, (1,))"),
+        ("dtype", "return grad_output", "return grad_output.half().double()"),
     ),
 ]

@@ -20,7 +20,9 @@ def as_written(derivation: Derivation, formulas: Sequence[Definition], factors: 
     def renamed(e: Expr) -> Expr | None:
         return Element(inner[e.tensor], *e.indices) if isinstance(e, Element) and e.tensor in inner else None
 
-    definitions = [Definition(inner.get(d.tensor, d.tensor), d.indices, rebuild(d.body, renamed), d.pairing) for d in formulas]
+    definitions = [
+        Definition(inner.get(d.tensor, d.tensor), d.indices, rebuild(d.body, renamed), d.pairing) for d in formulas
+    ]
     parts = []
     for name, result in wanted.items():
         tensor = Tensor(f"{name}_inner", result.dims)

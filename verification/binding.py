@@ -16,7 +16,7 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Domain, Tensor, dimension
 from ..numeric.regimes import REGIMES, Regime, draw
-from .naming import is_upstream, matching, target_of
+from .naming import is_target, is_upstream, matching, target_of
 from .observations import as_array
 from .protocol import Array, Subject, SubjectError
 from .sandbox import Outcome, guarded
@@ -353,6 +353,9 @@ def _gradients(
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
             found[k] = next(iter((fits if len(fits) == 1 else []) or in_order or fits or (free if alone else [])), None)
+    if ran.error is None:  # a torch Function says with None that a target needs no gradient
+        targets = {t for a, t in pairs.items() if is_target(a)}
+        found = [None if v is None and t in targets else t for t, (_, v) in zip(found, ran.value, strict=True)]
     return tuple(found)
 
 

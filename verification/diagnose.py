@@ -11,12 +11,13 @@ import numpy as np
 from ..calculus.derivation import Derivation
 from .as_written import as_written
 from .binding import Binding
-from .causes import Case, Cause, causes
+from .case import Case, Cause
+from .causes import causes
 from .edits import Write
 from .evidence import samples
 from .hazards import unsafe
 from .instability import deviates, unstable
-from .losses import reported
+from .losses import loss, reported
 from .observations import Comparison, Observations
 from .protocol import Subject
 from .prove import Court
@@ -96,7 +97,9 @@ def _errors(subject: Subject, seen: Observations) -> Iterable[Finding]:
     for (kind, message), some in groups.items():
         regimes = ", ".join(dict.fromkeys(e.regime for e in some))
         smallest = min(some, key=lambda e: sum(e.sizes.values()))
-        yield Finding(ERRORS.get(kind, "error"), subject.where, f"{message} (inputs: {regimes})", _sizes(smallest.sizes))
+        yield Finding(
+            ERRORS.get(kind, "error"), subject.where, f"{message} (inputs: {regimes})", _sizes(smallest.sizes)
+        )
 
 
 # -- wrong numbers -----------------------------------------------------------------------------------------------------
@@ -120,18 +123,21 @@ def _causes(
     if not wrong:
         return [], []
     ordinary = {c.regime for c in seen.comparisons if c.ordinary}
-    taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary))
-    of = {r.of for r in derivation.wanted}
+    upstream = binding.upstream.name if binding.upstream is not None else None
+    taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary), upstream)
     case = Case(
         derivation=derivation,
         samples=taken,
         reported=reported(subject, binding, derivation, taken),
-        is_loss=not any(d.pairing or d.tensor.rank for d in derivation.definitions if d.tensor in of),
+        is_loss=loss(derivation) is not None,
         wrong=wrong,
         write=write,
         prove_scale=court.is_multiple if court else lambda name, q: False,
-        prove_scale_roughly=(lambda name, q: court.is_multiple(name, q, small=False)) if court else lambda name, q: False,
+        prove_scale_roughly=(lambda name, q: court.is_multiple(name, q, small=False))
+        if court
+        else lambda name, q: False,
         prove_formula=court.is_formula if court else lambda name, definitions: False,
+        prove_guarded=court.is_guarded if court else lambda name: False,
         autograd=subject.kind == "torch callable",
         upstream=(binding.upstream.name,) if binding.upstream is not None else (),
         results={r.name: r for r in derivation.wanted},
@@ -154,7 +160,9 @@ def _finding(
 
 
 def _complexity(c: Comparison) -> tuple[int, float]:
-    return sum(np.size(v) for v in c.inputs.values()), float(sum(np.abs(v).sum() for v in c.inputs.values() if v.dtype.kind == "f"))
+    return sum(np.size(v) for v in c.inputs.values()), float(
+        sum(np.abs(v).sum() for v in c.inputs.values() if v.dtype.kind == "f")
+    )
 
 
 def _sizes(sizes: Any) -> str:
@@ -185,4 +193,6 @@ def _kinks(subject: Subject, seen: Observations) -> Iterable[Finding]:
         c = min((c for c in outside if c.gradient == gradient), key=_complexity)
         smooth = [d for d in seen.of(gradient) if d.ordinary and not d.kink]
         if all(d.ok for d in smooth):
-            yield Finding("kink", subject.where, f"{gradient} at the kink lies outside the subgradient interval", _example(c))
+            yield Finding(
+                "kink", subject.where, f"{gradient} at the kink lies outside the subgradient interval", _example(c)
+            )

@@ -1,4 +1,4 @@
-"""Single slips in a formula: every place where a term may be dropped, flipped, rescaled or read from the wrong array."""
+"""Single slips in a formula: every place where a term may be dropped, flipped, rescaled or misread."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _sum(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, 
     for at, term in enumerate(expr.args):
         rest = Add(*expr.args[:at], *expr.args[at + 1 :])
         shown = write(term)
-        if term.is_Number or not (term.atoms(Element) or term.free_symbols):
-            yield Edit("constant", f"the constant {shown} is left out", rest)
+        if term.is_Rational and abs(term) < Rational(1, 10_000):
+            yield Edit("epsilon", f"the constant {shown} is left out", rest)
         elif _is_small_parameter(term):
             yield Edit("epsilon", f"the term {shown} is left out", rest)
         else:
@@ -80,7 +80,7 @@ def _product(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Ind
         if not factor.atoms(Element, BoundSum):
             yield Edit("scale", f"the factor {shown} is missing", rest)
             yield Edit("scale", f"the factor {shown} enters twice", expr * factor)
-        elif factor.atoms(Indicator) or _is_mask(factor):
+        elif factor.atoms(Indicator, Where) or _is_mask(factor):
             yield Edit("mask", f"the mask {shown} is not applied", rest)
         else:
             yield Edit("chain-factor", f"the factor {shown} is missing", rest)
@@ -96,6 +96,8 @@ def _power(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index
     if not exponent.is_Rational:
         return
     half, one = Rational(1, 2), Integer(1)
+    if exponent == -1 and base.is_Symbol and not isinstance(base, Index):
+        yield Edit("scale", f"1/({write(base)} − 1) stands for 1/{write(base)}", 1 / (base - 1))
     for new in (exponent + half, exponent - half, exponent + one, exponent - one, -exponent):
         if new != 0 and new != exponent and base.atoms(Element, BoundSum):
             yield Edit("chain-factor", f"the power {write(base**new)} stands for {write(expr)}", base**new)

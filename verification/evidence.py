@@ -13,11 +13,14 @@ from sympy import Expr, Symbol
 from ..calculus.balls import Valuation
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.tensors import Tensor
+from .lifting import pointwise
 
 Array = np.ndarray[Any, Any]
 
 #: Relative to the largest entry: two arrays this close, in float64 and at ordinary inputs, are the same formula.
 CLOSE = 1e-7
+#: What rounding leaves of a zero, at inputs of ordinary size.
+TINY = 1e-13
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,10 @@ class Sample:
         return float(dim.subs({Symbol(n, integer=True, positive=True): s for n, s in self.sizes.items()}))
 
 
-def samples(comparisons: Iterable[Any], ordinary: Sequence[str]) -> list[Sample]:
+def samples(comparisons: Iterable[Any], ordinary: Sequence[str], upstream: str | None = None) -> list[Sample]:
     """The comparisons of one call joined, the smallest first. Only float64 and the regimes named are taken.
+
+    upstream: the name under which the upstream gradient is an input too.
 
     Non-finite values say nothing about a formula and are left out.
     """
@@ -53,6 +58,8 @@ def samples(comparisons: Iterable[Any], ordinary: Sequence[str]) -> list[Sample]
         sizes = {str(k): int(v) for k, v in dict(c.sizes).items()}
         key = (c.regime, tuple(sorted(sizes.items())))
         inputs = {str(k): np.asarray(v) for k, v in dict(c.inputs).items()}
+        if upstream is not None and c.upstream is not None:
+            inputs.setdefault(upstream, np.asarray(c.upstream))
         sample = joined.setdefault(key, Sample(c.regime, sizes, inputs, {}, {}))
         if c.gradient not in sample.got:
             sample.got[c.gradient] = got  # type: ignore[index]
@@ -67,24 +74,39 @@ def same(a: Array, b: Array, scale: float | None = None) -> bool:
     if not a.size:
         return True
     scale = max(float(np.abs(a).max()), float(np.abs(b).max()), scale or 0.0)
-    return bool(np.abs(a - b).max() <= CLOSE * scale)
+    return bool(np.abs(a - b).max() <= CLOSE * scale + TINY)
 
 
 class Evaluation:
-    """The values of formulas at one sample."""
+    """The values of formulas at one sample. A function of numbers is evaluated point by point."""
 
     def __init__(self, derivation: Derivation, sample: Sample) -> None:
         self.sizes = {d: sample.sizes[str(d)] for d in derivation.dims if str(d) in sample.sizes}
-        self.inputs = {
-            t: _entries(np.asarray(sample.inputs[t.name])) for t in derivation.givens if t.name in sample.inputs
-        }
+        arrays = {t: np.asarray(sample.inputs[t.name]) for t in derivation.givens if t.name in sample.inputs}
+        self.shape = np.broadcast_shapes(*(v.shape for v in arrays.values())) if pointwise(derivation) else None
+        if self.shape is None:
+            self.inputs = [{t: _entries(v) for t, v in arrays.items()}]
+        else:
+            spread = {t: np.broadcast_to(v, self.shape).ravel() for t, v in arrays.items()}
+            points = range(int(np.prod(self.shape)))
+            self.inputs = [{t: {(): float(v[k])} for t, v in spread.items()} for k in points]
 
     def arrays(self, definitions: Sequence[Definition], names: Iterable[str]) -> dict[str, Array]:
         """Arrays of formulas by name, as floats; nan where undefined. Those that cannot be evaluated are left out."""
+        names = tuple(names)
         try:
-            valuation = Valuation(definitions, self.sizes, self.inputs)  # type: ignore[arg-type]
+            found = [self._at(definitions, names, inputs) for inputs in self.inputs]
         except ValueError:  # a slip that makes a formula refer to itself
             return {}
+        if self.shape is None:
+            return found[0]
+        everywhere = [n for n in names if all(n in f for f in found)]
+        return {n: np.array([f[n] for f in found]).reshape(self.shape) for n in everywhere}
+
+    def _at(
+        self, definitions: Sequence[Definition], names: Sequence[str], inputs: Mapping[Tensor, Any]
+    ) -> dict[str, Array]:
+        valuation = Valuation(definitions, self.sizes, inputs)  # type: ignore[arg-type]
         tensors = {d.name: d.tensor for d in definitions}
         found: dict[str, Array] = {}
         for name in names:

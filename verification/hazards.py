@@ -65,4 +65,6 @@ def is_fault(issue: SafetyIssue) -> bool:
 
 def remarks(seen: Observations) -> tuple[str, ...]:
     """What is no fault, in words."""
-    return tuple(dict.fromkeys(f"{s.what}{f' ({s.example})' if s.example else ''}" for s in seen.safety if not is_fault(s)))
+    return tuple(
+        dict.fromkeys(f"{s.what}{f' ({s.example})' if s.example else ''}" for s in seen.safety if not is_fault(s))
+    )

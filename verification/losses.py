@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from sympy import Expr
 
-from ..calculus.derivation import Derivation
+from ..calculus.derivation import Definition, Derivation
 from .binding import Binding
 from .evidence import Evaluation, Sample
+from .lifting import pointwise
 from .observations import as_array
 from .protocol import Subject
 from .sandbox import guarded
@@ -17,11 +18,25 @@ from .scales import factor, ratio
 from .variants import formulas
 
 
+def loss(derivation: Derivation) -> Definition | None:
+    """The scalar that is differentiated, where it is a loss: not one that stands for whatever comes after an array.
+
+    A scalar may itself have an upstream gradient; a function of numbers, applied to arrays, is no loss.
+    """
+    of = next((r.of for r in derivation.wanted if r.of is not None), None)
+    by_tensor = {d.tensor: d for d in derivation.definitions}
+    definition = by_tensor.get(of) if of is not None else None
+    if definition is not None and definition.pairing and not pointwise(derivation):
+        definition = next((by_tensor[t] for t in definition.inputs() if t in by_tensor), None)
+    if definition is None or definition.pairing or definition.tensor.rank or pointwise(derivation):
+        return None
+    return definition
+
+
 def reported(subject: Subject, binding: Binding, derivation: Derivation, samples: Sequence[Sample]) -> Expr | None:
     """What the loss that forward returns is to that of the reference, as a factor; None where there is no such loss."""
-    of = next((r.of for r in derivation.wanted if r.of is not None), None)
-    definition = next((d for d in derivation.definitions if d.tensor == of), None)
-    if subject.forward is None or definition is None or definition.pairing or definition.tensor.rank:
+    definition = loss(derivation)
+    if subject.forward is None or definition is None:
         return None
     found: list[tuple[Sample, float]] = []
     for sample in samples[:6]:

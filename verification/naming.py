@@ -19,12 +19,13 @@ _NOT_UPSTREAM = re.compile(r"(d_model|d_k|d_in|d_out_features|d_ff|d_head|dim\w*
 _RATE = re.compile(r"(lr|learning_?rate|eta|alpha|step_?size|rate)", re.IGNORECASE)
 _CACHE = re.compile(r"(cache\w*|saved\w*|ctx|context|memo|state|residuals?|tape|\w*_cache)", re.IGNORECASE)
 
+_TARGETS = frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"})
 #: Names that stand for the same thing; used where no tensor has the name itself.
 ALIASES: tuple[frozenset[str], ...] = (
     frozenset({"w", "weight", "weights", "kernel", "theta", "gamma", "scale"}),
     frozenset({"b", "bias", "biases", "beta", "shift"}),
     frozenset({"x", "input", "inputs", "inp", "aprev", "xs", "a", "features"}),
-    frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"}),
+    _TARGETS,
     frozenset({"z", "logit", "logits", "x", "score", "scores", "input", "inputs"}),
     frozenset({"q", "query", "queries"}),
     frozenset({"k", "key", "keys"}),
@@ -36,6 +37,11 @@ _CONTAINERS = frozenset({"self", "grads", "grad", "gradients", "gradient", "dpar
 
 def is_upstream(name: str) -> bool:
     return bool(_UPSTREAM.fullmatch(name)) and not _NOT_UPSTREAM.fullmatch(name)
+
+
+def is_target(name: str) -> bool:
+    """Whether a parameter is what a prediction is compared with, and not something to learn."""
+    return _bare(name) in _TARGETS
 
 
 def is_rate(name: str) -> bool:

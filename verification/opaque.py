@@ -47,7 +47,7 @@ class Opaque:
 
 
 def greater(a: Expr, b: Expr) -> Expr:
-    """max(a, b)."""
+    """max(a, b). Of max(x, 0) and max(0, x), both have the derivative 0 at the kink."""
     difference = sympy.expand(a - b)
     if difference.free_symbols and not difference.atoms(Tensor, Index):
         low, high = session().standins.bounds(difference)  # of sizes, such as max(n, 1)
@@ -55,6 +55,8 @@ def greater(a: Expr, b: Expr) -> Expr:
             return a
         if high is not None and high <= 0:
             return b
+    if not a.atoms(Tensor):
+        a, b = b, a
     return Where(a - b, a, b)
 
 

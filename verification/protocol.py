@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -63,7 +64,15 @@ class Subject:
 
     @property
     def where(self) -> str:
-        return f"{self.file}:{self.line}" if self.file and self.line else self.file or self.name
+        if not self.file:
+            return self.name
+        return f"{shown(self.file)}:{self.line}" if self.line else shown(self.file)
+
+
+def shown(file: str) -> str:
+    """A file as one types it: from the current folder, where it lies inside."""
+    path, here = Path(file).resolve(), Path.cwd().resolve()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sympy import Add, Expr, Rational
+from sympy import Add, Expr, Integer, Rational
 
 from ..calculus.arrays import ArrayExpr, ShapeError, shape_text
 from ..calculus.derivation import Definition, Derivation, Result, Verdict
-from ..calculus.normal_form import Normalizer, TooLarge
+from ..calculus.normal_form import Normalizer
+from ..calculus.polynomials import TooLarge
 from ..calculus.prover import Prover, ProverError
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
@@ -96,10 +97,15 @@ class Court:
     def _pair(self, name: str, definition: Definition) -> tuple[Expr, Expr]:
         """The entry that the code computes and that of a formula, in the same place."""
         traced, output = self.traced.trace, self.traced.outputs[name]
-        if not self.pointwise:
-            return traced.pair(output, ArrayExpr(definition.indices, definition.element))
         array = traced.outputs[output]
-        assert array is not None
+        if array is None:
+            raise ValueError(f"{name} is None")
+        if not self.pointwise:
+            same_rank = array.rank == len(definition.indices)
+            array = array if same_rank else _without_units(array)
+            if not same_rank and array.dims == tuple(i.dim for i in definition.indices):
+                return array.body, Element(definition.tensor, *array.indices)
+            return traced.pair(output, ArrayExpr(definition.indices, definition.element))
         if array.dims != (LENGTH,):
             raise ShapeError(f"shape {shape_text(array.dims)} was returned for {shape_text((LENGTH,))}")
         body = lowered(array.body, array.indices, self.derivation.givens)
@@ -107,10 +113,10 @@ class Court:
             raise ShapeError("an entry of the result depends on other entries of the input")
         return body, definition.element
 
-    # -- what a diagnosis asks --------------------------------------------------------------------------------------------
+    # -- what a diagnosis asks ----------------------------------------------------------------------------------------
 
     def is_multiple(self, name: str, q: Expr, *, small: bool = True) -> bool:
-        """Whether the code's gradient is proved to be q times the derived one; small=False: with small constants left out."""
+        """Whether the code's gradient is proved to be q times the derived one; small=False: without small constants."""
         if name not in self.traced.outputs or name not in self.results:
             return False
         try:
@@ -119,6 +125,19 @@ class Court:
             return False
         hand = hand if small else without_small(hand)
         return self._judge(self.prover, hand, q * true).is_proved
+
+    def is_guarded(self, name: str) -> bool:
+        """Whether the code's gradient and the derived one are proved to be equal once small constants are left out."""
+        if name not in self.traced.outputs or name not in self.results:
+            return False
+        try:
+            hand, true = self._sides(name)
+        except (ShapeError, ValueError):
+            return False
+        plain = [Definition(d.tensor, d.indices, without_small(d.body), d.pairing) for d in self.formulas]
+        if plain == self.formulas and without_small(hand) == hand:
+            return False
+        return self._judge(Prover(plain, self.derivation.givens), without_small(hand), true).is_proved
 
     def small_constants(self, name: str) -> list[Expr]:
         """The small constants that the code adds somewhere, such as 1e-8."""
@@ -138,7 +157,10 @@ class Court:
         for d in definitions:
             touched = true.get(d.name) != d or not set(renamed).isdisjoint(d.body.atoms(Tensor))
             body = rebuild(
-                d.body, lambda e: Element(renamed[e.tensor], *e.indices) if isinstance(e, Element) and e.tensor in renamed else None
+                d.body,
+                lambda e: (
+                    Element(renamed[e.tensor], *e.indices) if isinstance(e, Element) and e.tensor in renamed else None
+                ),
             )
             if touched:
                 renamed[d.tensor] = Tensor(f"{d.name}_slip", d.tensor.dims, d.tensor.domain)
@@ -165,6 +187,12 @@ class Court:
         return text if len(text) <= READABLE else ""
 
 
+def _without_units(array: ArrayExpr) -> ArrayExpr:
+    """An array without its axes of length 1: a bias of shape (1, H) is one of H entries."""
+    zeros = {i: Integer(0) for i in array.indices if i.dim == 1}
+    return ArrayExpr(tuple(i for i in array.indices if i not in zeros), rebuild(array.body, zeros.get))  # type: ignore[arg-type]
+
+
 def is_small(x: Expr) -> bool:
     """Whether a number is a guard against zero rather than a part of the formula."""
     return bool(x.is_Rational and 0 < abs(x) < SMALL)
@@ -183,4 +211,7 @@ def without_small(expr: Expr) -> Expr:
 
 def _inserted(true: Expr, result: Result) -> Expr:
     """The derived entry with its formula in the place of its name."""
-    return rebuild(true, lambda e: result.definition.at(*e.indices) if isinstance(e, Element) and e.tensor == result.tensor else None)
+    return rebuild(
+        true,
+        lambda e: result.definition.at(*e.indices) if isinstance(e, Element) and e.tensor == result.tensor else None,
+    )

@@ -17,6 +17,7 @@ from ..calculus.normal_form import Normalizer
 from ..calculus.polynomials import TooLarge
 from ..calculus.sums import count_nodes
 from ..calculus.tensors import Element, Index, Tensor
+from .branches import without_branches
 from .concrete import at_sizes
 from .values import Entries, rename
 
@@ -60,6 +61,9 @@ class Recognition:
 
     def named(self, entries: Entries) -> Entries:
         """The same array, as an element of the definition that it equals."""
+        if not self._found:
+            return entries
+        entries = entries.with_body(without_branches(entries.body))
         indices = entries.indices
         found = self._found.get(self._key(indices, entries.body))
         if found is None:

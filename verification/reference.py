@@ -1,4 +1,4 @@
-"""What a hand-written gradient is compared with: a derivation, from a catalogue id, an expression, or a traced forward."""
+"""What a hand-written gradient is compared with: a derivation, from an id, an expression, or a traced forward."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..calculus.sums import bound_sum, rebuild
 from ..calculus.tensors import Element, Tensor, dimension
 from ..derivations.build import derive
 from ..derivations.entry import Entry
+from .intermediates import with_intermediates
 from .trace import Trace, Untraceable, trace
 
 
@@ -60,7 +61,13 @@ def from_entry(entry: Entry) -> Formulas:
         raise ReferenceError(f"{entry.id} has no first derivative to compare a gradient with. All ids: nnmath list")
     value = by_name[wanted[0][0]]
     return Formulas(
-        entry.id, tuple(givens), tuple(definitions), value, tuple(by_name[w] for _, w in wanted), _upstream(definitions, givens), entry
+        entry.id,
+        tuple(givens),
+        tuple(definitions),
+        value,
+        tuple(by_name[w] for _, w in wanted),
+        _upstream(definitions, givens),
+        entry,
     )
 
 
@@ -80,7 +87,13 @@ def from_expression(text: str, inputs: str) -> Formulas:
     from ..derivations.expression import entry_from_expression
 
     formulas = from_entry(entry_from_expression(text, inputs))
-    return replace(formulas, name=text.strip())
+    taken = {t.name for t in (*formulas.givens, *(d.tensor for d in formulas.definitions))}
+    named: list[Definition] = []
+    for d in formulas.definitions:
+        new = [d] if d.pairing else with_intermediates(d, sorted(taken))
+        taken |= {n.name for n in new}
+        named += new
+    return replace(formulas, name=text.strip(), definitions=tuple(named))
 
 
 def from_trace(name: str, function: Callable[..., Any], tensors: Sequence[Tensor], wrt: Sequence[Tensor]) -> Formulas:
@@ -104,7 +117,7 @@ def from_traced(name: str, traced: Trace, tensors: Sequence[Tensor], wrt: Sequen
     value = Tensor(called, output.dims)
     definition = Definition(value, letters, rebuild(body, dict(zip(output.indices, letters, strict=True)).get))  # type: ignore[arg-type]
     chosen = tuple(t for t in wrt if not t.domain.is_discrete and t in body.atoms(Tensor))
-    return Formulas(name, tuple(tensors), (definition,), value, chosen)
+    return Formulas(name, tuple(tensors), with_intermediates(definition, sorted(taken)), value, chosen)
 
 
 def _without_shifts(traced: Trace, body: Expr) -> Expr:

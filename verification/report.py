@@ -68,7 +68,8 @@ class Report:
 
     verdict: ``proved``, ``agrees``, ``wrong``, ``unstable``, ``unsafe`` or ``undecided``. findings: what is wrong, the
     worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
-    gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is no fault, but good to know.
+    gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is
+    no fault, but good to know.
     """
 
     subject: str

@@ -13,7 +13,7 @@ from ..calculus.tensors import Element, Tensor
 from .evidence import CLOSE, Array, Sample
 
 HALVES = (Rational(1), Rational(-1), Rational(1, 2), Rational(-1, 2), Rational(2), Rational(-2))
-CONSTANTS = tuple(Rational(p, q) for p, q in ((1, 1), (-1, 1), (2, 1), (1, 2), (-2, 1), (-1, 2), (4, 1), (1, 4), (3, 1), (1, 3)))  # fmt: skip
+CONSTANTS = tuple(map(Rational, "1 -1 2 1/2 -2 -1/2 4 1/4 3 1/3".split()))
 
 
 def ratio(got: Array, exact: Array) -> float | None:
@@ -50,7 +50,11 @@ def factor(found: Sequence[tuple[Sample, float]], dims: Sequence[Expr], numbers:
             return candidate
     first = found[0][1]
     if all(_is(first, q) for _, q in found) and len({tuple(s.sizes.items()) for s, _ in found}) > 1:
-        return sympy.Float(first, 8) if not _is(first, round(first, 6)) else sympy.nsimplify(round(first, 6), rational=True)
+        return (
+            sympy.Float(first, 8)
+            if not _is(first, round(first, 6))
+            else sympy.nsimplify(round(first, 6), rational=True)
+        )
     return None
 
 

@@ -50,7 +50,11 @@ def small_constants(objects: tuple[Any, ...]) -> list[Line]:
     found: list[Line] = []
     for file, tree in _trees(objects):
         for node in ast.walk(tree):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub) and any(map(_is_small, (node.left, node.right))):
+            if (
+                isinstance(node, ast.BinOp)
+                and isinstance(node.op, ast.Add | ast.Sub)
+                and any(map(_is_small, (node.left, node.right)))
+            ):
                 found.append(_replaced(file, node, ""))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +49,7 @@ def _members(obj: Any) -> Iterator[tuple[Any, Any, Callable[[Any], None]]]:
 def _is_container(value: Any) -> bool:
     if isinstance(value, dict | list | tuple):
         return True
-    return hasattr(value, "__dict__") and not callable(value) and not isinstance(value, type)
+    return hasattr(value, "__dict__") and not inspect.isroutine(value) and not isinstance(value, type)
 
 
 def snapshot(obj: Any) -> dict[str, Any]:

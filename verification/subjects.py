@@ -15,7 +15,7 @@ from typing import Any
 from .autograd import is_jax, is_torch_callable, is_torch_function, jax_function, torch_callable, torch_function
 from .layers import layer, methods
 from .pairs import gradient_function, pair
-from .protocol import Pass, Subject, SubjectError
+from .protocol import Pass, Subject, SubjectError, shown
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
 
@@ -99,8 +99,8 @@ def one_line(error: BaseException, file: str | None = None) -> str:
     message = " ".join(str(error).split())[:300]
     said = f"{type(error).__name__}: {message}" if message else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    return f"{own[-1].filename}:{own[-1].lineno}: {said}" if own else said
+        return f"{shown(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    return f"{shown(own[-1].filename)}:{own[-1].lineno}: {said}" if own else said
 
 
 def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = "") -> Subject:

@@ -62,7 +62,7 @@ def _fresh(template: Pass | None) -> Pass | None:
 
 
 def _template(subject: Subject, tensors: Mapping[str, Tensor]) -> Pass | None:
-    """A pass of an object of the class with plain arrays in it, made outside of the trace; None where there is no class."""
+    """A pass of an object of the class with plain arrays in it, made outside of the trace; None for no class."""
     if subject.kind != "class":
         return None
     dims = list(dict.fromkeys(s for t in tensors.values() for d in t.dims for s in d.free_symbols))

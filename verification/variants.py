@@ -53,7 +53,10 @@ def _slips(derivation: Derivation, write: Write) -> Iterator[Variant]:
         for edit in edits(definition.body, write, others, definition.indices):
             slip = Definition(definition.tensor, definition.indices, edit.expr)
             yield Variant(
-                edit.kind, edit.message, definition.name, tuple(slip if d is definition or d == definition else d for d in true)
+                edit.kind,
+                edit.message,
+                definition.name,
+                tuple(slip if d is definition or d == definition else d for d in true),
             )
 
 
@@ -83,9 +86,7 @@ def _with_held(
 
 
 def _exchanged(expr: Expr, one: Tensor, other: Tensor) -> Expr:
-    return rebuild(
-        expr, lambda e: Element(other, *e.indices) if isinstance(e, Element) and e.tensor == one else None
-    )
+    return rebuild(expr, lambda e: Element(other, *e.indices) if isinstance(e, Element) and e.tensor == one else None)
 
 
 def rederive(

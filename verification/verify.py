@@ -12,7 +12,6 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
-from ..rendering.expressions import Writer
 from .binding import Binding, Trial, bind
 from .diagnose import diagnose
 from .hazards import remarks
@@ -49,6 +48,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    write: Callable[[Any], str] = str,
 ) -> Report:
     """Judge a gradient that was written by hand.
 
@@ -56,7 +56,7 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; dtypes, among ``float64`` and ``float32`` (both by default).
+    examples; dtypes, among ``float64`` and ``float32`` (both by default); write, how a formula becomes text.
 
     **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
     raises is a finding, not an exception.
@@ -75,11 +75,11 @@ def verify(
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(reference.formulas)
-    write = _writer()
     proofs, court, why_not = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
     if device != "cpu":
         options["device"] = device
+
     def run(other: Derivation) -> Observations:
         return probe(adapted, binding, other, **options)
 
@@ -102,7 +102,7 @@ def verify(
         reference=reference.words,
         covered=_grouped(seen.covered),
         where=adapted.where,
-        notes=remarks(seen),
+        notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
         seconds=time.perf_counter() - start,
     )
 
@@ -117,11 +117,6 @@ def _grouped(covered: Sequence[str]) -> tuple[str, ...]:
     for name, dtypes in found.items():
         groups.setdefault(", ".join(dtypes), []).append(name)
     return tuple(f"{dtypes + ': ' if dtypes else ''}{', '.join(names)}" for dtypes, names in groups.items())
-
-
-def _writer() -> Callable[[Any], str]:
-    writer = Writer()
-    return lambda expr: writer(expr).text
 
 
 # -- the reference -----------------------------------------------------------------------------------------------------

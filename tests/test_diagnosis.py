@@ -1,0 +1,77 @@
+"""Planted errors, one at a time: found, and called by their name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sympy
+from mutants import GRADIENTS, MUTANTS, judged
+
+from nnmath.calculus.parser import parse_givens
+from nnmath.calculus.tensors import dimension
+from nnmath.verification.edits import edits
+from nnmath.verification.evidence import Sample
+from nnmath.verification.scales import at_one, factor
+
+#: One gradient of each sort; the whole table is run elsewhere.
+CHOSEN = ("softmax_ce", "dense", "rmsnorm", "tanh")
+SOME = [m for m in MUTANTS if m.gradient in CHOSEN]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mutants")
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_the_original_is_proved(folder: Path, name: str) -> None:
+    report = judged(GRADIENTS[name], GRADIENTS[name].text, folder, name)
+    assert (report.verdict, report.findings) == ("proved", ()), str(report)
+
+
+def test_planted_errors_are_found_and_named(folder: Path) -> None:
+    reports = [(m, judged(GRADIENTS[m.gradient], m.text, folder, f"slip_{k}")) for k, m in enumerate(SOME)]
+    assert [m.id for m, r in reports if r.passed] == []
+    misnamed = [(m.id, r.kinds()) for m, r in reports if not set(r.kinds()) & set(m.kinds)]
+    assert len(misnamed) <= 0.2 * len(SOME), misnamed
+
+
+# -- factors told apart by sizes ---------------------------------------------------------------------------------------
+
+
+n, d = dimension("n"), dimension("d")
+SIZES = ({"n": 3, "d": 4}, {"n": 2, "d": 2}, {"n": 1, "d": 5})
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        n,
+        1 / n,
+        sympy.sqrt(d),
+        1 / sympy.sqrt(d),
+        n * d,
+        n / d,
+        sympy.Integer(2),
+        sympy.Integer(-1),
+        sympy.Rational(1, 3),
+    ],
+)
+def test_factors(expr: sympy.Expr) -> None:
+    found = [(Sample("", s, {}), float(expr.subs({n: s["n"], d: s["d"]}))) for s in SIZES]
+    assert factor(found, (n, d), ()) == expr
+
+
+def test_a_factor_that_is_none() -> None:
+    assert factor([(Sample("", s, {}), q) for s, q in zip(SIZES, (1.3, 2.7, 0.1), strict=True)], (n, d), ()) is None
+    assert at_one(n) == {"n": 1} and at_one(sympy.Integer(2)) is None
+
+
+def test_edits_of_a_formula() -> None:
+    p, y = parse_givens("P: n C, Y: n C")
+    i, c = p.indices()
+    found = {(e.kind, str(e.expr - (p[i, c] - y[i, c]) / n)) for e in edits((p[i, c] - y[i, c]) / n, str)}
+    kinds = {kind for kind, _ in found}
+    assert {"missing-term", "sign", "scale"} <= kinds
+    assert all(difference != "0" for _, difference in found)

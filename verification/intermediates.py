@@ -1,0 +1,99 @@
+"""Names for what a traced formula computes on the way: its sums, its functions, and their arguments.
+
+A formula that is read from code is one expression. Under names of its own, every intermediate has an adjoint, a case
+distinction is about a name, and the error that is granted knows that a program has to round what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+
+from sympy import Add, Expr, Function, Pow
+
+from ..calculus.arrays import readable_indices
+from ..calculus.derivation import Definition
+from ..calculus.sums import BoundSum, Partial, bound_sum, rebuild
+from ..calculus.tensors import Domain, Element, Index, Tensor, fresh_index
+
+
+def with_intermediates(definition: Definition, taken: Sequence[str]) -> tuple[Definition, ...]:
+    """The definition and those of its intermediates, in the order in which they are computed.
+
+    taken: the names that are not free.
+    """
+    found = _Intermediates({*taken, definition.name}, definition.indices)
+    body = found.named(definition.body, whole=True)
+    return (*found.definitions, Definition(definition.tensor, definition.indices, body, definition.pairing))
+
+
+class _Intermediates:
+    def __init__(self, taken: set[str], outer: Sequence[Index]) -> None:
+        self.taken = taken
+        self.outer = outer
+        self.definitions: list[Definition] = []
+
+    def named(self, e: Expr, *, whole: bool = False, argument: bool = False) -> Expr:
+        """The expression over named intermediates. whole: it has a name already. argument: of a function."""
+        if isinstance(e, Element | Tensor | Partial) or not e.args:
+            return e
+        if isinstance(e, BoundSum):
+            body, bound = e.open()
+            inner = bound_sum(self.named(body), *bound)
+        elif isinstance(e, Function):
+            inner = e.func(*(self.named(a, argument=True) for a in e.args))  # type: ignore[arg-type]
+        elif isinstance(e, Pow):
+            inner = e.func(self.named(e.base, argument=True), e.exp)
+        else:
+            inner = e.func(*(self.named(a, whole=isinstance(a, BoundSum) and argument) for a in e.args))  # type: ignore[arg-type]
+        is_root = isinstance(inner, Pow) and not inner.exp.is_integer
+        is_argument = argument and isinstance(inner, Add) and bool(inner.atoms(Tensor))
+        if whole or not (is_argument or is_root or isinstance(inner, BoundSum | Function)):
+            return inner
+        return self._name(inner)
+
+    def _name(self, e: Expr) -> Expr:
+        """An element of the definition whose body this is."""
+        general, labels = _without_labels(e)
+        free = sorted((s for s in general.free_symbols if isinstance(s, Index)), key=self._place)
+        for d in self.definitions:
+            for order in permutations(free):
+                if tuple(k.dim for k in order) == d.tensor.dims and d.at(*order) == general:
+                    return Element(d.tensor, *(labels.get(k, k) for k in order))
+        tensor = Tensor(self._free_name(), tuple(k.dim for k in free), Domain(positive=bool(general.is_positive)))
+        letters = readable_indices(tensor.dims, self.taken)
+        body = rebuild(general, dict(zip(free, letters, strict=True)).get)  # type: ignore[arg-type]
+        self.definitions.append(Definition(tensor, letters, body))
+        return Element(tensor, *(labels.get(k, k) for k in free))
+
+    def _place(self, index: Index) -> tuple[int, int, str]:
+        """The axes of the value come first, in its order."""
+        at = self.outer.index(index) if index in self.outer else len(self.outer)
+        return at, len(index.name), index.name
+
+    def _free_name(self) -> str:
+        name = next(n for k in range(1, 1000) if (n := f"u{k}") not in self.taken)
+        self.taken.add(name)
+        return name
+
+
+def _without_labels(e: Expr) -> tuple[Expr, dict[Index, Expr]]:
+    """The expression at any index where it stands at a label ``y[i]``, and which index stands for which label."""
+    found: dict[tuple[Expr, Expr], Index] = {}
+    outside = _indices(e)  # a label at an index of a sum stays inside that sum
+
+    def leaf(x: Expr) -> Expr | None:
+        if not isinstance(x, Element):
+            return None
+        at = [
+            found.setdefault((k, dim), fresh_index(dim)) if isinstance(k, Element) and _indices(k) <= outside else k
+            for k, dim in zip(x.indices, x.tensor.dims, strict=True)
+        ]
+        return Element(x.tensor, *at)
+
+    general = rebuild(e, leaf)
+    return general, {index: label for (label, _), index in found.items()}
+
+
+def _indices(e: Expr) -> set[Index]:
+    return {s for s in e.free_symbols if isinstance(s, Index)}

@@ -1,0 +1,44 @@
+"""Judging hand-written gradients, with formulas in messages as a reader writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .rendering.expressions import Writer
+from .verification.report import Finding, Report
+from .verification.verify import verify as _verify
+
+__all__ = ["Finding", "Report", "verify"]
+
+
+def verify(
+    subject: Any,
+    *,
+    forward: Callable[..., Any] | None = None,
+    against: str | Callable[..., Any] | None = None,
+    inputs: str | tuple[Any, ...] | None = None,
+    device: str = "cpu",
+    dtypes: Sequence[str] | None = None,
+) -> Report:
+    """Judge a gradient that was written by hand.
+
+    **Arguments**: subject, a gradient function, a backward function with ``forward``, a pair (forward, backward), a
+    class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
+    catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
+    subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
+    examples; device, ``cpu``; dtypes, among ``float64`` and ``float32`` (both by default).
+
+    **Raises** ``SubjectError``, ``ParseError``, ``UnknownEntry`` and ``EntryError`` with what to type. What the
+    subject's own code raises is a finding, not an exception.
+    """
+    writer = Writer()
+    return _verify(
+        subject,
+        forward=forward,
+        against=against,
+        inputs=inputs,
+        device=device,
+        dtypes=dtypes,
+        write=lambda expr: writer(expr).text,
+    )

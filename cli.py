@@ -291,8 +291,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("subject", metavar="FILE.py:OBJECT", help="a function, a class, or a torch Function")
     verify.add_argument("--against", metavar="REF", help="an id, a formula, or FILE.py:FUNCTION; else its own forward")
     verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
-    verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
-    verify.add_argument("--dtype", action="append", default=[], metavar="D", help=f"one of {', '.join(DTYPES)}")
+    verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu; a GPU is not used yet")
+    verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")

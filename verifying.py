@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 from .rendering.expressions import Writer
@@ -33,12 +35,14 @@ def verify(
     subject's own code raises is a finding, not an exception.
     """
     writer = Writer()
-    return _verify(
-        subject,
-        forward=forward,
-        against=against,
-        inputs=inputs,
-        device=device,
-        dtypes=dtypes,
-        write=lambda expr: writer(expr).text,
-    )
+    # What a person's code prints is not part of the report, which may go to a pipe as JSON.
+    with redirect_stdout(sys.stderr):
+        return _verify(
+            subject,
+            forward=forward,
+            against=against,
+            inputs=inputs,
+            device=device,
+            dtypes=dtypes,
+            write=lambda expr: writer(expr).text,
+        )

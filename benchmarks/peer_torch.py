@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from checkers import layer_of
+from checkers import Layer, layer_of
 
 
 class _Wrapped(torch.autograd.Function):
@@ -24,7 +24,11 @@ class _Wrapped(torch.autograd.Function):
 
 def check(name: str, text: str, folder: Path, file: str) -> tuple[bool, str]:
     """Whether gradcheck objects, and its first line."""
-    layer = layer_of(name, text, folder, file)
+    return objects(layer_of(name, text, folder, file))
+
+
+def objects(layer: Layer) -> tuple[bool, str]:
+    """The same for a layer at its own point."""
     moving = [torch.tensor(layer.values[n], requires_grad=True) for n in layer.moving]
 
     def function(*tensors: Any) -> Any:

@@ -181,8 +181,9 @@ class Prober:
         if not base.shape_ok:
             return replace(base, excess=np.inf, sharp=False)
         error, known = _error(got, e.values, point.dtype)
-        outside = np.maximum(np.maximum(e.low - got, got - e.high), 0.0)
-        reach = 1e-6 * (np.abs(e.high) + np.abs(e.low) + np.abs(e.high - e.low)) + e.bound
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite where the exact value overflows
+            outside = np.maximum(np.maximum(e.low - got, got - e.high), 0.0)
+            reach = 1e-6 * (np.abs(e.high) + np.abs(e.low) + np.abs(e.high - e.low)) + e.bound
         beside = e.kink & (error > e.bound)
         inside = beside & (outside <= reach)
         bad = known & ~inside & ~(error <= e.bound)

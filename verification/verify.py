@@ -40,6 +40,18 @@ class Reference:
     words: str
 
 
+#: What a person's code is run in.
+DEVICES, DTYPES = ("cpu", "auto"), ("float64", "float32")
+
+
+def _refuse_what_is_not_built(device: str, dtypes: Sequence[str] | None) -> None:
+    if device not in DEVICES:
+        raise SubjectError(f"verify runs code on the CPU; device {device!r} is not built yet. Leave --device out")
+    for dtype in dtypes or ():
+        if dtype not in DTYPES:
+            raise SubjectError(f"verify runs code in {' and '.join(DTYPES)}; {dtype!r} is not built yet")
+
+
 def verify(
     subject: Any,
     *,
@@ -56,13 +68,15 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; dtypes, among ``float64`` and ``float32`` (both by default); write, how a formula becomes text.
+    examples; device, ``cpu`` or ``auto``; dtypes, among ``float64`` and ``float32`` (both by default); write, how a
+    formula becomes text.
 
     **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
     raises is a finding, not an exception.
     """
     from .probing import probe
 
+    _refuse_what_is_not_built(device, dtypes)
     start = time.perf_counter()
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
@@ -77,8 +91,6 @@ def verify(
     derivation = derivation_of(reference.formulas)
     proofs, court, why_not = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
-    if device != "cpu":
-        options["device"] = device
 
     def run(other: Derivation) -> Observations:
         return probe(adapted, binding, other, **options)

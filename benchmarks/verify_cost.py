@@ -157,10 +157,10 @@ def sentence(rows: Sequence[Row]) -> str:
     if len(rows) < 2:
         return f"{rows[0].gradient}: one size says nothing about growth."
     total, compare = (exponent([(r.elements, getattr(r, what)) for r in rows]) for what in ("total", "compare"))
-    growth = "at most linear" if max(total, compare) <= 1 + NOISE else "faster than linear"
+    growth = "at most linear" if total <= 1 + NOISE else "faster than linear"
     return (
-        f"{rows[0].gradient}: growth is {growth}; the steepest power of the size is {total:.2f} for all, "
-        f"{compare:.2f} for the comparison alone."
+        f"{rows[0].gradient}: growth is {growth}, at most size^{total:.2f} between two sizes; "
+        f"the comparison alone size^{compare:.2f}."
     )
 
 

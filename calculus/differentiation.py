@@ -161,7 +161,7 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     if isinstance(of, Where):
         x, a, b = of.args
         settle = _Settler(wrt, moving)
-        return "branch by branch", Where(x, settle(d(a)), settle(d(b)))
+        return "branch by branch", _branches(x, settle(d(a)), settle(d(b)))
     if isinstance(of, Unknown):
         inner = of.argument
         name = f"derivative of {of.name}" if of.order == 0 else f"derivative of {of.name}{'′' * of.order}"
@@ -174,6 +174,14 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     raise NotImplementedError(
         f"no rule differentiates {type(of).__name__} in {of}; write it with powers, exp, log and the named functions"
     )
+
+
+def _branches(x: Expr, a: Expr, b: Expr) -> Expr:
+    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them."""
+    found = [{f for f in Mul.make_args(branch) if isinstance(f, Delta)} for branch in (a, b) if branch != 0]
+    common = set.intersection(*found) if found else set()
+    a, b = (Mul(*(f for f in Mul.make_args(branch) if f not in common)) for branch in (a, b))
+    return Mul(*common, Where(x, a, b))
 
 
 def _is_chained(node: Partial) -> bool:

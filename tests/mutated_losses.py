@@ -73,8 +73,7 @@ def grad(z, t):
 """,
     ),
     "logistic": Gradient(
-        "s[i] = sigmoid(sum(X[i, j]*w[j] for j in d))\n"
-        "L = -sum(t[i]*log(s[i]) + (1 - t[i])*log(1 - s[i]) for i in n)/n",
+        "z[i] = sum(X[i, j]*w[j] for j in d)\nL = sum(log(1 + exp(z[i])) - t[i]*z[i] for i in n)/n",
         """
 def grad(X, w, t):
     z = X @ w

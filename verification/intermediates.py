@@ -6,15 +6,31 @@ distinction is about a name, and the error that is granted knows that a program 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 
 from sympy import Add, Expr, Function, Pow
 
 from ..calculus.arrays import readable_indices
-from ..calculus.derivation import Definition
+from ..calculus.derivation import Definition, Derivation
 from ..calculus.sums import BoundSum, Partial, bound_sum, rebuild
 from ..calculus.tensors import Domain, Element, Index, Tensor, fresh_index
+
+#: The description of such a name. A reader never sees it: what is shown is what it stands for.
+INTERMEDIATE = "an intermediate"
+
+
+def unfolded(derivation: Derivation) -> Callable[[Expr], Expr]:
+    """What puts an intermediate, and the adjoint of one, in the place of its name."""
+    inner = {d.tensor: d for d in derivation.definitions if d.tensor.description == INTERMEDIATE}
+    hidden = {**inner, **{r.tensor: r.definition for r in derivation.results if len(r.wrt) == 1 and r.wrt[0] in inner}}
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Element) and e.tensor in hidden:
+            return rebuild(hidden[e.tensor].at(*e.indices), leaf)
+        return None
+
+    return lambda expr: rebuild(expr, leaf)
 
 
 def with_intermediates(definition: Definition, taken: Sequence[str]) -> tuple[Definition, ...]:
@@ -60,7 +76,8 @@ class _Intermediates:
             for order in permutations(free):
                 if tuple(k.dim for k in order) == d.tensor.dims and d.at(*order) == general:
                     return Element(d.tensor, *(labels.get(k, k) for k in order))
-        tensor = Tensor(self._free_name(), tuple(k.dim for k in free), Domain(positive=bool(general.is_positive)))
+        domain = Domain(positive=bool(general.is_positive))
+        tensor = Tensor(self._free_name(), tuple(k.dim for k in free), domain, INTERMEDIATE)
         letters = readable_indices(tensor.dims, self.taken)
         body = rebuild(general, dict(zip(free, letters, strict=True)).get)  # type: ignore[arg-type]
         self.definitions.append(Definition(tensor, letters, body))

@@ -187,7 +187,8 @@ class Prober:
         beside = e.kink & (error > e.bound)
         inside = beside & (outside <= reach)
         bad = known & ~inside & ~(error <= e.bound)
-        share = np.where(known & ~inside, error / np.maximum(e.bound, np.finfo(float).tiny), 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            share = np.where(known & ~inside, error / np.maximum(e.bound, np.finfo(float).tiny), 0.0)
         share = np.where(np.isnan(share), np.inf, share)
         at = np.unravel_index(int(np.argmax(share)), share.shape) if share.ndim else ()
         return replace(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from sympy import Symbol
@@ -13,8 +13,11 @@ from sympy import Symbol
 from ..calculus.derivation import Definition
 from ..calculus.tensors import Tensor
 from .protocol import Pass, Subject
+from .sandbox import guarded
 from .session import Untraceable
 from .trace import Trace, trace
+
+_Value = TypeVar("_Value")
 
 #: Sizes of the object that a class is made with before symbolic arrays take the place of its parameters.
 SIZES = (3, 5, 2, 7, 4, 11, 6, 13)
@@ -35,7 +38,7 @@ def trace_gradients(
         found = subject.start(inputs, _fresh(template)).backward(given)
         return {f"{at}": value for at, (_, value) in enumerate(found)}
 
-    return trace(run, [dict(tensors), upstream], known=known)
+    return _in_time(lambda: trace(run, [dict(tensors), upstream], known=known), subject)
 
 
 def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
@@ -49,12 +52,22 @@ def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
     def run(inputs: dict[str, Any]) -> Any:
         return subject.start(inputs, _fresh(template)).out
 
-    return trace(run, [dict(tensors)])
+    return _in_time(lambda: trace(run, [dict(tensors)]), subject)
 
 
 def _need_numpy(subject: Subject) -> None:
     if subject.kind not in ("gradient function", "forward/backward", "class"):
         raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "only NumPy code can be traced")
+
+
+def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:
+    """The value of a call into a person's code, which may print, and may not take longer than the time limit."""
+    outcome = guarded(function)
+    if outcome.hung:
+        raise Untraceable(subject.name, subject.file or "", subject.line or 0, str(outcome.error))
+    if outcome.error is not None:
+        raise outcome.error
+    return cast(_Value, outcome.value)
 
 
 def _fresh(template: Pass | None) -> Pass | None:
@@ -69,7 +82,9 @@ def _template(subject: Subject, tensors: Mapping[str, Tensor]) -> Pass | None:
     sizes: dict[Symbol, int] = dict(zip(dims, SIZES, strict=False))
     values = {name: _example(t, sizes) for name, t in tensors.items()}
     try:
-        return subject.start(values, None)
+        return _in_time(lambda: subject.start(values, None), subject)
+    except Untraceable:
+        raise
     except Exception as error:
         raise Untraceable(subject.name, subject.file or "", subject.line or 0, f"it raises {error}") from error
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sympy import Expr
+
 from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
@@ -15,6 +17,7 @@ from ..derivations import find
 from .binding import Binding, Trial, bind
 from .diagnose import diagnose
 from .hazards import remarks
+from .intermediates import unfolded
 from .labels import with_labels
 from .lifting import lifted, pointwise
 from .observations import Observations
@@ -89,6 +92,7 @@ def verify(
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(reference.formulas)
+    write = _in_full(write, derivation)
     proofs, court, why_not = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
 
@@ -117,6 +121,12 @@ def verify(
         notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
         seconds=time.perf_counter() - start,
     )
+
+
+def _in_full(write: Callable[[Any], str], derivation: Derivation) -> Callable[[Any], str]:
+    """Formulas as text, with what the names of intermediates stand for in their place."""
+    full = unfolded(derivation)
+    return lambda expr: write(full(expr) if isinstance(expr, Expr) else expr)
 
 
 def _grouped(covered: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The forward passes of the mutated gradients in plain NumPy, and a point to check them at: finite differences need both."""
+"""The forward passes of the mutated gradients in plain NumPy, and a point to check them at, for finite differences."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from nnmath.numeric.regimes import REGIMES, draw
 
 @dataclass(frozen=True)
 class Forward:
-    """wrt: the parameters with a gradient, in the order in which they are returned. value: None where the source has it.
+    """What the source of a gradient does not say of its forward pass.
 
+    wrt: the parameters with a gradient, in the order in which they are returned. value: None where the source has it.
     upstream: the parameter that holds the upstream gradient. parameters: those that a class keeps.
     """
 

@@ -37,7 +37,9 @@ def objects(layer: Layer) -> tuple[bool, str]:
         given = dict(zip(layer.moving, tensors, strict=True))
 
         def run(*arrays: Any) -> Any:
-            return layer.run(*({**layer.values, **dict(zip(layer.moving, arrays, strict=True))}[n] for n in layer.values))
+            return layer.run(
+                *({**layer.values, **dict(zip(layer.moving, arrays, strict=True))}[n] for n in layer.values)
+            )
 
         return _Wrapped.apply(run, *given.values())
 

@@ -112,7 +112,9 @@ def measure(name: str, elements: int, repeats: int, folder: Path) -> Row:
             np.abs(a - b).max()
 
     checked = _gradcheck(name, values, repeats, folder) if elements <= GRADCHECK_UP_TO else None
-    return Row(name, elements, report.verdict, verify, median(seconds(compare) for _ in range(repeats)), agrees, checked)
+    return Row(
+        name, elements, report.verdict, verify, median(seconds(compare) for _ in range(repeats)), agrees, checked
+    )
 
 
 def _own(name: str, folder: Path) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """Planted errors in hand-written gradients are found and named; the correct gradients get no finding.
 
 MISSED and UNNAMED list, by id, the mutants that are not found, and those that are found under another name than their
-own. They only bound: a mutant that stands there and is found or named after all is no failure.
+own. They only bound: a mutant in UNNAMED that is named after all is no failure.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def test_no_finding_in_a_correct_gradient(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[m.id for m in MUTANTS])
 def test_mutant_is_found_and_named(mutant: Mutant, tmp_path: Path) -> None:
+    if mutant.id in MISSED:
+        pytest.xfail(MISSED[mutant.id])
     dtypes = None if mutant.kinds[0] in OF_FLOATING_POINT else ("float64",)
     report = judged(GRADIENTS[mutant.gradient], mutant.text, tmp_path, "mutant", dtypes)
-    if mutant.id not in MISSED:
-        assert not report.passed, f"missed\n{report}"
-    if mutant.id not in MISSED and mutant.id not in UNNAMED:
+    assert not report.passed, f"missed\n{report}"
+    if mutant.id not in UNNAMED:
         assert set(report.kinds()) & set(mutant.kinds), f"is {' or '.join(mutant.kinds)}\n{report}"
 
 

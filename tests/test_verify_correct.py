@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
+import numpy as np
 import pytest
 from correct_gradients import FUNCTIONS, PAIRS, TRACED, Correct
 from correct_layers import LAYERS
@@ -26,9 +28,8 @@ def judge(case: Correct) -> nnmath.Report:
 @pytest.mark.parametrize("name", NUMPY)
 def test_correct_numpy_code_gets_no_finding(name: str) -> None:
     report = judge(NUMPY[name])
-    assert (report.verdict, report.findings) == ("proved" if NUMPY[name].proved else "agrees", ()), str(report)
-    assert report.passed and report.proofs
-    assert all(p.verdict == "proved" for p in report.proofs) == NUMPY[name].proved
+    assert (report.verdict, report.findings) == ("proved", ()), str(report)
+    assert report.proofs and all(p.verdict == "proved" for p in report.proofs)
 
 
 @pytest.mark.parametrize("name", TORCH)
@@ -40,7 +41,7 @@ def test_correct_torch_code_gets_no_finding(name: str) -> None:
 
 def test_they_are_many_and_different() -> None:
     codes = {getattr(c.subject, "__name__", None) or c.subject[1].__name__ for c in NUMPY.values()}
-    assert sum(c.proved for c in NUMPY.values()) >= 30 and len(codes) >= 60
+    assert len(codes) >= 60
     references = {_words(c) for c in NUMPY.values()}
     assert len(references) >= 40
 
@@ -55,3 +56,42 @@ def test_every_torch_gradient_is_judged() -> None:
     pytest.importorskip("torch", reason="these are torch Functions; type: pip install torch")
     table: Mapping[str, Correct] = import_module("correct_torch").TORCH
     assert tuple(table) == TORCH
+
+
+def test_a_default_that_the_code_does_not_take_is_part_of_the_formula() -> None:
+    def gradient(slope: float) -> Any:
+        def forward(x: Any) -> Any:
+            return np.where(x > 0, x, slope * x), x
+
+        def backward(dout: Any, x: Any) -> Any:
+            return np.where(x > 0, dout, slope * dout)
+
+        return forward, backward
+
+    assert nnmath.verify(gradient(0.01), against="leaky-relu").verdict == "proved"
+    assert nnmath.verify(gradient(0.02), against="leaky-relu").verdict == "wrong"
+
+
+def test_a_maximum_has_one_kink_in_either_order() -> None:
+    def backward(dout: Any, x: Any) -> Any:
+        return dout * (x > 0)
+
+    for forward in (lambda x: (np.maximum(x, 0), x), lambda x: (np.maximum(0, x), x)):
+        assert nnmath.verify((forward, backward), inputs="x: n d").verdict == "proved"
+
+
+def test_a_target_needs_no_gradient_and_a_weight_does() -> None:
+    torch = pytest.importorskip("torch", reason="these are torch Functions; type: pip install torch")
+
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, w: Any) -> Any:
+            ctx.save_for_backward(x, w)
+            return x @ w
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad @ ctx.saved_tensors[1].T, None
+
+    report = nnmath.verify(Product, against="Y = x @ w\nL = upstream(grad, Y)", inputs="x: n D, w: D H, grad: n H")
+    assert report.verdict == "wrong" and "shape" in report.kinds()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import permutations
 
-from sympy import Add, Expr, Function, Pow
+from sympy import Add, Expr, Function, Mul, Pow, exp
 
 from ..calculus.arrays import readable_indices
 from ..calculus.derivation import Definition, Derivation
@@ -59,14 +59,23 @@ class _Intermediates:
         elif isinstance(e, Function):
             inner = e.func(*(self.named(a, argument=True) for a in e.args))  # type: ignore[arg-type]
         elif isinstance(e, Pow):
-            inner = e.func(self.named(e.base, argument=True), e.exp)
+            inner = e.func(self.named(e.base, argument=True, whole=_is_normaliser(e)), e.exp)
         else:
-            inner = e.func(*(self.named(a, whole=isinstance(a, BoundSum) and argument) for a in e.args))  # type: ignore[arg-type]
+            alone = isinstance(e, Add) or sum(bool(a.atoms(Tensor)) for a in e.args) == 1
+            has_name = argument or (whole and alone)  # a sum that its surroundings only shift or scale
+            inner = e.func(*(self.named(a, whole=isinstance(a, BoundSum) and has_name) for a in e.args))  # type: ignore[arg-type]
+            inner = inner if whole else self._with_softmax(inner)
         is_root = isinstance(inner, Pow) and not inner.exp.is_integer
-        is_argument = argument and isinstance(inner, Add) and bool(inner.atoms(Tensor))
-        if whole or not (is_argument or is_root or isinstance(inner, BoundSum | Function)):
-            return inner
-        return self._name(inner)
+        is_argument = argument and (inner.has(BoundSum) or isinstance(inner, Add)) and bool(inner.atoms(Tensor))
+        is_computed = isinstance(inner, BoundSum | Function) and not isinstance(inner, exp)
+        return self._name(inner) if not whole and (is_argument or is_root or is_computed) else inner
+
+    def _with_softmax(self, e: Expr) -> Expr:
+        """The exponentials of a product over their sum are one intermediate: that is how their gradient is written."""
+        factors = Mul.make_args(e)
+        softmax = [f for f in factors if isinstance(f, exp)] if any(map(_is_normaliser, factors)) else []
+        softmax += [f for f in factors if softmax and _is_normaliser(f)]
+        return self._name(Mul(*softmax)) * Mul(*(f for f in factors if f not in softmax)) if softmax else e
 
     def _name(self, e: Expr) -> Expr:
         """An element of the definition whose body this is."""
@@ -92,6 +101,11 @@ class _Intermediates:
         name = next(n for k in range(1, 1000) if (n := f"u{k}") not in self.taken)
         self.taken.add(name)
         return name
+
+
+def _is_normaliser(e: Expr) -> bool:
+    """1/Σ exp."""
+    return isinstance(e, Pow) and e.exp == -1 and isinstance(e.base, BoundSum) and isinstance(e.base.body, exp)
 
 
 def _without_labels(e: Expr) -> tuple[Expr, dict[Index, Expr]]:

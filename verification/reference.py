@@ -181,6 +181,23 @@ def _with_loss(formulas: Formulas, upstream: Tensor | None) -> Formulas:
     return replace(formulas, definitions=(*formulas.definitions, pairing), value=loss)
 
 
+def at_defaults(formulas: Formulas, taken: Sequence[Tensor]) -> Formulas:
+    """The formulas with the default in the place of every parameter that the code does not take: it has a number there.
+
+    taken: the tensors that are given to the code.
+    """
+    asked = {*taken, *formulas.wrt}
+    values = {t: t.domain.value for t in formulas.givens if t.domain.value is not None and t not in asked}
+    if not values:
+        return formulas
+    definitions = tuple(
+        replace(d, body=rebuild(d.body, lambda e: values.get(e.tensor) if isinstance(e, Element) else None))
+        for d in formulas.definitions
+    )
+    entry = replace(formulas.entry, claim={}) if formulas.entry is not None else None
+    return replace(formulas, definitions=definitions, entry=entry)
+
+
 def derivation_of(formulas: Formulas) -> Derivation:
     """The derivation of all gradients.
 

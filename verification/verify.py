@@ -23,7 +23,7 @@ from .lifting import lifted, pointwise
 from .observations import Observations
 from .protocol import Subject, SubjectError
 from .prove import Court, Traced
-from .reference import Formulas, derivation_of, from_entry, from_expression, from_traced, paired
+from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
 from .session import Untraceable
 from .subjects import adapt, load
@@ -91,7 +91,7 @@ def verify(
     else:
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
-    derivation = derivation_of(reference.formulas)
+    derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
     proofs, court, why_not = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}

@@ -1,0 +1,64 @@
+"""The benchmarks of verify run, and compute what they say. Nothing here depends on time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutants import GRADIENTS, MUTANTS
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def verify_cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield import_module("verify_cost")
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == FOLDER:
+            del sys.modules[name]
+
+
+def test_every_tool_sees_the_same_mutants() -> None:
+    command = [sys.executable, str(FOLDER / "checkers.py"), "--gradients", "bilinear", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    trials = json.loads(done.stdout)
+    tools = {t["tool"] for t in trials}
+    expected = {m.id for m in MUTANTS if m.gradient == "bilinear"} | {""}
+    for tool in tools:
+        own = [t for t in trials if t["tool"] == tool]
+        assert {t["change"] for t in own} == expected
+        assert not any(t["found"] for t in own if not t["kind"]), "the correct gradient is accused"
+        assert any(t["found"] for t in own)
+    for tool, package in (("gradcheck", "torch"), ("check_grads", "jax")):
+        assert tool in tools or f"{tool}: not installed. Type: pip install {package}" in done.stderr
+
+
+def test_every_gradient_has_a_forward_pass(verify_cost: Any) -> None:
+    forwards = import_module("peer_forwards").FORWARDS
+    assert set(forwards) == set(GRADIENTS)
+    for name, forward in forwards.items():
+        assert (forward.value is None) == ("def forward" in GRADIENTS[name].source)
+
+
+@pytest.mark.parametrize(
+    ("verify", "compare", "said"),
+    [
+        ((0.2, 0.2, 0.2), (1e-5, 1e-4, 1e-2), "at most linear, at most size^0.01 between two sizes"),
+        ((0.1, 1.0, 100.0), (1e-5, 1e-4, 1e-2), "at most linear, at most size^1.00"),
+        ((0.1, 2.0, 300.0), (1e-5, 1e-4, 1e-2), "faster than linear, at most size^1.30"),
+    ],
+)
+def test_growth_is_computed(verify_cost: Any, verify: Any, compare: Any, said: str) -> None:
+    sizes = (10**2, 10**3, 10**5)
+    rows = [verify_cost.Row("g", n, "proved", v, c, True, None) for n, v, c in zip(sizes, verify, compare, strict=True)]
+    assert said in verify_cost.sentence(rows)
+    assert "one size says nothing" in verify_cost.sentence(rows[:1])

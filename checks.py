@@ -74,10 +74,10 @@ def _one_thread_each() -> None:
 def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> Row:
     """Prove every step of one entry, and run its code against PyTorch. Never raises for what an entry does wrong."""
     start = time.perf_counter()
-    from .page import derive
+    from .page import of_entry
 
     try:
-        page = derive(id, **parameters)
+        page = of_entry(id, parameters)
     except Exception as error:
         return Row(id, seconds=time.perf_counter() - start, messages=(_sentence(id, error),), failed=True)
     kinds = [step.verdict.kind for step in page.steps]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,9 +100,14 @@ def derive(
     **Raises** ``UnknownEntry`` with suggestions; ``ParameterError`` for a parameter that the entry does not have;
     ``ParseError`` and ``EntryError`` for a formula that cannot be read or differentiated.
     """
-    if given is not None:
-        names = [wrt] if isinstance(wrt, str) else list(wrt)
-        entry = entry_from_expression(id, given, names, order)
-    else:
-        entry = find(id).at(**parameters)
+    if given is None:
+        return of_entry(id, parameters)
+    names = [wrt] if isinstance(wrt, str) else list(wrt)
+    entry = entry_from_expression(id, given, names, order)
+    return Page(entry, derive_entry(entry))
+
+
+def of_entry(id: str, parameters: Mapping[str, int]) -> Page:
+    """The page of a catalogue entry at some parameters."""
+    entry = find(id).at(**parameters)
     return Page(entry, derive_entry(entry))

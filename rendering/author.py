@@ -190,8 +190,7 @@ class Author:
         if result is None:
             if part.left is None or not part.steps or self._is_given(part):
                 return (writer(part.left) if part.left is not None else None), None
-            sides = [writer(part.left), self.style.relation["="], writer(part.steps[-1].right)]
-            return join(sides, ATOM), None
+            return join([writer(part.left), self.style.relation["="], writer(part.steps[-1].right)], ATOM), None
         shape = self._shape(result.dims) if result.dims else None
         head = self._head(result)
         if result.of is not None and self._by_name(result):

@@ -134,8 +134,8 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
     body = write_notation(w, of)
     if w.style.latex:
         bare = isinstance(of, MatMul) and body.binds == PRODUCT
-        whole = body if bare else w.style.wrap(body, PREFIX)
-        box = whole if over == under else join([w(over / under), " ", whole], PRODUCT)
+        array = body if bare else w.style.wrap(body, PREFIX)
+        box = array if over == under else join([w(over / under), " ", array], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
         if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():

@@ -9,6 +9,8 @@ import mpmath
 import pytest
 import sympy
 from flint import arb, ctx, fmpq
+from sympy import Expr, Rational, cos, erf, exp, log, pi, sin, sqrt, tanh
+
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
@@ -16,7 +18,6 @@ from nnmath.calculus.refutation import refute, sample
 from nnmath.calculus.sampling import points, size_plans
 from nnmath.calculus.sums import Delta, Partial, bound_sum
 from nnmath.calculus.tensors import Domain, Index, Tensor, dimension, fresh_index
-from sympy import Expr, Rational, cos, erf, exp, log, pi, sin, sqrt, tanh
 
 N, D, H, C = map(dimension, "NDHC")
 x, s = Tensor("x"), Tensor("s")

@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from mutants import GRADIENTS, MUTANTS, judged, written
 
-from nnmath.verification.subjects import SubjectError, load
+from nnmath.verification.subjects.adapters import SubjectError, load
 
 INSTALL = {"gradcheck": "pip install torch", "check_grads": "pip install jax"}
 

@@ -10,9 +10,9 @@ from mutants import GRADIENTS, MUTANTS, judged
 
 from nnmath.calculus.parser import parse_givens
 from nnmath.calculus.tensors import dimension
-from nnmath.verification.edits import edits
-from nnmath.verification.evidence import Sample
-from nnmath.verification.scales import at_one, factor
+from nnmath.verification.diagnosis.edits import edits
+from nnmath.verification.diagnosis.evidence import Sample
+from nnmath.verification.diagnosis.scales import at_one, factor
 
 #: One gradient of each sort; the whole table is run elsewhere.
 CHOSEN = ("softmax_ce", "dense", "rmsnorm", "tanh")

@@ -12,10 +12,10 @@ import pytest
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
-from nnmath.verification.binding import bind
-from nnmath.verification.observations import Observations
-from nnmath.verification.probing import probe
-from nnmath.verification.subjects import adapt, load
+from nnmath.verification.probing.observations import Observations
+from nnmath.verification.probing.probe import probe
+from nnmath.verification.subjects.adapters import adapt, load
+from nnmath.verification.subjects.binding import bind
 
 HERE = Path(__file__).parent / "subjects"
 MLP = Entry(
@@ -114,7 +114,7 @@ def test_a_call_that_hangs_is_stopped() -> None:
     d = derivation("softmax-ce-labels")
     subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs"))
     started = time.monotonic()
-    from nnmath.verification import binding, sandbox
+    from nnmath.verification.subjects import binding, sandbox
 
     quick = lambda f, seconds=0.2: sandbox.guarded(f, 0.2)  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
@@ -127,7 +127,7 @@ def test_a_call_that_hangs_is_stopped() -> None:
 def test_a_hang_outside_the_main_thread() -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from nnmath.verification.sandbox import guarded
+    from nnmath.verification.subjects.sandbox import guarded
 
     with ThreadPoolExecutor(1) as pool:
         ran = pool.submit(lambda: guarded(lambda: time.sleep(1), 0.1)).result()
@@ -135,7 +135,7 @@ def test_a_hang_outside_the_main_thread() -> None:
 
 
 def test_a_write_to_disk_is_noticed(tmp_path: Path) -> None:
-    from nnmath.verification.sandbox import guarded
+    from nnmath.verification.subjects.sandbox import guarded
 
     def writes() -> None:
         with open(tmp_path / "log.txt", "w") as f:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nnmath.calculus.parser import parse_givens
-from nnmath.verification.binding import bind
-from nnmath.verification.subjects import SubjectError, adapt, load
+from nnmath.verification.subjects.adapters import SubjectError, adapt, load
+from nnmath.verification.subjects.binding import bind
 
 HERE = Path(__file__).parent / "subjects"
 NUMPY = f"{HERE / 'numpy_gradients.py'}:"

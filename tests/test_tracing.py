@@ -20,8 +20,8 @@ from nnmath.calculus.sums import rebuild
 from nnmath.calculus.tensors import Element
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
-from nnmath.verification.concrete import at_sizes, definition_at, tensor_at
-from nnmath.verification.trace import Untraceable, trace
+from nnmath.verification.tracing.concrete import at_sizes, definition_at, tensor_at
+from nnmath.verification.tracing.trace import Untraceable, trace
 
 XV = "x: n C, v: C"
 XWV = "x: n D, w: D H, v: D"

@@ -10,9 +10,9 @@ __all__ = ["Finding", "Report", "SubjectError", "Trace", "Untraceable"]
 _HOMES = {
     "Finding": "report",
     "Report": "report",
-    "SubjectError": "protocol",
-    "Trace": "trace",
-    "Untraceable": "session",
+    "SubjectError": "subjects.protocol",
+    "Trace": "tracing.trace",
+    "Untraceable": "tracing.session",
 }
 
 

@@ -15,11 +15,11 @@ from ..calculus.polynomials import TooLarge
 from ..calculus.prover import Prover, ProverError
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
-from .edits import Write
-from .lifting import LENGTH, lowered, pointwise
+from .diagnosis.edits import Write
+from .diagnosis.lifting import LENGTH, lowered, pointwise
+from .diagnosis.variants import formulas
 from .report import Proof
-from .trace import Trace
-from .variants import formulas
+from .tracing.trace import Trace
 
 #: A formula longer than this is not shown in a message.
 READABLE = 160

@@ -17,8 +17,8 @@ from ..calculus.sums import bound_sum, rebuild
 from ..calculus.tensors import Element, Tensor, dimension
 from ..derivations.build import derive
 from ..derivations.entry import Entry
-from .intermediates import with_intermediates
-from .trace import Trace, Untraceable, trace
+from .tracing.intermediates import with_intermediates
+from .tracing.trace import Trace, Untraceable, trace
 
 
 class ReferenceError(ValueError):

@@ -14,21 +14,21 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
-from .binding import Binding, Trial, bind
-from .diagnose import diagnose
-from .hazards import remarks
-from .intermediates import unfolded
-from .labels import with_labels
-from .lifting import lifted, pointwise
-from .observations import Observations
-from .protocol import Subject, SubjectError
+from .diagnosis.diagnose import diagnose
+from .diagnosis.hazards import remarks
+from .diagnosis.labels import with_labels
+from .diagnosis.lifting import lifted, pointwise
+from .diagnosis.variants import formulas as all_formulas
+from .formulas import trace_forward, trace_gradients
+from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
-from .session import Untraceable
-from .subjects import adapt, load
-from .tracing import trace_forward, trace_gradients
-from .variants import formulas as all_formulas
+from .subjects.adapters import adapt, load
+from .subjects.binding import Binding, Trial, bind
+from .subjects.protocol import Subject, SubjectError
+from .tracing.intermediates import unfolded
+from .tracing.session import Untraceable
 
 _IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
 #: Of a text that is meant as an id, and not as an expression.
@@ -77,7 +77,7 @@ def verify(
     **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
     raises is a finding, not an exception.
     """
-    from .probing import probe
+    from .probing.probe import probe
 
     _refuse_what_is_not_built(device, dtypes)
     start = time.perf_counter()
@@ -203,7 +203,7 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
         if against is None:
             traced = trace_forward(subject, tensors)
         else:
-            from .trace import trace
+            from .tracing.trace import trace
 
             traced = trace(other.raw, list(tensors.values()))
         formulas = from_traced(other.name, traced, binding.tensors, wrt)

@@ -1,0 +1,198 @@
+"""From what was seen and proved to findings: what is wrong, where, the smallest example, and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ..probing.observations import Comparison, Observations
+from ..prove import Court
+from ..report import Finding, Proof
+from ..subjects.binding import Binding
+from ..subjects.protocol import Subject
+from .as_written import as_written
+from .case import Case, Cause
+from .causes import causes
+from .edits import Write
+from .evidence import samples
+from .hazards import unsafe
+from .instability import deviates, unstable
+from .losses import loss, reported
+from .variants import formulas
+
+Probe = Callable[[Derivation], Observations]
+
+ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape", "hang": "error"}
+#: Arrays with more entries than this are not written out in an example.
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The findings, and the causes behind those about wrong numbers."""
+
+    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+
+    def settled(self, proofs: Sequence[Proof]) -> list[Proof]:
+        """The proofs; one that was left open is refuted where another formula is proved to be the code's."""
+        wrong = {g for cause in self.causes if cause.proved for g in cause.gradients}
+        return [
+            replace(p, verdict="refuted", basis="it is proved to be another formula") if p.gradient in wrong else p
+            for p in proofs
+        ]
+
+
+def diagnose(
+    subject: Subject,
+    derivation: Derivation,
+    seen: Observations,
+    court: Court | None,
+    proofs: Sequence[Proof],
+    write: Write,
+    binding: Binding,
+    again: Probe,
+) -> Diagnosis:
+    """All findings, the worst first. again: probes the subject against another derivation."""
+    objects = subject_objects(subject)
+    proved = {p.gradient for p in proofs if p.verdict == "proved"}
+    found = [*_errors(subject, seen)]
+    named, failing = _causes(subject, derivation, seen, court, proofs, write, binding)
+    found += [_finding(subject, cause, failing, proofs, court) for cause in named]
+    found += unsafe(subject, seen, court, objects)
+    written = _as_written(derivation, named)
+    if written is not None:
+        proved |= {g for cause in named if cause.proved for g in cause.gradients}
+        seen = again(written)
+    found += unstable(subject, seen, proved, objects, bool(named) and written is None)
+    found += _kinks(subject, seen)
+    return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))
+
+
+def _as_written(derivation: Derivation, named: Sequence[Cause]) -> Derivation | None:
+    """What the code computes, where the causes say it."""
+    if not named or any(c.factor is None and not c.formulas for c in named):
+        return None
+    others = [c.formulas for c in named if c.formulas]
+    if len(others) > 1:
+        return None
+    factors = {g: c.factor for c in named if c.factor is not None for g in c.gradients}
+    return as_written(derivation, others[0] if others else formulas(derivation), factors)
+
+
+def subject_objects(subject: Subject) -> tuple[Any, ...]:
+    """The functions and classes whose source belongs to a subject."""
+    raw = subject.raw if isinstance(subject.raw, tuple) else (subject.raw,)
+    return tuple(dict.fromkeys(o for o in (*raw, subject.forward) if o is not None and callable(o)))
+
+
+def _errors(subject: Subject, seen: Observations) -> Iterable[Finding]:
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for e in seen.errors:
+        groups.setdefault((e.kind, e.message), []).append(e)
+    for (kind, message), some in groups.items():
+        regimes = ", ".join(dict.fromkeys(e.regime for e in some))
+        smallest = min(some, key=lambda e: sum(e.sizes.values()))
+        yield Finding(
+            ERRORS.get(kind, "error"), subject.where, f"{message} (inputs: {regimes})", _sizes(smallest.sizes)
+        )
+
+
+# -- wrong numbers -----------------------------------------------------------------------------------------------------
+
+
+def _causes(
+    subject: Subject,
+    derivation: Derivation,
+    seen: Observations,
+    court: Court | None,
+    proofs: Sequence[Proof],
+    write: Write,
+    binding: Binding,
+) -> tuple[list[Cause], list[Comparison]]:
+    """What makes gradients wrong, and the comparisons that show it."""
+    proved = {p.gradient for p in proofs if p.verdict == "proved"}
+    refuted = [p.gradient for p in proofs if p.verdict == "refuted"]
+    failing = [c for c in seen.comparisons if c.ordinary and deviates(c) and c.gradient not in proved]
+    failing = [c for c in failing if c.dtype == "float64" or c.dtype not in ("float64", "float32")]
+    wrong = tuple(r.name for r in derivation.wanted if r.name in {c.gradient for c in failing} | set(refuted))
+    if not wrong:
+        return [], []
+    ordinary = {c.regime for c in seen.comparisons if c.ordinary}
+    upstream = binding.upstream.name if binding.upstream is not None else None
+    taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary), upstream)
+    case = Case(
+        derivation=derivation,
+        samples=taken,
+        reported=reported(subject, binding, derivation, taken),
+        is_loss=loss(derivation) is not None,
+        wrong=wrong,
+        write=write,
+        prove_scale=court.is_multiple if court else lambda name, q: False,
+        prove_scale_roughly=(lambda name, q: court.is_multiple(name, q, small=False))
+        if court
+        else lambda name, q: False,
+        prove_formula=court.is_formula if court else lambda name, definitions: False,
+        prove_guarded=court.is_guarded if court else lambda name: False,
+        autograd=subject.kind == "torch callable",
+        upstream=(binding.upstream.name,) if binding.upstream is not None else (),
+        results={r.name: r for r in derivation.wanted},
+    )
+    return causes(case), failing
+
+
+def _finding(
+    subject: Subject, cause: Cause, failing: Sequence[Comparison], proofs: Sequence[Proof], court: Court | None
+) -> Finding:
+    own = [c for c in failing if c.gradient in cause.gradients and c.got is not None]
+    example = _example(min(own, key=_complexity)) if own else ""
+    if not example:
+        example = next((p.counterexample for p in proofs if p.gradient in cause.gradients and p.counterexample), "")
+    message = cause.message
+    if cause.kind == "unnamed" and court is not None:
+        shown = [(g, court.difference(g)) for g in cause.gradients if g in court.traced.outputs]
+        message += "".join(f"; {g} − true = {text}" for g, text in shown if text)
+    return Finding(cause.kind, subject.where, message, example, cause.fix)
+
+
+def _complexity(c: Comparison) -> tuple[int, float]:
+    return sum(np.size(v) for v in c.inputs.values()), float(
+        sum(np.abs(v).sum() for v in c.inputs.values() if v.dtype.kind == "f")
+    )
+
+
+def _sizes(sizes: Any) -> str:
+    return ", ".join(f"{d} = {s}" for d, s in dict(sizes).items())
+
+
+def _example(c: Comparison) -> str:
+    assert c.got is not None
+    at = "".join(f"[{', '.join(map(str, c.worst_index))}]" if c.worst_index else "")
+    parts = [_sizes(c.sizes)]
+    arrays = {**c.inputs, **({"upstream": c.upstream} if c.upstream is not None else {})}
+    if sum(np.size(v) for v in arrays.values()) <= SHOWN:
+        parts.append("; ".join(f"{n} = {_numbers(v)}" for n, v in arrays.items()))
+    if not c.shape_ok:
+        values = f"{c.gradient} has shape {c.got.shape}, not {c.exact.shape}"
+    else:
+        values = f"{c.gradient}{at} = {c.got[c.worst_index]:.6g}, exact {c.exact[c.worst_index]:.6g}"
+    return f"{': '.join(p for p in parts if p)}{': ' if any(parts) else ''}{values} ({c.dtype}, {c.regime})"
+
+
+def _numbers(v: Any) -> str:
+    return np.array2string(np.asarray(v), precision=3, separator=", ").replace("\n", "")
+
+
+def _kinks(subject: Subject, seen: Observations) -> Iterable[Finding]:
+    outside = [c for c in seen.comparisons if c.kink == "outside" and deviates(c) and c.got is not None]
+    for gradient in dict.fromkeys(c.gradient for c in outside):
+        c = min((c for c in outside if c.gradient == gradient), key=_complexity)
+        smooth = [d for d in seen.of(gradient) if d.ordinary and not d.kink]
+        if all(d.ok for d in smooth):
+            yield Finding(
+                "kink", subject.where, f"{gradient} at the kink lies outside the subgradient interval", _example(c)
+            )

@@ -1,0 +1,131 @@
+"""Findings about floating point: from which value on a gradient overflows, dies, or loses its digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..probing.observations import Comparison, Observations, Region
+from ..report import Finding
+from ..subjects.protocol import Subject
+from .source import Line, clipped, global_maxima, small_constants
+
+#: Errors of up to this many bounds are taken for the order of operations, not for a fault.
+GRACE = 100.0
+
+
+def deviates(c: Comparison) -> bool:
+    """Whether a value is certainly wrong: not finite, of another shape, or far beyond the error allowed."""
+    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= GRACE)
+
+
+def unstable(
+    subject: Subject, seen: Observations, proved: set[str], objects: Sequence[Any], is_wrong: bool
+) -> Iterator[Finding]:
+    """One finding for each way to fail, over all gradients and dtypes.
+
+    is_wrong: the formula itself is wrong; then only what is not finite or zero says something of floating point.
+    """
+    groups: dict[str, list[Region]] = {}
+    for region in seen.regions:
+        groups.setdefault(_kind(region, tuple(objects), region.gradient in proved), []).append(region)
+    for kind, regions in groups.items():
+        if is_wrong and kind == "cancellation":
+            continue
+        yield _finding(subject, kind, regions, tuple(objects))
+    if not seen.regions and not is_wrong:
+        yield from _without_region(subject, seen, proved)
+
+
+def _kind(region: Region, objects: tuple[Any, ...], is_proved: bool) -> str:
+    if not region.finite or global_maxima(objects):
+        return "overflow"
+    if not is_proved and (small_constants(objects) or clipped(objects)):  # a proved formula has the reference's own
+        return "epsilon"
+    return "overflow" if region.got == 0 and abs(region.exact) > 0 else "cancellation"
+
+
+def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tuple[Any, ...]) -> Finding:
+    first: dict[str, Region] = {}
+    # A global maximum shows in the gap between rows; otherwise the quantity that needs the least counts.
+    for r in sorted(
+        regions, key=lambda r: (kind == "overflow" and not r.description.startswith("row gap"), abs(r.from_value))
+    ):
+        first.setdefault(r.dtype, r)
+    gradients = ", ".join(dict.fromkeys(r.gradient for r in regions))
+    verb = {
+        "overflow": "overflow",
+        "epsilon": "lose their value to a small constant",
+        "cancellation": "lose their digits",
+    }[kind]
+    if kind == "overflow" and all(r.finite for r in regions):
+        verb = "become zero"
+    places = "; ".join(f"from {r.description} = {r.from_value:.4g} on in {r.dtype}" for r in first.values())
+    example = next(iter(first.values()))
+    values = f"{example.gradient} = {example.got:.6g}, exact {example.exact:.6g}"
+    shown = f"{example.description} = {example.from_value:.6g}: {values} ({example.dtype})"
+    line, fix = _culprit(kind, objects)
+    where = line.where if line is not None else subject.where
+    reason = _row_gaps(tuple(first)) if kind == "overflow" and global_maxima(objects) else ""
+    return Finding(kind, where, f"{gradients} {verb} {places}{reason}", shown, fix)
+
+
+def _row_gaps(dtypes: Sequence[str]) -> str:
+    """From which distance below the maximum of all rows on a whole row of exponentials is zero."""
+    gaps = [f"{_dies(dtype):.1f} in {dtype}" for dtype in dtypes if dtype in ("float32", "float64")]
+    return (
+        f"; a row whose largest entry lies further below the maximum of all rows than {' and '.join(gaps)} becomes 0/0"
+        if gaps
+        else ""
+    )
+
+
+def _dies(dtype: str) -> float:
+    """The smallest gap g with exp(−g) = 0, by bisection."""
+    kind, low, high = np.dtype(dtype).type, 1.0, 2000.0
+    with np.errstate(under="ignore"):
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            low, high = (low, middle) if np.exp(kind(-middle)) == 0 else (middle, high)
+    return high
+
+
+def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
+    if kind == "overflow" and (found := global_maxima(objects)):
+        return found[0], found[0].fixed or "np.max(x, axis=1, keepdims=True)"
+    if kind == "epsilon" and (found := [*small_constants(objects), *clipped(objects)]):
+        return found[0], "compute log-softmax from the logits: z - logsumexp(z)"
+    if kind == "overflow":
+        return None, "subtract the maximum of each row before exp, or use the form with exp(-abs(x))"
+    return None, "rearrange the formula so that nearly equal numbers are not subtracted"
+
+
+def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> Iterator[Finding]:
+    """Regimes in which the code fails although its formula is right, where no single quantity tells from where on."""
+    failing = [
+        c
+        for c in seen.comparisons
+        if deviates(c) and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)
+    ]
+    ordinary_only_in_one = [
+        c
+        for c in seen.comparisons
+        if deviates(c) and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""
+    ]
+    ok64 = {c.gradient for c in seen.comparisons if c.dtype == "float64" and c.ok and c.ordinary}
+    failing += [c for c in ordinary_only_in_one if c.gradient in ok64 and c not in failing]
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for c in failing:
+        groups.setdefault((c.gradient, "cancellation" if c.finite else "overflow"), []).append(c)
+    for (gradient, kind), some in groups.items():
+        regimes = ", ".join(dict.fromkeys(f"{c.regime} in {c.dtype}" for c in some))
+        c = max(some, key=lambda c: c.excess)
+        said = "is not finite" if kind == "overflow" else "is less accurate than the inputs allow"
+        got = (
+            ""
+            if c.got is None
+            else f"{gradient}{list(c.worst_index)} = {c.got[c.worst_index]:.6g}, exact {c.exact[c.worst_index]:.6g}"
+        )
+        yield Finding(kind, subject.where, f"{gradient} {said} on: {regimes}", got)

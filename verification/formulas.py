@@ -1,0 +1,96 @@
+"""A subject run on symbolic arrays: the formulas of its gradients, whatever form it was written in."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from sympy import Symbol
+
+from ..calculus.derivation import Definition
+from ..calculus.tensors import Tensor
+from .subjects.protocol import Pass, Subject
+from .subjects.sandbox import guarded
+from .tracing.session import Untraceable
+from .tracing.trace import Trace, trace
+
+_Value = TypeVar("_Value")
+
+#: Sizes of the object that a class is made with before symbolic arrays take the place of its parameters.
+SIZES = (3, 5, 2, 7, 4, 11, 6, 13)
+
+
+def trace_gradients(
+    subject: Subject, tensors: Mapping[str, Tensor], upstream: Tensor | None, known: Sequence[Definition] = ()
+) -> Trace:
+    """The gradients of a subject as formulas; ``names`` of the trace are what the code calls them.
+
+    **Arguments**: tensors by the names of the subject's parameters.
+    **Raises** :class:`Untraceable`.
+    """
+    _need_numpy(subject)
+    template = _template(subject, tensors)
+
+    def run(inputs: dict[str, Any], given: Any) -> dict[str, Any]:
+        found = subject.start(inputs, _fresh(template)).backward(given)
+        return {f"{at}": value for at, (_, value) in enumerate(found)}
+
+    return _in_time(lambda: trace(run, [dict(tensors), upstream], known=known), subject)
+
+
+def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
+    """What the forward pass of a subject returns first, as a formula.
+
+    **Raises** :class:`Untraceable`.
+    """
+    _need_numpy(subject)
+    template = _template(subject, tensors)
+
+    def run(inputs: dict[str, Any]) -> Any:
+        return subject.start(inputs, _fresh(template)).out
+
+    return _in_time(lambda: trace(run, [dict(tensors)]), subject)
+
+
+def _need_numpy(subject: Subject) -> None:
+    if subject.kind not in ("gradient function", "forward/backward", "class"):
+        raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "only NumPy code can be traced")
+
+
+def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:
+    """The value of a call into a person's code, which may print, and may not take longer than the time limit."""
+    outcome = guarded(function)
+    if outcome.hung:
+        raise Untraceable(subject.name, subject.file or "", subject.line or 0, str(outcome.error))
+    if outcome.error is not None:
+        raise outcome.error
+    return cast(_Value, outcome.value)
+
+
+def _fresh(template: Pass | None) -> Pass | None:
+    return None if template is None else replace(template, state=copy.deepcopy(template.state))
+
+
+def _template(subject: Subject, tensors: Mapping[str, Tensor]) -> Pass | None:
+    """A pass of an object of the class with plain arrays in it, made outside of the trace; None for no class."""
+    if subject.kind != "class":
+        return None
+    dims = list(dict.fromkeys(s for t in tensors.values() for d in t.dims for s in d.free_symbols))
+    sizes: dict[Symbol, int] = dict(zip(dims, SIZES, strict=False))
+    values = {name: _example(t, sizes) for name, t in tensors.items()}
+    try:
+        return _in_time(lambda: subject.start(values, None), subject)
+    except Untraceable:
+        raise
+    except Exception as error:
+        raise Untraceable(subject.name, subject.file or "", subject.line or 0, f"it raises {error}") from error
+
+
+def _example(tensor: Tensor, sizes: Mapping[Symbol, int]) -> Any:
+    shape = tuple(int(d.subs(sizes)) for d in tensor.dims)
+    if tensor.domain.below is not None:
+        return np.zeros(shape, dtype=int)
+    return np.full(shape, 0.5)

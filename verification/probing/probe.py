@@ -1,0 +1,113 @@
+"""Run hand-written code in every regime and compare it with the exact gradients of a derivation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...calculus.derivation import Derivation
+from ..subjects.binding import Binding
+from ..subjects.protocol import Array, Subject
+from ..subjects.sandbox import SECONDS, guarded
+from .batches import rank_three
+from .observations import CallError, Comparison, Observations, Region, SafetyIssue
+from .prober import Point, Prober
+from .regions import failure_regions
+from .safety import hazards
+
+Forward = Callable[..., Any]
+
+
+def probe(
+    subject: Subject,
+    binding: Binding,
+    derivation: Derivation,
+    *,
+    dtypes: Sequence[str] = ("float64", "float32"),
+    seed: int = 0,
+    seconds: float = 60.0,
+    torch_forward: Forward | None = None,
+) -> Observations:
+    """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
+
+    **Arguments**: dtypes: float64 and float32; seconds: the time for all of it; a single call has at most ten.
+    torch_forward: an independent forward; its gradients are put beside those that deviate.
+
+    **Raises** :class:`SubjectError` where the binding does not fit the derivation.
+    """
+    started = time.monotonic()
+    prober = Prober(subject, binding, derivation, seed)
+    prober.limit = min(SECONDS, seconds)
+    endless = prober.settle()
+    comparisons: list[Comparison] = []
+    errors: list[CallError] = [endless] if endless is not None else []
+    covered: dict[str, None] = {}
+    skipped: dict[str, None] = {}
+    side = _Beside(prober, torch_forward)
+    stopped = "a call before it did not end" if errors else ""
+    for dtype in dtypes:
+        for regime in prober.regimes():
+            label = f"{regime.name} ({dtype})"
+            if stopped or time.monotonic() - started > seconds:
+                skipped[f"{label}: {stopped or 'out of time'}"] = None
+                continue
+            point = prober.point(regime, dtype)
+            ran = prober.call(point)
+            failed = prober.failure(point, ran)
+            if failed is not None:
+                errors.append(failed)
+                stopped = "a call before it did not end" if failed.kind == "hang" else ""
+                continue
+            found, wrong = prober.compare(point, ran.value)
+            comparisons += [side.shown(c, point) for c in found]
+            errors += wrong
+            covered[label] = None
+    safety: tuple[SafetyIssue, ...] = ()
+    regions: tuple[Region, ...] = ()
+    if not stopped:
+        safety = hazards(prober, covered, skipped)
+        batches = None if errors else rank_three(prober)
+        if batches is not None:
+            where = skipped if batches else covered
+            where[f"input with two batch axes (2, 3, …){': ' + batches if batches else ''}"] = None
+        regions = failure_regions(prober, comparisons, started + seconds)
+    else:
+        safety = (
+            SafetyIssue("hang", f"a call does not end within {prober.limit:g} s", errors[-1].regime, subject.where),
+        )
+    for name, axes in prober.units.items():
+        shape = ", ".join("1" if k is None else str(prober.oracle.result_dims(name)[k]) for k in axes)
+        covered[f"{name} with shape ({shape}), as the code keeps it"] = None
+    for t in derivation.givens:
+        if t.name in prober.oracle.results and t not in prober.targets and t in binding.tensors:
+            skipped[f"the gradient of {t.name}: the code returns none"] = None
+    if "float64" in dtypes and len(dtypes) > 1:
+        skipped["half precision (float16, bfloat16): NumPy code runs in float64 and float32"] = None
+    return Observations(
+        tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), time.monotonic() - started
+    )
+
+
+class _Beside:
+    """What torch says at a point where the code deviates."""
+
+    def __init__(self, prober: Prober, forward: Forward | None) -> None:
+        self.prober, self.forward = prober, forward
+        self.known: dict[tuple[str, str], Mapping[str, Array]] = {}
+
+    def shown(self, c: Comparison, point: Point) -> Comparison:
+        if self.forward is None or (c.ok and not c.kink):
+            return c
+        key = (c.regime, c.dtype)
+        if key not in self.known:
+            from ...numeric.torch_side import TorchSide
+
+            def results() -> Mapping[str, Array]:
+                assert self.forward is not None
+                side = TorchSide(self.prober.derivation, self.forward, "cpu", self.prober.elementwise)
+                return side.results(point.values, c.dtype)
+
+            self.known[key] = guarded(results).value or {}
+        return replace(c, torch_value=self.known[key].get(c.gradient))

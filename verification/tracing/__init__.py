@@ -1,0 +1,1 @@
+"""A person's NumPy code, run unchanged on arrays of formulas."""

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: A trace with more array operations than this is a loop over something large.
 MAX_OPERATIONS = 20_000
 
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_TRACER = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(os.path.dirname(_TRACER))
 #: Code in these folders is not the person's.
 _MACHINERY = tuple(
     os.path.join(folder, "")
@@ -121,7 +122,7 @@ def persons_frames() -> Iterator[FrameType]:
     inside = False
     while frame is not None:
         mine = is_persons(frame.f_code.co_filename)
-        if inside and frame.f_code.co_filename.startswith(_HERE) and frame.f_code.co_name == "_run":
+        if inside and frame.f_code.co_filename.startswith(_TRACER) and frame.f_code.co_name == "_run":
             return
         if mine:
             inside = True

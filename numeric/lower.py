@@ -61,11 +61,6 @@ def lower(expr: Expr, hint: Layout = ()) -> Array:
     raise Unsupported(f"no NumPy form of {type(expr).__name__} in {expr}")
 
 
-def lower_at(expr: Expr, indices: Layout) -> Node:
-    """The node whose axes are exactly ``indices`` in order, or that broadcasts to them."""
-    return broadcastable(lower(expr, indices), indices)
-
-
 # --- atoms ---
 
 
@@ -324,8 +319,10 @@ def _log_sum_exp(e: Expr, hint: Layout) -> Array:
 def _shifted(e: forms.ExpRatio, hint: Layout) -> tuple[Array, list[tuple[Array, Array, int]]]:
     """u − Σ k·max, and for each sum: its value, its logarithm (both shifted) and its power."""
     parts = [(_exponents(s, hint), k) for s, k in e.sums]
-    terms = [Array(program.negative(m) if k == 1 else program.mul((program.const(-k), m)), rest)
-             for (m, _, _, rest, _), k in parts]
+    terms = [
+        Array(program.negative(m) if k == 1 else program.mul((program.const(-k), m)), rest)
+        for (m, _, _, rest, _), k in parts
+    ]
     exponent = lower(e.exponent, hint)
     nodes, layout = align([exponent, *terms], hint)
     signed: list[tuple[int, Node]] = [(1, nodes[0])] if e.exponent != 0 else []

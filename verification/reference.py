@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import sympy
 from sympy import Expr, Integer
 
 from ..calculus.arrays import readable_indices
@@ -14,7 +13,7 @@ from ..calculus.derivation import Definition, Derivation
 from ..calculus.parser import parse_definitions, parse_givens
 from ..calculus.prover import Prover
 from ..calculus.sums import bound_sum, rebuild
-from ..calculus.tensors import Element, Tensor, dimension
+from ..calculus.tensors import Element, Tensor
 from ..derivations.build import derive
 from ..derivations.entry import Entry
 from .tracing.intermediates import with_intermediates
@@ -40,11 +39,6 @@ class Formulas:
     wrt: tuple[Tensor, ...]
     upstream: Tensor | None = None
     entry: Entry | None = None
-
-    @property
-    def is_pointwise(self) -> bool:
-        """Everything is a number: a function that code applies to every entry of an array."""
-        return all(not t.rank for t in (*self.givens, *(d.tensor for d in self.definitions)))
 
 
 def from_entry(entry: Entry) -> Formulas:
@@ -131,34 +125,6 @@ def _without_shifts(traced: Trace, body: Expr) -> Expr:
     return plain
 
 
-def pointwise_lifted(formulas: Formulas, dims: Sequence[Expr], arrays: Sequence[str]) -> Formulas:
-    """Formulas of numbers, applied to every entry of arrays of this shape. arrays: the numbers that become arrays."""
-    taken = [t.name for t in formulas.givens]
-    letters = readable_indices(dims, taken)
-    moved = {t for t in formulas.givens if t.name in arrays}
-    new: dict[Tensor, Tensor] = {t: Tensor(t.name, tuple(dims), t.domain, t.description) for t in moved}
-    definitions = []
-
-    def leaf(e: Expr) -> Expr | None:
-        return Element(new[e.tensor], *letters) if isinstance(e, Element) and e.tensor in new else None
-
-    for d in formulas.definitions:
-        body = rebuild(d.body, leaf)
-        if set(new).isdisjoint(d.body.atoms(Tensor)):
-            definitions.append(d)
-            continue
-        new[d.tensor] = Tensor(d.name, tuple(dims), d.tensor.domain)
-        definitions.append(Definition(new[d.tensor], letters, body, d.pairing))
-    wrt = tuple(new.get(t, t) for t in formulas.wrt)
-    return replace(
-        formulas,
-        givens=tuple(new.get(t, t) for t in formulas.givens),
-        definitions=tuple(definitions),
-        value=new.get(formulas.value, formulas.value),
-        wrt=wrt,
-    )
-
-
 def paired(formulas: Formulas, upstream: str) -> Formulas:
     """The formulas with a loss of which only the gradient with respect to the value is known, called ``upstream``."""
     given = Tensor(upstream, formulas.value.dims)
@@ -222,9 +188,4 @@ def _is_lifted(formulas: Formulas) -> bool:
     return formulas.entry is None or "" in (formulas.entry.given, formulas.entry.define)
 
 
-def fresh_dims(count: int, taken: Mapping[str, Any]) -> tuple[Expr, ...]:
-    names = [n for n in ("n", "m", "k", "h", "w", "r") if n not in taken]
-    return tuple(dimension(n) for n in names[:count])
-
-
-__all__ = ["Formulas", "ReferenceError", "derivation_of", "from_entry", "from_expression", "from_trace", "sympy"]
+__all__ = ["Formulas", "ReferenceError", "derivation_of", "from_entry", "from_expression", "from_trace"]

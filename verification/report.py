@@ -16,8 +16,6 @@ WRONG = (
 )
 UNSAFE = ("aliasing", "mutation", "state", "stride")
 UNSTABLE = ("overflow", "cancellation", "epsilon", "dtype")
-#: Said of a place where the derivative does not exist; wrong only where the value lies outside the subgradients.
-REMARKS = ("kink",)
 
 MEANING: dict[VerdictWord, str] = {
     "proved": "equal to the derived gradient for all inputs and all sizes, and nothing else was found",

@@ -2,7 +2,8 @@
 
 Next to every value stands its movement: the largest change when every continuous input and every named intermediate
 moves by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly
-cannot do better than that.
+cannot do better than that; so does a sum inside a formula (the Σ of ``P (dP − Σ P dP)``), which has no name but is
+computed and rounded before what is around it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sympy import Expr, Symbol
 from ..calculus.balls import Valuation
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu
-from ..calculus.sums import rebuild
+from ..calculus.sums import BoundSum, rebuild
 from ..calculus.tensors import Element, Tensor
 
 #: Random patterns of signs in which the entries of one array move.
@@ -34,6 +35,8 @@ MAX_PRECISION = 16384
 Array = np.ndarray[Any, Any]
 
 ROUNDING = Tensor("·eps")
+#: Stands for all sums inside formulas where the name of what is perturbed is asked for.
+SUMS = "·sums"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,25 @@ class Judge:
             return Definition(d.tensor, d.indices, d.body * (1 + ROUNDING() * sign))
 
         return {name: noisy(d) for name, d in self.definitions.items()}
+
+    @cached_property
+    def sums(self) -> dict[str, Tensor]:
+        """Noise for the sums inside the formulas, by the definition that holds them."""
+        counts = {n: len(_inner_sums(d)) for n, d in self.definitions.items()}
+        return {n: Tensor(f"·sums of {n}", (k, *self.definitions[n].tensor.dims)) for n, k in counts.items() if k}
+
+    @cached_property
+    def with_rounded_sums(self) -> dict[str, Definition]:
+        """Every definition with the sums inside it times 1 + ε s."""
+
+        def noisy(name: str, d: Definition) -> Definition:
+            if name not in self.sums:
+                return d
+            signs = {e: Element(self.sums[name], k, *d.indices) for k, e in enumerate(_inner_sums(d))}
+            body = rebuild(d.body, lambda e: e * (1 + ROUNDING() * signs[e]) if e in signs else None)
+            return Definition(d.tensor, d.indices, body)
+
+        return {name: noisy(name, d) for name, d in self.definitions.items()}
 
     def evaluate(
         self,
@@ -130,6 +152,11 @@ class Judge:
                 lambda noise=noise, step=step: {**values, **step, noise: _signs(noise, sizes, rng)},  # type: ignore[misc]
                 name,
             )
+        if self.sums:
+            step = {ROUNDING: np.array(eps)}
+            contribute(
+                PATTERNS, lambda: {**values, **step, **{t: _signs(t, sizes, rng) for t in self.sums.values()}}, SUMS
+            )
         return movement
 
     def _intermediates(self, wanted: Sequence[Tensor]) -> list[str]:
@@ -153,10 +180,28 @@ class Judge:
         perturbed: str = "",
         kinks: bool = True,
     ) -> dict[str, Array]:
-        definitions = [self.perturbed[n] if n == perturbed else d for n, d in self.definitions.items()]
+        if perturbed == SUMS:
+            definitions = list(self.with_rounded_sums.values())
+        else:
+            definitions = [self.perturbed[n] if n == perturbed else d for n, d in self.definitions.items()]
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
         return {t.name: _object_array(valuation.array(t)) for t in wanted}
+
+
+def _inner_sums(d: Definition) -> tuple[BoundSum, ...]:
+    """The outermost sums of a formula that are not the formula itself, up to a factor without sums."""
+    found: dict[BoundSum, None] = {}
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, BoundSum):
+            found[e] = None
+            return e
+        return None
+
+    rebuild(d.body, leaf)
+    alone = len(found) == 1 and not (d.body / next(iter(found))).has(BoundSum)
+    return () if alone else tuple(found)
 
 
 def _specific(body: Expr) -> Expr:
@@ -236,5 +281,3 @@ def as_floats(exact: Array) -> Array:
     """Midpoints as float64, 0 where a ball cannot be told from it; nan where undefined."""
     flat = [(0.0 if y.contains(0) else float(y.mid())) if y.is_finite() else np.nan for y in exact.ravel()]
     return np.array(flat, dtype=float).reshape(exact.shape)
-
-

@@ -112,5 +112,3 @@ class TorchSide:
 
 def _numpy(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value.detach().double().cpu().numpy())
-
-

@@ -47,7 +47,7 @@ def check(
 
 
 #: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is
-#: rounding that torch's own order of operations amplifies (an exact zero by cancellation: dX of one normalised feature).
+#: rounding that torch's own order of operations amplifies (a zero by cancellation: dX of one normalised feature).
 HALF_THE_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -212,7 +212,7 @@ class _Check:
                 kind, detail = "torch disagrees", verdict
                 gap = np.where(np.isnan(torch_error), 0.0, torch_error)
                 at = np.unravel_index(int(np.argmax(gap)), share.shape) if share.ndim else ()
-        elif theirs is not None and dtype == "float64":
+        elif theirs is not None:
             kind, detail = "torch disagrees", f"torch's shape is {theirs.shape}, expected {ours.shape}"
             theirs = None
         value = float(middle[at])

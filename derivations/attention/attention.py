@@ -6,7 +6,9 @@ from ..entry import Entry
 VASWANI = "Vaswani et al., Attention is all you need, 2017"
 UPSTREAM = "L is any scalar; only its gradient dO with respect to O is used."
 SCALE = "The factor 1/√d stands in dQ and dK too, once each; dV has none."
-SOFTMAX_TERM = "dS subtracts Σ_q P_iq dP_iq, one number for each row; it equals Σ_j dO_ij O_ij, which is what FlashAttention keeps."
+SOFTMAX_TERM = (
+    "dS subtracts Σ_q P_iq dP_iq, one number a row. It equals Σ_j dO_ij O_ij, which is what FlashAttention keeps."
+)
 
 
 attention = Entry(

@@ -20,8 +20,8 @@ rope = Entry(
     """,
     define="""
         A[i, k] = p[i]*w[k]  # angles
-        Y[i, k, s] = delta(s, 0)*(X[i, k, 0]*cos(A[i, k]) - X[i, k, 1]*sin(A[i, k]))
-            + delta(s, 1)*(X[i, k, 0]*sin(A[i, k]) + X[i, k, 1]*cos(A[i, k]))
+        Y[i, k, s: 2] = (delta(s, 0)*(X[i, k, 0]*cos(A[i, k]) - X[i, k, 1]*sin(A[i, k]))
+            + delta(s, 1)*(X[i, k, 0]*sin(A[i, k]) + X[i, k, 1]*cos(A[i, k])))
         L = upstream(dY, Y)
     """,
     wanted=("dL/dX",),

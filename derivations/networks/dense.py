@@ -22,7 +22,7 @@ neuron = Entry(
     """,
     wanted=("dL/dw", "dL/db", "dL/dx"),
     claim={"dL/dw": "d: dy*g.prime(z)*x[d]", "dL/db": "dy*g.prime(z)", "dL/dx": "d: dy*g.prime(z)*w[d]"},
-    torch=lambda torch, x, w, b, g, dy: g(torch.nn.functional.linear(x, w[None], b[None]))[0] * dy,
+    torch=lambda torch, x, w, b, g, dy: g(torch.nn.functional.linear(x[None], w[None], b[None]))[0, 0] * dy,
     conventions=(LAYOUT, "L is any scalar; only its gradient dy with respect to y is used."),
     pitfalls=(
         "Where g is flat (a saturated sigmoid, a relu below 0) the neuron learns nothing, however large the error.",

@@ -73,10 +73,10 @@ class TorchSide:
             return torch.tanh
         assert value is not None
         if t.domain.below is not None:
-            return torch.as_tensor(np.ascontiguousarray(value), dtype=torch.int64, device=self.device)
+            return torch.as_tensor(np.array(value, order="C"), dtype=torch.int64, device=self.device)
         if t.domain.value is not None and t.name not in self.trained and t.rank == 0:
             return float(np.ravel(value)[0])
-        tensor = torch.as_tensor(np.ascontiguousarray(value).astype(np.float64), device=self.device)
+        tensor = torch.as_tensor(np.array(value, order="C").astype(np.float64), device=self.device)
         return tensor.to(getattr(torch, dtype)).requires_grad_(not t.domain.is_discrete)
 
     def _call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:

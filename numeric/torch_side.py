@@ -100,7 +100,7 @@ class TorchSide:
             flat = value.reshape(-1)
             last = k + 1 == order
             rows = [self._grad(v, x, create_graph=not last) for v in flat.unbind()]
-            value = self.torch.stack(rows).reshape(*value.shape, *x.shape)
+            value = self.torch.stack(rows).reshape((*value.shape, *x.shape))
         return value
 
     def _grad(self, value: Any, x: Any, create_graph: bool) -> Any:

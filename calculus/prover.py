@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Integer, S, Symbol
 
+from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
 from .generalisation import generalise
@@ -148,10 +149,12 @@ class Prover:
         known: Mapping[Expr, int],
         given: Mapping[Expr, Expr],
         budget: int,
+        assumed: tuple[tuple[Expr, int], ...] = (),
     ) -> bool:
         """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators.
 
-        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x.
+        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x; assumed:
+        the signs that make the case. Signs that contradict each other are no case.
         """
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
@@ -167,16 +170,21 @@ class Prover:
         root = _solve_linear(x)
         if root is None:
             return False
-        return all(
-            self._vanishes_by_cases(
+        for sign in _signs(x):
+            new = _with_sign(x, sign) if sign else root
+            case = tuple((rebuild(e, {**given, **new}.get), s) for e, s in (*assumed, (x, sign)))
+            if contradictory(case):
+                continue
+            if not self._vanishes_by_cases(
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **(_with_sign(x, sign) if sign else root)},
+                {**given, **new},
                 budget // 3,
-            )
-            for sign in _signs(x)
-        )
+                case,
+            ):
+                return False
+        return True
 
     # -- derivatives, by the prover's own means ----------------------------------------------------------------------
 

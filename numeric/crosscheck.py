@@ -130,7 +130,7 @@ class _Check:
         before = {n: np.array(v, copy=True) for n, v in arguments.items() if isinstance(v, np.ndarray)}
         place = (function.name, case.regime.name, dtype)
         try:
-            out = self._call(function, arguments, exact)
+            out = self._call(function, arguments, exact, working)
         except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
             return [self._error(place, r, f"{type(error).__name__}: {error}") for r in function.returns]
         arrays = out if len(function.returns) > 1 else (out,)
@@ -147,15 +147,29 @@ class _Check:
                 compared.append(self.compare(place, name, ours, exact[name], expected, case, working, finite))
         return compared
 
-    def _call(self, function: GeneratedFunction, arguments: Mapping[str, Any], exact: Mapping[str, ExactArray]) -> Any:
-        """Run a function. A division by zero or an overflow is an error, unless the formula has no value there."""
+    def _call(
+        self,
+        function: GeneratedFunction,
+        arguments: Mapping[str, Any],
+        exact: Mapping[str, ExactArray],
+        working: np.dtype[Any],
+    ) -> Any:
+        """Run a function. A division by zero or an overflow is an error, unless the formula has no value there.
+
+        At points of an elementwise function whose exact value is out of range, it has to overflow.
+        """
         run = self.functions[function.name]
         try:
             with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
                 return run(**arguments)
         except FloatingPointError:
-            if all(b.is_finite() for name in exact for b in exact[name].values.ravel()):
-                raise
+            undefined = not all(b.is_finite() for name in exact for b in exact[name].values.ravel())
+            fits = _in_range([exact[n].values for n in function.returns if n in exact], working)
+            if not undefined:
+                if not self.elementwise or np.all(fits):
+                    raise
+                with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+                    run(**{n: v[fits] if np.ndim(v) else v for n, v in arguments.items()})
         with np.errstate(all="ignore"):
             return run(**arguments)
 
@@ -263,6 +277,12 @@ def _error_beyond(values: Array, exact: Array, middle: Array, dtype: np.dtype[An
     top = float(np.finfo(dtype).max)
     overflow = np.isinf(values) & (np.abs(middle) >= top) & (np.sign(values) == np.sign(middle))
     return np.where(overflow, 0.0, error)
+
+
+def _in_range(exact: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+    """At which points every one of several exact values is within the range of a dtype."""
+    top = float(np.finfo(dtype).max)
+    return np.logical_and.reduce([~(np.abs(as_floats(values)) > top) for values in exact])
 
 
 def _joined(points: Sequence[ExactArray]) -> ExactArray:

@@ -42,6 +42,7 @@ CALLS: dict[type[Expr], str] = {
     forms.expm1: "expm1",
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
+    forms.tanh_remainder: "tanh_remainder",
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
@@ -165,8 +166,9 @@ def _fraction(factors: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
         base, power = (f.base, f.exp) if isinstance(f, Pow) else (f, Integer(1))
         side = under if power.is_negative else over
         magnitude = -power if power.is_negative else power
-        if magnitude.is_Integer and magnitude <= 4 and isinstance(base, Element):
-            side.extend([base] * int(magnitude))
+        few = magnitude.is_Integer and magnitude <= 4
+        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and base.has(Element))):
+            side.extend([base] * int(magnitude))  # divided by one after the other: (1 + |x|)² may overflow
         else:
             side.append(Pow(base, magnitude))
     return over, under

@@ -106,7 +106,7 @@ swiglu = Entry(
         L = upstream(dY, Y)
     """,
     wanted=WANTED,
-    claim={"dL/dZ": "dY*U*(G + S*(1 - G))", "dL/dU": "dY*G", **LAYERS},
+    claim={"dL/dZ": "dY*U*S*(1 + Z*(1 - S))", "dL/dU": "dY*G", **LAYERS},
     torch=lambda torch, X, W, b, V, c, dY: (torch.nn.functional.silu(X @ W + b) * (X @ V + c) * dY).sum(),
     conventions=(LAYOUT, BATCH, UPSTREAM, "Swish with β = 1, that is silu, as in Transformer blocks."),
     pitfalls=(TWICE, NO_BIAS),

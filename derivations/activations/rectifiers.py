@@ -138,18 +138,19 @@ celu = Entry(
         x: real
         alpha: positive = 1  # the function tends to −α on the left
     """,
-    define="y = where(x > 0, x, alpha*(exp(x/alpha) - 1))",
+    define="y = where(x < 0, alpha*(exp(x/alpha) - 1), x)",
     wanted=("dy/dx", "d2y/dx2"),
     claim={
-        "dy/dx": "where(x > 0, 1, exp(x/alpha))",
-        "dy/dx in output": "where(y > 0, 1, 1 + y/alpha)",
-        "d2y/dx2": "where(x > 0, 0, exp(x/alpha)/alpha)",
+        "dy/dx": "where(x < 0, exp(x/alpha), 1)",
+        "dy/dx in output": "where(y < 0, 1 + y/alpha, 1)",
+        "d2y/dx2": "where(x < 0, exp(x/alpha)/alpha, 0)",
+        "d2y/dx2 in output": "where(y < 0, (1 + y/alpha)/alpha, 0)",
     },
     torch=lambda torch, x, alpha: torch.nn.functional.celu(x, float(alpha)),
     conventions=(
         ELEMENTWISE,
-        "The slope is 1 on both sides of x = 0, for every α: no kink. The second derivative jumps there; at x = 0 "
-        "itself 1/α is stated, as in PyTorch.",
+        "The slope is 1 on both sides of x = 0, for every α: no kink. The second derivative jumps there from 1/α to 0; "
+        "at x = 0 itself 0 is stated, as in PyTorch.",
     ),
     pitfalls=(
         "exp(x/α) - 1 loses its digits near 0: use expm1.",

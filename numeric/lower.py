@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import sympy
 from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
+from ..calculus.comparisons import Comparison, comparison
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
@@ -199,7 +200,7 @@ def _quotient(over: list[Array], under: list[Array], hint: Layout) -> Array:
 def _pow(e: Expr, hint: Layout) -> Array:
     base, exponent = e.base, e.exp
     if exponent.is_negative:
-        return _quotient([], [lower(Pow(base, -exponent), hint)], hint)
+        return _quotient([], [lower(f, hint) for f in _fraction([e])[1]], hint)
     if exponent.is_Integer and 3 <= exponent <= 4 and not base.is_number:
         factor = lower(base, hint)
         return Array(program.mul((factor.node,) * int(exponent)), factor.layout)
@@ -222,14 +223,21 @@ def _call(e: Expr, hint: Layout) -> Array:
 
 
 def _indicator(e: Expr, hint: Layout) -> Array:
-    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
-    return Array(Node("compare", (inner.node, program.const(0)), (">",), inner.node.rank, "bool"), inner.layout)
+    return _condition(e.args[0], hint)  # type: ignore[arg-type]
+
+
+def _condition(e: Expr, hint: Layout) -> Array:
+    """``e > 0``: as a comparison of two sides where these stand in it as they are, so that nothing is rounded first."""
+    said = comparison(e)
+    if said.left - said.right not in (e, -e):
+        said = Comparison(e, True, sympy.S.Zero)
+    nodes, layout = align([lower(said.left, hint), lower(said.right, hint)], hint)
+    return Array(Node("compare", nodes, (">" if said.greater else "<",), max(n.rank for n in nodes), "bool"), layout)
 
 
 def _where(e: Expr, hint: Layout) -> Array:
-    x, a, b = (lower(v, hint) for v in e.args)  # type: ignore[arg-type]
-    condition = Array(Node("compare", (x.node, program.const(0)), (">",), x.node.rank, "bool"), x.layout)
-    nodes, layout = align([condition, a, b], hint)
+    a, b = (lower(v, hint) for v in e.args[1:])  # type: ignore[arg-type]
+    nodes, layout = align([_condition(e.args[0], hint), a, b], hint)  # type: ignore[arg-type]
     branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
     if all(n.kind == "python" for n in branches):

@@ -298,9 +298,12 @@ def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
 
 
 def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest. Elements come first."""
+    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest.
+
+    Elements come first, and those of any sign before the others, whose sign would be lost.
+    """
     found: dict[Expr, Expr] | None = None
-    for term in sorted(Add.make_args(x), key=str):
+    for term in sorted(Add.make_args(x), key=lambda t: (t.as_coeff_Mul()[1].is_nonnegative is True, str(t))):
         slope, atom = term.as_coeff_Mul()
         if atom.is_Number or (found is not None and not isinstance(atom, Element)):
             continue

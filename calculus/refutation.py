@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import chain, product
 from math import prod
 from typing import Any
@@ -19,6 +20,7 @@ from .balls import ImpossibleSize, Valuation
 from .compiled import compiled
 from .derivation import Counterexample, Definition
 from .duals import Position
+from .functions import Indicator, Where, absolute, relu
 from .sampling import Point, points
 from .tensors import Index, Tensor
 
@@ -58,6 +60,15 @@ class Problem:
     inputs: tuple[Tensor, ...]
     dims: tuple[Symbol, ...]
 
+    @cached_property
+    def is_piecewise(self) -> bool:
+        return any(map(_is_piecewise, (self.left, self.right, *(d.body for d in self.definitions))))
+
+
+@cache
+def _is_piecewise(expr: Expr) -> bool:
+    return bool(expr.has(Where, Indicator, relu, absolute))
+
 
 def refute(
     left: Expr,
@@ -94,7 +105,8 @@ def sample(
     free: the free indices, in the order in which a counterexample shows them; default: those of both sides, by name.
     thorough: eight plans of sizes (distinct, equal, ones, mixtures), not three; without dimensions 12 points, not 6.
     kinks: try zeros and ties too; otherwise the kinks of piecewise functions are left out, so that an equality that
-        holds almost everywhere is not refuted there.
+        holds almost everywhere is not refuted there. At generic points they are not: a formula that is at a border
+        there, such as ``y < 1`` where y is clipped at 1, is so all around.
     entries: at how many values of the free indices a point is tried at most.
 
     A place where a side is undefined, or reads an element outside its array, gives no information.
@@ -158,8 +170,10 @@ def _problem(
 
 
 def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
-    """The usual points, then (after None) points where more formulas are defined."""
+    """The usual points, generic ones for case distinctions, then (after None) points where more formulas are defined."""
     yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
+    if problem.is_piecewise:
+        yield from points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
     yield None
     yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
 
@@ -177,7 +191,7 @@ def _compare(problem: Problem, point: Point, places: Sequence[Position], kinks: 
     """A counterexample, or whether the point gave any information."""
     agreed = False
     for precision in PRECISIONS:
-        valuation = Valuation(problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks)
+        valuation = Valuation(problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks or point.generic)
         undecided = []
         for place in places:
             indices = dict(zip(problem.free, place, strict=True))

@@ -132,6 +132,9 @@ def _delta(e: Expr, hint: Layout) -> Array:
 
 
 def _add(e: Expr, hint: Layout) -> Array:
+    content, whole = e.primitive()
+    if e.as_coeff_Add()[0] != 0 and content.q != 1:  # (x + 3)/6 is exact around x = −3, x/6 + 1/2 is not
+        return _scaled(lower(whole, hint), content, hint)
     terms: list[tuple[int, Array]] = []
     for term in e.as_ordered_terms():
         coefficient, rest = term.as_coeff_Mul()

@@ -77,14 +77,16 @@ def _given(pieces: int) -> str:
 
 
 def _define(pieces: int) -> str:
-    """The pieces, and the largest of the first k in A{k}; at a tie the first one holds."""
+    """The pieces, and the largest of the first k in A{k}; at a tie the first one holds. One piece is a dense layer."""
+    if pieces == 1:
+        return "Y = X @ W1 + b1\nL = upstream(dY, Y)"
     lines = [f"Z{k} = X @ W{k} + b{k}" for k in _pieces(pieces)]
     largest = "Z1"
     for k in range(2, pieces + 1):
         name = "Y" if k == pieces else f"A{k}"
         lines.append(f"{name} = max(Z{k}, {largest})")
         largest = name
-    return "\n".join([*lines, *(["Y = 1*Z1"] if pieces == 1 else []), "L = upstream(dY, Y)"])
+    return "\n".join([*lines, "L = upstream(dY, Y)"])
 
 
 def _wanted(pieces: int) -> tuple[str, ...]:
@@ -92,9 +94,10 @@ def _wanted(pieces: int) -> tuple[str, ...]:
 
 
 def _claim(pieces: int) -> dict[str, str]:
-    layers = {f"dL/dW{k}": f"X.T @ dZ{k}" for k in _pieces(pieces)}
-    biases = {f"dL/db{k}": f"sum(dZ{k}, axis=0)" for k in _pieces(pieces)}
-    return {"dL/dX": " + ".join(f"dZ{k} @ W{k}.T" for k in _pieces(pieces)), **layers, **biases}
+    adjoints = {k: "dY" if pieces == 1 else f"dZ{k}" for k in _pieces(pieces)}
+    layers = {f"dL/dW{k}": f"X.T @ {d}" for k, d in adjoints.items()}
+    biases = {f"dL/db{k}": f"sum({d}, axis=0)" for k, d in adjoints.items()}
+    return {"dL/dX": " + ".join(f"{d} @ W{k}.T" for k, d in adjoints.items()), **layers, **biases}
 
 
 def _largest(torch, X, dY, **layers):  # type: ignore[no-untyped-def]

@@ -110,6 +110,17 @@ def complement(e: Expr) -> Expr | None:
     return None
 
 
+def difference(e: Expr) -> Expr | None:
+    """σ(u) − σ(−u) = tanh(u/2), times any factor."""
+    for f in sorted(e.atoms(sigmoid), key=sympy.default_sort_key):
+        for term in e.args:
+            mirrored = -term / f * sigmoid(-f.args[0])
+            if term.has(f) and mirrored in e.args:
+                rest = (t for t in e.args if t not in (term, mirrored))
+                return Add(term / f * tanh(f.args[0] / 2), *rest)
+    return None
+
+
 #: For a function f(u) that is close to u near 0: u − f(u) in a form that does not cancel there.
 REMAINDERS: Mapping[type[Expr], Callable[[Expr], Expr]] = {tanh: tanh_remainder}
 
@@ -264,7 +275,7 @@ def hyperbolic(e: Expr) -> Expr | None:
 #: Which rules look at which kind of expression, in the order they are tried.
 RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
     log: (log_of_stable, log_of_product, log_of_one_plus),
-    Add: (complement, remainder, factored),
+    Add: (complement, difference, remainder, factored),
     Pow: (reciprocal,),
     Mul: (
         merge_exponentials,

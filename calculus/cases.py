@@ -1,7 +1,7 @@
 """Which cases of a case analysis can occur: linear conditions on elements that contradict each other cannot.
 
-``x > λ`` with a positive λ leaves no room for ``x < 0``. Conditions are linear forms in monomials, each monomial taken as
-a variable of its own, and variables are eliminated one after the other (Fourier and Motzkin). Every relation between
+``x > λ`` with a positive λ leaves no room for ``x < 0``. Conditions are linear forms in monomials, each taken as a
+variable of its own, and variables are eliminated one after the other (Fourier and Motzkin). Every relation between
 monomials that is not used only leaves more room, so a contradiction that is found is one.
 """
 

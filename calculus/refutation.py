@@ -170,7 +170,7 @@ def _problem(
 
 
 def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
-    """The usual points, generic ones for case distinctions, then (after None) points where more formulas are defined."""
+    """The usual points, generic ones for case distinctions, then (after None) points where more is defined."""
     yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
     if problem.is_piecewise:
         yield from points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
@@ -191,7 +191,9 @@ def _compare(problem: Problem, point: Point, places: Sequence[Position], kinks: 
     """A counterexample, or whether the point gave any information."""
     agreed = False
     for precision in PRECISIONS:
-        valuation = Valuation(problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks or point.generic)
+        valuation = Valuation(
+            problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks or point.generic
+        )
         undecided = []
         for place in places:
             indices = dict(zip(problem.free, place, strict=True))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr
 from sympy.printing.str import StrPrinter
 
-from ..calculus.derivation import Definition, Derivation
 from ..calculus.comparisons import comparison
+from ..calculus.derivation import Definition, Derivation
 from ..calculus.functions import Indicator, Where
 from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor

@@ -1,4 +1,4 @@
-"""Wrong and right claims about activations, and wrong definitions under right claims: rows for test_planted_errors.py."""
+"""Claims about activations, wrong and right, and wrong definitions under right claims: rows of planted errors."""
 
 #: id, wanted, wrong claim, the class of the error.
 WRONG: list[tuple[str, str, str, str]] = [

@@ -105,7 +105,9 @@ def functions(derivation: Derivation) -> list[Callable[..., Any]]:
 
 
 @pytest.mark.parametrize(("id", "theirs", "borders"), KINKS, ids=[k[0] for k in KINKS])
-def test_the_value_at_a_kink_is_that_of_torch(id: str, theirs: Callable[[Any], Any], borders: tuple[float, ...]) -> None:
+def test_the_value_at_a_kink_is_that_of_torch(
+    id: str, theirs: Callable[[Any], Any], borders: tuple[float, ...]
+) -> None:
     """At the border and at the numbers next to it, on either side."""
     derivation = derive_entry(find(id))
     value, slope, *_ = functions(derivation)
@@ -135,7 +137,10 @@ def test_an_overflow_is_excused_only_where_the_exact_value_overflows() -> None:
     report = check(derivation, find("squared-relu").torch, regimes=["float extremes"])
     assert report.passed
     module = generate(derivation)
-    for old, new in (("np.maximum(x, 0.0)**2", "np.where(x > 0, x**2, 0.0)"), ("2 * np.max", "x**2 / x**2 * 2 * np.max")):
+    for old, new in (
+        ("np.maximum(x, 0.0)**2", "np.where(x > 0, x**2, 0.0)"),
+        ("2 * np.max", "x**2 / x**2 * 2 * np.max"),
+    ):
         assert old in module.source
         spoiled = replace(module, source=module.source.replace(old, new))
         report = check(derivation, None, regimes=["float extremes"], module=spoiled)

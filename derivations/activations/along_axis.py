@@ -1,4 +1,4 @@
-"""Activations that mix the entries along an axis: softmax and softmin of every row, and the largest of several pieces."""
+"""Activations of several entries together: softmax and softmin of every row, and the largest of several pieces."""
 
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
@@ -57,7 +57,9 @@ softmin = Entry(
     },
     torch=lambda torch, Z, dP: _with_upstream(torch.nn.functional.softmin(Z, 1), dP),
     conventions=(LAYOUT, ROWS, UPSTREAM),
-    pitfalls=("Softmin is softmax of −Z, not 1 − softmax of Z: its rows sum to 1, and its gradient has the other sign.",),
+    pitfalls=(
+        "Softmin is softmax of −Z, not 1 − softmax of Z: its rows sum to 1, and its gradient has the other sign.",
+    ),
     references=(GOODFELLOW,),
     uses=("softmax",),
 )
@@ -125,6 +127,6 @@ maxout = Entry(
         "torch.maximum(a, b) splits the gradient at a tie, half to each; torch.max along an axis does not.",
         "Each piece has weights of its own: k pieces cost k dense layers.",
     ),
-    references=("Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, ICML 2013, eq. 1",),
+    references=("Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, ICML 2013",),
     uses=("dense", "relu"),
 )

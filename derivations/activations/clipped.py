@@ -47,7 +47,7 @@ relu6 = Entry(
     pitfalls=("No gradient passes above 6 either: large pre-activations do not learn.",),
     references=(
         "Krizhevsky, Convolutional deep belief networks on CIFAR-10, 2010",
-        "Howard and others, MobileNets: efficient convolutional neural networks for mobile vision applications, 2017",
+        "Sandler, Howard, Zhu, Zhmoginov and Chen, MobileNetV2: inverted residuals and linear bottlenecks, 2018",
     ),
     uses=("relu", "hardtanh"),
 )

@@ -156,7 +156,7 @@ celu = Entry(
         "exp(x/α) - 1 loses its digits near 0: use expm1.",
         "For α = 1 this is elu; for other α elu has a kink and celu has not.",
     ),
-    references=("Barron, Continuously differentiable exponential linear units, 2017, eq. 2",),
+    references=("Barron, Continuously differentiable exponential linear units, 2017",),
     uses=("elu",),
 )
 
@@ -170,10 +170,12 @@ squared_relu = Entry(
     torch=lambda torch, x: torch.relu(x) ** 2,
     conventions=(
         ELEMENTWISE,
-        "The slope is 0 on both sides of x = 0: no kink. The second derivative jumps there from 0 to 2; at x = 0 itself "
-        "0 is stated, as in PyTorch.",
+        "The slope is 0 on both sides of x = 0: no kink. The second derivative jumps there from 0 to 2; at x = 0 "
+        "itself 0 is stated, as in PyTorch.",
     ),
     pitfalls=("It grows like x²: in float16 it overflows from x = 256 on.",),
-    references=("So, Mańke, Liu, Dai, Shazeer and Le, Primer: searching for efficient transformers, 2021",),
+    references=(
+        "So, Mańke, Liu, Dai, Shazeer and Le, Primer: searching for efficient transformers for language modeling, 2021",
+    ),
     uses=("relu",),
 )

@@ -26,7 +26,7 @@ softshrink = Entry(
         "At the kinks x = ±λ the derivative is 0, as in PyTorch; the subgradients there are [0, 1].",
     ),
     pitfalls=("It is the proximal step of an L1 penalty λ‖x‖₁: large entries lose λ too, hardshrink keeps them.",),
-    references=(DONOHO, "Parikh and Boyd, Proximal algorithms, 2014, section 6.5.2"),
+    references=(DONOHO, "Parikh and Boyd, Proximal algorithms, 2014"),
 )
 
 hardshrink = Entry(

@@ -61,8 +61,8 @@ softsign = Entry(
     torch=lambda torch, x: torch.nn.functional.softsign(x),
     conventions=(
         ELEMENTWISE,
-        "The slope is 1 on both sides of x = 0: no kink. The second derivative jumps there from 2 to −2; at x = 0 itself "
-        "0 is stated, as in PyTorch.",
+        "The slope is 1 on both sides of x = 0: no kink. The second derivative jumps there from 2 to −2; at x = 0 "
+        "itself 0 is stated, as in PyTorch.",
     ),
     pitfalls=(
         "Its tails fall off like 1/x², not exponentially: it saturates much later than tanh.",
@@ -120,8 +120,7 @@ log_sigmoid = Entry(
     torch=lambda torch, x: torch.nn.functional.logsigmoid(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
-        "log(sigmoid(x)) in two steps is −∞ for x < −88.8 in float32 where exp(−x) overflows; the function is close to x "
-        "there.",
+        "log(sigmoid(x)) in two steps is −∞ for x < −88.8 in float32, where the function is close to x.",
         "1 − exp(y) is exactly 0 once y rounds to 0 against 1; σ(−x) is not.",
     ),
     references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 3.10",),

@@ -101,7 +101,8 @@ class _Reading:
                 return None
             return e.func(*(argument(a) if self._is_computed(a, d.indices) else rebuild(a, leaf) for a in e.args))  # type: ignore[arg-type]
 
-        return [*new, replace(d, body=rebuild(d.body, leaf))] if not isinstance(d.body, Element) else [d]
+        body = rebuild(d.body, leaf)
+        return [*new, replace(d, body=body)]
 
     def _is_computed(self, e: Expr, outer: Sequence[Index]) -> bool:
         """Whether the argument of a function is a sum of products, at indices of the definition."""

@@ -82,7 +82,7 @@ class LocalNames:
     def _defined(self, indices: tuple[Index, ...], body: Expr) -> Tensor:
         positive = Domain(positive=bool(body.is_positive))
         tensor = Tensor(f"{PROVISIONAL}{len(self.definitions) + 1}", tuple(i.dim for i in indices), positive)
-        own = tuple(Index(f"·{at}", i.dim) for at, i in enumerate(indices))
+        own = tuple(Index(f"@{at}", i.dim) for at, i in enumerate(indices))
         self.definitions.append(Definition(tensor, own, rebuild(body, dict(zip(indices, own, strict=True)).get)))  # type: ignore[arg-type]
         self.names[tensor] = []
         return tensor

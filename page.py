@@ -13,7 +13,7 @@ from .calculus.derivation import Derivation, Result, Step, Verdict
 from .derivations import Entry, find
 from .derivations.build import derive as derive_formulas
 from .derivations.build import derive_entry
-from .derivations.expression import entry_from_expression
+from .derivations.expression import EXPRESSION, entry_from_expression
 
 if TYPE_CHECKING:
     from .verification.own_function import OwnFunction
@@ -67,7 +67,9 @@ class Page:
         return numeric.generate(self.derivation).source
 
     def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
-        """Run the generated code against PyTorch's autograd of an independently written forward, on every regime.
+        """Run the generated code against exact values and PyTorch's autograd of an independently written forward.
+
+        A function of your own has no such forward; its code is compared with exact values only. All on every regime.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
@@ -76,7 +78,20 @@ class Page:
         """
         from . import numeric
 
-        return numeric.check(self.derivation, self.entry.torch, device=device, dtypes=tuple(dtypes))
+        return numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes))
+
+    @property
+    def forward(self) -> Callable[..., Any] | None:
+        """The independent forward for torch: of the entry, or a formula's own text read once more, by torch.
+
+        None for a function that was read from a file: its derivatives are compared with exact values only.
+        """
+        if self.entry.torch is not None or self.entry.topic != EXPRESSION:
+            return self.entry.torch
+        from .numeric.torch_text import text_forward
+
+        assert isinstance(self.entry.given, str) and isinstance(self.entry.define, str)
+        return text_forward(self.entry.given, self.entry.define)
 
     def _repr_latex_(self) -> str:
         return self.render("latex")

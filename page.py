@@ -13,7 +13,7 @@ from .calculus.derivation import Derivation, Result, Step, Verdict
 from .derivations import Entry, find
 from .derivations.build import derive as derive_formulas
 from .derivations.build import derive_entry
-from .derivations.expression import EXPRESSION, entry_from_expression
+from .derivations.expression import EXPRESSION, OWN, entry_from_expression
 
 if TYPE_CHECKING:
     from .verification.own_function import OwnFunction
@@ -78,7 +78,10 @@ class Page:
         """
         from . import numeric
 
-        return numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes))
+        own = self.entry.topic in (EXPRESSION, OWN)
+        return numeric.check(
+            self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own
+        )
 
     @property
     def forward(self) -> Callable[..., Any] | None:

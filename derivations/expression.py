@@ -11,6 +11,8 @@ from .entry import Entry
 
 #: The id and the topic of a formula that is in no catalogue.
 EXPRESSION = "expression"
+#: The topic of what a function of a person's own computes.
+OWN = "own"
 #: What the value is called when its name is not taken: L for a scalar, Y for an array.
 SCALAR_NAMES, ARRAY_NAMES = ("L", "J", "loss", "value"), ("Y", "F", "out", "value")
 

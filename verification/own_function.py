@@ -10,6 +10,7 @@ from ..calculus.tensors import Tensor
 from ..derivations.build import EntryError
 from ..derivations.conventions import LAYOUT
 from ..derivations.entry import Entry
+from ..derivations.expression import OWN
 from .forward import forward_of
 from .reference import Formulas, paired
 from .subjects.adapters import load
@@ -59,7 +60,7 @@ class OwnFunction:
             define="",
             wanted=(*(f"d{of}/d{name}" for name in names), *second),
             conventions=(LAYOUT, *self.notes),
-            topic="own",
+            topic=OWN,
         )
 
     def _check(self, name: str) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .numeric.report import CheckReport
     from .page import Page
 
+#: A formula that is longer is called "expression" in tables and messages.
+LONGEST_ID = 40
+
 
 @dataclass(frozen=True)
 class CrossCheck:
@@ -98,7 +101,8 @@ def check_page(make: Callable[[], Page], id: str, device: str, dtypes: Sequence[
     """
     start = time.perf_counter()
     page = make()
-    id = page.entry.id if page.function is not None else id
+    if page.function is not None or "\n" in id or len(id) > LONGEST_ID:
+        id = page.entry.id
     kinds = [step.verdict.kind for step in page.steps]
     counts = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
     messages = [

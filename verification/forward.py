@@ -23,8 +23,8 @@ from ..calculus.tensors import Element, Index, Tensor
 from .tracing.branches import without_branches
 from .tracing.trace import Trace, Untraceable
 
-#: What the value is called where the code has no name for it: L for a scalar, Y for an array.
-SCALAR_NAMES, ARRAY_NAMES = ("L", "J", "loss", "value"), ("Y", "out", "F", "value")
+#: What the value is called where the code has no name for it: y for a function of numbers, L for a loss, Y for an array.
+NUMBER_NAMES, SCALAR_NAMES, ARRAY_NAMES = ("y", "f", "value"), ("L", "J", "loss", "value"), ("Y", "out", "F", "value")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ class _Reading:
                 return None
             if found.definition is None:
                 what = "what np.empty holds" if found.operation == "empty" else f"the {found.operation} of an array"
-                raise Untraceable(f"np.{found.operation}", "", 0, f"{what} is part of the value, and does not cancel")
+                reason = f"{what} is part of the value, and does not cancel"
+                sizes = [i.dim for i in found.over]
+                raise Untraceable(f"np.{found.operation}", found.file, found.line, reason, sizes)
             return rebuild(found.definition.at(*e.args[1:]), self._inserted)
 
         return rebuild(body, leaf)
@@ -169,19 +171,17 @@ def _serves_only_the_computer(body: Expr) -> bool:
     """A formula that is better read inside of what uses it."""
     tensors = body.atoms(Tensor)
     picked = isinstance(body, Element)
-    return picked or all(t.domain.is_discrete for t in tensors) or _may_overflow(body)
+    return picked or all(t.domain.is_discrete for t in tensors) or _is_exponential(body)
 
 
-def _may_overflow(e: Expr) -> bool:
-    """Whether it is an exponential, or a sum of such, of any sign in the exponent."""
-    if isinstance(e, exp):
-        return not e.args[0].is_nonpositive
+def _is_exponential(e: Expr) -> bool:
+    """Whether it is an exponential, or a sum of such and of numbers: alone it may overflow, and in a quotient not."""
     if isinstance(e, BoundSum):
-        return _may_overflow(e.body)
+        return _is_exponential(e.body)
     if isinstance(e, Mul):
         coefficient, rest = e.as_coeff_Mul()
-        return coefficient != 1 and _may_overflow(rest)
-    return isinstance(e, Add) and all(a.is_number or _may_overflow(a) for a in e.args)
+        return coefficient != 1 and _is_exponential(rest)
+    return isinstance(e, exp) or (isinstance(e, Add) and all(a.is_number or _is_exponential(a) for a in e.args))
 
 
 def _needed(chain: Sequence[Definition], value: Tensor) -> list[Definition]:
@@ -199,10 +199,11 @@ def _names(tensors: Iterable[Tensor], value: Tensor, traced: Trace, givens: Sequ
     """A name for every tensor: the code's own where it is free."""
     taken = {t.name for t in givens} | {str(s) for t in givens for d in t.dims for s in d.free_symbols}
     names: dict[Tensor, str] = {}
+    of_numbers = not any(t.rank for t in givens)
+    called = NUMBER_NAMES if of_numbers else ARRAY_NAMES if value.rank else SCALAR_NAMES
     for t in tensors:
         wish = traced.local_names.get(t)
-        free = SCALAR_NAMES if not t.rank else ARRAY_NAMES
-        free = free if t == value else ("u",)
+        free = called if t == value else ("u",)
         choices = [*([wish] if wish else free), *(f"{wish or 'u'}{k}" for k in range(2, 1000))]
         names[t] = next(n for n in choices if _is_free(n, taken))
         taken.add(names[t])

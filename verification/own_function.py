@@ -8,7 +8,7 @@ from typing import Any
 
 from ..calculus.tensors import Tensor
 from ..derivations.build import EntryError
-from ..derivations.conventions import LAYOUT
+from ..derivations.conventions import ELEMENTWISE, LAYOUT
 from ..derivations.entry import Entry
 from ..derivations.expression import OWN
 from .forward import forward_of
@@ -59,7 +59,7 @@ class OwnFunction:
             given="",
             define="",
             wanted=(*(f"d{of}/d{name}" for name in names), *second),
-            conventions=(LAYOUT, *self.notes),
+            conventions=(LAYOUT if any(t.rank for t in self.formulas.givens) else ELEMENTWISE, *self.notes),
             topic=OWN,
         )
 
@@ -127,14 +127,16 @@ def _subject(function: str | Callable[..., Any]) -> Subject:
     obj = load(function) if isinstance(function, str) else function
     if isinstance(obj, tuple) and len(obj) == 2:
         obj = obj[0]  # NAME stands for NAME_forward and NAME_backward
-    name = getattr(obj, "__name__", type(obj).__name__)
+    name = function.rpartition(":")[2] if isinstance(function, str) else getattr(obj, "__name__", type(obj).__name__)
     if isinstance(obj, type) or not callable(obj):
         what = "a class" if isinstance(obj, type) else f"a value of type {type(obj).__name__}"
         raise SubjectError(f"{name} is {what}; derive takes a function that returns a loss or an array: FILE.py:FUNCTION")
     for library, is_its in (("torch", is_torch_callable), ("JAX", is_jax)):
         if is_its(obj):
             raise SubjectError(f"{name} is {library} code, and derive reads NumPy code; write the same with numpy")
-    return replace(gradient_function(obj, name if name.isidentifier() else "function"), upstream_name=None)
+    if not parameters(obj):
+        raise SubjectError(f"{name} takes no arguments, so there is nothing to differentiate by")
+    return replace(gradient_function(obj, name.rpartition(".")[2] if name.rpartition(".")[2].isidentifier() else "function"), upstream_name=None)
 
 
 def _tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> Mapping[str, Tensor]:

@@ -14,6 +14,7 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
+from .at_sizes import Sized, proofs_at_sizes
 from .diagnosis.diagnose import diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
@@ -93,7 +94,7 @@ def verify(
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
-    proofs, court, why_not = _proofs(adapted, binding, derivation, write)
+    proofs, court, why_not, sized = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
 
     def run(other: Derivation) -> Observations:
@@ -102,6 +103,8 @@ def verify(
     seen = run(derivation)
     diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
+    if sized is not None:
+        proofs, why_not = list(sized.proofs), ""
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -249,8 +252,8 @@ def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, B
 
 def _proofs(
     subject: Subject, binding: Binding, derivation: Derivation, write: Callable[[Any], str]
-) -> tuple[list[Proof], Court | None, str]:
-    """The proofs, the court that gave them, and why there are none."""
+) -> tuple[list[Proof], Court | None, str, Sized | None]:
+    """The proofs, the court that gave them, why there are none, and proofs at some sizes where there are none for all."""
     tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
     flat = pointwise(derivation)
     given = {n: lifted(t) if flat else t for n, t in tensors.items()}
@@ -258,11 +261,12 @@ def _proofs(
     try:
         traced = trace_gradients(subject, given, upstream, () if flat else all_formulas(derivation))
     except Untraceable as error:
-        return [], None, str(error)
+        sized = proofs_at_sizes(subject, binding, derivation, error, write)
+        return [], None, str(error), sized
     outputs: dict[str, int] = {}
     for at, tensor in enumerate(binding.gradient_of[: len(traced.entries)]):
         result = next((r for r in derivation.wanted if tensor is not None and r.wrt == (tensor,)), None)
         if result is not None and traced.entries[at] is not None:
             outputs.setdefault(result.name, at)
     court = Court(derivation, Traced(traced, outputs), write)
-    return court.proofs(), court, ""
+    return court.proofs(), court, "", None

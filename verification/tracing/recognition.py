@@ -74,10 +74,10 @@ class Recognition:
 
 
 def _instances(definition: Definition) -> Iterator[dict[int, Expr]]:
-    """The whole array, and where its sizes are concrete and small, its rows, columns and entries too."""
+    """The whole array, and along axes whose sizes are concrete and small, its rows, columns and entries too."""
     axes = definition.indices
     sizes = [int(i.dim) if i.dim.is_Integer else 0 for i in axes]
-    if not all(sizes) or prod(s + 1 for s in sizes) > MAX_INSTANCES:
+    if not any(sizes) or prod(s + 1 for s in sizes) > MAX_INSTANCES:
         yield {}
         return
     for chosen in product(*([None, *range(s)] for s in sizes)):

@@ -174,7 +174,9 @@ def _check(arguments: argparse.Namespace) -> int:
     arguments.id = ids[0] if ids else ""
     own = not arguments.all and [id for id in ids if _is_own(id, arguments)]
     if own and len(ids) > 1:
-        raise WrongUsage(f"check takes one formula of your own at a time, and {len(ids)} names were given: {' '.join(ids)}")
+        raise WrongUsage(
+            f"check takes one formula of your own at a time, and {len(ids)} names were given: {' '.join(ids)}"
+        )
     for id in ids if not own else ():
         find(id).at(**parameters)
     dtypes = tuple(dict.fromkeys(d for text in arguments.dtype or ["float64,float32"] for d in text.split(",")))

@@ -79,9 +79,7 @@ class Page:
         from . import numeric
 
         own = self.entry.topic in (EXPRESSION, OWN)
-        return numeric.check(
-            self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own
-        )
+        return numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
 
     @property
     def forward(self) -> Callable[..., Any] | None:

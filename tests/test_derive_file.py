@@ -99,7 +99,7 @@ def test_shapes_from_examples_and_annotations(tmp_path: Path, monkeypatch: pytes
     examples = (np.ones((3, 2)), np.ones(2), np.ones(3))
     assert nnmath.derive(own.linear_regression, inputs=examples).proved
     (tmp_path / "annotated.py").write_text(
-        'import numpy as np\ndef loss(X: "Float[Array, \'n d\']", w: "Float[Array, \'d\']"):\n    return np.sum((X @ w)**2)\n'
+        "import numpy as np\ndef loss(X: \"Float[Array, 'n d']\", w: \"Float[Array, 'd']\"):\n    return np.sum((X @ w)**2)\n"
     )
     (tmp_path / "exampled.py").write_text(
         "import numpy as np\nexample = (np.ones((3, 2)), np.ones(2))\ndef loss(X, w):\n    return np.sum((X @ w)**2)\n"
@@ -114,7 +114,9 @@ def test_what_code_prints_and_a_debugger_are_left_alone(tmp_path: Path, capsys: 
     import sys
 
     file = tmp_path / "noisy.py"
-    file.write_text("import numpy as np\nprint('loading')\ndef loss(x):\n    print('in loss')\n    return np.sum(x * x)\n")
+    file.write_text(
+        "import numpy as np\nprint('loading')\ndef loss(x):\n    print('in loss')\n    return np.sum(x * x)\n"
+    )
     before = sys.gettrace()
     assert main(["derive", f"{file}:loss", "--inputs", "x: n", "--format", "json"]) == 0
     assert capsys.readouterr().out.startswith("{")

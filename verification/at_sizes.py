@@ -7,9 +7,10 @@ numbers is not proved for all of them, and its proof says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from typing import Any
 
 from sympy import Expr, Integer, Symbol
@@ -18,12 +19,13 @@ from ..calculus.arrays import ShapeError
 from ..calculus.derivation import Definition, Derivation, Result, Verdict
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Index, Tensor
+from .diagnosis.edits import Write
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_gradients
 from .prove import Court, Traced
 from .report import Proof
-from .subjects.binding import Binding
+from .subjects.binding import Binding, declared
 from .subjects.protocol import Subject
 from .tracing.concrete import at_sizes, definition_at, tensor_at
 from .tracing.trace import Trace, Untraceable
@@ -48,16 +50,19 @@ class Sized:
 
 
 def proofs_at_sizes(
-    subject: Subject, binding: Binding, derivation: Derivation, failure: Untraceable, write: Callable[[Any], str]
+    subject: Subject, binding: Binding, derivation: Derivation, failure: Untraceable, write: Write
 ) -> Sized | None:
     """The proofs with numbers in the place of the sizes that a trace could do nothing with.
 
-    **Returns** None where numbers do not help, or an entry is neither proved nor refuted at some of them.
+    **Returns** None where numbers do not help, or an entry is neither proved nor refuted at some of them; no proofs and
+    another reason where the code does something else that has no formula, once the sizes are numbers.
     """
     asked = _Asked(subject, binding, derivation, write)
     sizes = list(failure.sizes)
+    if not sizes:
+        return None
     while True:
-        if not sizes or len(sizes) > len(SETTINGS[0]):
+        if len(sizes) > len(SETTINGS[0]):
             return None
         try:
             first = asked.traced(dict(zip(sizes, SETTINGS[0], strict=False)))
@@ -65,7 +70,7 @@ def proofs_at_sizes(
         except Untraceable as error:
             new = [s for s in error.sizes if s not in sizes]
             if not new:
-                return None
+                return Sized((), str(error))  # what remains when the loop runs
             sizes += new
     settings = list(dict.fromkeys(tuple(s[: len(sizes)]) for s in SETTINGS))
     traces: list[tuple[Sizes, Trace]] = [(dict(zip(sizes, settings[0], strict=True)), first)]
@@ -86,7 +91,7 @@ class _Asked:
     subject: Subject
     binding: Binding
     derivation: Derivation
-    write: Callable[[Any], str]
+    write: Write
 
     def __post_init__(self) -> None:
         self.flat = pointwise(self.derivation)
@@ -131,6 +136,19 @@ class _Asked:
         return Proof(name, PROVED, f"{at}; {failure.operation}{place} keeps it from being for all sizes", formula)
 
 
+def entry_by_entry(derivation: Derivation, traced: Traced, proofs: Sequence[Proof], write: Write) -> list[Proof]:
+    """The proofs, those that are open judged again at every place of the axes whose sizes are stated as numbers."""
+    if not any(d.is_Integer and d != 1 for t in derivation.givens for d in t.dims):
+        return list(proofs)
+    court = _Court(derivation_at(derivation, {}), traced, write)
+    found = []
+    for p in proofs:
+        verdict = court.at_every_place(p.gradient) if p.verdict == "open" else None
+        is_proved = verdict is not None and verdict.is_proved
+        found.append(replace(p, verdict="proved", basis="entry by entry") if is_proved else p)
+    return found
+
+
 class _Court(Court):
     """Judges at concrete sizes, entry by entry."""
 
@@ -141,10 +159,7 @@ class _Court(Court):
         except (ShapeError, ValueError) as error:
             return Verdict("refuted", str(error))
         fixed = sorted((i for i in (hand.free_symbols | true.free_symbols) if _is_fixed(i)), key=str)
-        count = 1
-        for i in fixed:
-            count *= int(i.dim)
-        if count > MAX_PLACES:
+        if prod(int(i.dim) for i in fixed) > MAX_PLACES:
             return Verdict("open", "there are too many entries")
         for place in product(*(range(int(i.dim)) for i in fixed)):
             here: dict[Any, Expr] = dict(zip(fixed, map(Integer, place), strict=True))
@@ -181,6 +196,16 @@ def _at_first(e: Expr, k: int) -> Expr | None:
             raise ShapeError("an entry of the result depends on other entries of the input")
         return Element(e.tensor, Integer(0))
     return None
+
+
+def what_to_type(failure: Untraceable, tensors: Sequence[Tensor]) -> str:
+    """``. Give T a number: --inputs "X: n 3 d, …"``, where a loop runs over a size that has none; else nothing."""
+    sizes = [s for s in failure.sizes if any(s in d.free_symbols for t in tensors for d in t.dims)]
+    if not sizes:
+        return ""
+    numbers = _exact({s: 3 + k for k, s in enumerate(sizes)})
+    fixed = ", ".join(declared(tensor_at(t, numbers)) for t in tensors)
+    return f'. Give {" and ".join(map(str, sizes))} a number: --inputs "{fixed}"'
 
 
 def _is_fixed(symbol: Any) -> bool:

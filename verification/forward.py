@@ -229,4 +229,3 @@ def _readable(
     for d in kept:
         letters = readable_indices(d.tensor.dims, taken)
         yield Definition(renamed[d.tensor], letters, rebuild(d.at(*letters), leaf))
-

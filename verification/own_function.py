@@ -11,6 +11,7 @@ from ..derivations.build import EntryError
 from ..derivations.conventions import ELEMENTWISE, LAYOUT
 from ..derivations.entry import Entry
 from ..derivations.expression import OWN
+from .at_sizes import what_to_type as what_fixes
 from .forward import forward_of
 from .reference import Formulas, paired
 from .subjects.adapters import load
@@ -94,7 +95,9 @@ def read_function(function: str | Callable[..., Any], inputs: str | tuple[Any, .
     if outcome.hung:
         raise SubjectError(f"{subject.name} cannot be derived: {subject.where}: {outcome.error}")
     if isinstance(outcome.error, Untraceable):
-        raise SubjectError(f"{subject.name} cannot be derived: {outcome.error}{_advice(outcome.error, tensors)}")
+        raise SubjectError(
+            f"{subject.name} cannot be derived: {outcome.error}{what_fixes(outcome.error, tuple(tensors.values()))}"
+        )
     if outcome.error is not None:
         raise outcome.error
     formulas, traced = outcome.value
@@ -130,13 +133,18 @@ def _subject(function: str | Callable[..., Any]) -> Subject:
     name = function.rpartition(":")[2] if isinstance(function, str) else getattr(obj, "__name__", type(obj).__name__)
     if isinstance(obj, type) or not callable(obj):
         what = "a class" if isinstance(obj, type) else f"a value of type {type(obj).__name__}"
-        raise SubjectError(f"{name} is {what}; derive takes a function that returns a loss or an array: FILE.py:FUNCTION")
+        raise SubjectError(
+            f"{name} is {what}; derive takes a function that returns a loss or an array: FILE.py:FUNCTION"
+        )
     for library, is_its in (("torch", is_torch_callable), ("JAX", is_jax)):
         if is_its(obj):
             raise SubjectError(f"{name} is {library} code, and derive reads NumPy code; write the same with numpy")
     if not parameters(obj):
         raise SubjectError(f"{name} takes no arguments, so there is nothing to differentiate by")
-    return replace(gradient_function(obj, name.rpartition(".")[2] if name.rpartition(".")[2].isidentifier() else "function"), upstream_name=None)
+    return replace(
+        gradient_function(obj, name.rpartition(".")[2] if name.rpartition(".")[2].isidentifier() else "function"),
+        upstream_name=None,
+    )
 
 
 def _tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> Mapping[str, Tensor]:
@@ -145,7 +153,9 @@ def _tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> Mapping[
     takes = [p.name for p in parameters(subject.raw)]
     for name, tensor in stated.items():
         if name not in takes:
-            raise SubjectError(f"--inputs names {name}, which {subject.name} does not take; it takes {', '.join(takes)}")
+            raise SubjectError(
+                f"--inputs names {name}, which {subject.name} does not take; it takes {', '.join(takes)}"
+            )
         if tensor.domain.function:
             raise SubjectError(f"--inputs says that {name} is a function; derive needs the code of all that it calls")
     missing = [n for n in takes if n not in stated and n not in subject.optional]
@@ -155,14 +165,3 @@ def _tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> Mapping[
             f"{what_to_type(subject, tuple(stated.values()))}"
         )
     return {n: stated[n] for n in takes if n in stated}
-
-
-def _advice(error: Untraceable, tensors: Mapping[str, Tensor]) -> str:
-    """What to type where a loop runs over a size that has no number."""
-    sizes = [s for s in error.sizes if any(s in d.free_symbols for t in tensors.values() for d in t.dims)]
-    if not sizes:
-        return ""
-    numbers = {s: 3 + k for k, s in enumerate(sizes)}
-    fixed = [Tensor(t.name, tuple(d.xreplace(numbers) for d in t.dims), t.domain) for t in tensors.values()]
-    return f'. Give {" and ".join(map(str, sizes))} a number: --inputs "{", ".join(map(declared, fixed))}"'
-

@@ -14,7 +14,7 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
-from .at_sizes import Sized, proofs_at_sizes
+from .at_sizes import Sized, entry_by_entry, proofs_at_sizes, what_to_type
 from .diagnosis.diagnose import diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
@@ -104,7 +104,7 @@ def verify(
     diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
     if sized is not None:
-        proofs, why_not = list(sized.proofs), ""
+        proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -213,7 +213,7 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
     except Untraceable as error:
         raise SubjectError(
             f"the formula of {other.name} cannot be read from its code ({error}); say what it computes: "
-            "--against ID or an expression"
+            f"--against ID or an expression{what_to_type(error, binding.tensors)}"
         ) from error
     return Reference(formulas, words)
 
@@ -269,4 +269,4 @@ def _proofs(
         if result is not None and traced.entries[at] is not None:
             outputs.setdefault(result.name, at)
     court = Court(derivation, Traced(traced, outputs), write)
-    return court.proofs(), court, "", None
+    return entry_by_entry(derivation, court.traced, court.proofs(), write), court, "", None

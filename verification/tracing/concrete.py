@@ -31,7 +31,10 @@ def at_sizes(expr: Expr, sizes: Mapping[Symbol, Expr]) -> Expr:
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Element):
-            return Element(tensor_at(e.tensor, exact), *(rebuild(i, leaf) for i in e.indices))
+            tensor = tensor_at(e.tensor, exact)
+            if tensor.domain.below == 1:  # the one label that there is
+                return Integer(0)
+            return Element(tensor, *(rebuild(i, leaf) for i in e.indices))
         if isinstance(e, Index):
             return Index(e.name, e.dim.xreplace(exact))
         if isinstance(e, Symbol):

@@ -177,7 +177,9 @@ def _at_position(axis: Axis, position: Expr, places: dict[Index, Expr]) -> None:
     if position.is_Integer and dim.is_Integer and not 0 <= position < dim:
         raise IndexError(f"index {position} is out of bounds for axis with size {dim}")
     if position.is_Integer and not dim.is_Integer and position > MAX_INTEGER:
-        raise untraceable(f"the index {position}", f"the axis has the symbolic size {dim}: is this a loop over it?", dim)
+        raise untraceable(
+            f"the index {position}", f"the axis has the symbolic size {dim}: is this a loop over it?", dim
+        )
     if position.has(Delta) or not _is_position(position):
         raise untraceable("an index", f"{position} is no sum of labels, positions and numbers")
     for index, value in _unravelled(axis, position):

@@ -104,4 +104,3 @@ def _depth(frame: FrameType | None) -> int:
         depth += is_persons(frame.f_code.co_filename)
         frame = frame.f_back
     return depth
-

@@ -43,7 +43,8 @@ class Recognition:
         for fixed in _instances(definition):
             free = [a for a in range(len(definition.indices)) if a not in fixed]
             body = rename(definition.body, {definition.indices[a]: k for a, k in fixed.items()})
-            orders = permutations(free) if len(free) <= MAX_PERMUTED else iter([tuple(free)])
+            is_part = bool(fixed) and not all(i.dim.is_Integer for i in definition.indices)
+            orders = permutations(free) if len(free) <= MAX_PERMUTED and not is_part else iter([tuple(free)])
             for order in orders:
                 key = self._key(tuple(definition.indices[a] for a in order), body)
                 if key is not None:

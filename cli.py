@@ -131,7 +131,7 @@ def _page(arguments: argparse.Namespace) -> Any:
     from .page import derive
 
     wrt = [name.strip() for text in arguments.wrt for name in text.split(",") if name.strip()]
-    return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **parameters)
+    return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **parameters)  # type: ignore[arg-type]
 
 
 def _is_own(id: str, arguments: argparse.Namespace) -> bool:

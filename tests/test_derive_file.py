@@ -99,7 +99,8 @@ def test_shapes_from_examples_and_annotations(tmp_path: Path, monkeypatch: pytes
     examples = (np.ones((3, 2)), np.ones(2), np.ones(3))
     assert nnmath.derive(own.linear_regression, inputs=examples).proved
     (tmp_path / "annotated.py").write_text(
-        "import numpy as np\ndef loss(X: \"Float[Array, 'n d']\", w: \"Float[Array, 'd']\"):\n    return np.sum((X @ w)**2)\n"
+        "import numpy as np\n"
+        "def loss(X: \"Float[Array, 'n d']\", w: \"Float[Array, 'd']\"):\n    return np.sum((X @ w)**2)\n"
     )
     (tmp_path / "exampled.py").write_text(
         "import numpy as np\nexample = (np.ones((3, 2)), np.ones(2))\ndef loss(X, w):\n    return np.sum((X @ w)**2)\n"

@@ -23,7 +23,7 @@ from ..calculus.tensors import Element, Index, Tensor
 from .tracing.branches import without_branches
 from .tracing.trace import Trace, Untraceable
 
-#: What the value is called where the code has no name for it: y for a function of numbers, L for a loss, Y for an array.
+#: What the value is called where the code has no name for it: of a function of numbers, a loss, an array.
 NUMBER_NAMES, SCALAR_NAMES, ARRAY_NAMES = ("y", "f", "value"), ("L", "J", "loss", "value"), ("Y", "out", "F", "value")
 
 

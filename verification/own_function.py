@@ -1,4 +1,4 @@
-"""A function of a person's own as something to derive: which array is which, its formulas, and what is asked of them."""
+"""A function of a person's own as something to derive: which array is which, its formulas, and what is asked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .forward import forward_of
 from .reference import Formulas, paired
 from .subjects.adapters import load
 from .subjects.autograd import is_jax, is_torch_callable
-from .subjects.binding import declared, stated_tensors, what_to_type
+from .subjects.binding import stated_tensors, what_to_type
 from .subjects.pairs import gradient_function
 from .subjects.protocol import Subject, SubjectError, parameters
 from .subjects.sandbox import guarded
@@ -104,8 +104,9 @@ def read_function(function: str | Callable[..., Any], inputs: str | tuple[Any, .
     value = formulas.value
     notes = [f"The formulas are read from the code of {subject.name}, {subject.where}."]
     if value.rank:
-        formulas = paired(formulas, next(n for n in (f"d{value.name}", "upstream", "dout") if n not in tensors))
-        notes.append(ANY_LOSS.format(upstream=formulas.upstream.name, value=value.name))
+        upstream = next(n for n in (f"d{value.name}", "upstream", "dout") if n not in tensors)
+        formulas = paired(formulas, upstream)
+        notes.append(ANY_LOSS.format(upstream=upstream, value=value.name))
     if len(traced.entries) > 1:
         notes.append(f"Of the {len(traced.entries)} values that {subject.name} returns, the first is derived.")
     notes += [f"The code is read for {', '.join(traced.assumptions)}."] if traced.assumptions else []

@@ -253,7 +253,7 @@ def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, B
 def _proofs(
     subject: Subject, binding: Binding, derivation: Derivation, write: Callable[[Any], str]
 ) -> tuple[list[Proof], Court | None, str, Sized | None]:
-    """The proofs, the court that gave them, why there are none, and proofs at some sizes where there are none for all."""
+    """The proofs, the court that gave them, why there are none, and proofs at some sizes in their place."""
     tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
     flat = pointwise(derivation)
     given = {n: lifted(t) if flat else t for n, t in tensors.items()}

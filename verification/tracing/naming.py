@@ -1,7 +1,7 @@
 """Local variables as definitions: what a person's code gives a name to while it is traced keeps that name.
 
-Before every line, the arrays that local variables hold are looked at. One that holds a formula becomes a definition, and
-its memory an element of it: what is computed from it refers to it by name.
+Before every line, the arrays that local variables hold are looked at. One that holds a formula becomes a definition,
+and its memory an element of it: what is computed from it refers to it by name.
 """
 
 from __future__ import annotations

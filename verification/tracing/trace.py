@@ -23,10 +23,10 @@ from ...calculus.normal_form import Normalizer
 from ...calculus.tensors import Index, Tensor
 from .concrete import at_sizes, definition_at, tensor_at
 from .conversion import symbolic
+from .naming import LocalNames
 from .opaque import Opaque
 from .patching import numpy_made_symbolic
 from .recognition import Recognition
-from .naming import LocalNames
 from .session import Session, Untraceable, Write, entered, is_persons, left, session
 from .sizes import StandIns, SymbolicNumber, number
 from .symbolic import SymbolicArray, input_array, is_symbolic, made
@@ -224,7 +224,7 @@ def _collected(returned: Any, current: Session) -> Trace:
         tuple(current.standins.assumed),
         tuple(current.standins.readings),
         tuple(named.definitions) if named else (),
-        {d.tensor: name for d in named.definitions if (name := named.name_of(d.tensor))} if named else {},
+        {d.tensor: n for d in named.definitions if (n := named.name_of(d.tensor))} if named else {},
     )
 
 
@@ -254,8 +254,10 @@ def _agree(first: Trace, second: Trace) -> bool:
         for a, b in zip(first.opaque, second.opaque, strict=False)
     ]
     same.append([d.tensor for d in first.definitions] == [d.tensor for d in second.definitions])
-    for a, b in zip(first.definitions, second.definitions, strict=False):
-        pairs.append((ArrayExpr(a.indices, a.body), ArrayExpr(b.indices, b.body)))
+    pairs += [
+        (ArrayExpr(c.indices, c.body), ArrayExpr(d.indices, d.body))
+        for c, d in zip(first.definitions, second.definitions, strict=False)
+    ]
     for a, b in pairs:  # (both runs make their arrays alike, flattened axes too)
         if a is None or b is None:
             same.append(a is b)

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from .numeric.report import CheckReport
     from .page import Page
 
-#: A formula that is longer is called "expression" in tables and messages.
-LONGEST_ID = 40
-
 
 @dataclass(frozen=True)
 class CrossCheck:
@@ -89,20 +86,19 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         return of_entry(id, parameters)
 
     try:
-        return check_page(page, id, device, dtypes)
+        return check_page(page, device, dtypes)
     except Exception as error:
         return Row(id, messages=(_sentence(id, error),), failed=True)
 
 
-def check_page(make: Callable[[], Page], id: str, device: str, dtypes: Sequence[str]) -> Row:
+def check_page(make: Callable[[], Page], device: str, dtypes: Sequence[str]) -> Row:
     """Prove every step of a page, and run its code against PyTorch or, where it has no counterpart, exact values.
 
     **Raises** what making the page raises: the formula cannot be read or derived.
     """
     start = time.perf_counter()
     page = make()
-    if page.function is not None or "\n" in id or len(id) > LONGEST_ID:
-        id = page.entry.id
+    id = page.entry.id
     kinds = [step.verdict.kind for step in page.steps]
     counts = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
     messages = [

@@ -186,7 +186,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from . import checks
 
     rows = (
-        [checks.check_page(lambda: _page(arguments), ids[0], arguments.device, dtypes)]
+        [checks.check_page(lambda: _page(arguments), arguments.device, dtypes)]
         if own
         else checks.run(ids, parameters, arguments.device, dtypes)
     )

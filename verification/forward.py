@@ -10,6 +10,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from sympy import Add, Expr, Function, Integer, Mul, Pow, exp, log
 
@@ -23,6 +24,9 @@ from ..calculus.tensors import Element, Index, Tensor
 from .tracing.branches import without_branches
 from .tracing.trace import Trace, Untraceable
 
+ONE = Integer(1)
+#: A sum with more free indices is not looked for.
+MOST_AXES = 3
 #: What the value is called where the code has no name for it: of a function of numbers, a loss, an array.
 NUMBER_NAMES, SCALAR_NAMES, ARRAY_NAMES = ("y", "f", "value"), ("L", "J", "loss", "value"), ("Y", "out", "F", "value")
 
@@ -74,7 +78,7 @@ class _Reading:
             if is_shifted and d.tensor == self.value:
                 body = self._spelled(body)
             body = in_named_functions(without_branches(body))
-            d = replace(d, body=body)
+            d = replace(d, body=with_known_sums(body, found))
             if d.tensor != self.value and (is_shifted or _serves_only_the_computer(body)):
                 self.gone[d.tensor] = d
             else:
@@ -97,7 +101,8 @@ class _Reading:
             return Element(known.tensor, *free)
 
         def leaf(e: Expr) -> Expr | None:
-            if not isinstance(e, Function) or isinstance(e, exp | log):
+            is_root = isinstance(e, Pow) and not e.exp.is_integer
+            if not (isinstance(e, Function) or is_root) or isinstance(e, exp | log):
                 return None
             return e.func(*(argument(a) if self._is_computed(a, d.indices) else rebuild(a, leaf) for a in e.args))  # type: ignore[arg-type]
 
@@ -137,6 +142,27 @@ class _Reading:
             return rebuild(found.definition.at(*e.args[1:]), self._inserted)
 
         return rebuild(body, leaf)
+
+
+def with_known_sums(body: Expr, known: Sequence[Definition]) -> Expr:
+    """The body with names in the place of sums that were computed before: the mean inside of a variance."""
+    sums: list[tuple[Definition, BoundSum, Expr]] = []
+    for d in known:
+        factor, rest = d.body.as_independent(BoundSum, as_Add=False) if isinstance(d.body, Mul) else (ONE, d.body)
+        if isinstance(rest, BoundSum) and not factor.atoms(Tensor, Index):
+            sums.append((d, rest, factor))
+
+    def leaf(e: Expr) -> Expr | None:
+        if not isinstance(e, BoundSum):
+            return None
+        free = [i for i in e.free_symbols if isinstance(i, Index)]
+        for d, total, factor in sums:
+            for order in permutations(free) if len(free) == d.tensor.rank <= MOST_AXES else ():
+                if rebuild(total, dict(zip(d.indices, order, strict=True)).get) == e:  # type: ignore[arg-type]
+                    return Element(d.tensor, *order) / factor
+        return None
+
+    return rebuild(body, leaf)
 
 
 def in_named_functions(expr: Expr) -> Expr:

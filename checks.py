@@ -217,7 +217,9 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     if len(rows) == 1:
         for note in rows[0].notes:
             console.print(f"{note}\n")
-    exactly = f", {sums['checked_exactly']} checked against exact values only" if sums["checked_exactly"] else ""
+    exactly = (
+        f", {sums['checked_exactly']} checked against exact values, without torch" if sums["checked_exactly"] else ""
+    )
     console.print(
         f"{sums['entries']} {'entry' if len(rows) == 1 else 'entries'}, {sums['steps']} steps: "
         f"{sums['proved']} proved, {sums['refuted']} refuted, "

@@ -69,7 +69,8 @@ class Page:
     def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
         """Run the generated code against exact values and PyTorch's autograd of an independently written forward.
 
-        A function of your own has no such forward; its code is compared with exact values only. All on every regime.
+        A function of your own has no such forward: its derivatives are compared with exact values only, and the value
+        also with what the function itself returns. All on every regime.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
@@ -79,7 +80,12 @@ class Page:
         from . import numeric
 
         own = self.entry.topic in (EXPRESSION, OWN)
-        return numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
+        report = numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
+        if self.function is None:
+            return report
+        from .verification.own_check import beside_the_function
+
+        return beside_the_function(report, self.function, self.derivation)
 
     @property
     def forward(self) -> Callable[..., Any] | None:

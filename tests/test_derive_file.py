@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "layernorm": ("x: n d, g: d, b: d", "", "mu var xhat out L"),
     "attention_loss": ("Q: q d, K: s d, V: s e, T: q e", "Q K V", "S A O L"),
     "gaussian_nll": ("x: n d, mu: d, log_sigma: d", "mu log_sigma", "z L"),
-    "cosine_loss": ("a: n d, b: n d", "a b", "dots norms L"),
+    "cosine_loss": ("a: n d, b: n d", "a b", "dots u u2 norms L"),
     "swish": ("x: real", "", "s y"),
     "stable_sigmoid": ("x: real", "", "y"),
     "dense_relu": ("x: n d, W: d h, b: h", "", "z Y L"),
@@ -44,6 +46,7 @@ CASES: dict[str, tuple[str, str, str]] = {
 each_case = pytest.mark.parametrize("name", CASES)
 
 
+@cache
 def page_of(name: str) -> nnmath.Page:
     inputs, wrt, _ = CASES[name]
     return nnmath.derive(getattr(own, name), inputs=inputs, wrt=wrt.split())
@@ -80,6 +83,18 @@ def test_the_formulas_are_what_the_function_computes(name: str) -> None:
     returned = getattr(own, name)(**arrays)
     expected = returned[0] if isinstance(returned, tuple) else returned
     np.testing.assert_allclose(namespace[name](**arrays), expected, rtol=1e-10)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["layernorm", "swish", "two_layer_net"])
+def test_the_check_runs_the_function_itself(name: str) -> None:
+    page = page_of(name)
+    report = page.check(dtypes=("float64",))
+    assert report.passed and any(f"{name} itself returns the value of its formula" in n for n in report.notes)
+    function = page.function
+    assert function is not None
+    other = replace(function, call=lambda **arrays: function.call(**arrays) * (1 + 1e-9))
+    report = replace(page, function=other).check(dtypes=("float64",))
+    assert not report.passed and "the formula that was read from it" in report.summary
 
 
 def test_second_derivatives() -> None:
@@ -143,7 +158,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         (("derive", *RIDGE, "--order", "2", "--brief"), ("∂²L/∂w²",)),
         (("code", *RIDGE), ("def ridge_gradient(X, w, y):", "residual = X @ w - y")),
         (("code", *FORMULA), ("def expression_gradient(X, w, y):",)),
-        (("check", *RIDGE, "--dtype", "float64"), ("1 checked against exact values only",)),
+        (("check", *RIDGE, "--dtype", "float64"), ("1 checked against exact values, without torch",)),
         (("check", *RIDGE, "--dtype", "float64", "--json"), ('"against": "exact values"',)),
     ],
 )

@@ -55,8 +55,9 @@ class LocalNames:
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event in ("line", "return"):
             for name, value in list(frame.f_locals.items()):
-                if name.isidentifier() and type(value).__name__ == "SymbolicArray":
-                    self._look(name, value, frame)
+                array = getattr(value, "array", None) if type(value).__name__ == "SymbolicTensor" else value
+                if name.isidentifier() and type(array).__name__ == "SymbolicArray":
+                    self._look(name, array, frame)
         return self._line
 
     def _look(self, name: str, array: Any, frame: FrameType) -> None:

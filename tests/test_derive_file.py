@@ -303,6 +303,7 @@ FORMULAS = [
     ("L = sum(outer(x, x)*diag(x)) + logsumexp(x) + sum(log_softmax(x)*softmax(x)) + pi + e", "x: n"),
     ("mean(sum(X*X, axis=0, keepdims=True) - X[0, 0])", "X: n d"),
     ("mean((X.T @ X)**2, axis=(0, 1)) + x[0]*n", "X: n d, x: d"),
+    ("mean((X @ w + b - y)**2) + lam*sum(w**2)", "X: n d, w: d, b: real, y: n, lam: positive = 0.1"),
 ]
 
 

@@ -59,8 +59,8 @@ def forward_of(traced: Trace, givens: Sequence[Tensor], name: str) -> Forward:
     kept = _needed(_Reading(traced, value).kept(chain), value)
     unknown = set().union(*(d.body.atoms(Tensor) for d in kept)) - {*givens, *(d.tensor for d in kept)}
     if unknown:  # such as what torch detaches: a value without a derivative
-        names = ", ".join(sorted(t.name for t in unknown))
-        raise Untraceable(name, "", 0, f"a part of its value ({names}) has no formula that could be differentiated")
+        which = ", ".join(sorted(t.name for t in unknown))
+        raise Untraceable(name, "", 0, f"a part of its value ({which}) has no formula that could be differentiated")
     names = _names([d.tensor for d in kept], value, traced, givens)
     renamed = {t: Tensor(names[t], t.dims, t.domain) for t in names}
     return Forward(tuple(givens), tuple(_readable(kept, renamed, givens)), renamed[value])

@@ -16,6 +16,8 @@ from math import floor
 import sympy
 from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
+from .affine import spread, tidy_delta
+from .deltas import apply_deltas
 from .derivation import Definition
 from .exponentials import exponential, logarithm, positive_factors
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
@@ -48,7 +50,7 @@ from .polynomials import (
 )
 from .summation import sum_over
 from .sums import BoundSum, Delta
-from .tensors import Element, Index, Tensor
+from .tensors import Element, Tensor
 
 #: A power of a sum is multiplied out up to this exponent, and a product up to this many terms; beyond, it is an atom.
 MAX_POWER = 16
@@ -104,6 +106,8 @@ class Normalizer:
         if isinstance(expr, BoundSum):
             body, fresh = expr.open()
             return self.sum_over(self.poly(body), fresh)
+        if isinstance(expr, Delta):
+            return single(tidy) if isinstance(tidy := tidy_delta(expr), Delta) else self.poly(tidy)
         if expr is E:
             return single(E)
         if isinstance(expr, exp):
@@ -135,6 +139,9 @@ class Normalizer:
         return single(expr)
 
     def _element(self, expr: Element) -> Poly:
+        whole = spread(expr)
+        if whole is not expr:
+            return self.poly(whole)
         definition = self.unfold.get(expr.tensor)
         return single(expr) if definition is None else self.poly(definition.at(*expr.indices))
 
@@ -302,7 +309,7 @@ class Normalizer:
             else:
                 clean[atom] = e
         if special:
-            changed = self._apply_deltas(clean)
+            changed = apply_deltas(self, clean)
             if changed is not None:
                 return scale(self.product([changed, *extra]), coefficient)
         out = self._reduce(clean)
@@ -337,32 +344,6 @@ class Normalizer:
             out = add(self.finish(raised), scale(self.multiply(rest, self.finish(quotient)), -1))
             return scale(out, 1 / base[lead])
         return {frozenset((a, e) for a, e in factors.items()): Fraction(1)}
-
-    def _apply_deltas(self, factors: dict[Expr, Exponent]) -> Poly | None:
-        """δ(a, b) f(b) = δ(a, b) f(a), and Y_c Y_d = δ(c, d) Y_c for one-hot rows; None where nothing changes."""
-        for atom in factors:
-            if isinstance(atom, Delta):
-                keep, drop = atom.args
-                if not isinstance(drop, Index):
-                    keep, drop = drop, keep
-                if not isinstance(drop, Index):
-                    continue
-                others = {a: e for a, e in factors.items() if a is not atom and drop in a.free_symbols}
-                if others:
-                    rest = [self.power(self.poly(a.xreplace({drop: keep})), e) for a, e in others.items()]
-                    stay: Poly = {frozenset((a, e) for a, e in factors.items() if a not in others): Fraction(1)}
-                    return self.product([stay, *rest])
-        if self.facts:
-            rows: dict[tuple[Tensor, tuple[Expr, ...]], Element] = {}
-            for atom, e in factors.items():
-                if isinstance(atom, Element) and atom.tensor.domain.onehot and e == 1:
-                    row = (atom.tensor, atom.indices[:-1])
-                    if row in rows:
-                        first = rows[row]
-                        stay = {frozenset((a, k) for a, k in factors.items() if a is not atom): Fraction(1)}
-                        return self.multiply(stay, self.poly(Delta(first.indices[-1], atom.indices[-1])))
-                    rows[row] = atom
-        return None
 
     def exponential(self, p: Poly) -> Poly:
         """exp of a polynomial."""

@@ -100,7 +100,7 @@ def is_positive(atom: Expr) -> bool:
     if isinstance(atom, exp) or atom is E or (atom.is_Integer and atom > 0):
         return True
     if isinstance(atom, Element):
-        return atom.tensor.domain.positive
+        return atom.is_certainly_positive
     if isinstance(atom, BoundSum | Mul | Pow):
         return all(is_positive(a) for a in atom.args if not isinstance(a, Index) and not a.is_Rational) and not any(
             a.is_Rational and a < 0 for a in atom.args if isinstance(atom, Mul)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Integer, S, Symbol
 
+from .affine import body_at
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
 from .normal_form import Normalizer
@@ -171,7 +172,7 @@ class Prover:
                 return known.at(of.indices, wrt.indices)
         moving = frozenset() if node.held else self.downstream(wrt.tensor)
         if isinstance(of, Element) and of.tensor in self.definitions and of.tensor != wrt.tensor:
-            of = self.definitions[of.tensor].at(*of.indices)
+            of = body_at(self.definitions[of.tensor], of)
         moved = rebuild(self.resolve(of), lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
         return _first_order(moved)
 
@@ -182,7 +183,7 @@ class Prover:
                 direction = direction * Delta(a, b)
             return element + _T * direction
         if element.tensor in moving:
-            body = self.definitions[element.tensor].at(*element.indices)
+            body = body_at(self.definitions[element.tensor], element)
             return rebuild(body, lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
         return element
 

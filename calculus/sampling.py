@@ -12,6 +12,7 @@ from typing import Any, Literal
 from flint import fmpq
 from sympy import Expr, Symbol
 
+from .dimensions import fitted, free_dimensions
 from .duals import Position
 from .tensors import Tensor
 
@@ -70,11 +71,13 @@ def points(
     """
     rng = random.Random(seed)
     given = sorted((t for t in set(tensors) if not t.domain.function), key=lambda t: t.name)
-    plans = size_plans(sorted(set(dims), key=lambda d: d.name), rng, thorough=thorough)
+    dims = tuple(dims)
+    plans = size_plans(sorted(free_dimensions(dims), key=lambda d: d.name), rng, thorough=thorough)
     found = []
-    for at, sizes in enumerate(plans):
+    for at, plan in enumerate(plans):
+        sizes = fitted(plan, dims)
         if any(prod(_size(d, sizes) for d in t.dims) > MAX_ELEMENTS for t in given):
-            sizes = {d: min(size, 2 + at % 2) for d, size in sizes.items()}
+            sizes = fitted({d: min(size, 2 + at % 2) for d, size in plan.items()}, dims)
         if all(_size(d, sizes) > 0 for t in given for d in t.dims):
             draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
             found.append(Point(sizes, {t: draw.tensor(t) for t in given}))

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
 
+from .affine import body_at, contractions
 from .derivation import Definition
-from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, is_inside, rebuild
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index
 
 
@@ -50,10 +51,9 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
     factors = Mul.make_args(body)
     for delta in factors:
         if isinstance(delta, Delta):
-            for drop, keep in (delta.args, delta.args[::-1]):
-                if drop in inside and drop not in keep.free_symbols and is_inside(keep, drop.dim):
-                    rest = Mul(*(f for f in factors if f is not delta)).xreplace({drop: keep})
-                    return sum_out(rest, tuple(k for k in bound if k != drop))
+            others = tuple(f for f in factors if f is not delta)
+            for drop, keep in contractions(delta, others, bound):
+                return sum_out(Mul(*others).xreplace({drop: keep}), tuple(k for k in bound if k != drop))
     for at, factor in enumerate(factors):
         if isinstance(factor, Add) and _deltas(factor, inside):
             others = (*factors[:at], *factors[at + 1 :])
@@ -194,7 +194,7 @@ def expand_logarithms(expr: Expr) -> Expr:
 def unfold(expr: Expr, definition: Definition) -> Expr:
     """Every element of a definition replaced by its body."""
     tensor = definition.tensor
-    return rebuild(expr, lambda e: definition.at(*e.indices) if isinstance(e, Element) and e.tensor == tensor else None)
+    return rebuild(expr, lambda e: body_at(definition, e) if isinstance(e, Element) and e.tensor == tensor else None)
 
 
 def fold(expr: Expr, definition: Definition) -> Expr:

@@ -190,7 +190,14 @@ class Element(Expr):
         return True
 
     def _eval_is_positive(self) -> bool | None:
-        return True if self.tensor.domain.positive else None
+        return True if self.is_certainly_positive else None
+
+    @property
+    def is_certainly_positive(self) -> bool:
+        """Positive by its domain, and inside its array at every size: outside it reads zero."""
+        from .ranges import may_leave
+
+        return self.tensor.domain.positive and not may_leave(self)
 
     def _eval_is_nonnegative(self) -> bool | None:
         d = self.tensor.domain
@@ -200,7 +207,7 @@ class Element(Expr):
         return True if self.tensor.domain.is_discrete else None
 
     def _eval_is_nonzero(self) -> bool | None:
-        return True if self.tensor.domain.positive else None
+        return True if self.is_certainly_positive else None
 
     def _eval_derivative(self, symbol: Any) -> Expr:
         return Integer(0)

@@ -1,0 +1,115 @@
+"""Affine indices: ``X[i, s*h + u - p]`` reads zero where the index is outside its axis.
+
+Where it is certain that an index stays inside, such an element is one like any other. Where it is not, it stands for
+``Σ_k δ(k, s*h + u - p) X[i, k]``, and the normal form writes it so: no fact about the entries of X (a sign, the body of
+a definition) holds at a place outside. A delta of an affine index is a linear equation between indices; its
+normal form does not depend on how the equation was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from math import gcd
+
+import sympy
+from sympy import Add, Expr, Integer, Mul, Pow
+
+from .derivation import Definition
+from .dimensions import DefinedDimension
+from .ranges import Linear, is_inside, linear
+from .sums import Delta, Partial, bound_sum, rebuild
+from .tensors import Element, Index, fresh_index
+
+
+def spread(element: Element) -> Expr:
+    """``Σ_k δ(k, e) X[k]`` for an element X[e] that may lie outside; itself where it cannot."""
+    indices: list[Expr] = []
+    deltas: list[Expr] = []
+    for index, dim in zip(element.indices, element.tensor.dims, strict=True):
+        if is_inside(index, dim):
+            indices.append(index)
+        else:
+            indices.append(fresh_index(dim))
+            deltas.append(Delta(indices[-1], index))
+    if not deltas:
+        return element
+    fresh = [d.args[0] if d.args[0] in indices else d.args[1] for d in deltas]
+    return bound_sum(Mul(*deltas, Element(element.tensor, *indices)), *fresh)  # type: ignore[arg-type]
+
+
+def body_at(definition: Definition, element: Element) -> Expr:
+    """The body of a definition at the indices of one of its elements; zero outside."""
+
+    def leaf(e: Expr) -> Expr | None:
+        return definition.at(*e.indices) if isinstance(e, Element) and e.tensor == definition.tensor else None
+
+    return rebuild(spread(element), leaf)
+
+
+def equation(delta: Expr) -> Linear | None:
+    """The linear form that is zero where a delta is one."""
+    return linear(delta.args[0] - delta.args[1])  # type: ignore[operator]
+
+
+def tidy_delta(delta: Expr) -> Expr:
+    """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 where it has no solution."""
+    form = equation(delta)
+    if form is None:
+        return delta
+    counts = [c for c in form.coefficients.values()]
+    if not counts:
+        return delta
+    if all(c.is_Integer for c in counts) and form.rest.is_Integer:
+        common = Integer(gcd(*map(int, counts)))
+        if form.rest % common:
+            return Integer(0)
+        terms = [*(Mul(c / common, k) for k, c in form.coefficients.items()), form.rest / common]
+    else:
+        terms = [*(Mul(c, k) for k, c in form.coefficients.items()), *Add.make_args(form.rest)]
+    positive = [t for t in terms if not t.could_extract_minus_sign()]
+    negative = [-t for t in terms if t.could_extract_minus_sign()]
+    return Delta(Add(*positive), Add(*negative))
+
+
+def solutions(delta: Expr, candidates: Iterable[Index]) -> Iterable[tuple[Index, Expr]]:
+    """The candidates that a delta determines: (k, e) where the delta is δ(k, e)."""
+    candidates = set(candidates)
+    a, b = delta.args
+    if a in candidates and a not in b.free_symbols:
+        yield a, b  # type: ignore[misc]
+    if b in candidates and b not in a.free_symbols:
+        yield b, a  # type: ignore[misc]
+    if isinstance(a, Index) and isinstance(b, Index):
+        return
+    form = equation(delta)
+    for k, c in form.coefficients.items() if form is not None else ():
+        if k in candidates and k not in (a, b) and c in (1, -1) and isinstance(k, Index):
+            yield k, form.solved(k)  # type: ignore[union-attr]
+
+
+def contractions(delta: Expr, others: Sequence[Expr], bound: Sequence[Index]) -> Iterator[tuple[Index, Expr]]:
+    """The bound indices that a delta removes from its product, with what they become; the preferred one first.
+
+    ``Σ_k δ(k, e) f(k) = f(e)`` where e is surely in range, or where f vanishes outside. Of the indices inside an affine
+    one, only that of an output (a defined dimension) is solved for, and only without a stride: the sum over a window
+    stays one, as people write it.
+    """
+    found = list(solutions(delta, bound))
+    yield from ((k, e) for k, e in found if is_inside(e, k.dim))
+    form = equation(delta)
+    strided = form is None or any(c not in (1, -1) for c in form.coefficients.values())
+    for k, e in found:
+        if k in delta.args or (isinstance(k.dim, DefinedDimension) and not strided):
+            if _vanishes_outside(others, k):
+                yield k, e
+
+
+def _vanishes_outside(factors: Sequence[Expr], index: Index) -> bool:
+    """Whether a product has an element with this index as it stands, and nothing in it that could be undefined."""
+    touched = [f for f in factors if index in f.free_symbols]
+    stops = any(
+        isinstance(f, Element) and any(i == index and d == index.dim for i, d in zip(f.indices, f.tensor.dims, strict=True))
+        for f in touched
+    )
+    return stops and not any(f.atoms(Pow, sympy.log, Partial) for f in touched)

@@ -79,6 +79,19 @@ def formula(d: Definition) -> str:
     return f"{left} = {printer._print(d.body)}"
 
 
+def size_text(size: Expr) -> str:
+    """An equation of a dimension in Python: ``(H - U)//2 + 1``."""
+    return _Sizes().doprint(size)
+
+
+class _Sizes(StrPrinter):
+    """Roundings as ``//``."""
+
+    def _print_floor(self, e: Any) -> str:
+        over, under = e.args[0].as_numer_denom()
+        return f"(({self._print(over)})//{self._print(under)})"
+
+
 def shape(dims: Sequence[Expr]) -> str:
     return f"({', '.join(map(str, dims))}{',' if len(dims) == 1 else ''})" if dims else "scalar"
 

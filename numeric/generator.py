@@ -11,6 +11,7 @@ from typing import Literal
 from sympy import Expr
 
 from ..calculus.derivation import Definition, Derivation, Result
+from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ..calculus.functions import Unknown
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
@@ -161,7 +162,9 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
     single = len(returned) == 1
     assigned = [(identifier(n), nodes[n]) for n in needed if not (single and n == returned[0])]
     body = writer.assign(assigned, [nodes[n] for n in returned])
-    opening, used = _opening(givens, writer, elementwise)
+    arguments = _with_sizes(derivation, arguments, writer)
+    givens = tuple(a.given for a in arguments)
+    opening, used = _opening(derivation, givens, writer, elementwise)
     doc = docstring.compose(derivation, plan, known, givens, elementwise)
     head = f"def {plan.name}({_signature(arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
@@ -250,11 +253,27 @@ def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Argumen
     return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function)))
 
 
+def _with_sizes(derivation: Derivation, arguments: tuple[Argument, ...], writer: Writer) -> tuple[Argument, ...]:
+    """The arguments, and for each dimension that the code needs and none of them has, a given that has it."""
+    by_name = {str(d): d for d in derivation.dims}
+    needed = free_dimensions(by_name[d] for d in writer.dims if d in by_name)
+    found = list(arguments)
+    for dim in needed:
+        if not any(dim in a.given.dims for a in found):
+            found += [Argument(identifier(t.name), t) for t in derivation.givens if dim in t.dims][:1]
+    order = {identifier(t.name): at for at, t in enumerate(derivation.givens)}
+    if len(found) == len(arguments):
+        return arguments
+    return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function, order.get(a.name, 0))))
+
+
 def _signature(arguments: Sequence[Argument]) -> str:
     return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
-def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tuple[list[str], dict[str, None]]:
+def _opening(
+    derivation: Derivation, givens: Sequence[Tensor], writer: Writer, elementwise: bool
+) -> tuple[list[str], dict[str, None]]:
     """Checks of the arguments, and the dimensions that the code uses."""
     used: dict[str, None] = {}
     lines: list[str] = []
@@ -278,10 +297,25 @@ def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tup
         lines.append(f'{n} = _labels("{n}", {n}, {_dims(t)}, sizes, {bound})')
         used["_labels"] = None
     dims = [d for d in writer.dims if not d.isdigit()]
-    simple = [d for d in dims if d.isidentifier()]
-    for d in simple:
-        lines.append(f'{d} = sizes["{d}"]')
+    by_name = {str(d): d for d in derivation.dims}
+    shown = [by_name[d] for d in dims if d in by_name]
+    shown += [d for t in givens for d in t.dims if isinstance(d, DefinedDimension) and d not in shown]
+    defined = [d for d in defined_dimensions(shown) if _is_known(d, givens)]
+    for d in (*free_dimensions(defined), *(x for x in shown if x not in defined)):
+        line = f'{d} = sizes["{d}"]'
+        if line not in lines and (str(d) in dims or d not in shown):
+            lines.append(line)
+    for d in reversed(defined):
+        size = f'_dimension("{d}", {docstring.size_text(d.size)}, sizes)'
+        lines.append(f"{d} = {size}" if str(d) in dims else size)
+        used["_dimension"] = None
     return lines, used
+
+
+def _is_known(dim: DefinedDimension, givens: Sequence[Tensor]) -> bool:
+    """Whether the arguments have all that the equation of a dimension needs."""
+    has = {s for t in givens for d in t.dims for s in d.free_symbols}
+    return all(s in has for s in free_dimensions([dim]))
 
 
 def _dims(t: Tensor) -> str:

@@ -8,9 +8,11 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
+from ..calculus.ranges import is_affine, may_leave
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from . import forms, program
+from .affine import positions, put, take
 from .contraction import contract
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
@@ -79,6 +81,11 @@ def _element(e: Expr, hint: Layout) -> Array:
     tensor = e.tensor
     node = program.name(tensor.name, tensor.rank, _kind(tensor))
     plain = [i for i in e.indices if isinstance(i, Index)]
+    if any(map(is_affine, e.indices)) or may_leave(e):
+        taken = take(e, node, lower)
+        if taken is None:
+            raise Unsupported(f"{e} uses an index in two axes, one of them affine; that has no NumPy form yet")
+        return taken
     if len(plain) == tensor.rank == len(set(plain)):
         return Array(node, e.indices)  # type: ignore[arg-type]
     return _gather(node, e.indices, tensor.dims, hint)
@@ -112,14 +119,12 @@ def _is_plain(indices: tuple[Expr, ...], at: int) -> bool:
 
 
 def _position(index: Expr) -> Array:
-    if not (isinstance(index, Index | Element) or index.is_Integer):
-        raise Unsupported(f"the index {index} has no NumPy form yet")
-    return lower(index)
+    return positions(index, lower)
 
 
 def _delta(e: Expr, hint: Layout) -> Array:
     a, b = e.args
-    if isinstance(a, Index) and isinstance(b, Index):
+    if isinstance(a, Index) and isinstance(b, Index) and a.dim == b.dim:
         order = (b, a) if a in hint and b in hint and hint.index(b) < hint.index(a) else (a, b)
         return Array(Node("eye", (), (str(a.dim),), 2, "float"), order)
     nodes, layout = align([_position(a), _position(b)], hint)  # type: ignore[arg-type]
@@ -264,6 +269,9 @@ def _sum(e: Expr, hint: Layout) -> Array:
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
     if isinstance(body, Add) and all(t.as_coeff_Mul()[0].is_negative for t in body.args):
         body = Mul(-1, Add(*(-t for t in body.args)), evaluate=False)
+    placed = put(Mul.make_args(body), bound, lower, hint)
+    if placed is not None:
+        return placed
     coefficient, rest = body.as_coeff_Mul()
     groups: dict[frozenset[Index], list[Expr]] = {}
     for f in Mul.make_args(rest):

@@ -13,6 +13,7 @@ import numpy as np
 from sympy import Symbol
 
 from ..calculus.derivation import Derivation
+from ..calculus.dimensions import defined_dimensions, fitted, free_dimensions
 from ..calculus.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -139,7 +140,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
         "labels": any(t.domain.below is not None for t in givens),
         "": True,
     }
-    dims = len(derivation.dims)
+    dims = len(free_dimensions(derivation.dims))
     return tuple(
         r
         for r in REGIMES
@@ -162,8 +163,7 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
     Parameters keep their value, unless a derivative with respect to them is wanted.
     """
     rng = np.random.default_rng([seed, *regime.name.encode()])
-    dims = derivation.dims
-    sizes = dict(zip(dims, regime.sizes(len(dims)), strict=True))
+    sizes = _sizes(derivation.dims, regime)
     trained = {t.name for r in derivation.wanted for t in r.wrt}
     values: dict[str, Array] = {}
     for t in derivation.givens:
@@ -175,6 +175,17 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
             entries = (float(t.domain.value) * rng.uniform(0.5, 2.0, size=shape)).astype(dtype)
         values[t.name] = _strided(entries, regime.strided)
     return Case(regime, sizes, values)
+
+
+def _sizes(dims: Sequence[Symbol], regime: Regime) -> dict[Symbol, int]:
+    """The sizes of a regime. Where outputs follow from inputs and windows, all are small, and the inputs large enough."""
+    free = free_dimensions(dims)
+    wish = regime.sizes(len(free))
+    if not defined_dimensions(dims):
+        return dict(zip(free, wish, strict=True))
+    varied = len(set(wish)) > 1
+    sizes = {d: 2 + at % 2 if varied and w > 1 else w for at, (d, w) in enumerate(zip(free, wish, strict=True))}
+    return fitted(sizes, dims, least=3 if varied else 1)
 
 
 def _entries(

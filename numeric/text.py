@@ -28,6 +28,9 @@ NAMES: dict[str, str] = {
     "matmul": "product",
     "transpose": "flipped",
     "eye": "identity",
+    "take": "windows",
+    "take_inside": "windows",
+    "put": "placed",
     "compare": "mask",
     "log_sum": "log_total",
     "exp": "e",
@@ -254,6 +257,19 @@ def _index(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.operand(n.args[0], ATOM)}[{positions}]", ATOM
 
 
+def _take(w: Writer, n: Node) -> tuple[str, int]:
+    """Entries of one axis; zero where the position is outside."""
+    array, at = (w.expression(a)[0] for a in n.args)
+    if n.op == "take":
+        return f"{w.operand(n.args[0], ATOM)}.take({at}, axis={n.data[0]})", ATOM
+    return f"{w.helper('_take')}({array}, {at}, axis={n.data[0]})", ATOM
+
+
+def _put(w: Writer, n: Node) -> tuple[str, int]:
+    values, at = (w.expression(a)[0] for a in n.args)
+    return f"{w.helper(str(n.data[0]))}({values}, {at}, {w_dim(w, str(n.data[1]))})", ATOM
+
+
 def _eye(w: Writer, n: Node) -> tuple[str, int]:
     return f"np.eye({w_dim(w, str(n.data[0]))}, dtype={w.dtype})", ATOM
 
@@ -301,6 +317,6 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
 WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "name": _name, "const": _const, "dim": _dim, "add": _add, "mul": _mul, "neg": _neg, "pow": _pow,
     "transpose": _transpose, "expand": _expand, "reduce": _reduce, "matmul": _matmul, "einsum": _einsum,
-    "index": _index, "eye": _eye, "arange": _arange, "compare": _compare, "cast": _cast, "log_sum": _log_sum,
+    "index": _index, "take": _take, "take_inside": _take, "put": _put, "eye": _eye, "arange": _arange, "compare": _compare, "cast": _cast, "log_sum": _log_sum,
     "call": _call, "apply": _apply, "full": _full,
 }

@@ -22,7 +22,7 @@ from .tensors import Domain, Tensor, dimension
 #: Refuses with (problem, hint) at a place that it knows.
 Fail = Callable[..., NoReturn]
 
-DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "function")
+DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit", "function")
 #: The words that may stand together; any other word stands alone.
 TOGETHER = ({"positive", "rows"}, {"nonnegative", "rows"}, {"onehot", "rows"})
 SIZE_HINT = "A dimension is defined by + - * // of dimensions and whole numbers: O = (H + 2 - U)//2 + 1"

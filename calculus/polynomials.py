@@ -141,6 +141,13 @@ def is_onehot(atom: Expr) -> bool:
     return isinstance(atom, Element) and atom.tensor.domain.onehot
 
 
+def folded(atom: Expr, e: Exponent) -> Exponent:
+    """The exponent of an atom, tidied; of −1 or 1 only whether it is odd matters."""
+    e = tidy(e)
+    odd_or_even = isinstance(e, int) and isinstance(atom, Element) and atom.tensor.domain.sign
+    return e % 2 if odd_or_even else e
+
+
 def tidy(e: Exponent) -> Exponent:
     return int(e) if isinstance(e, Fraction) and e.denominator == 1 else e
 

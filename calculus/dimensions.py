@@ -16,25 +16,30 @@ from sympy.core.cache import cacheit
 
 
 class DefinedDimension(Symbol):
-    """A dimension with an equation: ``size`` is an expression of other dimensions, with ``floor`` for ``//``."""
+    """A dimension with an equation: ``size`` is an expression of other dimensions, with ``floor`` for ``//``.
 
-    __slots__ = ("size",)
+    text: the equation as it was written, in Python.
+    """
+
+    __slots__ = ("size", "text")
     size: Expr
+    text: str
 
-    def __new__(cls, name: str, size: Expr | int) -> DefinedDimension:  # type: ignore[override]
-        return _make(cls, name, sympy.sympify(size))
+    def __new__(cls, name: str, size: Expr | int, text: str = "") -> DefinedDimension:  # type: ignore[override]
+        return _make(cls, name, sympy.sympify(size), text or str(size))
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (self.name, self.size)
+        return (self.name, self.size, self.text)
 
     def __getnewargs_ex__(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (self.name, self.size), {}
+        return (self.name, self.size, self.text), {}
 
 
 @cacheit
-def _make(cls: type[DefinedDimension], name: str, size: Expr) -> DefinedDimension:
+def _make(cls: type[DefinedDimension], name: str, size: Expr, text: str) -> DefinedDimension:
     symbol = Symbol.__xnew__(cls, name, integer=True, positive=True)
     symbol.size = size
+    symbol.text = text
     return symbol
 
 

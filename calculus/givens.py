@@ -83,7 +83,7 @@ def _size(source: Source, piece: str, start: int, sizes: Mapping[str, DefinedDim
         node = ast.parse(text.strip(), mode="eval").body
     except SyntaxError:
         fail(f"{text.strip()!r} is not an expression of dimensions")
-    return DefinedDimension(name, _size_of(node, sizes, fail))
+    return DefinedDimension(name, _size_of(node, sizes, fail), ast.unparse(node))
 
 
 def _size_of(node: ast.expr, sizes: Mapping[str, DefinedDimension], fail: Fail) -> Expr:

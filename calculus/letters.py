@@ -29,9 +29,14 @@ class Letters:
         dims = list(dict.fromkeys((*chosen, *dims)))
         taken = {name for names in chosen.values() for name in names}
         taken |= {str(symbol) for dim in dims for symbol in dim.free_symbols}
+        firsts = {dim: FIRST.get(str(dim), str(dim)[0].lower()) for dim in dims}
+        for dim, first in firsts.items():  # its own letter first, before others take it for their second
+            if not chosen.setdefault(dim, []) and first not in taken:
+                chosen[dim].append(first)
+                taken.add(first)
         for dim in dims:
-            names = chosen.setdefault(dim, [])
-            first = names[0] if names else FIRST.get(str(dim), str(dim)[0].lower())
+            names = chosen[dim]
+            first = names[0] if names else firsts[dim]
             family = next((f for f in FAMILIES if f[0] == first), first)
             for letter in (*family, *USUAL):
                 if len(names) < 3 and letter not in taken:

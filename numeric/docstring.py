@@ -10,6 +10,7 @@ from sympy import Expr
 from sympy.printing.str import StrPrinter
 
 from ..calculus.derivation import Definition, Derivation
+from ..calculus.dimensions import defined_dimensions
 from ..calculus.functions import Indicator, Where
 from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor
@@ -79,19 +80,6 @@ def formula(d: Definition) -> str:
     return f"{left} = {printer._print(d.body)}"
 
 
-def size_text(size: Expr) -> str:
-    """An equation of a dimension in Python: ``(H - U)//2 + 1``."""
-    return _Sizes().doprint(size)
-
-
-class _Sizes(StrPrinter):
-    """Roundings as ``//``."""
-
-    def _print_floor(self, e: Any) -> str:
-        over, under = e.args[0].as_numer_denom()
-        return f"(({self._print(over)})//{self._print(under)})"
-
-
 def shape(dims: Sequence[Expr]) -> str:
     return f"({', '.join(map(str, dims))}{',' if len(dims) == 1 else ''})" if dims else "scalar"
 
@@ -111,6 +99,8 @@ def compose(
     else:
         for t in givens:
             lines.append(f"{t.name}: {_given(t)}")
+        shown = [dim for t in (*givens, *(d.tensor for d in plan.returns)) for dim in t.dims]
+        lines += [f"{dim} = {dim.text}." for dim in defined_dimensions(shown)]
         for d in plan.returns:
             lines.append(f"Returns {d.name}: {shape(d.tensor.dims)}.")
     tested = any(d.body.has(Where, Indicator) for d in (*plan.returns, *_where(plan.returns, known)))

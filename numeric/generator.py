@@ -306,7 +306,7 @@ def _opening(
         if line not in lines and (str(d) in dims or d not in shown):
             lines.append(line)
     for d in reversed(defined):
-        size = f'_dimension("{d}", {docstring.size_text(d.size)}, sizes)'
+        size = f'_dimension("{d}", {d.text}, sizes)'
         lines.append(f"{d} = {size}" if str(d) in dims else size)
         used["_dimension"] = None
     return lines, used

@@ -12,10 +12,12 @@ from sympy.core.function import Function
 
 from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.notation import Notation
+from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
+from .places import place_text
 from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
 from .style import Style
 from .text_style import TEXT
@@ -77,7 +79,12 @@ def _element(w: Writer, e: Element) -> Box:
 
 
 def _index_text(w: Writer, indices: tuple[Expr, ...]) -> str:
-    return w.style.indices([w._write(i).text for i in indices]) if indices else ""
+    return w.style.indices([_place(w, i) for i in indices]) if indices else ""
+
+
+def _place(w: Writer, index: Expr) -> str:
+    affine = place_text(index, w.letters, w.style, lambda e: w._write(e).text) if is_affine(index) else None
+    return w._write(index).text if affine is None else affine
 
 
 def _index(w: Writer, index: Index) -> Box:

@@ -9,7 +9,6 @@ normal form does not depend on how the equation was written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-
 from math import gcd
 
 import sympy
@@ -53,7 +52,7 @@ def equation(delta: Expr) -> Linear | None:
 
 
 def tidy_delta(delta: Expr) -> Expr:
-    """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 where it has no solution."""
+    """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 without a solution."""
     form = equation(delta)
     if form is None:
         return delta
@@ -109,7 +108,8 @@ def _vanishes_outside(factors: Sequence[Expr], index: Index) -> bool:
     """Whether a product has an element with this index as it stands, and nothing in it that could be undefined."""
     touched = [f for f in factors if index in f.free_symbols]
     stops = any(
-        isinstance(f, Element) and any(i == index and d == index.dim for i, d in zip(f.indices, f.tensor.dims, strict=True))
+        isinstance(f, Element)
+        and any(i == index and d == index.dim for i, d in zip(f.indices, f.tensor.dims, strict=True))
         for f in touched
     )
     return stops and not any(f.atoms(Pow, sympy.log, Partial) for f in touched)

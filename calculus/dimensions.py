@@ -7,7 +7,7 @@ shown to stay inside an array.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -66,24 +66,26 @@ def defined_dimensions(dims: Iterable[Expr]) -> tuple[DefinedDimension, ...]:
     found: dict[DefinedDimension, None] = {}
     stack = list(dims)
     while stack:
-        for symbol in sorted(stack.pop().atoms(DefinedDimension), key=str):
+        for symbol in sorted(stack.pop(0).atoms(DefinedDimension), key=str):
             if symbol not in found:
                 found[symbol] = None
                 stack.append(symbol.size)
     return tuple(found)
 
 
-def fitted(sizes: Mapping[Symbol, int], dims: Iterable[Expr], least: int = 1) -> dict[Symbol, int]:
+def fitted(sizes: Mapping[Symbol, int], dims: Iterable[Expr], least: Sequence[int] = (1,)) -> dict[Symbol, int]:
     """Sizes for all of ``dims``: those given, the defined ones by their equations.
 
-    A given size that would make a defined one smaller than ``least`` is made larger, as little as that needs.
+    A given size that would make a defined one smaller than ``least`` is made larger, as little as that needs; the last
+    of ``least`` holds for all further ones.
     """
     defined = defined_dimensions(dims)
     found = {d: n for d, n in sizes.items() if not isinstance(d, DefinedDimension)}
-    for dim in defined:
+    for at, dim in enumerate(defined):
+        wanted = least[min(at, len(least) - 1)]
         size = in_free_dimensions(dim)
         growing = [s for s in sorted(size.free_symbols, key=str) if _slope(size, s) > 0 and s in found]
-        while growing and size.xreplace(found) < least:
+        while growing and size.xreplace(found) < wanted:
             for s in growing:
                 found[s] += 1
     found.update({d: int(in_free_dimensions(d).xreplace(found)) for d in defined})

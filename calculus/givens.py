@@ -47,7 +47,8 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
             if tensor.name in found:
                 _fail_at(source, start, f"{tensor.name} is given twice")
             found[tensor.name] = tensor
-    dims = {str(s) for t in found.values() for d in t.dims for s in (*d.free_symbols, *in_free_dimensions(d).free_symbols)}
+    shapes = [d for t in found.values() for d in t.dims]
+    dims = {str(s) for d in shapes for s in (*d.free_symbols, *in_free_dimensions(d).free_symbols)}
     for tensor in found.values():
         for below in () if tensor.domain.below is None else tensor.domain.below.free_symbols:
             if str(below) not in dims:
@@ -107,9 +108,7 @@ SIZE_OPERATORS: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
 }
 
 
-def _given(
-    source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]
-) -> Tensor:
+def _given(source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]) -> Tensor:
     def fail(problem: str, hint: str = GIVEN_HINT) -> NoReturn:
         _fail_at(source, start + len(piece) - len(piece.lstrip()), problem, hint)
 

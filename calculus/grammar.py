@@ -36,7 +36,7 @@ def subscripts(node: ast.Subscript) -> list[ast.expr]:
 def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str) -> Expr:
     """An index: a name, a number, an integer label such as ``y[i]``, or an affine one such as ``2*h + u - 1``.
 
-    A name, a number or a label must fit the dimension ``dim``; an affine index may lie outside, where the array is zero.
+    A name, a number or a label must fit the dimension ``dim``; an affine index may lie outside, where it reads zero.
     """
     found = _affine(scope, node) if isinstance(node, ast.BinOp | ast.UnaryOp) else _single(scope, node)
     if is_affine(found):

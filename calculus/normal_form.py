@@ -51,7 +51,7 @@ from .polynomials import (
 )
 from .summation import sum_over
 from .sums import BoundSum, Delta
-from .tensors import Element, Tensor
+from .tensors import Element, Index, Tensor
 
 #: A power of a sum is multiplied out up to this exponent, and a product up to this many terms; beyond, it is an atom.
 MAX_POWER = 16

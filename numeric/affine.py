@@ -54,7 +54,7 @@ def _window_last(index: Index) -> tuple[bool, str]:
 
 
 def put(factors: Sequence[Expr], bound: Sequence[Index], lower: Lower, hint: Layout) -> Array | None:
-    """``Σ_{o,u} δ(a, 2*o + u) G[o, u]``: the entries of G added up where the delta says. None where no delta is such."""
+    """``Σ_{o,u} δ(a, 2*o + u) G[o, u]``: the entries of G added up where the delta says; None without such a delta."""
     for delta in factors:
         if not isinstance(delta, Delta):
             continue
@@ -71,8 +71,10 @@ def put(factors: Sequence[Expr], bound: Sequence[Index], lower: Lower, hint: Lay
         lead = tuple(k for k in inner.layout if k not in sources)
         at = lower(index, sources)
         values = broadcastable(inner, (*lead, *sources))
-        if values.rank < len(lead) + len(sources):
-            values = Node("expand", (values,), (False,) * (len(lead) + len(sources) - values.rank) + (True,) * values.rank, len(lead) + len(sources), values.kind)
+        missing = len(lead) + len(sources) - values.rank
+        if missing:
+            pattern = (False,) * missing + (True,) * values.rank
+            values = Node("expand", (values,), pattern, len(pattern), values.kind)
         repeats = any(isinstance(a, Element) for a in index.atoms(Element))
         data = ("_add_at" if repeats else "_put", str(target.dim))
         return Array(Node("put", (values, arrange(at, sources)), data, len(lead) + 1), (*lead, target))

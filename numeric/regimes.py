@@ -57,7 +57,6 @@ class Case:
     values: Mapping[str, Array] = field(default_factory=dict)
 
 
-
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.normal(size=shape)
 
@@ -178,14 +177,14 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
 
 
 def _sizes(dims: Sequence[Symbol], regime: Regime) -> dict[Symbol, int]:
-    """The sizes of a regime. Where outputs follow from inputs and windows, all are small, and the inputs large enough."""
+    """The sizes of a regime. Where outputs follow from inputs and windows, all are small, with a few windows."""
     free = free_dimensions(dims)
     wish = regime.sizes(len(free))
     if not defined_dimensions(dims):
         return dict(zip(free, wish, strict=True))
     varied = len(set(wish)) > 1
     sizes = {d: 2 + at % 2 if varied and w > 1 else w for at, (d, w) in enumerate(zip(free, wish, strict=True))}
-    return fitted(sizes, dims, least=3 if varied else 1)
+    return fitted(sizes, dims, least=(3, 2) if varied else (1,))
 
 
 def _entries(
@@ -216,7 +215,9 @@ def _entries(
 
 def _unit(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Between 0 and 1; close to both ends where a regime goes to extremes, and never at an end once it is rounded."""
-    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice((1e-20, 1e-6, 0.5, 1 - 1e-6), size=shape)
+    return (
+        rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice((1e-20, 1e-6, 0.5, 1 - 1e-6), size=shape)
+    )
 
 
 def _strided(a: Array, strided: bool) -> Array:

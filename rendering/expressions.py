@@ -17,8 +17,8 @@ from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
-from .places import place_text
 from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
+from .places import place_text
 from .style import Style
 from .text_style import TEXT
 

@@ -15,8 +15,8 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow
 
 from .derivation import Definition
-from .dimensions import DefinedDimension
-from .ranges import Linear, is_inside, linear
+from .dimensions import DefinedDimension, is_nonnegative
+from .ranges import Linear, bounds, is_inside, linear
 from .sums import Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Index, fresh_index
 
@@ -52,23 +52,56 @@ def equation(delta: Expr) -> Linear | None:
 
 
 def tidy_delta(delta: Expr) -> Expr:
-    """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 without a solution."""
+    """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 without a solution.
+
+    An equation between numbers written in digits is one for each digit: δ(U c + u, U b + v) = δ(c, b) δ(u, v).
+    """
     form = equation(delta)
-    if form is None:
+    if form is None or not form.coefficients:
         return delta
-    counts = [c for c in form.coefficients.values()]
-    if not counts:
-        return delta
+    for base in dict.fromkeys(abs(c) for c in form.coefficients.values() if c not in (1, -1)):
+        digits = _digits(form, base)
+        if digits is not None:
+            return Mul(*(tidy_delta(d) if isinstance(d, Delta) else d for d in digits))
+    counts = list(form.coefficients.values())
     if all(c.is_Integer for c in counts) and form.rest.is_Integer:
         common = Integer(gcd(*map(int, counts)))
         if form.rest % common:
             return Integer(0)
-        terms = [*(Mul(c / common, k) for k, c in form.coefficients.items()), form.rest / common]
-    else:
-        terms = [*(Mul(c, k) for k, c in form.coefficients.items()), *Add.make_args(form.rest)]
-    positive = [t for t in terms if not t.could_extract_minus_sign()]
-    negative = [-t for t in terms if t.could_extract_minus_sign()]
-    return Delta(Add(*positive), Add(*negative))
+        return _balanced([*(Mul(c / common, k) for k, c in form.coefficients.items()), form.rest / common])
+    return _balanced([*(Mul(c, k) for k, c in form.coefficients.items()), *Add.make_args(form.rest)])
+
+
+def _balanced(terms: Iterable[Expr]) -> Expr:
+    """The delta of ``Σ terms = 0``, with no minus sign in it."""
+    signed = [(t.could_extract_minus_sign(), t) for t in terms]
+    return Delta(Add(*(t for minus, t in signed if not minus)), Add(*(-t for minus, t in signed if minus)))
+
+
+def _digits(form: Linear, base: Expr) -> tuple[Expr, Expr] | None:
+    """The two equations that ``base·high + low = 0`` stands for, where the low part is surely smaller than the base."""
+    high: dict[Expr, Expr] = {}
+    low: dict[Expr, Expr] = {}
+    for k, c in form.coefficients.items():
+        quotient = sympy.cancel(c / base)
+        whole = quotient.is_Integer if c.is_Integer else _is_whole(quotient)
+        (high if whole else low)[k] = quotient if whole else c
+    if not high or not low:
+        return None
+    carries = [form.rest // base, form.rest // base + 1] if form.rest.is_Integer and base.is_Integer else [Integer(0)]
+    for carry in carries:
+        part = Linear(low, form.rest - carry * base)
+        reach = bounds(part)
+        if reach is not None and is_nonnegative(reach[0] + base - 1) and is_nonnegative(base - 1 - reach[1]):
+            return _balanced([*(Mul(c, k) for k, c in high.items()), carry]), _balanced(
+                [*(Mul(c, k) for k, c in low.items()), *Add.make_args(part.rest)]
+            )
+    return None
+
+
+def _is_whole(quotient: Expr) -> bool:
+    """Whether it is a polynomial of dimensions with whole coefficients."""
+    return bool(quotient.is_polynomial()) and all(c.is_Integer for c in quotient.as_coefficients_dict().values())
 
 
 def solutions(delta: Expr, candidates: Iterable[Index]) -> Iterable[tuple[Index, Expr]]:

@@ -62,14 +62,17 @@ def free_dimensions(dims: Iterable[Expr]) -> tuple[Symbol, ...]:
 
 
 def defined_dimensions(dims: Iterable[Expr]) -> tuple[DefinedDimension, ...]:
-    """The defined dimensions among ``dims`` and in their equations."""
+    """The defined dimensions among ``dims`` and in their equations, each after those that its equation needs."""
     found: dict[DefinedDimension, None] = {}
-    stack = list(dims)
-    while stack:
-        for symbol in sorted(stack.pop(0).atoms(DefinedDimension), key=str):
+
+    def visit(expr: Expr) -> None:
+        for symbol in sorted(expr.atoms(DefinedDimension), key=str):
             if symbol not in found:
+                visit(symbol.size)
                 found[symbol] = None
-                stack.append(symbol.size)
+
+    for dim in dims:
+        visit(dim)
     return tuple(found)
 
 

@@ -29,8 +29,16 @@ SIZE_HINT = "A dimension is defined by + - * // of dimensions and whole numbers:
 GIVEN_HINT = "A given reads NAME: dimensions domain = value  # description, such as Z: n C  # logits"
 
 
-def parse_givens(text: str) -> tuple[Tensor, ...]:
+class Givens(tuple[Tensor, ...]):
+    """The tensors that a text declares, in order; ``sizes``: the dimensions that it defines, by name."""
+
+    sizes: Mapping[str, DefinedDimension]
+
+
+def parse_givens(text: str) -> Givens:
     """The tensors that a text declares, one a line (``Z: n C  # logits``) or with commas (``z: n C, y: n int<C``).
+
+    A line ``O = (H - U)//2 + 1`` defines a dimension.
 
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
@@ -58,7 +66,9 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
                 )
     for name in dims & set(found):
         raise ParseError(f"{name} names both a dimension and an array", "Give one of them another name.")
-    return tuple(found.values())
+    out = Givens(found.values())
+    out.sizes = sizes
+    return out
 
 
 def _pieces(text: str) -> Iterator[tuple[Source, str, int, str]]:

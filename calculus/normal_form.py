@@ -108,7 +108,7 @@ class Normalizer:
             body, fresh = expr.open()
             return self.sum_over(self.poly(body), fresh)
         if isinstance(expr, Delta):
-            return single(tidy) if isinstance(tidy := tidy_delta(expr), Delta) else self.poly(tidy)
+            return self.product(single(d) if isinstance(d, Delta) else self.poly(d) for d in Mul.make_args(tidy_delta(expr)))
         if expr is E:
             return single(E)
         if isinstance(expr, exp):

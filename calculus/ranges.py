@@ -59,21 +59,25 @@ def is_inside(index: Expr, dim: Expr) -> bool:
     if index.is_Integer:
         return bool(index >= 0 and (index < dim) == True)  # noqa: E712  (a relation may stay symbolic)
     form = linear(index)
-    if form is None:
-        return False
+    reach = None if form is None else bounds(form)
+    return reach is not None and is_nonnegative(reach[0]) and is_nonnegative(dim - 1 - reach[1])
+
+
+def bounds(form: Linear) -> tuple[Expr, Expr] | None:
+    """The least and the largest value of a linear form, as expressions of dimensions; None where a sign is not known."""
     lowest: Expr = form.rest
     highest: Expr = form.rest
     for place, coefficient in form.coefficients.items():
         size = _size(place)
         if size is None:
-            return False
+            return None
         if is_nonnegative(coefficient):
             highest += coefficient * (size - 1)
         elif is_nonnegative(-coefficient):
             lowest += coefficient * (size - 1)
         else:
-            return False
-    return is_nonnegative(lowest) and is_nonnegative(dim - 1 - highest)
+            return None
+    return lowest, highest
 
 
 def may_leave(element: Element) -> bool:

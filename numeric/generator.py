@@ -305,7 +305,7 @@ def _opening(
         line = f'{d} = sizes["{d}"]'
         if line not in lines and (str(d) in dims or d not in shown):
             lines.append(line)
-    for d in reversed(defined):
+    for d in defined:
         size = f'_dimension("{d}", {d.text}, sizes)'
         lines.append(f"{d} = {size}" if str(d) in dims else size)
         used["_dimension"] = None

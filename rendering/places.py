@@ -20,13 +20,14 @@ def place_text(index: Expr, letters: Mapping[Index, str], style: Style, write: C
         return None
     at = {k: n for n, k in enumerate(letters)}
 
-    def key(term: tuple[Expr, Expr]) -> tuple[bool, bool, bool, int]:
+    def key(term: tuple[Expr, Expr]) -> tuple[bool, int, bool, bool, int]:
         place, factor = term
         output = isinstance(place, Index) and isinstance(place.dim, DefinedDimension)
-        return _is_negative(factor), factor in (1, -1), not output, at.get(place, 0)  # type: ignore[call-overload]
+        symbols = -len(factor.free_symbols)
+        return _is_negative(factor), symbols, factor in (1, -1), not output, at.get(place, 0)  # type: ignore[call-overload]
 
     terms = sorted(form.coefficients.items(), key=key)
-    shown = [(_is_negative(c), ("" if c in (1, -1) else write(abs(c))) + write(k)) for k, c in terms]
+    shown = [(_is_negative(c), ("" if c in (1, -1) else write(abs(c)).replace(" ", "")) + write(k)) for k, c in terms]
     rest = [(_is_negative(r), write(-r if _is_negative(r) else r)) for r in form.rest.as_ordered_terms() if r != 0]
     text = ""
     for negative, term in (*shown, *rest):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import gcd
 
 import sympy
-from sympy import Add, Expr, Integer, Mul, Pow
+from sympy import Add, Expr, Function, Integer, Mul, Pow
 
 from .derivation import Definition
 from .dimensions import DefinedDimension, is_nonnegative
@@ -138,11 +138,11 @@ def contractions(delta: Expr, others: Sequence[Expr], bound: Sequence[Index]) ->
 
 
 def _vanishes_outside(factors: Sequence[Expr], index: Index) -> bool:
-    """Whether a product has an element with this index as it stands, and nothing in it that could be undefined."""
+    """Whether a product has an element with this index as it stands, and is a polynomial of elements with it."""
     touched = [f for f in factors if index in f.free_symbols]
     stops = any(
         isinstance(f, Element)
         and any(i == index and d == index.dim for i, d in zip(f.indices, f.tensor.dims, strict=True))
         for f in touched
     )
-    return stops and not any(f.atoms(Pow, sympy.log, Partial) for f in touched)
+    return stops and not any(f.atoms(Pow, Function, Partial) for f in touched)

@@ -33,7 +33,7 @@ def apply_deltas(normalizer: Normalizer, factors: Mapping[Expr, Exponent]) -> Po
                 stay: Poly = {frozenset((a, e) for a, e in factors.items() if a not in others): Fraction(1)}
                 return normalizer.product([stay, *rest])
             break
-    for one, other in combinations([a for a in deltas if any(map(is_affine, a.args))], 2):
+    for one, other in combinations(deltas, 2):
         equal = _consequence(one, other)
         if equal is not None:
             stay = {frozenset((a, e) for a, e in factors.items() if a is not other): Fraction(1)}
@@ -54,17 +54,23 @@ def _replacements(delta: Expr) -> list[tuple[Index, Expr]]:
 
 
 def _consequence(one: Expr, other: Expr) -> Expr | None:
-    """δ(i, j) where two equations say together that two indices of one dimension are equal."""
+    """δ(i, j) or δ(i, 3) where two equations about a common label or a sum say together that i is j, or 3."""
     a, b = equation(one), equation(other)
     if a is None or b is None or not set(a.coefficients) & set(b.coefficients):
         return None
+    if not any(map(is_affine, (*one.args, *other.args))):
+        if all(isinstance(k, Index) for k in set(a.coefficients) & set(b.coefficients)):
+            return None  # the index is replaced
     left, right = (d.args[0] - d.args[1] for d in (one, other))  # type: ignore[operator]
     for combined in (linear(left - right), linear(left + right)):
-        if combined is None or combined.rest != 0 or len(combined.coefficients) != 2:
+        if combined is None or not all(isinstance(k, Index) for k in combined.coefficients):
             continue
-        (i, c), (j, d) = combined.coefficients.items()
-        if isinstance(i, Index) and isinstance(j, Index) and i.dim == j.dim and c + d == 0:
-            return Delta(i, j)
+        terms = list(combined.coefficients.items())
+        if len(terms) == 2 and combined.rest == 0 and terms[0][0].dim == terms[1][0].dim:
+            if terms[0][1] + terms[1][1] == 0:
+                return Delta(terms[0][0], terms[1][0])
+        if len(terms) == 1 and terms[0][1] in (1, -1) and is_inside(value := combined.solved(terms[0][0]), terms[0][0].dim):
+            return Delta(terms[0][0], value)
     return None
 
 

@@ -177,10 +177,17 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
 
 
 def _branches(x: Expr, a: Expr, b: Expr) -> Expr:
-    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them."""
+    """``Where(x, a, b)`` with the deltas of its branches in front, where a sum can contract them.
+
+    Branches with different deltas become two terms.
+    """
     found = [{f for f in Mul.make_args(branch) if isinstance(f, Delta)} for branch in (a, b) if branch != 0]
     common = set.intersection(*found) if found else set()
     a, b = (Mul(*(f for f in Mul.make_args(branch) if f not in common)) for branch in (a, b))
+    if any(isinstance(f, Delta) for branch in (a, b) for f in Mul.make_args(branch)):
+        inside = [[f for f in Mul.make_args(branch) if isinstance(f, Delta)] for branch in (a, b)]
+        a, b = (Mul(*(f for f in Mul.make_args(branch) if not isinstance(f, Delta))) for branch in (a, b))
+        return Mul(*common, *inside[0], Where(x, a, S.Zero)) + Mul(*common, *inside[1], Where(x, S.Zero, b))
     return Mul(*common, Where(x, a, b))
 
 

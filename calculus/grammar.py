@@ -39,7 +39,7 @@ def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str)
     A name, a number or a label must fit the dimension ``dim``; an affine index may lie outside, where it reads zero.
     """
     found = _affine(scope, node) if isinstance(node, ast.BinOp | ast.UnaryOp) else _single(scope, node)
-    if is_affine(found):
+    if is_affine(found) or (isinstance(node, ast.BinOp) and isinstance(found, Index)):
         return found
     if isinstance(found, Integer):
         if dim is not None and sympy.true != (found < dim):  # a relation may stay symbolic

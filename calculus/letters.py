@@ -11,7 +11,7 @@ from .sums import rebuild
 from .tensors import Index
 
 #: Letters that go together, so that a dimension's second index looks like its first.
-FAMILIES = ("ijkl", "cbaz", "hgfo", "dern", "kqml", "tsuv", "pqrs", "mlqz")
+FAMILIES = ("ijkl", "cbaz", "hgfo", "dern", "kqml", "tsuv", "pqrs", "mlqz", "uvst")
 #: The family of a dimension, by its name; others start with the small letter of their name.
 FIRST = {"n": "i", "N": "i", "m": "m", "B": "i"}
 USUAL = "ijkqrsuvabcdfghoz"
@@ -29,7 +29,7 @@ class Letters:
         dims = list(dict.fromkeys((*chosen, *dims)))
         taken = {name for names in chosen.values() for name in names}
         taken |= {str(symbol) for dim in dims for symbol in dim.free_symbols}
-        firsts = {dim: FIRST.get(str(dim), str(dim)[0].lower()) for dim in dims}
+        firsts = {dim: FIRST.get(str(dim), str(dim)[0].lower() if str(dim)[0].isalpha() else "u") for dim in dims}
         for dim, first in firsts.items():  # its own letter first, before others take it for their second
             if not chosen.setdefault(dim, []) and first not in taken:
                 chosen[dim].append(first)

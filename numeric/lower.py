@@ -8,7 +8,7 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
-from ..calculus.ranges import is_affine, may_leave
+from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from . import forms, program
@@ -81,7 +81,7 @@ def _element(e: Expr, hint: Layout) -> Array:
     tensor = e.tensor
     node = program.name(tensor.name, tensor.rank, _kind(tensor))
     plain = [i for i in e.indices if isinstance(i, Index)]
-    if any(map(is_affine, e.indices)) or may_leave(e):
+    if any(is_affine(i) or (isinstance(i, Index) and i.dim != d) for i, d in zip(e.indices, tensor.dims, strict=True)):
         taken = take(e, node, lower)
         if taken is None:
             raise Unsupported(f"{e} uses an index in two axes, one of them affine; that has no NumPy form yet")

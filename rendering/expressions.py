@@ -220,6 +220,10 @@ def _where(w: Writer, expr: Where) -> Box:
 def _positive(w: Writer, expr: Expr) -> Box:
     """``expr > 0``, with a number on the right: ``x > 3`` for x − 3, ``x < 3`` for 3 − x."""
     number, rest = expr.as_coeff_Add()
+    if number == 0 and isinstance(rest, Add) and len(rest.args) == 2:
+        below = [t for t in rest.args if is_negative(t)]
+        if len(below) == 1:
+            return join([w._write(rest - below[0]), w.style.relation[">"], w._write(-below[0])], SUM)
     scale, _ = rest.as_coeff_Mul()
     scale = scale if scale.is_number and scale != 0 else S.One
     sign = w.style.relation["<" if scale.is_negative else ">"]

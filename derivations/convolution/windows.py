@@ -18,8 +18,9 @@ def place(output: str, window: str, stride: int = 1, dilation: int = 1, padding:
 
 def count(size: str, window: str, stride: int = 1, dilation: int = 1, padding: int = 0) -> str:
     """How many windows fit into an axis, as PyTorch counts them: ``(H - U + 2)//2 + 1``."""
-    covered = f" - {window}" if dilation == 1 else f" - {dilation}*({window} - 1)"
-    more = 2 * padding - (dilation > 1)
+    known = window.isdecimal()
+    covered = "" if known else f" - {window}" if dilation == 1 else f" - {dilation}*({window} - 1)"
+    more = 2 * padding - (dilation > 1) - (int(window) if known else 0)
     if stride == 1:
         more += 1
     extra = f" + {more}" if more > 0 else f" - {-more}" if more else ""

@@ -1,3 +1,3 @@
 """Layers and networks"""
 
-PAGE = ("dense", "backprop", "mlp-softmax", "mlp-deep")
+PAGE = ("dense", "backprop", "mlp-softmax", "mlp-deep", "embedding", "dropout")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from sympy import Expr
 
 from .affine import equation, solutions
-from .polynomials import Exponent, Poly, is_onehot
+from .polynomials import Exponent, Monomial, Poly, is_onehot
 from .ranges import is_affine, is_inside, linear
 from .sums import Delta
 from .tensors import Element, Index, Tensor
@@ -33,7 +33,7 @@ def apply_deltas(normalizer: Normalizer, factors: Mapping[Expr, Exponent]) -> Po
                 stay: Poly = {frozenset((a, e) for a, e in factors.items() if a not in others): Fraction(1)}
                 return normalizer.product([stay, *rest])
             break
-    for one, other in combinations(deltas, 2):
+    for one, other in permutations(deltas, 2):
         equal = _consequence(one, other)
         if equal is not None:
             stay = {frozenset((a, e) for a, e in factors.items() if a is not other): Fraction(1)}
@@ -54,23 +54,37 @@ def _replacements(delta: Expr) -> list[tuple[Index, Expr]]:
 
 
 def _consequence(one: Expr, other: Expr) -> Expr | None:
-    """δ(i, j) or δ(i, 3) where two equations about a common label or a sum say together that i is j, or 3."""
+    """δ(i, j) where two affine equations say together that i is j; δ(i, 3) where a label equals both."""
     a, b = equation(one), equation(other)
     if a is None or b is None or not set(a.coefficients) & set(b.coefficients):
         return None
-    if not any(map(is_affine, (*one.args, *other.args))):
-        if all(isinstance(k, Index) for k in set(a.coefficients) & set(b.coefficients)):
-            return None  # the index is replaced
+    affine = any(map(is_affine, (*one.args, *other.args)))
     left, right = (d.args[0] - d.args[1] for d in (one, other))  # type: ignore[operator]
     for combined in (linear(left - right), linear(left + right)):
         if combined is None or not all(isinstance(k, Index) for k in combined.coefficients):
             continue
         terms = list(combined.coefficients.items())
-        if len(terms) == 2 and combined.rest == 0 and terms[0][0].dim == terms[1][0].dim:
+        if affine and len(terms) == 2 and combined.rest == 0 and terms[0][0].dim == terms[1][0].dim:
             if terms[0][1] + terms[1][1] == 0:
                 return Delta(terms[0][0], terms[1][0])
-        if len(terms) == 1 and terms[0][1] in (1, -1) and is_inside(value := combined.solved(terms[0][0]), terms[0][0].dim):
-            return Delta(terms[0][0], value)
+        if len(terms) == 1 and terms[0][1] in (1, -1) and (affine or terms[0][0] in other.args):
+            value = combined.solved(terms[0][0])
+            if is_inside(value, terms[0][0].dim):
+                return Delta(terms[0][0], value)
+    return None
+
+
+def equal_leaves(m: Monomial, inside: Collection[Index]) -> tuple[Monomial, Expr] | None:
+    """δ(v, y_i) δ(w, y_i) under a sum over i as δ(v, w) δ(v, y_i), so that the first delta can leave the sum."""
+    deltas = sorted((a for a, e in m if isinstance(a, Delta) and e > 0), key=str)
+    for one, other in combinations(deltas, 2):
+        centre = set(one.args) & set(other.args)
+        leaves = sorted((set(one.args) | set(other.args)) - centre, key=str)
+        label = next(iter(centre), None)
+        if not isinstance(label, Element) or label.free_symbols.isdisjoint(inside):
+            continue
+        if len(leaves) == 2 and all(isinstance(k, Index) and k not in inside for k in leaves):
+            return frozenset((a, e) for a, e in m if a != other), Delta(*leaves)
     return None
 
 

@@ -14,7 +14,7 @@ from .tensors import Index
 
 @dataclass(frozen=True)
 class Loops:
-    """A sum as loops over ``looped``; each of ``follows`` then has one value; ``body`` counts where all are in range."""
+    """A sum as loops over ``looped``. Each of ``follows`` then has one value; where all are inside, ``body`` counts."""
 
     looped: tuple[Index, ...]
     follows: tuple[tuple[Index, Expr], ...]

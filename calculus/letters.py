@@ -34,7 +34,7 @@ class Letters:
             if not chosen.setdefault(dim, []) and first not in taken:
                 chosen[dim].append(first)
                 taken.add(first)
-        for dim in dims:
+        for dim in sorted(dims, key=lambda d: not d.is_Integer):  # numbers have no letter of their own to fall back on
             names = chosen[dim]
             first = names[0] if names else firsts[dim]
             family = next((f for f in FAMILIES if f[0] == first), first)

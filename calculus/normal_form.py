@@ -108,7 +108,8 @@ class Normalizer:
             body, fresh = expr.open()
             return self.sum_over(self.poly(body), fresh)
         if isinstance(expr, Delta):
-            return self.product(single(d) if isinstance(d, Delta) else self.poly(d) for d in Mul.make_args(tidy_delta(expr)))
+            tidy = Mul.make_args(tidy_delta(expr))
+            return self.product(single(d) if isinstance(d, Delta) else self.poly(d) for d in tidy)
         if expr is E:
             return single(E)
         if isinstance(expr, exp):

@@ -64,7 +64,7 @@ def is_inside(index: Expr, dim: Expr) -> bool:
 
 
 def bounds(form: Linear) -> tuple[Expr, Expr] | None:
-    """The least and the largest value of a linear form, as expressions of dimensions; None where a sign is not known."""
+    """The least and the largest value of a linear form, in dimensions; None where the sign of a coefficient is open."""
     lowest: Expr = form.rest
     highest: Expr = form.rest
     for place, coefficient in form.coefficients.items():

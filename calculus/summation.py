@@ -10,6 +10,7 @@ from sympy import Expr
 from .affine import solutions
 from .contraction import canonical_order, components
 from .polynomials import Monomial, Poly, accumulate_all, constant, single
+from .deltas import equal_leaves
 from .ranges import is_inside
 from .sums import BoundSum, Delta, bound_sum
 from .tensors import Element, Index
@@ -35,6 +36,9 @@ def _contract(normalizer: Normalizer, m: Monomial, bound: tuple[Index, ...]) -> 
             for drop, keep in solutions(atom, bound):
                 if is_inside(keep, drop.dim):
                     return _contract_delta(normalizer, m, atom, drop, keep, bound)
+    leaves = equal_leaves(m, inside)
+    if leaves is not None:
+        return normalizer.multiply(normalizer.poly(leaves[1]), _contract(normalizer, leaves[0], bound))
     nested = [
         (a, e) for a, e in m if isinstance(a, BoundSum) and isinstance(e, int) and e > 0 and a.free_symbols & inside
     ]

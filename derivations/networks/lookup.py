@@ -53,7 +53,7 @@ embedding = Entry(
     conventions=(
         LAYOUT,
         UPSTREAM,
-        "With padding=yes the id 0 stands for padding: its vector z is fixed, and row 0 of the table gets no gradient.",
+        "With padding=yes the id 0 stands for padding: its vector z is fixed, and row 0 of the table has gradient zero.",
     ),
     pitfalls=(
         "An id that comes several times gets the sum of its upstream rows: dE[ids] += dY keeps the last one only, "

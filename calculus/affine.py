@@ -17,7 +17,7 @@ from sympy import Add, Expr, Function, Integer, Mul, Pow
 from .derivation import Definition
 from .dimensions import DefinedDimension, is_nonnegative
 from .ranges import Linear, bounds, is_inside, linear
-from .sums import Delta, Partial, bound_sum, rebuild
+from .sums import BoundSum, Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Index, fresh_index
 
 
@@ -102,6 +102,17 @@ def _digits(form: Linear, base: Expr) -> tuple[Expr, Expr] | None:
 def _is_whole(quotient: Expr) -> bool:
     """Whether it is a polynomial of dimensions with whole coefficients."""
     return bool(quotient.is_polynomial()) and all(c.is_Integer for c in quotient.as_coefficients_dict().values())
+
+
+def has_one_term(total: BoundSum) -> bool:
+    """Whether deltas fix every index of a sum, so that it has one term at most: its square is the sum of the squares."""
+    fixed: set[Index] = set()
+    for delta in (f for f in Mul.make_args(total.body) if isinstance(f, Delta)):
+        form = equation(delta)
+        unknown = [k for k in total.bound if form is not None and k in form.coefficients]
+        if form is not None and len(unknown) == 1 and form.coefficients[unknown[0]] != 0:
+            fixed.add(unknown[0])
+    return fixed == set(total.bound)
 
 
 def solutions(delta: Expr, candidates: Iterable[Index]) -> Iterable[tuple[Index, Expr]]:

@@ -95,6 +95,11 @@ def fitted(sizes: Mapping[Symbol, int], dims: Iterable[Expr], least: Sequence[in
     return found
 
 
+def is_window(dim: Symbol, dims: Iterable[Expr]) -> bool:
+    """Whether an output shrinks as the dimension grows."""
+    return any(_slope(in_free_dimensions(d), dim) < 0 for d in defined_dimensions(dims))
+
+
 def _slope(size: Expr, symbol: Symbol) -> Any:
     """How a size grows with a dimension, roundings aside."""
     return _unrounded(size).diff(symbol).xreplace({s: Integer(1) for s in size.free_symbols})

@@ -35,7 +35,7 @@ class Givens(tuple[Tensor, ...]):
     sizes: Mapping[str, DefinedDimension]
 
 
-def parse_givens(text: str) -> Givens:
+def parse_givens(text: str) -> tuple[Tensor, ...]:
     """The tensors that a text declares, one a line (``Z: n C  # logits``) or with commas (``z: n C, y: n int<C``).
 
     A line ``O = (H - U)//2 + 1`` defines a dimension.

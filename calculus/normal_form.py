@@ -16,7 +16,7 @@ from math import floor
 import sympy
 from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
-from .affine import spread, tidy_delta
+from .affine import has_one_term, spread, tidy_delta
 from .deltas import apply_deltas
 from .derivation import Definition
 from .exponentials import exponential, logarithm, positive_factors
@@ -301,6 +301,9 @@ class Normalizer:
                 coefficient *= Fraction(int(atom)) ** whole
                 if e != whole:
                     clean[atom] = e - whole
+            elif e == floor(e) > 1 and isinstance(atom, BoundSum) and has_one_term(atom):
+                body, fresh = atom.open()
+                extra.append(self.sum_over(self.power(self.poly(body), floor(e)), fresh))
             elif is_composite(atom) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
                 whole = floor(e)
                 if whole <= MAX_POWER:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from flint import fmpq
 from sympy import Expr, Symbol
 
-from .dimensions import fitted, free_dimensions
+from .dimensions import defined_dimensions, fitted, free_dimensions, is_window
 from .duals import Position
 from .tensors import Tensor
 
@@ -75,13 +75,26 @@ def points(
     plans = size_plans(sorted(free_dimensions(dims), key=lambda d: d.name), rng, thorough=thorough)
     found = []
     for at, plan in enumerate(plans):
-        sizes = fitted(plan, dims)
+        sizes = _with_outputs(plan, dims)
         if any(prod(_size(d, sizes) for d in t.dims) > MAX_ELEMENTS for t in given):
             sizes = fitted({d: min(size, 2 + at % 2) for d, size in plan.items()}, dims)
         if all(_size(d, sizes) > 0 for t in given for d in t.dims):
             draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
             found.append(Point(sizes, {t: draw.tensor(t) for t in given}))
     yield from sorted(found, key=lambda p: p.elements)
+
+
+def _with_outputs(plan: Mapping[Symbol, int], dims: Sequence[Expr]) -> dict[Symbol, int]:
+    """The sizes of a plan; where outputs follow from inputs and windows, small ones with more than one output."""
+    if not defined_dimensions(dims) or max(plan.values(), default=1) == 1:
+        return fitted(plan, dims)
+    related = {s for d in defined_dimensions(dims) for s in free_dimensions([d])}
+    distinct = len(set(plan.values())) == len(plan)
+    small = {d: min(size, 3 if d in related else 2) for d, size in plan.items()}
+    drawn = sorted(related & plan.keys(), key=lambda d: plan[d])
+    for group in ([d for d in drawn if is_window(d, dims)], [d for d in drawn if not is_window(d, dims)]):
+        small |= {d: 2 + at % 2 for at, d in enumerate(group) if distinct}
+    return fitted(small, dims, least=(3, 2))
 
 
 def _size(dim: Expr, sizes: Mapping[Symbol, int]) -> int:

@@ -99,8 +99,8 @@ def compose(
     else:
         for t in givens:
             lines.append(f"{t.name}: {_given(t)}")
-        shown = [dim for t in (*givens, *(d.tensor for d in plan.returns)) for dim in t.dims]
-        lines += [f"{dim} = {dim.text}." for dim in defined_dimensions(shown)]
+        dims = [dim for t in (*givens, *(d.tensor for d in plan.returns)) for dim in t.dims]
+        lines += [f"{dim} = {dim.text}." for dim in defined_dimensions(dims)]
         for d in plan.returns:
             lines.append(f"Returns {d.name}: {shape(d.tensor.dims)}.")
     tested = any(d.body.has(Where, Indicator) for d in (*plan.returns, *_where(plan.returns, known)))

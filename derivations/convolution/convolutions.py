@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ..conventions import LAYOUT
 from ..entry import Entry
+from ..options import Kind
 from .windows import CORRELATION, DUMOULIN, GOODFELLOW, OUTSIDE, UPSTREAM, correlation, count, place
 
-PARAMETERS = {"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1, "groups": False}
+PARAMETERS: dict[str, Kind] = {"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1, "groups": False}
 CONVENTIONS = (
     LAYOUT,
     CORRELATION,

@@ -19,7 +19,7 @@ from .tensors import Domain, Tensor, dimension
 #: Refuses with (problem, hint) at a place that it knows.
 Fail = Callable[..., NoReturn]
 
-DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "function")
+DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit", "function")
 #: The words that may stand together; any other word stands alone.
 TOGETHER = ({"positive", "rows"}, {"nonnegative", "rows"}, {"onehot", "rows"})
 GIVEN_HINT = "A given reads NAME: dimensions domain = value  # description, such as Z: n C  # logits"

@@ -34,6 +34,7 @@ from .polynomials import (
     exponent_above_one,
     exponent_of,
     factor_expr,
+    folded,
     is_composite,
     is_idempotent,
     is_onehot,
@@ -278,9 +279,9 @@ class Normalizer:
         extra: list[Poly] = []
         special = False
         for atom, e in factors.items():
+            e = folded(atom, e)
             if e == 0:
                 continue
-            e = tidy(e)
             if is_idempotent(atom):
                 if e > 0:
                     clean[atom] = 1
@@ -311,10 +312,9 @@ class Normalizer:
         return scale(out, coefficient)
 
     def base(self, atom: Expr) -> Poly:
-        found = self.bases.get(atom)
-        if found is None:
-            found = self.bases[atom] = self.poly(atom)
-        return found
+        if atom not in self.bases:
+            self.bases[atom] = self.poly(atom)
+        return self.bases[atom]
 
     def _reduce(self, factors: dict[Expr, Exponent]) -> Poly:
         """Divide by the leading term wherever a sum stands in a denominator: x/(1 + x) becomes 1 − 1/(1 + x)."""

@@ -264,6 +264,8 @@ def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
     coefficient, atom = x.as_coeff_Mul()
     if not isinstance(atom, Element):
         return {}
+    if atom.tensor.domain.sign:
+        return {atom: Integer(sign if coefficient > 0 else -sign)}
     size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
     return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
 

@@ -108,6 +108,10 @@ class Draw:
             return {at: fmpq(self.rng.randrange(below)) for at in places}
         if domain.mask:
             return {at: fmpq(self.rng.randrange(2)) for at in places}
+        if domain.sign:
+            return {at: fmpq(self.rng.choice((-1, 1))) for at in places}
+        if domain.unit:
+            return {at: self._fraction() for at in places}
         return {at: self._number(domain.positive, domain.nonnegative) for at in places}
 
     def _number(self, positive: bool, nonnegative: bool) -> fmpq:
@@ -123,6 +127,12 @@ class Draw:
         self.used.add(magnitude)
         signed = self.style == "mixed" and not positive and not nonnegative
         return -magnitude if signed and self.rng.random() < 0.5 else magnitude
+
+    def _fraction(self) -> fmpq:
+        """Between 0 and 1, ends excluded; among ties often one half."""
+        if self.style == "ties":
+            return fmpq(self.rng.randint(1, 3), 4)
+        return fmpq(self.rng.randint(1, 63), 64)
 
     def _row(self, size: int) -> list[fmpq]:
         """Dyadic fractions that sum to exactly 1; none is zero, except among ties."""

@@ -17,6 +17,7 @@ from ..calculus.parser import parse_claim, parse_definitions, parse_expression, 
 from ..calculus.prover import Prover
 from ..calculus.tensors import Tensor
 from .entry import Entry
+from .options import Value
 
 _FIRST = re.compile(r"d([A-Za-z_]\w*)/d([A-Za-z_]\w*)")
 _SECOND = re.compile(r"d2([A-Za-z_]\w*)/d([A-Za-z_]\w*?)2")
@@ -36,7 +37,7 @@ class Wanted:
     order: int
 
 
-def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: int) -> Derivation:
+def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: Value) -> Derivation:
     """The derivation of an entry, every step judged.
 
     **Arguments**: parameters of the entry (``depth=4``); thorough: more sample points per step.

@@ -153,7 +153,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
 
 def _is_real(t: Tensor) -> bool:
     d = t.domain
-    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.function) and d.value is None
+    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
 
 def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int, elementwise: bool) -> Case:
@@ -188,6 +188,10 @@ def _entries(
         return np.full(shape if t.rank else (), float(d.value)).astype(dtype)
     if d.mask:
         return rng.integers(2, size=shape).astype(dtype)
+    if d.sign:
+        return rng.choice((-1.0, 1.0), size=shape).astype(dtype)
+    if d.unit:
+        return _unit(regime, rng, shape).astype(dtype)
     if d.onehot or (d.rows and not d.positive and regime.rows == "onehot"):
         return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])].astype(dtype)
     if d.rows:
@@ -197,6 +201,11 @@ def _entries(
         return rng.uniform(0.1, 3.0, size=shape).astype(dtype)
     with np.errstate(under="ignore"):
         return regime.real(rng, shape).astype(dtype)
+
+
+def _unit(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Between 0 and 1; close to both ends where a regime goes to extremes, and never at an end once it is rounded."""
+    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice((1e-20, 1e-6, 0.5, 1 - 1e-6), size=shape)
 
 
 def _strided(a: Array, strided: bool) -> Array:

@@ -91,7 +91,7 @@ class Author:
             )
         else:
             member = join([self._name(tensor), self.style.relation["in"], self._set(tensor)], ATOM)
-        said = "" if domain.below is not None or domain.mask else "differentiable" if domain.function else str(domain)
+        said = "" if domain.below is not None or domain.mask or domain.sign or domain.unit else "differentiable" if domain.function else str(domain)
         if tensor.rank == 1:
             said = said.replace("rows sum", "entries sum").replace("rows", "entries")
         if said not in ("", "real") and said not in tensor.description:
@@ -108,6 +108,10 @@ class Author:
             base = rf"\lbrace 0, \dots, {top} \rbrace" if latex else f"{{0, …, {top}}}"
         elif domain.mask or domain.onehot:
             base = r"\lbrace 0, 1 \rbrace" if latex else "{0, 1}"
+        elif domain.sign:
+            base = r"\lbrace -1, 1 \rbrace" if latex else "{−1, 1}"
+        elif domain.unit:
+            base = "(0, 1)"
         else:
             base = self._word("reals")
         if not tensor.dims:

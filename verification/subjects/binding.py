@@ -62,7 +62,7 @@ def declared(t: Tensor) -> str:
     if domain.below is not None:
         words = f"int<{domain.below}"
     else:
-        flags = ("positive", "nonnegative", "onehot", "rows", "mask", "function")
+        flags = ("positive", "nonnegative", "onehot", "rows", "mask", "sign", "unit", "function")
         found = [f for f in flags if getattr(domain, f)]
         words = "onehot" if "onehot" in found else " ".join(found) or ("" if t.rank else "real")
     return f"{t.name}: {' '.join(filter(None, (*map(str, t.dims), words)))}"

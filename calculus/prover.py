@@ -18,7 +18,7 @@ from .functions import Indicator, NamedFunction
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import Domain, Element, Index, Tensor
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -134,12 +134,13 @@ class Prover:
         """
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
-        if given:
-            residual = normalizer.poly(rebuild(normalizer.expr(residual), given.get))
+        for term, value in given.items():
+            residual = normalizer.poly(rebuild(normalizer.expr(residual), {term: value}.get))
         if _vanishes(normalizer, residual):
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
-        plain = sorted((x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)), key=str)
+        plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
+        plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
         if not plain or budget < 3:
             return False
         x = plain[0]
@@ -151,7 +152,7 @@ class Prover:
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **(_with_sign(x, sign) if sign else root)},
+                {**given, **(_with_sign(x, sign, root) if sign else root)},
                 budget // 3,
             )
             for sign in _signs(x)
@@ -259,11 +260,18 @@ def _has_bound(expr: Expr) -> bool:
     return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
 
 
-def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
-    """An element that is positive or negative in a case, as plus or minus an element that is positive everywhere."""
+def _with_sign(x: Expr, sign: int, root: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
+    """What x > 0 or x < 0 says of one term of x: x is plus or minus something that is positive everywhere.
+
+    root: a term of x and its value where x is zero. For x = y − t > 0 that makes y = t + |y − t|.
+    """
     coefficient, atom = x.as_coeff_Mul()
     if not isinstance(atom, Element):
-        return {}
+        ((term, zero),) = root.items()
+        slope = sum((t.as_coeff_Mul()[0] for t in Add.make_args(x) if t.as_coeff_Mul()[1] == term), S.Zero)
+        indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
+        distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
+        return {term: zero + sign * Element(distance, *indices) / slope}
     if atom.tensor.domain.sign:
         return {atom: Integer(sign if coefficient > 0 else -sign)}
     size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
@@ -271,15 +279,18 @@ def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
 
 
 def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest. Elements come first."""
-    found: dict[Expr, Expr] | None = None
-    for term in sorted(Add.make_args(x), key=str):
+    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest.
+
+    Elements come first, and among them those whose sign is not known: in a case, what is known of a is lost.
+    """
+
+    def rank(term: Expr) -> tuple[bool, bool, str]:
+        atom = term.as_coeff_Mul()[1]
+        return not isinstance(atom, Element), atom.is_positive is not None, str(term)
+
+    for term in sorted(Add.make_args(x), key=rank):
         slope, atom = term.as_coeff_Mul()
-        if atom.is_Number or (found is not None and not isinstance(atom, Element)):
-            continue
         rest = x - term
-        if not rest.has(atom):
-            found = {atom: -rest / slope}
-            if isinstance(atom, Element):
-                break
-    return found
+        if not atom.is_Number and not rest.has(atom):
+            return {atom: -rest / slope}
+    return None

@@ -187,7 +187,8 @@ def _entries(
     if d.value is not None:
         return np.full(shape if t.rank else (), float(d.value)).astype(dtype)
     if d.mask:
-        return rng.integers(2, size=shape).astype(dtype)
+        entries = rng.integers(2, size=shape)
+        return (entries if entries.any() else np.ones(shape)).astype(dtype)  # all masked: a mean would be 0/0
     if d.sign:
         return rng.choice((-1.0, 1.0), size=shape).astype(dtype)
     if d.unit:

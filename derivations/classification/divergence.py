@@ -7,12 +7,14 @@ DIVISORS = {"batchmean": "/n", "sum": "", "mean": "/(n*C)"}
 
 
 def _define(log_target: bool, reduction: str) -> str:
-    term = "exp(V[i, c])*(V[i, c] - U[i, c])" if log_target else "P[i, c]*(log(P[i, c]) - U[i, c])"
-    return f"L = sum({term} for i in n for c in C){DIVISORS[reduction]}"
+    target = "P = softmax(V)\n" if log_target else ""
+    return f"{target}L = sum(P[i, c]*(log(P[i, c]) - U[i, c]) for i in n for c in C){DIVISORS[reduction]}"
 
 
 def _kl(torch, U, P=None, V=None, reduction="batchmean"):  # type: ignore[no-untyped-def]
-    return torch.nn.functional.kl_div(U, P if V is None else V, log_target=V is not None, reduction=reduction)
+    if V is not None:
+        return torch.nn.functional.kl_div(U, V.log_softmax(1), log_target=True, reduction=reduction)
+    return torch.nn.functional.kl_div(U, P, reduction=reduction)
 
 
 kl_div = Entry(
@@ -27,18 +29,18 @@ kl_div = Entry(
     ),
     given=lambda log_target, reduction: (
         f"U: n C  # predicted log-probabilities\n"
-        f"{'V: n C  # logarithms of the target probabilities' if log_target else 'P: n C rows  # target distributions'}"
+        f"{'V: n C  # logits of the target distributions' if log_target else 'P: n C rows  # target distributions'}"
     ),
     define=_define,
     wanted=("dL/dU",),
-    claim=lambda log_target, reduction: {"dL/dU": f"-{'exp(V)' if log_target else 'P'}{DIVISORS[reduction]}"},
+    claim=lambda log_target, reduction: {"dL/dU": f"-P{DIVISORS[reduction]}"},
     torch=_kl,
     conventions=(
         LAYOUT,
         BATCH,
         "L is the mean over the n samples of KL(P‖Q), where log Q = U: PyTorch's batchmean. reduction=mean, PyTorch's "
         "default, divides by n·C instead; 0·log 0 = 0.",
-        "log_target=yes: the target comes as logarithms V.",
+        "log_target=yes: the target is a softmax of logits V, and PyTorch is given its logarithm.",
     ),
     pitfalls=(
         "The prediction goes in as logarithms and the target as probabilities: log Q first, P second.",

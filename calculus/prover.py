@@ -9,9 +9,9 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Integer, S, Symbol
+from sympy import Add, Expr, Integer, Mul, S, Symbol
 
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
@@ -152,7 +152,7 @@ class Prover:
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **(_with_sign(x, sign, root) if sign else root)},
+                {**given, **_with_sign(x, sign, root)},
                 budget // 3,
             )
             for sign in _signs(x)
@@ -260,37 +260,45 @@ def _has_bound(expr: Expr) -> bool:
     return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
 
 
-def _with_sign(x: Expr, sign: int, root: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
-    """What x > 0 or x < 0 says of one term of x: x is plus or minus something that is positive everywhere.
+def _with_sign(x: Expr, sign: int, root: _Root) -> dict[Expr, Expr]:
+    """What a sign of x says of one atom in it: x is plus or minus something that is positive everywhere, or zero.
 
-    root: a term of x and its value where x is zero. For x = y − t > 0 that makes y = t + |y − t|.
+    For x = y − t > 0 that is y = t + |y − t|.
     """
+    if sign == 0:
+        return {root.atom: root.zero}
     coefficient, atom = x.as_coeff_Mul()
-    if not isinstance(atom, Element):
-        ((term, zero),) = root.items()
-        slope = sum((t.as_coeff_Mul()[0] for t in Add.make_args(x) if t.as_coeff_Mul()[1] == term), S.Zero)
-        indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
-        distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
-        return {term: zero + sign * Element(distance, *indices) / slope}
-    if atom.tensor.domain.sign:
-        return {atom: Integer(sign if coefficient > 0 else -sign)}
-    size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
-    return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+    if isinstance(atom, Element):
+        if atom.tensor.domain.sign:
+            return {atom: Integer(sign if coefficient > 0 else -sign)}
+        size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
+        return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+    indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
+    distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
+    return {root.atom: root.zero + sign * Element(distance, *indices) / root.slope}
 
 
-def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest.
+@dataclass(frozen=True)
+class _Root:
+    """x = slope · (atom − zero), where the slope is never zero and neither it nor ``zero`` contains the atom."""
 
-    Elements come first, and among them those whose sign is not known: in a case, what is known of a is lost.
+    atom: Expr
+    slope: Expr
+    zero: Expr
+
+
+def _solve_linear(x: Expr) -> _Root | None:
+    """Solve x = 0 for an atom in which it is linear.
+
+    Elements come first, and among them those whose sign is not known: in a case, what is known of the atom is lost.
     """
-
-    def rank(term: Expr) -> tuple[bool, bool, str]:
-        atom = term.as_coeff_Mul()[1]
-        return not isinstance(atom, Element), atom.is_positive is not None, str(term)
-
-    for term in sorted(Add.make_args(x), key=rank):
-        slope, atom = term.as_coeff_Mul()
-        rest = x - term
-        if not atom.is_Number and not rest.has(atom):
-            return {atom: -rest / slope}
-    return None
+    found: list[tuple[tuple[bool, bool, bool, str], _Root]] = []
+    for term in Add.make_args(x):
+        coefficient, product = term.as_coeff_Mul()
+        for atom in Mul.make_args(product):
+            slope = coefficient * Mul(*(f for f in Mul.make_args(product) if f is not atom))
+            rest = x - term
+            if not atom.is_Number and slope.is_nonzero and not (rest.has(atom) or slope.has(atom)):
+                rank = (not isinstance(atom, Element), not slope.is_Number, atom.is_positive is not None, str(term))
+                found.append((rank, _Root(atom, slope, -rest / slope)))
+    return min(found, key=lambda pair: pair[0])[1] if found else None

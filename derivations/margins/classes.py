@@ -16,9 +16,7 @@ def _multi_define(p: int, weights: bool, reduction: str) -> str:
 def _multi_claim(p: int, weights: bool, reduction: str) -> dict[str, str]:
     slope = "2*max(0, U[i, {0}])" if p == 2 else "indicator(U[i, {0}])"
     w = "w[y[i]]*" * weights
-    own = f"delta(c, y[i])*sum({slope.format('k')} for k in C if k != y[i])"
-    other = f"(1 - delta(c, y[i]))*{slope.format('c')}"
-    return {"dL/dZ": f"i, c: {w}({other} - {own})/C{under(reduction)}"}
+    return {"dL/dZ": f"i, c: {w}({slope.format('c')} - delta(c, y[i])*sum({slope.format('k')} for k in C))/C{under(reduction)}"}
 
 
 def _multi(torch, Z, y, margin, w=None, p=1, reduction="mean"):  # type: ignore[no-untyped-def]
@@ -50,7 +48,8 @@ multi_margin = Entry(
         "Labels count from 0.",
     ),
     pitfalls=(
-        "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0.",
+        "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0. (The sum in "
+        "the formula runs over all classes; that of the label itself, U = margin, cancels.)",
         "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss.",
     ),
     references=(

@@ -14,9 +14,10 @@ def _multi_define(p: int, weights: bool, reduction: str) -> str:
 
 
 def _multi_claim(p: int, weights: bool, reduction: str) -> dict[str, str]:
-    slope = "2*max(0, U[i, {0}])" if p == 2 else "indicator(U[i, {0}])"
-    w = "w[y[i]]*" * weights
-    return {"dL/dZ": f"i, c: {w}({slope.format('c')} - delta(c, y[i])*sum({slope.format('k')} for k in C))/C{under(reduction)}"}
+    slope = "max(0, U[i, {0}])" if p == 2 else "indicator(U[i, {0}])"
+    front = "2*" * (p == 2) + "w[y[i]]*" * weights
+    all_classes = f"delta(c, y[i])*sum({slope.format('k')} for k in C)"
+    return {"dL/dZ": f"i, c: {front}({slope.format('c')} - {all_classes})/C{under(reduction)}"}
 
 
 def _multi(torch, Z, y, margin, w=None, p=1, reduction="mean"):  # type: ignore[no-untyped-def]

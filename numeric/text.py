@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -61,6 +62,7 @@ class Writer:
         self.dims: dict[str, None] = {}
         self.uses: Counter[Node] = Counter()
         self.twins: set[Node] = set()
+        self.read: set[object] = set()
         self.longest = LONG
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
@@ -69,7 +71,8 @@ class Writer:
         self._count(roots)
         for target, node in targets:
             text = self._line(f"{target} = ", [node])
-            if text != f"{target} = {self.names.get(node)}":
+            # What was computed before needs its own name only where later lines use that name.
+            if target in self.read or text != f"{target} = {self.names.get(node)}":
                 self.lines.append(text)
                 self.names[node] = target
         self.lines.append(self._line("return ", returns))
@@ -92,6 +95,7 @@ class Writer:
             if node not in seen:
                 seen.add(node)
                 stack.extend(node.args)
+        self.read |= {n.data[0] for n in seen if n.op == "name"}
         plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
         self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
@@ -291,6 +295,8 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
     """A value spread over a shape, as an array of its own."""
     value = w.expression(n.args[0])[0]
     like, shape = n.data
+    for size in re.findall(r"[^\W\d]\w*", str(shape or "")):
+        w_dim(w, size)
     if n.args[0].kind == "python":
         if shape is None:
             return (f"np.zeros_like({like})" if value == "0" else f"np.full_like({like}, {value})"), ATOM

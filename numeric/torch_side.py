@@ -76,7 +76,8 @@ class TorchSide:
             return torch.as_tensor(np.ascontiguousarray(value), dtype=torch.int64, device=self.device)
         if t.domain.value is not None and t.name not in self.trained and t.rank == 0:
             return float(np.ravel(value)[0])
-        tensor = torch.as_tensor(np.ascontiguousarray(value).astype(np.float64), device=self.device)
+        plain = np.array(value, dtype=np.float64, order="C")  # which keeps a number a number, unlike ascontiguousarray
+        tensor = torch.as_tensor(plain, device=self.device)
         return tensor.to(getattr(torch, dtype)).requires_grad_(t.name in self.trained)
 
     def _call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class TorchSide:
             flat = value.reshape(-1)
             last = k + 1 == order
             rows = [self._grad(v, x, create_graph=not last) for v in flat.unbind()]
-            value = self.torch.stack(rows).reshape(*value.shape, *x.shape)
+            value = self.torch.stack(rows).reshape((*value.shape, *x.shape))
         return value
 
     def _grad(self, value: Any, x: Any, create_graph: bool) -> Any:

@@ -99,26 +99,26 @@ lsgan = Entry(
 )
 
 
-def _wgan(torch, X, F, M, W, b, w, lam, eps):  # type: ignore[no-untyped-def]
+def _wgan(torch, X1, X2, X3, W, b, w, lam, eps):  # type: ignore[no-untyped-def]
     """The gradient of the critic by autograd, and autograd once more through it."""
 
     def critic(x):  # type: ignore[no-untyped-def]
         return torch.tanh(x @ W + b) @ w
 
-    M = M if M.requires_grad else M.detach().requires_grad_()
-    T = critic(M).sum()
-    (gradient,) = torch.autograd.grad(T, M, create_graph=True)
+    X3 = X3 if X3.requires_grad else X3.detach().requires_grad_()
+    T = critic(X3).sum()
+    (gradient,) = torch.autograd.grad(T, X3, create_graph=True)
     norms = torch.sqrt((gradient**2).sum(dim=1) + eps)
-    return {"T": T, "L": critic(F).mean() - critic(X).mean() + lam * ((norms - 1) ** 2).mean()}
+    return {"T": T, "L": critic(X2).mean() - critic(X1).mean() + lam * ((norms - 1) ** 2).mean()}
 
 
 wgan_gp = Entry(
     id="wgan-gp",
     title="Wasserstein critic with gradient penalty",
     given="""
-        X: n D                 # real samples
-        F: n D                 # generated samples
-        M: n D                 # points between them, at which the gradient is penalised
+        X1: n D                # real samples
+        X2: n D                # generated samples
+        X3: n D                # points between them, at which the gradient is penalised
         W: D H                 # first layer of the critic
         b: H                   # its bias
         w: H                   # second layer of the critic
@@ -126,23 +126,29 @@ wgan_gp = Entry(
         eps: positive = 1e-12  # keeps the norm from being zero
     """,
     define="""
-        R = tanh(X @ W + b)
-        E = tanh(F @ W + b)
-        A = tanh(M @ W + b)
-        T = sum(A @ w)                                               # the critic at M, summed
-        B[i, h] = (1 - A[i, h]**2)*w[h]
-        G[i, d] = sum(B[i, h]*W[d, h] for h in H)                    # its gradient at M
-        q[i] = sqrt(sum(G[i, d]**2 for d in D) + eps)                # the norm of that
-        L = (sum(E @ w) - sum(R @ w))/n + lam*sum((q - 1)**2)/n
+        T = sum(tanh(X3 @ W + b) @ w)  # the critic at X3, summed
+        Z1 = X1 @ W + b
+        A1 = tanh(Z1)
+        Z2 = X2 @ W + b
+        A2 = tanh(Z2)
+        Z3 = X3 @ W + b
+        A3 = tanh(Z3)
+        B[i, h] = (1 - A3[i, h]**2)*w[h]
+        G = B @ W.T  # gradient of the critic at X3
+        q[i] = sqrt(sum(G[i, d]**2 for d in D) + eps)  # its norm, sample by sample
+        L = sum((A2 - A1) @ w)/n + lam*sum((q - 1)**2)/n
     """,
-    wanted=("dT/dM", "dL/dG", "dL/dW", "dL/db", "dL/dw"),
-    claim={"dT/dM": "G", "dL/dG": "i, d: 2*lam*(q[i] - 1)*G[i, d]/(n*q[i])"},
+    wanted=("dT/dX3", "dL/dG", "dL/dW", "dL/db", "dL/dw"),
+    claim={
+        "dT/dX3": "G",
+        "dL/dG": "i, d: 2*lam*(q[i] - 1)*G[i, d]/(n*q[i])",
+    },
     torch=_wgan,
     conventions=(
         LAYOUT,
-        "The critic is f(x) = tanh(xW + b)·w. The first result shows that G is its gradient at M; everything after it "
+        "The critic is f(x) = tanh(xW + b)·w. The first result shows that G is its gradient at X₃; everything after it "
         "differentiates through that gradient.",
-        "The critic minimises L, the generator −Σ f(F)/n. ε under the root is not in the paper: without it the gradient "
+        "The critic minimises L, the generator −Σ f(X₂)/n. ε under the root is not in the paper: without it the gradient "
         "is undefined where G = 0.",
     ),
     pitfalls=(
@@ -150,7 +156,6 @@ wgan_gp = Entry(
         "The penalty needs second derivatives: the gradient in the input must itself be differentiated "
         "(create_graph=True in PyTorch). A relu critic has none, and its penalty moves only through the active units.",
         "Batch normalisation in the critic makes each sample's gradient depend on the others.",
-        "b enters the penalty only through tanh′: with a linear critic it has no gradient from it at all.",
     ),
     references=("Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017, eq. 3",),
     uses=("mlp-softmax", "gan-nonsaturating"),

@@ -293,7 +293,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
-        sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter, such as depth=4 or reduction=sum")
+        text = "a parameter, such as depth=4 or reduction=sum"
+        sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     return parser
 
 

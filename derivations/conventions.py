@@ -14,6 +14,4 @@ def kink(value: str, interval: str) -> str:
 
 def reduced(over: str) -> str:
     """What the mean of a loss is taken over, and that the sum has no such factor."""
-    return (
-        f"L is the mean over {over}, as PyTorch's default; with reduction=sum the factor is 1, in the gradient too."
-    )
+    return f"L is the mean over {over}, as PyTorch's default; with reduction=sum the factor is 1, in the gradient too."

@@ -124,9 +124,9 @@ class _Check:
         arguments = arguments_of(function, self.derivation, case)
         before = {n: np.array(v, copy=True) for n, v in arguments.items() if isinstance(v, np.ndarray)}
         place = (function.name, case.regime.name, dtype)
-        over = "ignore" if any(_beyond(exact[r].values, working) for r in function.returns if r in exact) else "raise"
+        beyond = any(_beyond(exact[r].values, working) for r in function.returns if r in exact)
         try:
-            with np.errstate(divide="raise", over=over, invalid="raise", under="ignore"):
+            with np.errstate(divide="raise", over="ignore" if beyond else "raise", invalid="raise", under="ignore"):
                 out = self.functions[function.name](**arguments)
         except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
             return [self._error(place, r, f"{type(error).__name__}: {error}") for r in function.returns]

@@ -151,7 +151,9 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
     returned = [d.name for d in plan.returns]
     needed = list(returned) if elementwise else _needed(returned, targets, known)
-    arguments = _arguments(derivation, [targets[n] for n in needed], [d for n in returned for d in known[n].tensor.dims])
+    arguments = _arguments(
+        derivation, [targets[n] for n in needed], [d for n in returned for d in known[n].tensor.dims]
+    )
     givens = tuple(a.given for a in arguments)
     anchor = next((t.name for t in givens if _is_float(t)), None)
     nodes = {n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed}
@@ -258,7 +260,9 @@ def _telling(derivation: Derivation, read: set[str], dims: Sequence[Expr]) -> se
     """Givens that are not read, but without which a size, or the dtype of the answer, would not be known."""
     chosen = [t for t in derivation.givens if t.name in read]
     below = [t.domain.below for t in chosen if t.domain.below is not None]
-    missing = {s for d in (*dims, *below) for s in d.free_symbols} - {s for t in chosen for d in t.dims for s in d.free_symbols}
+    missing = {s for d in (*dims, *below) for s in d.free_symbols} - {
+        s for t in chosen for d in t.dims for s in d.free_symbols
+    }
     added: set[str] = set()
     floats = [t for t in derivation.givens if t.rank and _is_float(t)]
     typeless = bool(dims) and not any(_is_float(t) for t in chosen)

@@ -206,7 +206,8 @@ def _entries(
 
 def _unit(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Between 0 and 1; close to both ends where a regime goes to extremes, and never at an end once it is rounded."""
-    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice((1e-20, 1e-6, 0.5, 1 - 1e-6), size=shape)
+    extremes = (1e-20, 1e-6, 0.5, 1 - 1e-6)
+    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice(extremes, size=shape)
 
 
 def _strided(a: Array, strided: bool) -> Array:

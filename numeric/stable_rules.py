@@ -12,8 +12,8 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 
 from ..calculus.functions import Where, sigmoid, softplus
 from ..calculus.sums import BoundSum, bound_sum
-from .vanishing_rules import x_log_x_in_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, xlogx
+from .vanishing_rules import x_log_x_in_sum
 
 Rule = Callable[[Expr], Expr | None]
 

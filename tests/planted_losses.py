@@ -1,4 +1,4 @@
-"""Wrong claims about the losses: id, wanted, wrong claim, the class of the error. test_planted_errors.py refutes them."""
+"""Wrong claims about the losses: id, wanted, wrong claim, the class of the error. They are all refuted."""
 
 from __future__ import annotations
 
@@ -148,7 +148,12 @@ WRONG_OPTIONS: list[tuple[str, dict[str, str], str, str]] = [
     ("kl-div", {"reduction": "mean"}, "dL/dU", "-P/n"),
     ("bce-with-logits", {"pos_weight": "yes"}, "dL/dz", "q*(s - t)/n"),
     ("bce-with-logits", {"pos_weight": "yes"}, "dL/dz", "(s - q*t)/n"),
-    ("multi-margin", {"p": "2"}, "dL/dZ", "i, c: (max(0, U[i, c]) - delta(c, y[i])*sum(max(0, U[i, k]) for k in C))/C/n"),
+    (
+        "multi-margin",
+        {"p": "2"},
+        "dL/dZ",
+        "i, c: (max(0, U[i, c]) - delta(c, y[i])*sum(max(0, U[i, k]) for k in C))/C/n",
+    ),
     ("triplet-margin", {"p": "1"}, "dL/dV", "i, d: where(u[i] < 0, 0, 1)*V[i, d]/(r[i]*n)"),
     ("triplet-margin", {"swap": "yes"}, "dL/dW", "i, d: -where(u[i] < 0, 0, 1)*W[i, d]/(q[i]*n)"),
     ("info-nce", {"symmetric": "yes"}, "dL/dS", "i, j: (P[i, j] - delta(i, j))/n"),

@@ -16,11 +16,13 @@ bce = Entry(
     title="Binary cross-entropy of probabilities",
     parameters={"weights": False, "reduction": ("mean", "sum")},
     variants=({"weights": True}, {"reduction": "sum"}, {"weights": True, "reduction": "sum"}),
-    given=lambda weights, reduction: f"""
+    given=lambda weights, reduction: (
+        f"""
         p: n unit    # predicted probabilities
         t: n unit    # targets: 0 or 1, or probabilities between
         {"w: n positive  # weights of the entries" if weights else ""}
-    """,
+    """
+    ),
     define=lambda weights, reduction: (
         f"L = -sum({'w[i]*' * weights}(t[i]*log(p[i]) + (1 - t[i])*log(1 - p[i])) for i in n){_under(reduction)}"
     ),
@@ -37,8 +39,8 @@ bce = Entry(
     ),
     pitfalls=(
         "A p that was rounded to 0 or 1 makes loss and gradient infinite, or clipped and wrong: compute from logits.",
-        "The gradient in p is large where the sigmoid is flat. Multiplied, the two give p − t in the logit; computed one "
-        "after the other they are 0·∞.",
+        "The gradient in p is large where the sigmoid is flat. Multiplied, the two give p − t in the logit; computed "
+        "one after the other they are 0·∞.",
     ),
     references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.2", f"{BISHOP}.2, eq. 4.90"),
 )
@@ -120,11 +122,13 @@ focal = Entry(
         alpha: unit = 0.25   # weight of the class 1
         gamma: positive = 2  # how strongly easy samples are weighted down
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         p[i] = sigmoid(y[i]*z[i])                           # probability of the true class
         a[i] = (1 + y[i])/2*alpha + (1 - y[i])/2*(1 - alpha)  # weight of the true class
         L = -sum(a[i]*(1 - p[i])**gamma*log(p[i]) for i in n){_under(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/dz",),
     claim=lambda reduction: {
         "dL/dz": f"a*y*(1 - p)**gamma*(gamma*p*log(p) + p - 1){_under(reduction)}",
@@ -151,16 +155,20 @@ multilabel_soft_margin = Entry(
     title="Multi-label soft margin loss",
     parameters={"weights": False, "reduction": ("mean", "sum")},
     variants=({"weights": True}, {"reduction": "sum"}, {"weights": True, "reduction": "sum"}),
-    given=lambda weights, reduction: f"""
+    given=lambda weights, reduction: (
+        f"""
         Z: n C       # logits
         T: n C mask  # 1: the sample has the label, 0: it has not
         {"w: C positive  # weights of the labels" if weights else ""}
-    """,
-    define=lambda weights, reduction: f"""
+    """
+    ),
+    define=lambda weights, reduction: (
+        f"""
         S[i, c] = sigmoid(Z[i, c])
         L = -sum({"w[c]*" * weights}(T[i, c]*log(S[i, c]) + (1 - T[i, c])*log(1 - S[i, c]))
                  for i in n for c in C)/{"(n*C)" if reduction == "mean" else "C"}
-    """,
+    """
+    ),
     wanted=("dL/dZ",),
     claim=lambda weights, reduction: {
         "dL/dZ": f"{'w*' * weights}(S - T)/{'(n*C)' if reduction == 'mean' else 'C'}",
@@ -170,12 +178,13 @@ multilabel_soft_margin = Entry(
     ),
     conventions=(
         LAYOUT,
-        "L is the mean over the n samples of the mean over the C labels; with reduction=sum it is summed over the samples "
-        "and still divided by C, as in PyTorch.",
+        "L is the mean over the n samples of the mean over the C labels; with reduction=sum it is summed over the "
+        "samples and still divided by C, as in PyTorch.",
         "Computed from the logits, as the binary cross-entropy is.",
     ),
     pitfalls=(
-        "It is the binary cross-entropy of every label with its own sigmoid, under another name: no margin is involved.",
+        "It is the binary cross-entropy of every label with its own sigmoid, under another name: no margin is "
+        "involved.",
         "reduction=sum divides by C all the same; binary_cross_entropy_with_logits with reduction=sum does not.",
     ),
     references=("Zhang and Zhou, A review on multi-label learning algorithms, IEEE TKDE 26, 2014, section 2",),

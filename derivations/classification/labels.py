@@ -7,8 +7,8 @@ from .cross_entropy import BISHOP, STABLE
 IGNORED = "m: n mask        # 1: the sample counts, 0: it is ignored"
 WEIGHTS = "w: C positive    # class weights"
 PADDED = (
-    "ignored=yes: samples with m = 0 have no loss and are not counted (PyTorch marks them by a label, ignore_index). If "
-    "all are ignored the mean is 0/0."
+    "ignored=yes: samples with m = 0 have no loss and are not counted (PyTorch marks them by a label, ignore_index). "
+    "If all are ignored the mean is 0/0."
 )
 WEIGHTED = "weights=yes: the mean is divided by Σ w_y over the counted samples, as in PyTorch, not by their number."
 

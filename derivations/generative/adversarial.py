@@ -34,8 +34,8 @@ gan_minimax = Entry(
         "descends along ∂G; V and G have the same gradient in v, and the players move in opposite directions.",
     ),
     pitfalls=(
-        "Saturation: where the discriminator is sure of a generated sample, v → −∞ and the generator's gradient −σ(v)/m "
-        "vanishes: it learns least where it is worst.",
+        "Saturation: where the discriminator is sure of a generated sample, v → −∞ and the generator's gradient "
+        "−σ(v)/m vanishes: it learns least where it is worst.",
         "While the generator takes its step the discriminator is fixed, and the other way round; gradients left over "
         "from the other player's step are added if they are not cleared.",
     ),
@@ -61,8 +61,8 @@ gan_nonsaturating = Entry(
     ),
     pitfalls=(
         "It is no longer a zero-sum game: D + G is not constant.",
-        "Where the discriminator is sure (v → −∞) the generator's gradient is −1/m and does not vanish; with the minimax "
-        "loss it is −σ(v)/m. The two agree in sign and differ by the factor e⁻ᵛ.",
+        "Where the discriminator is sure (v → −∞) the generator's gradient is −1/m and does not vanish; with the "
+        "minimax loss it is −σ(v)/m. The two agree in sign and differ by the factor e⁻ᵛ.",
     ),
     references=(f"{GOODFELLOW}, section 3", "Goodfellow, NIPS 2016 tutorial: generative adversarial networks, 3.2.3"),
     uses=("gan-minimax", "bce-with-logits"),
@@ -148,11 +148,12 @@ wgan_gp = Entry(
         LAYOUT,
         "The critic is f(x) = tanh(xW + b)·w. The first result shows that G is its gradient at X₃; everything after it "
         "differentiates through that gradient.",
-        "The critic minimises L, the generator −Σ f(X₂)/n. ε under the root is not in the paper: without it the gradient "
-        "is undefined where G = 0.",
+        "The critic minimises L, the generator −Σ f(X₂)/n. ε under the root is not in the paper: without it the "
+        "gradient is undefined where G = 0.",
     ),
     pitfalls=(
-        "The norm is taken of each sample's gradient, over its features; one norm for the whole batch is another penalty.",
+        "The norm is taken of each sample's gradient, over its features; one norm for the whole batch is another "
+        "penalty.",
         "The penalty needs second derivatives: the gradient in the input must itself be differentiated "
         "(create_graph=True in PyTorch). A relu critic has none, and its penalty moves only through the active units.",
         "Batch normalisation in the critic makes each sample's gradient depend on the others.",

@@ -81,8 +81,8 @@ soft_margin = Entry(
         "Smooth everywhere. It is the binary cross-entropy of the logit s with the target (1 + y)/2.",
     ),
     pitfalls=(
-        "log(1 + exp(−ys)) overflows for ys below −88.7 in float32, also inside PyTorch's soft_margin_loss, where it gives "
-        "∞; softplus(−ys) does not.",
+        "log(1 + exp(−ys)) overflows for ys below −88.7 in float32, also inside PyTorch's soft_margin_loss, where it "
+        "gives ∞; softplus(−ys) does not.",
         "With targets 0 and 1 the samples of class 0 have the constant loss log 2 and no gradient.",
     ),
     references=("Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 10.6",),
@@ -104,9 +104,11 @@ hinge_embedding = Entry(
         y: n sign             # 1: the pair belongs together, −1: it does not
         margin: positive = 1  # distance from which an unlike pair has no loss
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         L = sum((1 + y[i])/2*x[i] + (1 - y[i])/2*where(x[i] > margin, 0, margin - x[i]) for i in n){under(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/dx",),
     claim=lambda reduction: {"dL/dx": f"where(y > 0, 1, where(x > margin, 0, -1)){under(reduction)}"},
     torch=_embedding,
@@ -140,10 +142,12 @@ margin_ranking = Entry(
         y: n sign                # 1: the first shall rank higher, −1: the second
         margin: nonnegative = 1  # by how much
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         u = margin - y*(a - b)  # what is missing
         L = sum(where(u < 0, 0, u)){under(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/du", "dL/da", "dL/db"),
     claim=lambda reduction: {
         "dL/du": f"where(u < 0, 0, 1){under(reduction)}",

@@ -30,12 +30,14 @@ multi_margin = Entry(
     title="Multi-class margin loss",
     parameters={"p": (1, 2), "weights": False, "reduction": ("mean", "sum")},
     variants=({"p": 2}, {"weights": True}, {"reduction": "sum"}, {"p": 2, "weights": True, "reduction": "sum"}),
-    given=lambda p, weights, reduction: f"""
+    given=lambda p, weights, reduction: (
+        f"""
         Z: n C                # scores
         y: n int<C            # labels
         margin: positive = 1  # lead that the right class shall have
         {"w: C positive       # class weights" if weights else ""}
-    """,
+    """
+    ),
     define=_multi_define,
     wanted=("dL/dZ",),
     claim=_multi_claim,
@@ -49,12 +51,13 @@ multi_margin = Entry(
         "Labels count from 0.",
     ),
     pitfalls=(
-        "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0. (The sum in "
-        "the formula runs over all classes; that of the label itself, U = margin, cancels.)",
+        "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0. (The sum "
+        "in the formula runs over all classes; that of the label itself, U = margin, cancels.)",
         "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss.",
     ),
     references=(
-        "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2, 2001",
+        "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2, "
+        "2001",
         "Weston and Watkins, Multi-class support vector machines, 1998",
         HINGE,
     ),
@@ -80,10 +83,12 @@ multilabel_margin = Entry(
         Z: n C       # scores
         T: n C mask  # 1: the sample has the label, 0: it has not
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         U[i, c, k] = 1 - Z[i, c] + Z[i, k]  # what is missing of label c against label k
         L = sum(T[i, c]*(1 - T[i, k])*max(0, U[i, c, k]) for i in n for c in C for k in C)/C{under(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/dZ",),
     claim=lambda reduction: {
         "dL/dZ": (

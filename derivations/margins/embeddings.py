@@ -21,12 +21,15 @@ cosine_embedding = Entry(
         margin: real = 0      # cosine up to which an unlike pair has no loss
         eps: positive = 1e-12 # keeps the norms from being zero
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         a[i] = sum(A[i, d]**2 for d in D) + eps  # squared norms
         b[i] = sum(B[i, d]**2 for d in D) + eps
         s[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])  # cosines
-        L = sum((1 + y[i])/2*(1 - s[i]) + (1 - y[i])/2*where(s[i] < margin, 0, s[i] - margin) for i in n){under(reduction)}
-    """,
+        L = sum((1 + y[i])/2*(1 - s[i]) + (1 - y[i])/2*where(s[i] < margin, 0, s[i] - margin)
+                for i in n){under(reduction)}
+    """
+    ),
     wanted=("dL/ds", "dL/dA", "dL/dB"),
     claim=lambda reduction: {
         "dL/ds": f"where(y > 0, -1, where(s < margin, 0, 1)){under(reduction)}",
@@ -110,14 +113,15 @@ triplet_margin = Entry(
         LAYOUT,
         BATCH,
         reduced("the n triplets"),
-        "At the kink u = 0 the derivative in u is 1/n, as in PyTorch; p=1 takes sums of absolute values as distances, with "
-        "the derivative 0 at 0.",
+        "At the kink u = 0 the derivative in u is 1/n, as in PyTorch; p=1 takes sums of absolute values as "
+        "distances, with the derivative 0 at 0.",
         "swap=yes takes the distance of the positive from the negative where that is smaller. Where the two are equal "
         "it gets the whole gradient; PyTorch gives each a half.",
         "ε is added to every difference before the norm, as in PyTorch.",
     ),
     pitfalls=(
-        "With p=2 a gradient has the length 1/n whatever the distance: near a positive the steps do not become smaller.",
+        "With p=2 a gradient has the length 1/n whatever the distance: near a positive the steps do not become "
+        "smaller.",
         "If all embeddings are equal, each loss is the margin: a loss that stays at the margin means collapse.",
         "Because of ε the distance of a vector from itself is ε√D and not 0, and d(a, b) differs from d(b, a).",
     ),

@@ -73,8 +73,8 @@ mse_l2 = Entry(
     conventions=(
         LAYOUT,
         BATCH,
-        "The data term is a mean and the penalty is not: λ is compared with the mean error of one sample. The bias has no "
-        "penalty.",
+        "The data term is a mean and the penalty is not: λ is compared with the mean error of one sample. The bias "
+        "has no penalty.",
     ),
     pitfalls=(
         "With the sum of squares, as in ridge regression, the same λ weighs n times less.",

@@ -91,14 +91,16 @@ dpo = Entry(
     title="Direct preference optimisation",
     parameters={"smoothing": False, "reduction": ("mean", "sum")},
     variants=({"smoothing": True}, {"reduction": "sum"}),
-    given=lambda smoothing, reduction: f"""
+    given=lambda smoothing, reduction: (
+        f"""
         a: n                  # log-probabilities of the chosen answers
         b: n                  # log-probabilities of the rejected answers
         a0: n                 # those of the chosen ones under the reference model
         b0: n                 # those of the rejected ones under the reference model
         beta: positive = 0.1  # how strongly the policy is held to the reference
         {"eps: nonnegative = 0.1  # probability that a preference is the wrong way round" if smoothing else ""}
-    """,
+    """
+    ),
     define=_dpo_define,
     wanted=("dL/dh", "dL/da", "dL/db"),
     claim=_dpo_claim,

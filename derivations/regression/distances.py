@@ -65,10 +65,10 @@ mse = Entry(
     torch=_mse,
     conventions=(
         LAYOUT,
-        "L is the mean over all entries, as PyTorch's default. reduction=sum leaves the division out, reduction=half-sum "
-        "is ½ ‖Y − T‖², whose gradient is Y − T.",
-        "form=matrix is the same loss for matrices: ‖Y − T‖² is then the squared Frobenius norm, and the mean divides by "
-        "n·D.",
+        "L is the mean over all entries, as PyTorch's default. reduction=sum leaves the division out, "
+        "reduction=half-sum is ½ ‖Y − T‖², whose gradient is Y − T.",
+        "form=matrix is the same loss for matrices: ‖Y − T‖² is then the squared Frobenius norm, and the mean "
+        "divides by n·D.",
     ),
     pitfalls=(
         "PyTorch divides by the number of entries n·D, not by the number of samples n: with D outputs the gradient is "
@@ -81,7 +81,6 @@ mse = Entry(
         BISHOP,
     ),
 )
-
 
 
 RESIDUAL = "r = y - t  # residuals"
@@ -103,8 +102,8 @@ l1 = Entry(
         "At the kink r = 0 the derivative is 0, as in PyTorch; the subgradients there are [−1/n, 1/n].",
     ),
     pitfalls=(
-        "The gradient does not shrink as the prediction approaches the target: with a fixed step size the iterates jump "
-        "back and forth across it.",
+        "The gradient does not shrink as the prediction approaches the target: with a fixed step size the iterates "
+        "jump back and forth across it.",
         "Its minimiser is the median of the targets, not their mean.",
     ),
     references=(BISHOP, "Boyd and Vandenberghe, Convex Optimization, 2004, section 6.1.1"),
@@ -118,10 +117,12 @@ huber = Entry(
     given=f"""{ENTRIES}
         delta: positive = 1  # where the parabola goes over into lines
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         {RESIDUAL}
         L = sum(where(abs(r[i]) > delta, delta*(abs(r[i]) - delta/2), r[i]**2/2) for i in n){over_n(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/dr", "dL/dy", "dL/dt"),
     claim=lambda reduction: {
         "dL/dr": f"where(r > delta, delta, where(r < -delta, -delta, r)){over_n(reduction)}",
@@ -151,10 +152,12 @@ smooth_l1 = Entry(
     given=f"""{ENTRIES}
         beta: positive = 1  # where the parabola goes over into lines
     """,
-    define=lambda reduction: f"""
+    define=lambda reduction: (
+        f"""
         {RESIDUAL}
         L = sum(where(abs(r[i]) > beta, abs(r[i]) - beta/2, r[i]**2/(2*beta)) for i in n){over_n(reduction)}
-    """,
+    """
+    ),
     wanted=("dL/dr", "dL/dy", "dL/dt"),
     claim=lambda reduction: {
         "dL/dr": f"where(r > beta, 1, where(r < -beta, -1, r/beta)){over_n(reduction)}",

@@ -19,7 +19,7 @@ bce = Entry(
     given=lambda weights, reduction: (
         f"""
         p: n unit    # predicted probabilities
-        t: n unit    # targets: 0 or 1, or probabilities between
+        t: n unit    # target probabilities; the limits 0 and 1 are allowed
         {"w: n positive  # weights of the entries" if weights else ""}
     """
     ),
@@ -33,7 +33,8 @@ bce = Entry(
     ),
     conventions=(
         LAYOUT,
-        reduced("the n entries; weights do not change the divisor"),
+        reduced("the n entries"),
+        "weights=yes: every entry has a weight w; the mean is still divided by n.",
         "p lies strictly between 0 and 1. PyTorch keeps the logarithms above −100, so that its loss stays finite at 0 "
         "and 1.",
     ),
@@ -87,7 +88,8 @@ bce_with_logits = Entry(
     torch=_with_logits,
     conventions=(
         LAYOUT,
-        reduced("the n entries; weights do not change the divisor"),
+        reduced("the n entries"),
+        "weights=yes: every entry has a weight w; the mean is still divided by n.",
         "pos_weight=yes: the term of the positive targets has the factor q, as if they occurred q times as often.",
         "Computed as t·softplus(−z) + (1 − t)·softplus(z), never as the logarithm of a rounded s.",
     ),
@@ -124,8 +126,8 @@ focal = Entry(
     """,
     define=lambda reduction: (
         f"""
-        p[i] = sigmoid(y[i]*z[i])                           # probability of the true class
-        a[i] = (1 + y[i])/2*alpha + (1 - y[i])/2*(1 - alpha)  # weight of the true class
+        p[i] = sigmoid(y[i]*z[i])                 # probability of the true class
+        a[i] = where(y[i] > 0, alpha, 1 - alpha)  # weight of the true class
         L = -sum(a[i]*(1 - p[i])**gamma*log(p[i]) for i in n){_under(reduction)}
     """
     ),

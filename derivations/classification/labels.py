@@ -16,7 +16,7 @@ WEIGHTED = "weights=yes: the mean is divided by Σ w_y over the counted samples,
 def given_lines(logits: str, weights: bool, ignored: bool, smoothing: bool = False) -> str:
     """The tensors of a loss with integer labels."""
     lines = [logits, "y: n int<C       # labels", *([WEIGHTS] if weights else []), *([IGNORED] if ignored else [])]
-    return "\n".join([*lines, *(["eps: nonnegative = 0.1  # label smoothing ε"] if smoothing else [])])
+    return "\n".join([*lines, *(["eps: nonnegative = 0.1  # label smoothing"] if smoothing else [])])
 
 
 def per_sample(weights: bool, ignored: bool) -> str:

@@ -106,7 +106,7 @@ hinge_embedding = Entry(
     """,
     define=lambda reduction: (
         f"""
-        L = sum((1 + y[i])/2*x[i] + (1 - y[i])/2*where(x[i] > margin, 0, margin - x[i]) for i in n){under(reduction)}
+        L = sum(where(y > 0, x, where(x > margin, 0, margin - x))){under(reduction)}
     """
     ),
     wanted=("dL/dx",),

@@ -26,8 +26,7 @@ cosine_embedding = Entry(
         a[i] = sum(A[i, d]**2 for d in D) + eps  # squared norms
         b[i] = sum(B[i, d]**2 for d in D) + eps
         s[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])  # cosines
-        L = sum((1 + y[i])/2*(1 - s[i]) + (1 - y[i])/2*where(s[i] < margin, 0, s[i] - margin)
-                for i in n){under(reduction)}
+        L = sum(where(y > 0, 1 - s, where(s < margin, 0, s - margin))){under(reduction)}
     """
     ),
     wanted=("dL/ds", "dL/dA", "dL/dB"),

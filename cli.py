@@ -128,7 +128,7 @@ def _page(arguments: argparse.Namespace) -> Any:
         find(arguments.id).at(**parameters)
         for option, used in own.items():
             if used:
-                raise WrongUsage(f"{option} goes with a formula of your own. Add its arrays: --given \"X: n d, w: d\"")
+                raise WrongUsage(f'{option} goes with a formula of your own. Add its arrays: --given "X: n d, w: d"')
     elif parameters:
         raise WrongUsage("--set is for entries of the catalogue; a formula has no parameters")
     from .page import derive

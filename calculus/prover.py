@@ -15,6 +15,7 @@ from sympy import Add, Expr, Integer, Mul, S, Symbol
 
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
+from .generalisation import generalise
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
@@ -89,6 +90,8 @@ class Prover:
         basis = "normal form"
         for elementary in (False, True):
             normalizer = self._opaque[elementary]
+            if elementary and self._vanishes_generally(difference):
+                return "normal form, whatever the functions are applied to"
             if elementary and not _has_named(difference):
                 continue
             residual = normalizer.poly(difference)
@@ -114,6 +117,24 @@ class Prover:
         if self._vanishes_by_cases(difference, unfolded, {}, {}, MAX_CASES):
             return "case analysis"
         return None
+
+    def _vanishes_generally(self, difference: Expr) -> bool:
+        """Whether it is zero for any arguments of its functions: as it stands, or with definitions unfolded once."""
+
+        def unfolded(*tensors: Tensor) -> Expr:
+            def leaf(e: Expr) -> Expr | None:
+                inside = isinstance(e, Element) and e.tensor in tensors
+                return self.definitions[e.tensor].at(*e.indices) if inside else None  # type: ignore[attr-defined]
+
+            return rebuild(difference, leaf)
+
+        defined = self._defined(difference)
+        for tensors in ((), *((t,) for t in defined), *([tuple(defined)] if len(defined) > 1 else [])):
+            candidate = unfolded(*tensors)
+            general = generalise(candidate, self._opaque[False])
+            if general != candidate and _vanishes(self._opaque[True], self._opaque[True].poly(general)):
+                return True
+        return False
 
     def _defined(self, expr: Expr) -> list[Tensor]:
         """The definitions an expression mentions, the latest first."""

@@ -111,4 +111,3 @@ def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:
         free = tuple(sorted(free, key=hint.index))
     spec = ",".join("".join(letter[k] for k in g.layout) for g in groups) + "->" + "".join(letter[k] for k in free)
     return Array(program.einsum(spec, *(g.node for g in groups)), free)
-

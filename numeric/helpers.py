@@ -26,7 +26,7 @@ def _labels(name, value, dims, sizes, below):
     return value
 '''
 
-SHAPE = '''
+SHAPE = """
 def _check_shape(name, value, dims, sizes):
     if value.ndim == len(dims):
         for dim, size in zip(dims, value.shape):
@@ -37,7 +37,7 @@ def _check_shape(name, value, dims, sizes):
         raise ValueError(f"{name} has shape {value.shape}, expected ({named}) = {expected}".replace("'", ""))
     if 0 in value.shape:
         raise ValueError(f"{name} has shape {value.shape}, every dimension must be at least 1")
-'''
+"""
 
 NUMBERS = '''
 def _numbers(name, value):

@@ -58,7 +58,6 @@ class Case:
     values: Mapping[str, Array] = field(default_factory=dict)
 
 
-
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.normal(size=shape)
 

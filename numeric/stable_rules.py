@@ -169,8 +169,10 @@ def reciprocal_into_sum(e: Expr) -> Expr | None:
         if not (isinstance(ratio, ExpRatio) and ratio.exponent == 0):
             continue
         for total in e.args:
-            if isinstance(total, BoundSum) and isinstance(total.body, Mul) and any(
-                isinstance(f, exp) for f in total.body.args
+            if (
+                isinstance(total, BoundSum)
+                and isinstance(total.body, Mul)
+                and any(isinstance(f, exp) for f in total.body.args)
             ):
                 body, fresh = total.open()
                 rest = [f for f in e.args if f is not ratio and f is not total]

@@ -14,10 +14,29 @@ COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: Elementwise functions: how they are written. A leading underscore is a helper of the generated module.
 CALLS: dict[str, str] = {
-    **{f: f"np.{f}" for f in (
-        "exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan", "abs", "sign", "sqrt", "power", "expm1", "log1p",
-        "where", "minimum", "maximum", "clip",
-    )},
+    **{
+        f: f"np.{f}"
+        for f in (
+            "exp",
+            "log",
+            "tanh",
+            "sinh",
+            "cosh",
+            "sin",
+            "cos",
+            "arctan",
+            "abs",
+            "sign",
+            "sqrt",
+            "power",
+            "expm1",
+            "log1p",
+            "where",
+            "minimum",
+            "maximum",
+            "clip",
+        )
+    },
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx")},
     "relu": "np.maximum",
 }
@@ -305,8 +324,25 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
 
 
 WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
-    "name": _name, "const": _const, "dim": _dim, "add": _add, "mul": _mul, "neg": _neg, "pow": _pow,
-    "transpose": _transpose, "expand": _expand, "reduce": _reduce, "matmul": _matmul, "einsum": _einsum,
-    "index": _index, "eye": _eye, "arange": _arange, "compare": _compare, "cast": _cast, "log_sum": _log_sum,
-    "call": _call, "apply": _apply, "full": _full,
+    "name": _name,
+    "const": _const,
+    "dim": _dim,
+    "add": _add,
+    "mul": _mul,
+    "neg": _neg,
+    "pow": _pow,
+    "transpose": _transpose,
+    "expand": _expand,
+    "reduce": _reduce,
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "index": _index,
+    "eye": _eye,
+    "arange": _arange,
+    "compare": _compare,
+    "cast": _cast,
+    "log_sum": _log_sum,
+    "call": _call,
+    "apply": _apply,
+    "full": _full,
 }

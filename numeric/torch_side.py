@@ -73,11 +73,10 @@ class TorchSide:
             return torch.tanh
         assert value is not None
         if t.domain.below is not None:
-            return torch.as_tensor(np.ascontiguousarray(value), dtype=torch.int64, device=self.device)
+            return torch.as_tensor(np.array(value, order="C"), dtype=torch.int64, device=self.device)
         if t.domain.value is not None and t.name not in self.trained and t.rank == 0:
             return float(np.ravel(value)[0])
-        plain = np.array(value, dtype=np.float64, order="C")  # which keeps a number a number, unlike ascontiguousarray
-        tensor = torch.as_tensor(plain, device=self.device)
+        tensor = torch.as_tensor(np.array(value, order="C").astype(np.float64), device=self.device)
         return tensor.to(getattr(torch, dtype)).requires_grad_(t.name in self.trained)
 
     def _call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,5 +112,3 @@ class TorchSide:
 
 def _numpy(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value.detach().double().cpu().numpy())
-
-

@@ -86,7 +86,7 @@ def check_one(id: str, parameters: Mapping[str, Value], device: str, dtypes: Seq
 
 
 def _joined(rows: Sequence[Row]) -> Row:
-    """One row for the variants of an entry: the steps of all of them, and the cross-check that came closest to failing."""
+    """One row for the variants of an entry: all their steps, and the cross-check that came closest to failing."""
     dtypes = dict.fromkeys(dtype for row in rows for dtype in row.cross_checks)
     cross = {}
     for dtype in dtypes:
@@ -95,7 +95,10 @@ def _joined(rows: Sequence[Row]) -> Row:
         cross[dtype] = replace(worst, regimes=sum(c.regimes for c in checks))
     return Row(
         rows[0].id,
-        *(sum(getattr(row, name) for row in rows) for name in ("steps", "proved", "refuted", "open")),
+        steps=sum(row.steps for row in rows),
+        proved=sum(row.proved for row in rows),
+        refuted=sum(row.refuted for row in rows),
+        open=sum(row.open for row in rows),
         cross_checks=cross,
         seconds=sum(row.seconds for row in rows),
         messages=tuple(m for row in rows for m in row.messages),
@@ -123,7 +126,8 @@ def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtype
         for number, step in enumerate(page.steps, 1)
         if not step.verdict.is_proved
     ]
-    failed, missing, cross, notes = bool(messages), False, {}, ()
+    failed, missing, cross = bool(messages), False, {}
+    notes: tuple[str, ...] = ()
     try:
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}

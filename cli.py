@@ -128,7 +128,7 @@ def _page(arguments: argparse.Namespace) -> Any:
         find(arguments.id).at(**parameters)
         for option, used in own.items():
             if used:
-                raise WrongUsage(f"{option} goes with a formula of your own. Add its arrays: --given \"X: n d, w: d\"")
+                raise WrongUsage(f'{option} goes with a formula of your own. Add its arrays: --given "X: n d, w: d"')
     elif parameters:
         raise WrongUsage("--set is for entries of the catalogue; a formula has no parameters")
     from .page import derive
@@ -293,7 +293,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
-        sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter, such as depth=4 or reduction=sum")
+        text = "a parameter, such as depth=4 or reduction=sum"
+        sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     return parser
 
 

@@ -9,6 +9,7 @@ from sympy import Add, Expr, Function, Mul, Pow, S, exp, log
 
 from .derivation import Known
 from .functions import Unknown, Where
+from .simplification import deltas_in_front
 from .sums import BoundSum, Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Tensor
 
@@ -161,7 +162,7 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     if isinstance(of, Where):
         x, a, b = of.args
         settle = _Settler(wrt, moving)
-        return "branch by branch", _branches(x, settle(d(a)), settle(d(b)))
+        return "branch by branch", deltas_in_front(x, settle(d(a)), settle(d(b)))
     if isinstance(of, Unknown):
         inner = of.argument
         name = f"derivative of {of.name}" if of.order == 0 else f"derivative of {of.name}{'′' * of.order}"
@@ -174,21 +175,6 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     raise NotImplementedError(
         f"no rule differentiates {type(of).__name__} in {of}; write it with powers, exp, log and the named functions"
     )
-
-
-def _branches(x: Expr, a: Expr, b: Expr) -> Expr:
-    """``Where(x, a, b)`` with the deltas of its branches in front, where a sum can contract them.
-
-    Branches with different deltas become two terms.
-    """
-    found = [{f for f in Mul.make_args(branch) if isinstance(f, Delta)} for branch in (a, b) if branch != 0]
-    common = set.intersection(*found) if found else set()
-    a, b = (Mul(*(f for f in Mul.make_args(branch) if f not in common)) for branch in (a, b))
-    if any(isinstance(f, Delta) for branch in (a, b) for f in Mul.make_args(branch)):
-        inside = [[f for f in Mul.make_args(branch) if isinstance(f, Delta)] for branch in (a, b)]
-        a, b = (Mul(*(f for f in Mul.make_args(branch) if not isinstance(f, Delta))) for branch in (a, b))
-        return Mul(*common, *inside[0], Where(x, a, S.Zero)) + Mul(*common, *inside[1], Where(x, S.Zero, b))
-    return Mul(*common, Where(x, a, b))
 
 
 def _is_chained(node: Partial) -> bool:

@@ -33,6 +33,8 @@ from .polynomials import (
     add,
     constant,
     denominators,
+    divided,
+    divisor_of,
     exponent_above_one,
     exponent_of,
     factor_expr,
@@ -43,7 +45,6 @@ from .polynomials import (
     is_positive,
     is_positive_poly,
     joined,
-    monomial_key,
     primitive,
     scale,
     single,
@@ -328,25 +329,23 @@ class Normalizer:
         return self.bases[atom]
 
     def _reduce(self, factors: dict[Expr, Exponent]) -> Poly:
-        """Divide by the leading term wherever a sum stands in a denominator: x/(1 + x) becomes 1 − 1/(1 + x)."""
+        """Divide by a term of a sum in a denominator: x/(1 + x) becomes 1 − 1/(1 + x), 1/(x(1 + x)) 1/x − 1/(1 + x)."""
         for atom, e in factors.items():
             if e >= 0 or not isinstance(atom, Add):
                 continue
             base = self.base(atom)
-            lead = max(base, key=monomial_key)
-            if not lead or any(factors.get(a, 0) < k if k > 0 else factors.get(a, 0) > k for a, k in lead):
+            divisor, inverse = divisor_of(factors, base)
+            if not divisor and not inverse:
                 continue
             if self._budget <= 0:
                 break
             self._budget -= 1
-            quotient = dict(factors)
-            for a, k in lead:
-                quotient[a] = quotient.get(a, 0) - k
-            raised = dict(quotient)
-            raised[atom] = raised.get(atom, 0) + 1
-            rest = {m: c for m, c in base.items() if m != lead}
-            out = add(self.finish(raised), scale(self.multiply(rest, self.finish(quotient)), -1))
-            return scale(out, 1 / base[lead])
+            quotient = divided(factors, divisor)
+            raised = {**quotient, atom: quotient.get(atom, 0) + 1}
+            rest = {m: c for m, c in base.items() if m != divisor}
+            below = {frozenset(quotient.items()): Fraction(1)} if inverse else self.finish(quotient)
+            out = add(self.finish(raised), scale(self.multiply(rest, below), -1))
+            return scale(out, 1 / base[divisor])
         return {frozenset((a, e) for a, e in factors.items()): Fraction(1)}
 
     def exponential(self, p: Poly) -> Poly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import floor, gcd, lcm
 
@@ -184,3 +185,28 @@ def primitive(p: Poly, *, positive_only: bool) -> tuple[Fraction, Monomial, Poly
             exponents[a] = exponents.get(a, 0) - e
         accumulate(rest, frozenset((a, tidy(e)) for a, e in exponents.items() if e != 0), c / coefficient)
     return coefficient, monomial, rest
+
+
+def divided(factors: Mapping[Expr, Exponent], divisor: Monomial) -> dict[Expr, Exponent]:
+    """A product of atoms divided by a monomial."""
+    out = dict(factors)
+    for a, k in divisor:
+        out[a] = out.get(a, 0) - k
+    return out
+
+
+def divisor_of(factors: Mapping[Expr, Exponent], base: Poly) -> tuple[Monomial, bool]:
+    """The term of a denominator ``base`` by which a product of atoms is divided, and whether it is the other term.
+
+    The leading term where the product holds it: x/(1 + x) is 1 − 1/(1 + x). Of two terms the other one where the
+    product is divided by the leading term already: 1/(x (1 + x)) is 1/x − 1/(1 + x). UNIT and False: by none.
+    """
+    lead = max(base, key=monomial_key)
+    if not lead:
+        return UNIT, False
+    if not any(factors.get(a, 0) < k if k > 0 else factors.get(a, 0) > k for a, k in lead):
+        return lead, False
+    if len(base) == 2 and all(factors.get(a, 0) * k < 0 and abs(factors[a]) >= abs(k) for a, k in lead):
+        (other,) = (m for m in base if m != lead)
+        return other, True
+    return UNIT, False

@@ -9,17 +9,18 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Integer, S, Symbol
+from sympy import Add, Expr, Integer, Mul, S, Symbol
 
 from .affine import body_at
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
+from .generalisation import generalise
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import Domain, Element, Index, Tensor
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -90,6 +91,8 @@ class Prover:
         basis = "normal form"
         for elementary in (False, True):
             normalizer = self._opaque[elementary]
+            if elementary and self._vanishes_generally(difference):
+                return "normal form, whatever the functions are applied to"
             if elementary and not _has_named(difference):
                 continue
             residual = normalizer.poly(difference)
@@ -116,6 +119,24 @@ class Prover:
             return "case analysis"
         return None
 
+    def _vanishes_generally(self, difference: Expr) -> bool:
+        """Whether it is zero for any arguments of its functions: as it stands, or with definitions unfolded once."""
+
+        def unfolded(*tensors: Tensor) -> Expr:
+            def leaf(e: Expr) -> Expr | None:
+                inside = isinstance(e, Element) and e.tensor in tensors
+                return self.definitions[e.tensor].at(*e.indices) if inside else None  # type: ignore[attr-defined]
+
+            return rebuild(difference, leaf)
+
+        defined = self._defined(difference)
+        for tensors in ((), *((t,) for t in defined), *([tuple(defined)] if len(defined) > 1 else [])):
+            candidate = unfolded(*tensors)
+            general = generalise(candidate, self._opaque[False])
+            if general != candidate and _vanishes(self._opaque[True], self._opaque[True].poly(general)):
+                return True
+        return False
+
     def _defined(self, expr: Expr) -> list[Tensor]:
         """The definitions an expression mentions, the latest first."""
         present = expr.atoms(Tensor)
@@ -135,12 +156,13 @@ class Prover:
         """
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
-        if given:
-            residual = normalizer.poly(rebuild(normalizer.expr(residual), given.get))
+        for term, value in given.items():
+            residual = normalizer.poly(rebuild(normalizer.expr(residual), {term: value}.get))
         if _vanishes(normalizer, residual):
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
-        plain = sorted((x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)), key=str)
+        plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
+        plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
         if not plain or budget < 3:
             return False
         x = plain[0]
@@ -152,7 +174,7 @@ class Prover:
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **(_with_sign(x, sign) if sign else root)},
+                {**given, **_with_sign(x, sign, root)},
                 budget // 3,
             )
             for sign in _signs(x)
@@ -260,27 +282,45 @@ def _has_bound(expr: Expr) -> bool:
     return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
 
 
-def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
-    """An element that is positive or negative in a case, as plus or minus an element that is positive everywhere."""
+def _with_sign(x: Expr, sign: int, root: _Root) -> dict[Expr, Expr]:
+    """What a sign of x says of one atom in it: x is plus or minus something that is positive everywhere, or zero.
+
+    For x = y − t > 0 that is y = t + |y − t|.
+    """
+    if sign == 0:
+        return {root.atom: root.zero}
     coefficient, atom = x.as_coeff_Mul()
-    if not isinstance(atom, Element):
-        return {}
-    if atom.tensor.domain.sign:
-        return {atom: Integer(sign if coefficient > 0 else -sign)}
-    size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
-    return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+    if isinstance(atom, Element):
+        if atom.tensor.domain.sign:
+            return {atom: Integer(sign if coefficient > 0 else -sign)}
+        size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
+        return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+    indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
+    distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
+    return {root.atom: root.zero + sign * Element(distance, *indices) / root.slope}
 
 
-def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest. Elements come first."""
-    found: dict[Expr, Expr] | None = None
-    for term in sorted(Add.make_args(x), key=str):
-        slope, atom = term.as_coeff_Mul()
-        if atom.is_Number or (found is not None and not isinstance(atom, Element)):
-            continue
-        rest = x - term
-        if not rest.has(atom):
-            found = {atom: -rest / slope}
-            if isinstance(atom, Element):
-                break
-    return found
+@dataclass(frozen=True)
+class _Root:
+    """x = slope · (atom − zero), where the slope is never zero and neither it nor ``zero`` contains the atom."""
+
+    atom: Expr
+    slope: Expr
+    zero: Expr
+
+
+def _solve_linear(x: Expr) -> _Root | None:
+    """Solve x = 0 for an atom in which it is linear.
+
+    Elements come first, and among them those whose sign is not known: in a case, what is known of the atom is lost.
+    """
+    found: list[tuple[tuple[bool, bool, bool, str], _Root]] = []
+    for term in Add.make_args(x):
+        coefficient, product = term.as_coeff_Mul()
+        for atom in Mul.make_args(product):
+            slope = coefficient * Mul(*(f for f in Mul.make_args(product) if f is not atom))
+            rest = x - term
+            if not atom.is_Number and slope.is_nonzero and not (rest.has(atom) or slope.has(atom)):
+                rank = (not isinstance(atom, Element), not slope.is_Number, atom.is_positive is not None, str(term))
+                found.append((rank, _Root(atom, slope, -rest / slope)))
+    return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -19,6 +19,7 @@ from .balls import ImpossibleSize, Valuation
 from .compiled import compiled
 from .derivation import Counterexample, Definition
 from .duals import Position
+from .functions import Indicator, Where, absolute, relu
 from .sampling import Point, points
 from .tensors import Index, Tensor
 
@@ -158,10 +159,18 @@ def _problem(
 
 
 def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
-    """The usual points, then (after None) points where more formulas are defined."""
+    """The usual points, more where the sides have cases, then (after None) points where more formulas are defined."""
     yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
+    if _has_cases(problem):
+        yield from points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
     yield None
     yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
+
+
+def _has_cases(problem: Problem) -> bool:
+    """Whether a case distinction is involved: then a few points may all lie in one of its cases."""
+    cases = (Where, Indicator, relu, absolute)
+    return any(side.has(*cases) for side in (problem.left, problem.right, *(d.body for d in problem.definitions)))
 
 
 def _places(problem: Problem, point: Point, rng: random.Random, entries: int) -> list[Position]:

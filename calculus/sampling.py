@@ -123,9 +123,9 @@ class Draw:
             below = _size(domain.below, self.sizes)
             return {at: fmpq(self.rng.randrange(below)) for at in places}
         if domain.mask:
-            return {at: fmpq(self.rng.randrange(2)) for at in places}
+            return self._two_valued(list(places), 0, 1)
         if domain.sign:
-            return {at: fmpq(self.rng.choice((-1, 1))) for at in places}
+            return self._two_valued(list(places), -1, 1)
         if domain.unit:
             return {at: self._fraction() for at in places}
         return {at: self._number(domain.positive, domain.nonnegative) for at in places}
@@ -143,6 +143,12 @@ class Draw:
         self.used.add(magnitude)
         signed = self.style == "mixed" and not positive and not nonnegative
         return -magnitude if signed and self.rng.random() < 0.5 else magnitude
+
+    def _two_valued(self, places: list[Position], low: int, high: int) -> dict[Position, Any]:
+        """One of two values at each place; both occur where there is room for them."""
+        values = [low, high] * (len(places) // 2) + [self.rng.choice((low, high))] * (len(places) % 2)
+        self.rng.shuffle(values)
+        return dict(zip(places, map(fmpq, values), strict=True))
 
     def _fraction(self) -> fmpq:
         """Between 0 and 1, ends excluded; among ties often one half."""

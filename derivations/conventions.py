@@ -4,6 +4,7 @@ LAYOUT = "A gradient has the shape of its variable."
 ELEMENTWISE = "On an array the function and its derivatives apply to every entry."
 SMOOTH = "Smooth everywhere: no kink."
 BATCH = "Samples are rows; sums over samples stand in the formulas, so n is the batch size."
+UPSTREAM = "L is any scalar; only its gradient dY with respect to Y is used."
 JACOBIAN = "In the Jacobian dp/dz the axes of the output come first, then those of the input."
 
 
@@ -14,6 +15,4 @@ def kink(value: str, interval: str) -> str:
 
 def reduced(over: str) -> str:
     """What the mean of a loss is taken over, and that the sum has no such factor."""
-    return (
-        f"L is the mean over {over}, as PyTorch's default; with reduction=sum the factor is 1, in the gradient too."
-    )
+    return f"L is the mean over {over}, as PyTorch's default; with reduction=sum the factor is 1, in the gradient too."

@@ -7,7 +7,7 @@ from typing import TypeAlias
 #: A value of a parameter.
 Value: TypeAlias = int | float | bool | str
 
-#: What an entry states for a parameter. A number is its default: a whole one (from 1), or a decimal (any finite number).
+#: What an entry states for a parameter. A number is its default: a whole one (from 1), or a decimal (any finite one).
 #: True or False is a switch and its default. A tuple lists the choices, the default first.
 Kind: TypeAlias = int | float | bool | tuple[str, ...] | tuple[int, ...]
 

@@ -22,7 +22,7 @@ def contract(factors: Sequence[Array], bound: Sequence[Index], hint: Layout) -> 
             break
         step = _best_pair(groups, left, hint)
         if step is None:
-            return _einsum(groups, hint, left)
+            return _weighted(groups, hint, left) or _einsum(groups, hint, left)
         a, b, product = step
         groups = [g for g in groups if g is not a and g is not b] + [product]
         groups = _merge_equal(groups, hint)
@@ -94,6 +94,15 @@ def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index], hint:
     return None
 
 
+def _weighted(groups: list[Array], hint: Layout, left: set[Index]) -> Array | None:
+    """One factor has the axes of all others: they are its weights, and the product is no larger than it is."""
+    largest = max(groups, key=lambda g: len(g.layout))
+    if any(k not in largest.layout for g in groups for k in g.layout):
+        return None
+    product = _product([largest, *(g for g in groups if g is not largest)], hint)
+    return _sum_own(product, [product], left)
+
+
 def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:
     indices = list(dict.fromkeys(k for g in groups for k in g.layout))
     letter = dict(zip(indices, ascii_lowercase, strict=False))
@@ -102,4 +111,3 @@ def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:
         free = tuple(sorted(free, key=hint.index))
     spec = ",".join("".join(letter[k] for k in g.layout) for g in groups) + "->" + "".join(letter[k] for k in free)
     return Array(program.einsum(spec, *(g.node for g in groups)), free)
-

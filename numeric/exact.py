@@ -2,12 +2,13 @@
 
 Next to every value stands its movement: the largest change when every continuous input and every named intermediate
 moves by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly
-cannot do better than that.
+cannot do better than that; so does a sum inside a formula (the Σ of ``P (dP − Σ P dP)``), which has no name but is
+computed and rounded before it is subtracted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -15,17 +16,17 @@ from typing import Any
 
 import numpy as np
 import sympy
-from flint import arb
-from sympy import Expr, Symbol
+from flint import arb, ctx
+from sympy import Add, Expr, Symbol
 
 from ..calculus.balls import Valuation
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu
-from ..calculus.sums import rebuild
+from ..calculus.sums import BoundSum, rebuild
 from ..calculus.tensors import Element, Tensor
 
-#: Random patterns of signs in which the entries of one array move.
-PATTERNS = 2
+#: Random patterns of signs in which all entries move.
+PATTERNS = 4
 
 #: Bits of the first attempt; more are taken where a ball is too wide for the comparison.
 PRECISION = 256
@@ -62,14 +63,22 @@ class Judge:
         self.noise = {name: Tensor(f"·{name}", d.tensor.dims) for name, d in self.definitions.items()}
 
     @cached_property
-    def perturbed(self) -> dict[str, Definition]:
-        """Every definition times 1 + ε s, with a sign s for each entry."""
+    def sums(self) -> dict[str, Tensor]:
+        """Noise for the terms with sums inside the formulas, by the definition that holds them."""
+        counts = {n: len(_inner_sums(d)) for n, d in self.definitions.items()}
+        return {n: Tensor(f"·sums of {n}", (k, *self.definitions[n].tensor.dims)) for n, k in counts.items() if k}
 
-        def noisy(d: Definition) -> Definition:
-            sign = Element(self.noise[d.name], *d.indices)
-            return Definition(d.tensor, d.indices, d.body * (1 + ROUNDING() * sign))
+    @cached_property
+    def rounded(self) -> tuple[Definition, ...]:
+        """Every definition, and every sum inside it, times 1 + ε s, with a sign s of its own for each entry."""
 
-        return {name: noisy(d) for name, d in self.definitions.items()}
+        def noisy(name: str, d: Definition) -> Definition:
+            signs = {e: Element(self.sums[name], k, *d.indices) for k, e in enumerate(_inner_sums(d))}
+            body = rebuild(d.body, lambda e: e * (1 + ROUNDING() * signs[e]) if e in signs else None)
+            sign = Element(self.noise[name], *d.indices)
+            return Definition(d.tensor, d.indices, body * (1 + ROUNDING() * sign))
+
+        return tuple(noisy(name, d) for name, d in self.definitions.items())
 
     def evaluate(
         self,
@@ -111,37 +120,20 @@ class Judge:
         rng: np.random.Generator,
         precision: int,
     ) -> dict[str, Array]:
-        """What the inputs and each intermediate contribute, added up; where a side is undefined, nothing."""
+        """The largest change over a few patterns of signs, in each of which everything moves at once.
+
+        Where a side is undefined, nothing moves.
+        """
         movement = {t.name: np.zeros(exact[t.name].shape) for t in wanted}
-
-        def contribute(patterns: int, moved: Callable[[], Mapping[Tensor, Array]], perturbed: str = "") -> None:
-            shifted = [self._at(wanted, sizes, moved(), precision, perturbed=perturbed) for _ in range(patterns)]
+        noise = [*self.noise.values(), *self.sums.values()]
+        for _ in range(PATTERNS):
+            moved = {t: v if t.domain.is_discrete else _scaled(v, eps, rng) for t, v in values.items()}
+            moved |= {ROUNDING: np.array(eps), **{t: _signs(t, sizes, rng) for t in noise}}
+            shifted = self._at(wanted, sizes, moved, precision, rounded=True)
             for n in movement:
-                changes = np.fmax.reduce([_change(s[n], exact[n]) for s in shifted])
-                movement[n] = movement[n] + np.nan_to_num(changes, nan=0.0, posinf=np.inf)
-
-        for t, v in values.items():
-            if not t.domain.is_discrete:
-                contribute(PATTERNS if v.ndim else 1, lambda t=t, v=v: {**values, t: _scaled(v, eps, rng)})  # type: ignore[misc]
-        for name in self._intermediates(wanted):
-            noise, step = self.noise[name], {ROUNDING: np.array(eps)}
-            contribute(
-                1,
-                lambda noise=noise, step=step: {**values, **step, noise: _signs(noise, sizes, rng)},  # type: ignore[misc]
-                name,
-            )
+                change = np.nan_to_num(_change(shifted[n], exact[n]), nan=0.0, posinf=np.inf)
+                movement[n] = np.maximum(movement[n], change)
         return movement
-
-    def _intermediates(self, wanted: Sequence[Tensor]) -> list[str]:
-        """The names that others read on the way to what is wanted."""
-        found: dict[str, None] = {}
-        stack = [t.name for t in wanted]
-        while stack:
-            for t in self.definitions[stack.pop()].inputs():
-                if t.name in self.definitions and t.name not in found:
-                    found[t.name] = None
-                    stack.append(t.name)
-        return list(found)
 
     def _at(
         self,
@@ -150,13 +142,30 @@ class Judge:
         values: Mapping[Tensor, Array],
         precision: int,
         *,
-        perturbed: str = "",
+        rounded: bool = False,
         kinks: bool = True,
     ) -> dict[str, Array]:
-        definitions = [self.perturbed[n] if n == perturbed else d for n, d in self.definitions.items()]
+        definitions = self.rounded if rounded else tuple(self.definitions.values())
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
         return {t.name: _object_array(valuation.array(t)) for t in wanted}
+
+
+def _inner_sums(d: Definition) -> tuple[Expr, ...]:
+    """The terms with a sum over an index that a formula adds up: each is rounded before the addition may cancel it.
+
+    A sum that is only a factor moves the formula as a whole, which moves anyway.
+    """
+    found: dict[Expr, None] = {}
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Add):
+            found.update(dict.fromkeys(t for t in e.args if t.has(BoundSum)))
+            return e
+        return e if isinstance(e, BoundSum) else None
+
+    rebuild(d.body, leaf)
+    return tuple(found)
 
 
 def _specific(body: Expr) -> Expr:
@@ -174,7 +183,8 @@ def _specific(body: Expr) -> Expr:
 def _scaled(v: Array, eps: float, rng: np.random.Generator) -> Array:
     """Entries times 1 ± eps, as balls, exactly."""
     signs = rng.choice((-1, 1), size=v.shape)
-    moved = [arb(float(x)) * (1 + arb(eps) * int(s)) for x, s in zip(v.ravel(), signs.ravel(), strict=True)]
+    with ctx.workprec(PRECISION):  # at the default of 53 bits the product would be rounded, by as much as it moves
+        moved = [arb(float(x)) * (1 + arb(eps) * int(s)) for x, s in zip(v.ravel(), signs.ravel(), strict=True)]
     return _reshaped(moved, v.shape)
 
 
@@ -236,5 +246,3 @@ def as_floats(exact: Array) -> Array:
     """Midpoints as float64, 0 where a ball cannot be told from it; nan where undefined."""
     flat = [(0.0 if y.contains(0) else float(y.mid())) if y.is_finite() else np.nan for y in exact.ravel()]
     return np.array(flat, dtype=float).reshape(exact.shape)
-
-

@@ -152,7 +152,9 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
     returned = [d.name for d in plan.returns]
     needed = list(returned) if elementwise else _needed(returned, targets, known)
-    arguments = _arguments(derivation, [targets[n] for n in needed])
+    arguments = _arguments(
+        derivation, [targets[n] for n in needed], [d for n in returned for d in known[n].tensor.dims]
+    )
     givens = tuple(a.given for a in arguments)
     anchor = next((t.name for t in givens if _is_float(t)), None)
     nodes = {n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed}
@@ -239,9 +241,13 @@ class Argument:
     default: float | None = None
 
 
-def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Argument, ...]:
-    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last."""
+def _arguments(derivation: Derivation, targets: Sequence[Expr], dims: Sequence[Expr]) -> tuple[Argument, ...]:
+    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last.
+
+    dims: the axes of what is returned. A given that tells a size or the dtype is an argument too.
+    """
     read = {t.name for e in targets for t in e.atoms(Tensor)}
+    read |= _telling(derivation, read, dims)
     orders = {(u.name, u.order) for e in targets for u in e.atoms(Unknown)}
     found: list[Argument] = []
     for t in derivation.givens:
@@ -265,6 +271,20 @@ def _with_sizes(derivation: Derivation, arguments: tuple[Argument, ...], writer:
     if len(found) == len(arguments):
         return arguments
     return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function, order.get(a.name, 0))))
+def _telling(derivation: Derivation, read: set[str], dims: Sequence[Expr]) -> set[str]:
+    """Givens that are not read, but without which a size, or the dtype of the answer, would not be known."""
+    chosen = [t for t in derivation.givens if t.name in read]
+    below = [t.domain.below for t in chosen if t.domain.below is not None]
+    missing = set(free_dimensions((*dims, *below))) - {s for t in chosen for d in t.dims for s in d.free_symbols}
+    added: set[str] = set()
+    floats = [t for t in derivation.givens if t.rank and _is_float(t)]
+    typeless = bool(dims) and not any(_is_float(t) for t in chosen)
+    for t in sorted(floats, key=lambda t: -len(missing & set(t.dims))):
+        if typeless or missing & set(t.dims):
+            added.add(t.name)
+            missing -= set(t.dims)
+            typeless = False
+    return added
 
 
 def _signature(arguments: Sequence[Argument]) -> str:

@@ -140,7 +140,11 @@ def _add(e: Expr, hint: Layout) -> Array:
         coefficient, rest = term.as_coeff_Mul()
         minus = bool(coefficient.is_negative)
         terms.append((-1 if minus else 1, lower(-coefficient * rest if minus else term, hint)))
-    terms.sort(key=lambda t: (-t[0], t[1].node.kind == "bool"))
+    # Differences of inputs first, and what is added to them last: z − y + 1 is exact where z and y are equal and large.
+    late = len(terms) > 2
+    terms.sort(
+        key=lambda t: (late and not t[1].node.rank and t[1].node.kind == "python", -t[0], t[1].node.kind == "bool")
+    )
     nodes, layout = align([a for _, a in terms], hint)
     if not any(n.kind == "float" for n in nodes):
         nodes = tuple(program.as_float(n) for n in nodes)

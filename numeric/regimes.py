@@ -32,8 +32,9 @@ class Regime:
 
     real: draws the entries of real tensors. sizes: gives each dimension its size. elementwise: applies to functions of
     scalars (True), to arrays (False), or to both (None). ordinary: here any sound implementation is accurate, so a
-    deviation means that it computes something else. rows, labels, strided: what this family does to distributions,
-    labels and memory layout. needs: tensors it is about. alone: applies only where a single real tensor is free.
+    deviation means that it computes something else. rows, labels, masks, strided: what this family does to
+    distributions, labels, masks and memory layout. needs: tensors it is about. alone: applies only where a single real
+    tensor is free.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Regime:
     ordinary: bool = True
     rows: str = "typical"
     labels: str = "typical"
+    masks: str = "typical"
     strided: bool = False
     alone: bool = False
     needs: str = ""
@@ -125,6 +127,8 @@ REGIMES: tuple[Regime, ...] = (
         "one-hot, large logits", _choice(-1000.0, 1e4), elementwise=False, ordinary=False, rows="onehot", needs="rows"
     ),
     Regime("repeated labels", _normal, elementwise=False, labels="repeated", needs="labels"),
+    Regime("one entry counts", _normal, elementwise=False, masks="one", needs="masks"),
+    Regime("all entries count", _normal, elementwise=False, masks="all", needs="masks"),
     Regime("non-contiguous", _normal, elementwise=False, strided=True),
     Regime("non-contiguous", _spread(0.05, 6.0), elementwise=True, strided=True),
 )
@@ -137,6 +141,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
     has = {
         "rows": any(t.domain.rows and not t.domain.positive and not t.domain.onehot for t in givens),
         "labels": any(t.domain.below is not None for t in givens),
+        "masks": any(t.domain.mask for t in givens),
         "": True,
     }
     dims = len(free_dimensions(derivation.dims))
@@ -197,7 +202,7 @@ def _entries(
     if d.value is not None:
         return np.full(shape if t.rank else (), float(d.value)).astype(dtype)
     if d.mask:
-        return rng.integers(2, size=shape).astype(dtype)
+        return _mask(regime, rng, shape).astype(dtype)
     if d.sign:
         return rng.choice((-1.0, 1.0), size=shape).astype(dtype)
     if d.unit:
@@ -213,11 +218,19 @@ def _entries(
         return regime.real(rng, shape).astype(dtype)
 
 
+def _mask(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Zeros and ones, with at least one 1: where all is masked, a mean would be 0/0."""
+    entries = np.ones(shape) if regime.masks == "all" else rng.integers(2, size=shape)
+    if regime.masks == "one" or not entries.any():
+        entries = np.zeros(shape)
+        entries.reshape(-1)[rng.integers(entries.size)] = 1
+    return entries
+
+
 def _unit(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Between 0 and 1; close to both ends where a regime goes to extremes, and never at an end once it is rounded."""
-    return (
-        rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice((1e-20, 1e-6, 0.5, 1 - 1e-6), size=shape)
-    )
+    extremes = (1e-20, 1e-6, 0.5, 1 - 1e-6)
+    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice(extremes, size=shape)
 
 
 def _strided(a: Array, strided: bool) -> Array:

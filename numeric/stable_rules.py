@@ -13,6 +13,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 from ..calculus.functions import Where, sigmoid, softplus
 from ..calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, xlogx
+from .vanishing_rules import x_log_x_in_sum
 
 Rule = Callable[[Expr], Expr | None]
 
@@ -168,8 +169,10 @@ def reciprocal_into_sum(e: Expr) -> Expr | None:
         if not (isinstance(ratio, ExpRatio) and ratio.exponent == 0):
             continue
         for total in e.args:
-            if isinstance(total, BoundSum) and isinstance(total.body, Mul) and any(
-                isinstance(f, exp) for f in total.body.args
+            if (
+                isinstance(total, BoundSum)
+                and isinstance(total.body, Mul)
+                and any(isinstance(f, exp) for f in total.body.args)
             ):
                 body, fresh = total.open()
                 rest = [f for f in e.args if f is not ratio and f is not total]
@@ -255,6 +258,7 @@ RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
         ratio_of_expm1,
         hyperbolic,
         x_log_x,
+        x_log_x_in_sum,
         split_log,
     ),
 }

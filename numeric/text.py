@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,10 +14,29 @@ COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: Elementwise functions: how they are written. A leading underscore is a helper of the generated module.
 CALLS: dict[str, str] = {
-    **{f: f"np.{f}" for f in (
-        "exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan", "abs", "sign", "sqrt", "power", "expm1", "log1p",
-        "where", "minimum", "maximum", "clip",
-    )},
+    **{
+        f: f"np.{f}"
+        for f in (
+            "exp",
+            "log",
+            "tanh",
+            "sinh",
+            "cosh",
+            "sin",
+            "cos",
+            "arctan",
+            "abs",
+            "sign",
+            "sqrt",
+            "power",
+            "expm1",
+            "log1p",
+            "where",
+            "minimum",
+            "maximum",
+            "clip",
+        )
+    },
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx")},
     "relu": "np.maximum",
 }
@@ -64,6 +84,7 @@ class Writer:
         self.dims: dict[str, None] = {}
         self.uses: Counter[Node] = Counter()
         self.twins: set[Node] = set()
+        self.read: set[object] = set()
         self.longest = LONG
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
@@ -72,7 +93,8 @@ class Writer:
         self._count(roots)
         for target, node in targets:
             text = self._line(f"{target} = ", [node])
-            if text != f"{target} = {self.names.get(node)}":
+            # What was computed before needs its own name only where later lines use that name.
+            if target in self.read or text != f"{target} = {self.names.get(node)}":
                 self.lines.append(text)
                 self.names[node] = target
         self.lines.append(self._line("return ", returns))
@@ -95,6 +117,7 @@ class Writer:
             if node not in seen:
                 seen.add(node)
                 stack.extend(node.args)
+        self.read |= {n.data[0] for n in seen if n.op == "name"}
         plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
         self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
@@ -307,6 +330,8 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
     """A value spread over a shape, as an array of its own."""
     value = w.expression(n.args[0])[0]
     like, shape = n.data
+    for size in re.findall(r"[^\W\d]\w*", str(shape or "")):
+        w_dim(w, size)
     if n.args[0].kind == "python":
         if shape is None:
             return (f"np.zeros_like({like})" if value == "0" else f"np.full_like({like}, {value})"), ATOM
@@ -315,8 +340,28 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
 
 
 WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
-    "name": _name, "const": _const, "dim": _dim, "add": _add, "mul": _mul, "neg": _neg, "pow": _pow,
-    "transpose": _transpose, "expand": _expand, "reduce": _reduce, "matmul": _matmul, "einsum": _einsum,
-    "index": _index, "take": _take, "take_inside": _take, "put": _put, "eye": _eye, "arange": _arange, "compare": _compare, "cast": _cast, "log_sum": _log_sum,
-    "call": _call, "apply": _apply, "full": _full,
+    "name": _name,
+    "const": _const,
+    "dim": _dim,
+    "add": _add,
+    "mul": _mul,
+    "neg": _neg,
+    "pow": _pow,
+    "transpose": _transpose,
+    "expand": _expand,
+    "reduce": _reduce,
+    "matmul": _matmul,
+    "einsum": _einsum,
+    "index": _index,
+    "take": _take,
+    "take_inside": _take,
+    "put": _put,
+    "eye": _eye,
+    "arange": _arange,
+    "compare": _compare,
+    "cast": _cast,
+    "log_sum": _log_sum,
+    "call": _call,
+    "apply": _apply,
+    "full": _full,
 }

@@ -46,9 +46,7 @@ def roundings(definitions: Mapping[str, Definition], name: str, sizes: Mapping[S
     return ELEMENTWISE + longest
 
 
-def bound(
-    exact: Array, movement: Array, dtype: np.dtype[Any], count: int, magnitude: Array | float = 1.0
-) -> Array:
+def bound(exact: Array, movement: Array, dtype: np.dtype[Any], count: int, magnitude: Array | float = 1.0) -> Array:
     """The largest error allowed, entry by entry. exact and movement are float64.
 
     magnitude: how large the variable is that an underflowing factor may be multiplied with (twice at most).

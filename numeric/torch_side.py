@@ -73,11 +73,11 @@ class TorchSide:
             return torch.tanh
         assert value is not None
         if t.domain.below is not None:
-            return torch.as_tensor(np.ascontiguousarray(value), dtype=torch.int64, device=self.device)
+            return torch.as_tensor(np.array(value, order="C"), dtype=torch.int64, device=self.device)
         if t.domain.value is not None and t.name not in self.trained and t.rank == 0:
             return float(np.ravel(value)[0])
-        tensor = torch.as_tensor(np.ascontiguousarray(value).astype(np.float64), device=self.device)
-        return tensor.to(getattr(torch, dtype)).requires_grad_(not t.domain.is_discrete)
+        tensor = torch.as_tensor(np.array(value, order="C").astype(np.float64), device=self.device)
+        return tensor.to(getattr(torch, dtype)).requires_grad_(t.name in self.trained)
 
     def _call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by name. A forward that returns one value returns the definition that is differentiated."""
@@ -100,7 +100,7 @@ class TorchSide:
             flat = value.reshape(-1)
             last = k + 1 == order
             rows = [self._grad(v, x, create_graph=not last) for v in flat.unbind()]
-            value = self.torch.stack(rows).reshape(*value.shape, *x.shape)
+            value = self.torch.stack(rows).reshape((*value.shape, *x.shape))
         return value
 
     def _grad(self, value: Any, x: Any, create_graph: bool) -> Any:
@@ -112,5 +112,3 @@ class TorchSide:
 
 def _numpy(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value.detach().double().cpu().numpy())
-
-

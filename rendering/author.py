@@ -94,7 +94,13 @@ class Author:
             )
         else:
             member = join([self._name(tensor), self.style.relation["in"], self._set(tensor)], ATOM)
-        said = "" if domain.below is not None or domain.mask or domain.sign or domain.unit else "differentiable" if domain.function else str(domain)
+        said = (
+            ""
+            if domain.below is not None or domain.mask or domain.sign or domain.unit
+            else "differentiable"
+            if domain.function
+            else str(domain)
+        )
         if tensor.rank == 1:
             said = said.replace("rows sum", "entries sum").replace("rows", "entries")
         if said not in ("", "real") and said not in tensor.description:

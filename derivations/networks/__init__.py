@@ -1,3 +1,3 @@
 """Layers and networks"""
 
-PAGE = ("dense", "backprop", "mlp-softmax", "mlp-deep", "embedding", "dropout")
+PAGE = ("neuron", "dense", "backprop", "mlp-mse", "mlp-softmax", "mlp-deep", "embedding", "dropout")

@@ -1,9 +1,39 @@
 """One layer: a dense one, and a generic one between its neighbours."""
 
-from ..conventions import BATCH, LAYOUT
+from ..conventions import BATCH, LAYOUT, UPSTREAM
 from ..entry import Entry
 
 BACKPROP = "Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986"
+
+neuron = Entry(
+    id="neuron",
+    title="A single neuron",
+    given="""
+        x: D         # inputs
+        w: D         # weights
+        b: real      # bias
+        g: function  # activation, differentiable
+        dy: real     # upstream gradient
+    """,
+    define="""
+        z = sum(w[d]*x[d] for d in D) + b
+        y = g(z)
+        L = upstream(dy, y)
+    """,
+    wanted=("dL/dw", "dL/db", "dL/dx"),
+    claim={"dL/dw": "d: dy*g.prime(z)*x[d]", "dL/db": "dy*g.prime(z)", "dL/dx": "d: dy*g.prime(z)*w[d]"},
+    torch=lambda torch, x, w, b, g, dy: g(torch.nn.functional.linear(x[None], w[None], b[None]))[0, 0] * dy,
+    conventions=(LAYOUT, "L is any scalar; only its gradient dy with respect to y is used."),
+    pitfalls=(
+        "Where g is flat (a saturated sigmoid, a relu below 0) the neuron learns nothing, however large the error.",
+        "An input that is 0 leaves its weight where it is.",
+    ),
+    references=(
+        "Rosenblatt, The perceptron: a probabilistic model for information storage and organization in the brain, "
+        "Psychological Review 65, 1958",
+        "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.3",
+    ),
+)
 
 dense = Entry(
     id="dense",
@@ -21,7 +51,7 @@ dense = Entry(
     wanted=("dL/dX", "dL/dW", "dL/db"),
     claim={"dL/dX": "dY @ W.T", "dL/dW": "X.T @ dY", "dL/db": "sum(dY, axis=0)"},
     torch=lambda torch, X, W, b, dY: (torch.nn.functional.linear(X, W.T, b) * dY).sum(),
-    conventions=(LAYOUT, BATCH, "L is any scalar; only its gradient dY with respect to Y is used."),
+    conventions=(LAYOUT, BATCH, UPSTREAM),
     pitfalls=(
         "torch.nn.Linear stores Wᵀ (H×D) and computes X Wᵀ + b: its weight gradient is dYᵀ X.",
         "The bias is broadcast over the rows, so its gradient sums over them.",

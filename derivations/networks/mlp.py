@@ -18,6 +18,11 @@ def _two_layers(torch, X, W1, b1, W2, b2, Y):  # type: ignore[no-untyped-def]
     return torch.nn.functional.cross_entropy(torch.tanh(X @ W1 + b1) @ W2 + b2, Y)
 
 
+def _two_sigmoid_layers(torch, X, W1, b1, W2, b2, T):  # type: ignore[no-untyped-def]
+    output = torch.sigmoid(torch.sigmoid(X @ W1 + b1) @ W2 + b2)
+    return torch.nn.functional.mse_loss(output, T, reduction="sum") / 2
+
+
 mlp_softmax = Entry(
     id="mlp-softmax",
     title="Two-layer perceptron: tanh, then softmax cross-entropy",
@@ -48,6 +53,43 @@ mlp_softmax = Entry(
     pitfalls=PITFALLS,
     references=REFERENCES,
     uses=("dense", "tanh", "softmax-ce"),
+)
+
+
+mlp_mse = Entry(
+    id="mlp-mse",
+    title="Two-layer sigmoid perceptron with half the squared error",
+    given="""
+        X: n D   # inputs
+        W1: D H  # weights of the hidden layer
+        b1: H    # its bias
+        W2: H C  # weights of the output layer
+        b2: C    # its bias
+        T: n C   # targets
+    """,
+    define="""
+        Z1 = X @ W1 + b1
+        A1 = sigmoid(Z1)
+        Z2 = A1 @ W2 + b2
+        A2 = sigmoid(Z2)
+        J = sum((A2 - T)**2)/2
+    """,
+    wanted=("dJ/dW1", "dJ/db1", "dJ/dW2", "dJ/db2"),
+    claim={
+        "dJ/dW2": "A1.T @ dZ2",
+        "dJ/db2": "sum(dZ2, axis=0)",
+        "dJ/dW1": "X.T @ dZ1",
+        "dJ/db1": "sum(dZ1, axis=0)",
+    },
+    torch=_two_sigmoid_layers,
+    conventions=(LAYOUT, BATCH, "J is the sum over samples and outputs of half the squared error, without 1/n."),
+    pitfalls=(
+        "dZ2 holds the factor A2(1 − A2): an output that is sure and wrong hardly learns; cross-entropy has no such "
+        "factor.",
+        *PITFALLS[2:],
+    ),
+    references=(*REFERENCES, "Nielsen, Neural Networks and Deep Learning, 2015, chapter 2"),
+    uses=("dense", "sigmoid"),
 )
 
 

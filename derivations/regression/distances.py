@@ -65,16 +65,16 @@ mse = Entry(
     torch=_mse,
     conventions=(
         LAYOUT,
-        "L is the mean over all entries, as PyTorch's default. reduction=sum leaves the division out, reduction=half-sum "
-        "is ½ ‖Y − T‖², whose gradient is Y − T.",
-        "form=matrix is the same loss for matrices: ‖Y − T‖² is then the squared Frobenius norm, and the mean divides by "
-        "n·D.",
+        "L is the mean over all entries, as PyTorch's default. reduction=sum leaves the division out, "
+        "reduction=half-sum is ½ ‖Y − T‖², whose gradient is Y − T.",
+        "form=matrix is the same loss for matrices: ‖Y − T‖² is then the squared Frobenius norm, and the mean "
+        "divides by n·D.",
     ),
     pitfalls=(
         "PyTorch divides by the number of entries n·D, not by the number of samples n: with D outputs the gradient is "
         "D times smaller than with a mean over samples.",
         "Predictions of shape n×1 against targets of shape n broadcast to n×n without an error in NumPy.",
-        "A learning rate that was tuned for the half sum is 2/n times as large a step with the mean.",
+        "The mean takes steps n/2 times smaller than the half sum at the same learning rate.",
     ),
     references=(
         "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 5.1.4",
@@ -83,6 +83,8 @@ mse = Entry(
 )
 
 
+RESIDUAL = "r = y - t  # residuals"
+THROUGH_R = {"dL/dy": "dr", "dL/dt": "-dr"}
 
 l1 = Entry(
     id="l1",
@@ -90,31 +92,22 @@ l1 = Entry(
     parameters={"reduction": MEAN_OR_SUM},
     variants=({"reduction": "sum"},),
     given=ENTRIES,
-    define=lambda reduction: f"L = sum(abs(y - t)){over_n(reduction)}",
-    wanted=("dL/dy", "dL/dt"),
-    claim=lambda reduction: {
-        "dL/dy": f"where(y > t, 1, where(y < t, -1, 0)){over_n(reduction)}",
-        "dL/dt": f"where(t > y, 1, where(t < y, -1, 0)){over_n(reduction)}",
-    },
+    define=lambda reduction: f"{RESIDUAL}\nL = sum(abs(r)){over_n(reduction)}",
+    wanted=("dL/dr", "dL/dy", "dL/dt"),
+    claim=lambda reduction: {"dL/dr": f"where(r > 0, 1, where(r < 0, -1, 0)){over_n(reduction)}", **THROUGH_R},
     torch=lambda torch, y, t, reduction="mean": torch.nn.functional.l1_loss(y, t, reduction=reduction),
     conventions=(
         LAYOUT,
         reduced("the n entries"),
-        "At the kink y = t the derivative is 0, as in PyTorch; the subgradients there are [−1/n, 1/n].",
+        "At the kink r = 0 the derivative is 0, as in PyTorch; the subgradients there are [−1/n, 1/n].",
     ),
     pitfalls=(
-        "The gradient does not shrink as the prediction approaches the target: with a fixed step size the iterates jump "
-        "back and forth across it.",
+        "The gradient does not shrink as the prediction approaches the target: with a fixed step size the iterates "
+        "jump back and forth across it.",
         "Its minimiser is the median of the targets, not their mean.",
     ),
     references=(BISHOP, "Boyd and Vandenberghe, Convex Optimization, 2004, section 6.1.1"),
 )
-
-
-def _huber_claim(reduction: str) -> dict[str, str]:
-    slope = "where({0} > delta, delta, where({0} < -delta, -delta, {0}))"
-    return {f"dL/d{a}": slope.format(f"{a} - {b}") + over_n(reduction) for a, b in ("yt", "ty")}
-
 
 huber = Entry(
     id="huber",
@@ -124,19 +117,24 @@ huber = Entry(
     given=f"""{ENTRIES}
         delta: positive = 1  # where the parabola goes over into lines
     """,
-    define=lambda reduction: f"""
-        L = sum(where(abs(y[i] - t[i]) > delta, delta*(abs(y[i] - t[i]) - delta/2), (y[i] - t[i])**2/2)
-                for i in n){over_n(reduction)}
-    """,
-    wanted=("dL/dy", "dL/dt"),
-    claim=_huber_claim,
+    define=lambda reduction: (
+        f"""
+        {RESIDUAL}
+        L = sum(where(abs(r[i]) > delta, delta*(abs(r[i]) - delta/2), r[i]**2/2) for i in n){over_n(reduction)}
+    """
+    ),
+    wanted=("dL/dr", "dL/dy", "dL/dt"),
+    claim=lambda reduction: {
+        "dL/dr": f"where(r > delta, delta, where(r < -delta, -delta, r)){over_n(reduction)}",
+        **THROUGH_R,
+    },
     torch=lambda torch, y, t, delta, reduction="mean": torch.nn.functional.huber_loss(
         y, t, delta=float(delta), reduction=reduction
     ),
     conventions=(
         LAYOUT,
         reduced("the n entries"),
-        "The slope is continuous at |y − t| = δ, so there is no kink: the gradient is y − t, clipped to [−δ, δ].",
+        "The slope is continuous at |r| = δ, so there is no kink: the gradient is r, clipped to [−δ, δ].",
     ),
     pitfalls=(
         "It is δ times the smooth-L1 loss with β = δ: exchanging the two changes the gradient by the factor δ.",
@@ -146,12 +144,6 @@ huber = Entry(
     uses=("mse", "l1"),
 )
 
-
-def _smooth_l1_claim(reduction: str) -> dict[str, str]:
-    slope = "where({0} > beta, 1, where({0} < -beta, -1, ({0})/beta))"
-    return {f"dL/d{a}": slope.format(f"{a} - {b}") + over_n(reduction) for a, b in ("yt", "ty")}
-
-
 smooth_l1 = Entry(
     id="smooth-l1",
     title="Smooth L1 loss",
@@ -160,19 +152,24 @@ smooth_l1 = Entry(
     given=f"""{ENTRIES}
         beta: positive = 1  # where the parabola goes over into lines
     """,
-    define=lambda reduction: f"""
-        L = sum(where(abs(y[i] - t[i]) > beta, abs(y[i] - t[i]) - beta/2, (y[i] - t[i])**2/(2*beta))
-                for i in n){over_n(reduction)}
-    """,
-    wanted=("dL/dy", "dL/dt"),
-    claim=_smooth_l1_claim,
+    define=lambda reduction: (
+        f"""
+        {RESIDUAL}
+        L = sum(where(abs(r[i]) > beta, abs(r[i]) - beta/2, r[i]**2/(2*beta)) for i in n){over_n(reduction)}
+    """
+    ),
+    wanted=("dL/dr", "dL/dy", "dL/dt"),
+    claim=lambda reduction: {
+        "dL/dr": f"where(r > beta, 1, where(r < -beta, -1, r/beta)){over_n(reduction)}",
+        **THROUGH_R,
+    },
     torch=lambda torch, y, t, beta, reduction="mean": torch.nn.functional.smooth_l1_loss(
         y, t, beta=float(beta), reduction=reduction
     ),
     conventions=(
         LAYOUT,
         reduced("the n entries"),
-        "The slope is continuous at |y − t| = β, so there is no kink. As β → 0 the loss becomes the absolute error.",
+        "The slope is continuous at |r| = β, so there is no kink. As β → 0 the loss becomes the absolute error.",
     ),
     pitfalls=(
         "It is the Huber loss divided by β: the lines have the slopes ±1 for every β, the parabola the curvature 1/β.",

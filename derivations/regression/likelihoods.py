@@ -45,8 +45,8 @@ poisson_nll = Entry(
     conventions=(
         LAYOUT,
         reduced("the n entries"),
-        "x is the logarithm of the rate; with log_input=no it is the rate itself. log t! is left out, since it does not "
-        "depend on x; with full=yes it is added for t > 1, by Stirling's approximation.",
+        "x is the logarithm of the rate; with log_input=no it is the rate itself. log t! is left out, since it does "
+        "not depend on x; with full=yes it is added for t > 1, by Stirling's approximation.",
     ),
     pitfalls=(
         "With log_input=yes the network's output goes in as it is: exp of it before the loss applies exp twice.",
@@ -93,8 +93,6 @@ gaussian_nll = Entry(
         "The step for the mean is divided by the variance: where the network predicts a large v it stops learning m. "
         "Where v is small, both gradients explode (1/v and 1/v²).",
     ),
-    references=(
-        "Nix and Weigend, Estimating the mean and variance of the target probability distribution, ICNN 1994",
-    ),
+    references=("Nix and Weigend, Estimating the mean and variance of the target probability distribution, ICNN 1994",),
     uses=("mse",),
 )

@@ -1,0 +1,3 @@
+"""Attention and the Transformer"""
+
+PAGE = ("attention", "multi-head-attention", "rope", "transformer-block")

@@ -1,0 +1,3 @@
+"""Layers of deep networks"""
+
+PAGE = ("residual", "layernorm", "rmsnorm", "batchnorm", "instancenorm", "groupnorm", "weightnorm")

@@ -1,0 +1,3 @@
+"""Recurrent networks"""
+
+PAGE = ("rnn", "gru", "lstm")

@@ -21,6 +21,7 @@ class Entry:
     given: one tensor a line, ``NAME: dimensions domain = value  # description``; domains are ``positive``,
         ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask`` (0 or 1), ``sign`` (−1 or 1), ``unit``
         (between 0 and 1), ``int<C``, ``function``; default real.
+        A line ``O = (H - U + 2)//2 + 1`` defines a dimension by others.
     define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
         form (``A = tanh(X @ W + b)``).
     wanted: what to derive: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.

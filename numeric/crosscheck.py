@@ -216,7 +216,7 @@ class _Check:
             off = ~np.isnan(torch_error) & ~(torch_error <= allowed * self._coarseness(dtype))
             if np.any(off & exact.kink):
                 self._note(f"torch takes another value of {name} at the kink", case.regime.name)
-            scale = max(np.nanmax(np.abs(middle), initial=0.0), np.nanmax(self._magnitude(case), initial=0.0))
+            scale = max(np.max(np.abs(middle[known]), initial=0.0), np.nanmax(self._magnitude(case), initial=0.0))
             beyond_rounding = np.maximum(allowed, HALF_THE_DIGITS * scale)
             verdict = self._torch(torch_error, beyond_rounding, off & ~exact.kink, theirs, case.regime, dtype, name)
             if kind == "ok" and verdict:

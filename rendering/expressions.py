@@ -97,7 +97,7 @@ def _number(w: Writer, number: Expr) -> Box:
 
 
 def _sum(w: Writer, expr: Add) -> Box:
-    if _content(expr) != 1:
+    if _content(expr) != 1 and not expr.has(BoundSum):
         return _product(w, expr)
     parts: list[str | Box] = []
     for term in ordered_terms(expr, w.letters, w.places):

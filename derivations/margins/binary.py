@@ -123,7 +123,7 @@ hinge_embedding = Entry(
         "For a like pair the loss is x itself: a negative x is rewarded without bound.",
     ),
     references=(
-        "Hadsell, Chopra and LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006 (with squares)",
+        "Hadsell, Chopra and LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006 (squared)",
     ),
     uses=("hinge",),
 )

@@ -53,7 +53,8 @@ multi_margin = Entry(
     pitfalls=(
         "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0. (The sum "
         "in the formula runs over all classes; that of the label itself, U = margin, cancels.)",
-        "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss of the difference.",
+        "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss of the "
+        "difference.",
     ),
     references=(
         "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2, "

@@ -26,11 +26,11 @@ from .rules import (
     OUTPUT,
     ROWS,
     SECOND,
-    SOFTMAX_JACOBIAN,
     UPSTREAM,
     is_softmax,
     jacobian_name,
     joined,
+    softmax_rule,
 )
 from .simplification import collect, contract_deltas, sum_rows
 from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
@@ -159,7 +159,7 @@ class Backward:
     def _total(self, tensor: Tensor, wrt: Tensor) -> tuple[Known, tuple[Step, ...], str]:
         """The derivative of a definition with everything between moving: from what is proved, or derived here."""
         definition = self.definitions[tensor]
-        rule = SOFTMAX_JACOBIAN if is_softmax(definition) else f"derivative of {tensor.name}"
+        rule = softmax_rule(definition) if is_softmax(definition) else f"derivative of {tensor.name}"
         known = self.found.get((tensor, wrt))
         if known is not None:
             return known, (), rule

@@ -160,9 +160,12 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
             return "reciprocal rule", -d(base) / base**2
         return "power rule", Mul(exponent, Pow(base, exponent - 1), d(base))
     if isinstance(of, Where):
-        x, a, b = of.args
         settle = _Settler(wrt, moving)
-        return "branch by branch", deltas_in_front(x, settle(d(a)), settle(d(b)))
+
+        def branch(e: Expr) -> Expr:
+            return deltas_in_front(e.args[0], *map(branch, e.args[1:])) if isinstance(e, Where) else settle(d(e))
+
+        return "branch by branch", branch(of)
     if isinstance(of, Unknown):
         inner = of.argument
         name = f"derivative of {of.name}" if of.order == 0 else f"derivative of {of.name}{'′' * of.order}"

@@ -206,7 +206,8 @@ def divisor_of(factors: Mapping[Expr, Exponent], base: Poly) -> tuple[Monomial, 
         return UNIT, False
     if not any(factors.get(a, 0) < k if k > 0 else factors.get(a, 0) > k for a, k in lead):
         return lead, False
-    if len(base) == 2 and all(factors.get(a, 0) * k < 0 and abs(factors[a]) >= abs(k) for a, k in lead):
+    held = {a: Fraction(factors.get(a, 0)) for a, _ in lead}
+    if len(base) == 2 and all(held[a] * k < 0 and abs(held[a]) >= abs(Fraction(k)) for a, k in lead):
         (other,) = (m for m in base if m != lead)
         return other, True
     return UNIT, False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sympy import Add, Expr, Integer, Mul, S, Symbol
 
 from .affine import body_at
+from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
 from .generalisation import generalise
@@ -149,15 +150,17 @@ class Prover:
         known: Mapping[Expr, int],
         given: Mapping[Expr, Expr],
         budget: int,
+        assumed: tuple[tuple[Expr, int], ...] = (),
     ) -> bool:
         """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators.
 
-        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x.
+        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x; assumed:
+        the signs that make the case. Signs that contradict each other are no case.
         """
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
-        for term, value in given.items():
-            residual = normalizer.poly(rebuild(normalizer.expr(residual), {term: value}.get))
+        if given:
+            residual = normalizer.poly(_in_case(normalizer.expr(residual), given))
         if _vanishes(normalizer, residual):
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
@@ -169,16 +172,21 @@ class Prover:
         root = _solve_linear(x)
         if root is None:
             return False
-        return all(
-            self._vanishes_by_cases(
+        for sign in _signs(x):
+            new = _with_sign(x, sign, root)
+            case = tuple((_in_case(e, {**given, **new}), s) for e, s in (*assumed, (x, sign)))
+            if contradictory(case):
+                continue
+            if not self._vanishes_by_cases(
                 difference,
                 unfolded,
                 {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **_with_sign(x, sign, root)},
+                {**given, **new},
                 budget // 3,
-            )
-            for sign in _signs(x)
-        )
+                case,
+            ):
+                return False
+        return True
 
     # -- derivatives, by the prover's own means ----------------------------------------------------------------------
 
@@ -282,6 +290,13 @@ def _has_bound(expr: Expr) -> bool:
     return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
 
 
+def _in_case(expr: Expr, given: Mapping[Expr, Expr]) -> Expr:
+    """What an expression is in a case; what was replaced later stands in the values of what was replaced before."""
+    for term, value in given.items():
+        expr = rebuild(expr, {term: value}.get)
+    return expr
+
+
 def _with_sign(x: Expr, sign: int, root: _Root) -> dict[Expr, Expr]:
     """What a sign of x says of one atom in it: x is plus or minus something that is positive everywhere, or zero.
 
@@ -321,6 +336,6 @@ def _solve_linear(x: Expr) -> _Root | None:
             slope = coefficient * Mul(*(f for f in Mul.make_args(product) if f is not atom))
             rest = x - term
             if not atom.is_Number and slope.is_nonzero and not (rest.has(atom) or slope.has(atom)):
-                rank = (not isinstance(atom, Element), not slope.is_Number, atom.is_positive is not None, str(term))
+                rank = (not isinstance(atom, Element), not slope.is_Number, bool(atom.is_nonnegative), str(term))
                 found.append((rank, _Root(atom, slope, -rest / slope)))
     return min(found, key=lambda pair: pair[0])[1] if found else None

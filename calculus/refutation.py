@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import chain, product
 from math import prod
 from typing import Any
@@ -59,6 +60,15 @@ class Problem:
     inputs: tuple[Tensor, ...]
     dims: tuple[Symbol, ...]
 
+    @cached_property
+    def is_piecewise(self) -> bool:
+        return any(map(_is_piecewise, (self.left, self.right, *(d.body for d in self.definitions))))
+
+
+@cache
+def _is_piecewise(expr: Expr) -> bool:
+    return bool(expr.has(Where, Indicator, relu, absolute))
+
 
 def refute(
     left: Expr,
@@ -95,7 +105,8 @@ def sample(
     free: the free indices, in the order in which a counterexample shows them; default: those of both sides, by name.
     thorough: eight plans of sizes (distinct, equal, ones, mixtures), not three; without dimensions 12 points, not 6.
     kinks: try zeros and ties too; otherwise the kinks of piecewise functions are left out, so that an equality that
-        holds almost everywhere is not refuted there.
+        holds almost everywhere is not refuted there. At generic points they are not: a formula that is at a border
+        there, such as ``y < 1`` where y is clipped at 1, is so all around.
     entries: at how many values of the free indices a point is tried at most.
 
     A place where a side is undefined, or reads an element outside its array, gives no information.
@@ -159,18 +170,13 @@ def _problem(
 
 
 def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
-    """The usual points, more where the sides have cases, then (after None) points where more formulas are defined."""
+    """The usual points, generic ones for case distinctions, then (after None) points where more is defined."""
     yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
-    if _has_cases(problem):
+    if problem.is_piecewise:
+        yield from points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
         yield from points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
     yield None
     yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
-
-
-def _has_cases(problem: Problem) -> bool:
-    """Whether a case distinction is involved: then a few points may all lie in one of its cases."""
-    cases = (Where, Indicator, relu, absolute)
-    return any(side.has(*cases) for side in (problem.left, problem.right, *(d.body for d in problem.definitions)))
 
 
 def _places(problem: Problem, point: Point, rng: random.Random, entries: int) -> list[Position]:
@@ -186,7 +192,9 @@ def _compare(problem: Problem, point: Point, places: Sequence[Position], kinks: 
     """A counterexample, or whether the point gave any information."""
     agreed = False
     for precision in PRECISIONS:
-        valuation = Valuation(problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks)
+        valuation = Valuation(
+            problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks or point.generic
+        )
         undecided = []
         for place in places:
             indices = dict(zip(problem.free, place, strict=True))

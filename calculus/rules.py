@@ -6,6 +6,7 @@ from sympy import Function, Mul, Pow, exp
 
 from .derivation import Definition
 from .sums import BoundSum
+from .tensors import Element
 
 CHAIN = "chain rule"
 DELTAS = "contract deltas"
@@ -55,10 +56,16 @@ def is_softmax(definition: Definition) -> bool:
     return len(exponentials) == len(sums) == 1 and isinstance(sums[0].body, exp)
 
 
+def softmax_rule(definition: Definition) -> str:
+    """What the Jacobian of a softmax is called: of an array itself, or of something made from it (a chain)."""
+    (exponent,) = (f.args[0] for f in definition.body.args if isinstance(f, exp))
+    return SOFTMAX_JACOBIAN if isinstance(exponent, Element) else f"{CHAIN}, {SOFTMAX_JACOBIAN}"
+
+
 def jacobian_name(definition: Definition, fallback: str) -> str:
     """What the field calls the derivative of a definition of this shape, or the rules that were used."""
     if is_softmax(definition):
-        return SOFTMAX_JACOBIAN
+        return softmax_rule(definition)
     body = definition.body
     if isinstance(body, Function) and len(body.args) == 1:
         return f"derivative of {type(body).__name__}"

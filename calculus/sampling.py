@@ -17,17 +17,27 @@ from .duals import Position
 from .tensors import Tensor
 
 #: mixed: both signs. positive: all reals positive. unit: all reals in (0, 1). ties: few values, zeros and repeats.
-Style = Literal["mixed", "positive", "unit", "ties"]
+#: generic: both signs and far out, and no relation between two values unless the formulas make one.
+Style = Literal["mixed", "positive", "unit", "ties", "generic"]
+
+#: Generic values are fractions with this denominator, a prime.
+PRIME = 2**31 - 1
+#: How far out they lie: beyond the borders that formulas have.
+FAR = 12
 
 MAX_ELEMENTS = 200
 
 
 @dataclass(frozen=True)
 class Point:
-    """Sizes of the dimensions and values of the tensors: exact fractions, or a constant expression (the λ of selu)."""
+    """Sizes of the dimensions and values of the tensors: exact fractions, or a constant expression (the λ of selu).
+
+    generic: no value lies at a kink by chance.
+    """
 
     sizes: Mapping[Symbol, int]
     values: Mapping[Tensor, Mapping[Position, Any]]
+    generic: bool = False
 
     @property
     def elements(self) -> int:
@@ -80,7 +90,7 @@ def points(
             sizes = fitted({d: min(size, 2 + at % 2) for d, size in plan.items()}, dims)
         if all(_size(d, sizes) > 0 for t in given for d in t.dims):
             draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
-            found.append(Point(sizes, {t: draw.tensor(t) for t in given}))
+            found.append(Point(sizes, {t: draw.tensor(t) for t in given}, draw.style == "generic"))
     yield from sorted(found, key=lambda p: p.elements)
 
 
@@ -134,6 +144,9 @@ class Draw:
         if self.style == "ties":
             low = 1 if positive else 0 if nonnegative else -2
             return fmpq(self.rng.randint(low, 2), self.rng.choice((1, 2)))
+        if self.style == "generic":
+            magnitude = fmpq(self.rng.randint(1, FAR * PRIME), PRIME)
+            return -magnitude if not positive and not nonnegative and self.rng.random() < 0.5 else magnitude
         limit = 1 if self.style == "unit" else 3
         magnitude = fmpq(1)
         for denominator in (4, 8, 16, 32, 64):

@@ -156,16 +156,23 @@ class _Check:
     ) -> Any:
         """Run a function. A division by zero or an overflow is an error, unless the formula has no value there.
 
-        An overflow is right where a value that is returned lies beyond the dtype's range.
+        An overflow is right where a value that is returned lies beyond the dtype's range; an elementwise function is
+        run without those points too, and must not overflow at the others.
         """
         run = self.functions[function.name]
-        beyond = any(_beyond(exact[r].values, working) for r in function.returns if r in exact)
+        values = [exact[r].values for r in function.returns if r in exact]
+        beyond = not self.elementwise and any(_beyond(v, working) for v in values)
         try:
             with np.errstate(divide="raise", over="ignore" if beyond else "raise", invalid="raise", under="ignore"):
                 return run(**arguments)
         except FloatingPointError:
-            if all(b.is_finite() for name in exact for b in exact[name].values.ravel()):
-                raise
+            undefined = not all(b.is_finite() for name in exact for b in exact[name].values.ravel())
+            fits = _in_range([exact[n].values for n in function.returns if n in exact], working)
+            if not undefined:
+                if not self.elementwise or np.all(fits):
+                    raise
+                with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+                    run(**{n: v[fits] if np.ndim(v) else v for n, v in arguments.items()})
         with np.errstate(all="ignore"):
             return run(**arguments)
 
@@ -216,7 +223,7 @@ class _Check:
             off = ~np.isnan(torch_error) & ~(torch_error <= allowed * self._coarseness(dtype))
             if np.any(off & exact.kink):
                 self._note(f"torch takes another value of {name} at the kink", case.regime.name)
-            scale = max(np.nanmax(np.abs(middle), initial=0.0), np.nanmax(self._magnitude(case), initial=0.0))
+            scale = max(np.max(np.abs(middle[known]), initial=0.0), np.nanmax(self._magnitude(case), initial=0.0))
             beyond_rounding = np.maximum(allowed, HALF_THE_DIGITS * scale)
             verdict = self._torch(torch_error, beyond_rounding, off & ~exact.kink, theirs, case.regime, dtype, name)
             if kind == "ok" and verdict:
@@ -280,6 +287,12 @@ def _error_beyond(values: Array, exact: Array, middle: Array, dtype: np.dtype[An
     top = float(np.finfo(dtype).max)
     overflow = np.isinf(values) & (np.abs(middle) >= top) & (np.sign(values) == np.sign(middle))
     return np.where(overflow, 0.0, error)
+
+
+def _in_range(exact: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+    """At which points every one of several exact values is within the range of a dtype."""
+    top = float(np.finfo(dtype).max)
+    return np.logical_and.reduce([~(np.abs(as_floats(values)) > top) for values in exact])
 
 
 def _joined(points: Sequence[ExactArray]) -> ExactArray:

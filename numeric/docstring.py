@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Expr
 from sympy.printing.str import StrPrinter
 
+from ..calculus.comparisons import comparison
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import defined_dimensions
 from ..calculus.functions import Indicator, Where
@@ -60,11 +61,18 @@ class _Plain(StrPrinter):
         return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
 
     def _print_Indicator(self, e: Any) -> str:
-        return f"[{self._print(e.args[0])} > 0]"
+        return f"[{self._positive(e.args[0])}]"
 
     def _print_Where(self, e: Any) -> str:
-        x, a, b = map(self._print, e.args)
-        return f"({a} if {x} > 0 else {b})"
+        a, b = map(self._print, e.args[1:])
+        return f"({a} if {self._positive(e.args[0])} else {b})"
+
+    def _print_absolute(self, e: Any) -> str:
+        return f"abs({self._print(e.args[0])})"
+
+    def _positive(self, e: Expr) -> str:
+        said = comparison(e)
+        return f"{self._print(said.left)} {'>' if said.greater else '<'} {self._print(said.right)}"
 
     def _print_Unknown(self, e: Any) -> str:
         return f"{e.name}{'_prime' * e.order}({self._print(e.argument)})"

@@ -52,12 +52,26 @@ class xlogx(NamedFunction):
         return self.args[0] * sympy.log(self.args[0])
 
 
+class tanh_remainder(NamedFunction):
+    """x − tanh(x), which cancels near 0."""
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] - sympy.tanh(self.args[0])
+
+
 class Clip(Function):
-    """``Clip(x, low, high)``: x kept within bounds; an unbounded side is ±∞."""
+    """``Clip(x, low, high)``: x kept within bounds, which are numbers; an unbounded side is ±∞."""
 
     nargs = 3
     is_commutative = True
     is_real = True
+
+    @classmethod
+    def eval(cls, x: Expr, low: Expr, high: Expr) -> Expr | None:
+        """Bounds within bounds are one pair."""
+        if isinstance(x, Clip):
+            return Clip(x.args[0], *(sympy.Min(sympy.Max(b, low), high) for b in x.args[1:]))
+        return None
 
 
 class LogSumExp(NamedFunction):

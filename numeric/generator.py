@@ -112,23 +112,25 @@ def plans(derivation: Derivation) -> tuple[Plan, ...]:
     found = [Plan(base, outputs(derivation), "value")]
     paired = {d.name for d in derivation.definitions if d.pairing}
     for order in sorted({len(r.wrt) for r in derivatives}):
-        same = [r for r in derivatives if len(r.wrt) == order]
-        suffix = _suffix(derivation, same, order, paired)
-        kind = suffix.replace("_", " ")
-        found.append(Plan(f"{base}_{suffix}", tuple(r.definition for r in same), "derivative", kind, order))
+        same: dict[str, list[Definition]] = {}
+        for r in derivatives:
+            if len(r.wrt) == order:
+                same.setdefault(_suffix(derivation, r, order, paired), []).append(r.definition)
+        for suffix, returns in same.items():
+            found.append(Plan(f"{base}_{suffix}", tuple(returns), "derivative", suffix.replace("_", " "), order))
     return tuple(found)
 
 
-def _suffix(derivation: Derivation, results: Sequence[Result], order: int, paired: set[str]) -> str:
+def _suffix(derivation: Derivation, result: Result, order: int, paired: set[str]) -> str:
     if is_elementwise(derivation):
         if order > 3:
             raise Unsupported(f"derivatives of order {order} have no name yet")
         return ("derivative", "second_derivative", "third_derivative")[order - 1]
     if order == 2:
         return "hessian"
-    if any(r.of is not None and r.of.rank for r in results):
+    if result.of is not None and result.of.rank:
         return "jacobian"
-    return "backward" if any(r.of is not None and r.of.name in paired for r in results) else "gradient"
+    return "backward" if result.of is not None and result.of.name in paired else "gradient"
 
 
 def identifier(name: str) -> str:

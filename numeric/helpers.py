@@ -88,6 +88,16 @@ def _xlogx(x):
     return x * np.log(np.where(x == 0, 1.0, x))
 '''
 
+TANH_REMAINDER = '''
+def _tanh_remainder(x):
+    """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
+    s = np.clip(x, -1.0, 1.0) ** 2
+    c = s / 17.0
+    for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
+        c = s / (k + c)
+    return np.where(np.abs(x) < 1.0, x * c / (1.0 + c), x - np.tanh(x))
+'''
+
 LOG_SUM = '''
 def _log_sum(e, axis):
     """log(e.sum(axis)) where the largest e is 1, accurate also when all others are tiny."""
@@ -156,6 +166,7 @@ HELPERS: dict[str, str] = {
     "_erf": ERF,
     "_erfc": ERFC,
     "_xlogx": XLOGX,
+    "_tanh_remainder": TANH_REMAINDER,
     "_log_sum": LOG_SUM,
     "_take": TAKE,
     "_put": PUT,

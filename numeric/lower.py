@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import sympy
 from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
+from ..calculus.comparisons import Comparison, comparison
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
@@ -44,6 +45,7 @@ CALLS: dict[type[Expr], str] = {
     forms.expm1: "expm1",
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
+    forms.tanh_remainder: "tanh_remainder",
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
@@ -135,6 +137,9 @@ def _delta(e: Expr, hint: Layout) -> Array:
 
 
 def _add(e: Expr, hint: Layout) -> Array:
+    content, whole = e.primitive()
+    if e.as_coeff_Add()[0] != 0 and content.q != 1:  # (x + 3)/6 is exact around x = −3, x/6 + 1/2 is not
+        return _scaled(lower(whole, hint), content, hint)
     terms: list[tuple[int, Array]] = []
     for term in e.as_ordered_terms():
         coefficient, rest = term.as_coeff_Mul()
@@ -174,8 +179,9 @@ def _fraction(factors: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
         base, power = (f.base, f.exp) if isinstance(f, Pow) else (f, Integer(1))
         side = under if power.is_negative else over
         magnitude = -power if power.is_negative else power
-        if magnitude.is_Integer and magnitude <= 4 and isinstance(base, Element):
-            side.extend([base] * int(magnitude))
+        few = magnitude.is_Integer and magnitude <= 4
+        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and base.has(Element))):
+            side.extend([base] * int(magnitude))  # divided by one after the other: (1 + |x|)² may overflow
         else:
             side.append(Pow(base, magnitude))
     return over, under
@@ -206,7 +212,7 @@ def _quotient(over: list[Array], under: list[Array], hint: Layout) -> Array:
 def _pow(e: Expr, hint: Layout) -> Array:
     base, exponent = e.base, e.exp
     if exponent.is_negative:
-        return _quotient([], [lower(Pow(base, -exponent), hint)], hint)
+        return _quotient([], [lower(f, hint) for f in _fraction([e])[1]], hint)
     if exponent.is_Integer and 3 <= exponent <= 4 and not base.is_number:
         factor = lower(base, hint)
         return Array(program.mul((factor.node,) * int(exponent)), factor.layout)
@@ -229,14 +235,21 @@ def _call(e: Expr, hint: Layout) -> Array:
 
 
 def _indicator(e: Expr, hint: Layout) -> Array:
-    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
-    return Array(Node("compare", (inner.node, program.const(0)), (">",), inner.node.rank, "bool"), inner.layout)
+    return _condition(e.args[0], hint)  # type: ignore[arg-type]
+
+
+def _condition(e: Expr, hint: Layout) -> Array:
+    """``e > 0``: as a comparison of two sides where these stand in it as they are, so that nothing is rounded first."""
+    said = comparison(e)
+    if said.left - said.right not in (e, -e):
+        said = Comparison(e, True, sympy.S.Zero)
+    nodes, layout = align([lower(said.left, hint), lower(said.right, hint)], hint)
+    return Array(Node("compare", nodes, (">" if said.greater else "<",), max(n.rank for n in nodes), "bool"), layout)
 
 
 def _where(e: Expr, hint: Layout) -> Array:
-    x, a, b = (lower(v, hint) for v in e.args)  # type: ignore[arg-type]
-    condition = Array(Node("compare", (x.node, program.const(0)), (">",), x.node.rank, "bool"), x.layout)
-    nodes, layout = align([condition, a, b], hint)
+    a, b = (lower(v, hint) for v in e.args[1:])  # type: ignore[arg-type]
+    nodes, layout = align([_condition(e.args[0], hint), a, b], hint)  # type: ignore[arg-type]
     branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
     if all(n.kind == "python" for n in branches):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sympy
-from sympy import Expr, Pow, S, exp, log
+from sympy import Add, Expr, Mul, Poly, Pow, S, exp, log
 
 from ..calculus.derivation import Definition
 from ..calculus.functions import Where
@@ -63,15 +63,34 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
 
 
 def _selected(where: Expr, branch: int) -> Expr:
-    """A branch of ``Where(x, a, b)``, with x kept to its side inside functions that could overflow on the other."""
-    x, value = where.args[0], where.args[branch]
-    kept = Clip(x, S.Zero, S.Infinity) if branch == 1 else Clip(x, S.NegativeInfinity, S.Zero)
+    """A branch of ``Where(c, a, b)``, with x kept to its side of the border inside what could overflow on the other.
+
+    That is a function such as exp, a power, and a polynomial of degree two or more. The border c = 0 is x = a number.
+    """
+    value = where.args[branch]
+    number, rest = where.args[0].as_coeff_Add()
+    slope, x = rest.as_coeff_Mul()
+    if x.is_number:
+        return value  # type: ignore[return-value]
+    above = bool(slope > 0) == (branch == 1)
+    kept = Clip(x, -number / slope, S.Infinity) if above else Clip(x, S.NegativeInfinity, -number / slope)
 
     def clamp(e: Expr) -> Expr:
-        if not e.args or isinstance(e, Element | Clip):
+        if not e.args or isinstance(e, Element):
             return e
-        if isinstance(e, exp | sympy.sinh | sympy.cosh | log | Pow) and not (isinstance(e, Pow) and e.exp.is_positive):
+        if isinstance(e, OVERFLOWING | Clip) or _degree(e, x) > 1:
             return e.xreplace({x: kept})
         return e.func(*(clamp(a) for a in e.args))  # type: ignore[arg-type]
 
-    return clamp(value)
+    return clamp(value)  # type: ignore[arg-type]
+
+
+#: What may overflow, or be undefined, on the side of a border where it is not wanted.
+OVERFLOWING = exp | sympy.sinh | sympy.cosh | log | Pow
+
+
+def _degree(e: Expr, x: Expr) -> int:
+    """The degree of a polynomial in an element x; 0 for anything else."""
+    if not isinstance(x, Element) or not isinstance(e, Mul | Add) or not e.has(x) or e.has(BoundSum, Where, Clip):
+        return 0
+    return int(Poly(e, x).degree()) if e.is_polynomial(x) else 0

@@ -12,7 +12,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 
 from ..calculus.functions import Where, sigmoid, softplus
 from ..calculus.sums import BoundSum, bound_sum
-from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, xlogx
+from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, tanh_remainder, xlogx
 from .vanishing_rules import x_log_x_in_sum
 
 Rule = Callable[[Expr], Expr | None]
@@ -108,6 +108,33 @@ def complement(e: Expr) -> Expr | None:
                 if partner in terms and partner != t:
                     rest = [x for x in terms if x not in (t, partner)]
                     return Add(partner * merged, *rest)
+    return None
+
+
+def difference(e: Expr) -> Expr | None:
+    """σ(u) − σ(−u) = tanh(u/2), times any factor."""
+    for f in sorted(e.atoms(sigmoid), key=sympy.default_sort_key):
+        for term in e.args:
+            mirrored = -term / f * sigmoid(-f.args[0])
+            if term.has(f) and mirrored in e.args:
+                rest = (t for t in e.args if t not in (term, mirrored))
+                return Add(term / f * tanh(f.args[0] / 2), *rest)
+    return None
+
+
+#: For a function f(u) that is close to u near 0: u − f(u) in a form that does not cancel there.
+REMAINDERS: Mapping[type[Expr], Callable[[Expr], Expr]] = {tanh: tanh_remainder}
+
+
+def remainder(e: Expr) -> Expr | None:
+    """u − tanh(u), times any factor, as one function."""
+    for term in e.args:
+        for f in sorted(term.atoms(*REMAINDERS), key=sympy.default_sort_key):
+            u = f.args[0]
+            front = -term / f
+            if not front.has(f) and (partner := front * u) in e.args:
+                rest = (t for t in e.args if t not in (term, partner))
+                return Add(front * REMAINDERS[type(f)](u), *rest)
     return None
 
 
@@ -249,7 +276,7 @@ def hyperbolic(e: Expr) -> Expr | None:
 #: Which rules look at which kind of expression, in the order they are tried.
 RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
     log: (log_of_stable, log_of_product, log_of_one_plus),
-    Add: (complement, factored),
+    Add: (complement, difference, remainder, factored),
     Pow: (reciprocal,),
     Mul: (
         merge_exponentials,

@@ -37,7 +37,7 @@ CALLS: dict[str, str] = {
             "clip",
         )
     },
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx")},
+    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "tanh_remainder")},
     "relu": "np.maximum",
 }
 

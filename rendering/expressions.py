@@ -10,6 +10,7 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S, Symbol
 from sympy.core.function import Function
 
+from ..calculus.comparisons import comparison
 from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.notation import Notation
 from ..calculus.ranges import is_affine
@@ -104,7 +105,7 @@ def _number(w: Writer, number: Expr) -> Box:
 
 
 def _sum(w: Writer, expr: Add) -> Box:
-    if _content(expr) != 1:
+    if _content(expr) != 1 and not expr.has(BoundSum):
         return _product(w, expr)
     parts: list[str | Box] = []
     for term in ordered_terms(expr, w.letters, w.places):
@@ -231,22 +232,35 @@ def _where(w: Writer, expr: Where) -> Box:
     branches = []
     rest: Expr = expr
     while isinstance(rest, Where):
-        condition, value, rest = rest.args
-        branches.append((w._write(value), _positive(w, condition)))
+        condition, value, other = rest.args
+        joint = _between(w, condition, value.args[0]) if isinstance(value, Where) and value.args[2] == other else None
+        if joint is not None:
+            branches.append((w._write(value.args[1]), joint))
+            rest = other
+        elif isinstance(value, Where) and not isinstance(other, Where):
+            branches.append((w._write(other), _positive(w, condition, negated=True)))
+            rest = value
+        else:
+            branches.append((w._write(value), _positive(w, condition)))
+            rest = other
     return w.style.cases(branches, w._write(rest))
 
 
-def _positive(w: Writer, expr: Expr) -> Box:
-    """``expr > 0``, with a number on the right: ``x > 3`` for x − 3, ``x < 3`` for 3 − x."""
-    number, rest = expr.as_coeff_Add()
-    if number == 0 and isinstance(rest, Add) and len(rest.args) == 2:
-        below = [t for t in rest.args if is_negative(t)]
-        if len(below) == 1:
-            return join([w._write(rest - below[0]), w.style.relation[">"], w._write(-below[0])], SUM)
-    scale, _ = rest.as_coeff_Mul()
-    scale = scale if scale.is_number and scale != 0 else S.One
-    sign = w.style.relation["<" if scale.is_negative else ">"]
-    return join([w._write(rest / scale), sign, w._write(-number / scale)], SUM)
+def _positive(w: Writer, expr: Expr, *, negated: bool = False) -> Box:
+    """``expr > 0``, with numbers and parameters on the right: ``x > 3`` for x − 3, ``x < 3`` for 3 − x."""
+    said = comparison(expr)
+    sign = ("≤" if said.greater else "≥") if negated else (">" if said.greater else "<")
+    return join([w._write(said.left), w.style.relation[sign], w._write(said.right)], SUM)
+
+
+def _between(w: Writer, first: Expr, second: Expr) -> Box | None:
+    """``a < x < b`` where both conditions are, one from below and one from above, about the same x."""
+    a, b = comparison(first), comparison(second)
+    if a.left != b.left or a.greater == b.greater:
+        return None
+    low, high = (a, b) if a.greater else (b, a)
+    less = w.style.relation["<"]
+    return join([w._write(low.right), less, w._write(a.left), less, w._write(high.right)], SUM)
 
 
 def _indicator(w: Writer, expr: Indicator) -> Box:

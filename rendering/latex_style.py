@@ -107,7 +107,10 @@ LATEX = Style(
     primes=_primes,
     functions=_FUNCTIONS,
     operator=lambda name: rf"\mathrm{{{latex_escape(name)}}}",
-    relation={">": " > ", "<": " < ", "=": " = ", "in": r" \in ", "x": r" \times ", "to": r" \to "},
+    relation={
+        **{">": " > ", "<": " < ", "≤": r" \le ", "≥": r" \ge ", "=": " = "},
+        **{"in": r" \in ", "x": r" \times ", "to": r" \to "},
+    },
     words={"reals": r"\mathbb{R}", "pi": r"\pi", "E": "e", "ones": r"\mathbf{1}", "identity": "I"},
     measure=latex_width,
 )

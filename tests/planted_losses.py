@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LOSS_TOPICS = ("regression", "margins", "preference", "generative", "penalties")
+
 WRONG_LOSSES: list[tuple[str, str, str, str]] = [
     # regression
     ("mse", "dL/dY", "(Y - T)/n", "factor"),

@@ -109,18 +109,18 @@ def test_the_worked_entry_derives_proves_and_computes(module: Any) -> None:
     """The last file of add-an-entry.md, from its text to numbers that agree with the definition."""
     sessions = module("sessions")
     files = [m for m in sessions.BLOCK.finditer((DOCS / "add-an-entry.md").read_text("utf-8")) if "file=" in m[2]]
-    assert "log-sigmoid" not in catalogue(), "it is in the catalogue now: let the page add another one"
+    assert "bipolar-sigmoid" not in catalogue(), "it is in the catalogue now: let the page add another one"
     with sessions._place() as session:
         session.block(files[-1][1], files[-1][2].strip(), files[-1][3], files[-1][0])
-        assert list(catalogue()).index("log-sigmoid") < list(catalogue()).index("softmax-jacobian")
-        page = nnmath.derive("log-sigmoid")
+        assert list(catalogue()).index("bipolar-sigmoid") < list(catalogue()).index("softmax-jacobian")
+        page = nnmath.derive("bipolar-sigmoid")
         assert page.entry.topic == "activations" and page.proved
         namespace: dict[str, Any] = {}
         exec(page.numpy_source(), namespace)
-    assert "log-sigmoid" not in catalogue()
+    assert "bipolar-sigmoid" not in catalogue()
     x = np.linspace(-5, 5, 21)
-    np.testing.assert_allclose(namespace["log_sigmoid"](x), -np.log(1 + np.exp(-x)), rtol=1e-13)
-    np.testing.assert_allclose(namespace["log_sigmoid_derivative"](x), 1 / (1 + np.exp(x)), rtol=1e-13)
+    np.testing.assert_allclose(namespace["bipolar_sigmoid"](x), np.tanh(x / 2), rtol=1e-13)
+    np.testing.assert_allclose(namespace["bipolar_sigmoid_derivative"](x), 1 / (2 * np.cosh(x / 2) ** 2), rtol=1e-13)
 
 
 def anchors(path: Path) -> set[str]:

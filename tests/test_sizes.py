@@ -71,12 +71,15 @@ def arrays(id: str, part: Part, sizes: Mapping[Symbol, int]) -> tuple[list[Posit
     names = {t.name for t in found.givens}
     definitions = (*found.definitions, *(d for d in adjoints if d.name not in names))
     valuation = Valuation(definitions, sizes, drawn(id, sizes), kinks=False)
+    clipped = Valuation(definitions, sizes, drawn(id, sizes))  # an output may be at a border wherever it is flat
     result = part.result
     assert result is not None and part.left is not None
     shape = [range(int(d.xreplace(dict(sizes)))) for d in result.dims]
     places = [dict(zip(result.indices, at, strict=True)) for at in product(*shape)]
-    forms = [result.expr, *([] if result.in_output is None else [result.in_output])]
-    return [evaluated(valuation, f, places) for f in forms], evaluated(valuation, part.left, places)
+    forms = [evaluated(valuation, result.expr, places)]
+    if result.in_output is not None:
+        forms.append(evaluated(clipped, result.in_output, places))
+    return forms, evaluated(valuation, part.left, places)
 
 
 def evaluated(valuation: Valuation, expr: Expr, places: list[Any]) -> Positions:

@@ -1,4 +1,4 @@
-"""The logistic sigmoid, the hyperbolic tangent, and the integral of the sigmoid."""
+"""The logistic sigmoid, the hyperbolic tangent, softsign, and the logarithms that belong to the sigmoid."""
 
 from ..conventions import ELEMENTWISE, SMOOTH
 from ..entry import Entry
@@ -47,24 +47,54 @@ tanh = Entry(
     ),
 )
 
+softsign = Entry(
+    id="softsign",
+    title="Softsign",
+    given="x: real",
+    define="y = x/(1 + abs(x))",
+    wanted=("dy/dx", "d2y/dx2"),
+    claim={
+        "dy/dx": "1/(1 + abs(x))**2",
+        "dy/dx in output": "(1 - abs(y))**2",
+        "d2y/dx2": "where(x > 0, -2/(1 + x)**3, where(x < 0, 2/(1 - x)**3, 0))",
+    },
+    torch=lambda torch, x: torch.nn.functional.softsign(x),
+    conventions=(
+        ELEMENTWISE,
+        "The slope is 1 on both sides of x = 0: no kink. The second derivative jumps there from 2 to −2; at x = 0 "
+        "itself 0 is stated, as in PyTorch.",
+    ),
+    pitfalls=(
+        "Its tails fall off like 1/x², not exponentially: it saturates much later than tanh.",
+        "(1 − |y|)**2 from a rounded y is exactly 0 once y rounds to 1; (1 + |x|)**2 overflows for |x| > 1.8e19 in "
+        "float32, 1/(1 + |x|) squared does not.",
+    ),
+    references=(
+        "Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010",
+    ),
+)
+
 softplus = Entry(
     id="softplus",
     title="Softplus",
-    given="x: real",
-    define="y = log(1 + exp(x))",
+    given="""
+        x: real
+        beta: positive = 1  # sharpness; the function tends to relu as β grows
+    """,
+    define="y = log(1 + exp(beta*x))/beta",
     wanted=("dy/dx", "d2y/dx2"),
     claim={
-        "dy/dx": "sigmoid(x)",
-        "dy/dx in output": "1 - exp(-y)",
-        "d2y/dx2": "sigmoid(x)*(1 - sigmoid(x))",
-        "d2y/dx2 in output": "exp(-y)*(1 - exp(-y))",
+        "dy/dx": "sigmoid(beta*x)",
+        "dy/dx in output": "1 - exp(-beta*y)",
+        "d2y/dx2": "beta*sigmoid(beta*x)*(1 - sigmoid(beta*x))",
+        "d2y/dx2 in output": "beta*exp(-beta*y)*(1 - exp(-beta*y))",
     },
     # The default threshold 20 replaces softplus by x too early for float64: off by 2e-9 just above it.
-    torch=lambda torch, x: torch.nn.functional.softplus(x, threshold=80),
+    torch=lambda torch, x, beta: torch.nn.functional.softplus(x, float(beta), threshold=80),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "exp(x) overflows for x > 88.8 in float32; max(x, 0) + log1p(exp(-|x|)) does not.",
-        "torch.nn.functional.softplus returns x itself above its threshold of 20, and so the derivative 1: "
+        "torch.nn.functional.softplus returns x itself where βx is above its threshold of 20, and so the derivative 1: "
         "just above it that is off by 2e-9, millions of ULP in float64.",
     ),
     references=(
@@ -72,4 +102,27 @@ softplus = Entry(
         "pricing, NIPS 2000",
         "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 3.10",
     ),
+    uses=("sigmoid",),
+)
+
+log_sigmoid = Entry(
+    id="log-sigmoid",
+    title="Log-sigmoid",
+    given="x: real",
+    define="y = -log(1 + exp(-x))",
+    wanted=("dy/dx", "d2y/dx2"),
+    claim={
+        "dy/dx": "sigmoid(-x)",
+        "dy/dx in output": "1 - exp(y)",
+        "d2y/dx2": "-sigmoid(x)*(1 - sigmoid(x))",
+        "d2y/dx2 in output": "-exp(y)*(1 - exp(y))",
+    },
+    torch=lambda torch, x: torch.nn.functional.logsigmoid(x),
+    conventions=(ELEMENTWISE, SMOOTH),
+    pitfalls=(
+        "log(sigmoid(x)) in two steps is −∞ for x < −88.8 in float32, where the function is close to x.",
+        "1 − exp(y) is exactly 0 once y rounds to 0 against 1; σ(−x) is not.",
+    ),
+    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 3.10",),
+    uses=("sigmoid", "softplus"),
 )

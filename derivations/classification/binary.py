@@ -189,6 +189,6 @@ multilabel_soft_margin = Entry(
         "involved.",
         "reduction=sum divides by C all the same; binary_cross_entropy_with_logits with reduction=sum does not.",
     ),
-    references=("Zhang and Zhou, A review on multi-label learning algorithms, IEEE TKDE 26, 2014, section 2",),
+    references=("Zhang and Zhou, A review on multi-label learning algorithms, IEEE TKDE 26, 2014",),
     uses=("bce-with-logits",),
 )

@@ -1,6 +1,6 @@
 """The softmax of one vector of logits, and its logarithm."""
 
-from ..conventions import JACOBIAN
+from ..conventions import JACOBIAN, LAYOUT
 from ..entry import Entry
 
 SHIFT = (
@@ -26,18 +26,33 @@ softmax_jacobian = Entry(
     ),
 )
 
+
+def _log_softmax(torch, z, dy):  # type: ignore[no-untyped-def]
+    y = torch.nn.functional.log_softmax(z, 0)
+    return {"y": y, "L": (y * dy).sum()}
+
+
 log_softmax = Entry(
     id="log-softmax",
-    title="Log-softmax and its Jacobian",
-    given="z: C  # logits",
+    title="Log-softmax, its Jacobian and its gradient",
+    given="""
+        z: C   # logits
+        dy: C  # upstream gradient
+    """,
     define="""
         p[c] = exp(z[c]) / sum(exp(z[k]) for k in C)
         y[c] = log(p[c])
+        L = upstream(dy, y)
     """,
-    wanted=("dy/dz",),
-    claim={"dy/dz": "c, b: delta(c, b) - p[b]"},
-    torch=lambda torch, z: torch.nn.functional.log_softmax(z, 0),
-    conventions=(JACOBIAN.replace("dp/dz", "dy/dz"), SHIFT),
+    wanted=("dy/dz", "dL/dz"),
+    claim={"dy/dz": "c, b: delta(c, b) - p[b]", "dL/dz": "dy - p*sum(dy)"},
+    torch=_log_softmax,
+    conventions=(
+        JACOBIAN.replace("dp/dz", "dy/dz"),
+        LAYOUT,
+        SHIFT,
+        "L is any scalar; only its gradient dy with respect to y is used.",
+    ),
     pitfalls=(
         "log(softmax(z)) in two steps is −∞ where p underflows; z − max z − log Σ exp(z − max z) is not.",
         "The Jacobian is not symmetric: the columns carry p, so a transposed use of it is a real error.",

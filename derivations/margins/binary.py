@@ -122,7 +122,9 @@ hinge_embedding = Entry(
         "x is a distance, or anything else that is small for like pairs; a similarity has to be negated.",
         "For a like pair the loss is x itself: a negative x is rewarded without bound.",
     ),
-    references=("Hadsell, Chopra and LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006",),
+    references=(
+        "Hadsell, Chopra and LeCun, Dimensionality reduction by learning an invariant mapping, CVPR 2006 (squared)",
+    ),
     uses=("hinge",),
 )
 

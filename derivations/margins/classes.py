@@ -53,7 +53,8 @@ multi_margin = Entry(
     pitfalls=(
         "The right class gets minus the sum of what the wrong ones get: each row of the gradient sums to 0. (The sum "
         "in the formula runs over all classes; that of the label itself, U = margin, cancels.)",
-        "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss.",
+        "It divides by C although C − 1 classes are summed: with two classes it is half the hinge loss of the "
+        "difference.",
     ),
     references=(
         "Crammer and Singer, On the algorithmic implementation of multiclass kernel-based vector machines, JMLR 2, "
@@ -107,6 +108,6 @@ multilabel_margin = Entry(
         "PyTorch takes lists of labels that −1 ends, not a mask: whatever stands behind the first −1 is ignored.",
         "A sample that has no label, or all of them, has no loss.",
     ),
-    references=("Zhang and Zhou, Multilabel neural networks, IEEE TKDE 18, 2006, eq. 7",),
+    references=("Elisseeff and Weston, A kernel method for multi-labelled classification, NIPS 2001",),
     uses=("multi-margin",),
 )

@@ -14,6 +14,7 @@ from ..calculus.derivation import Definition
 from ..calculus.tensors import Tensor
 from .subjects.protocol import Pass, Subject
 from .subjects.sandbox import guarded
+from .subjects.torch_code import Recorded
 from .tracing.session import Untraceable
 from .tracing.trace import Trace, trace
 
@@ -31,7 +32,7 @@ def trace_gradients(
     **Arguments**: tensors by the names of the subject's parameters.
     **Raises** :class:`Untraceable`.
     """
-    _need_numpy(subject)
+    _need_code(subject)
     template = _template(subject, tensors)
 
     def run(inputs: dict[str, Any], given: Any) -> dict[str, Any]:
@@ -46,18 +47,21 @@ def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
 
     **Raises** :class:`Untraceable`.
     """
-    _need_numpy(subject)
+    _need_code(subject)
     template = _template(subject, tensors)
 
     def run(inputs: dict[str, Any]) -> Any:
-        return subject.start(inputs, _fresh(template)).out
+        started = subject.start(inputs, _fresh(template))
+        if isinstance(started.state, Recorded):
+            started.state.refuse_detached()
+        return started.out
 
     return _in_time(lambda: trace(run, [dict(tensors)]), subject)
 
 
-def _need_numpy(subject: Subject) -> None:
-    if subject.kind not in ("gradient function", "forward/backward", "class"):
-        raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "only NumPy code can be traced")
+def _need_code(subject: Subject) -> None:
+    if subject.kind == "jax":
+        raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "JAX code is not traced")
 
 
 def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .naming import is_upstream, returned_names, target_of
 from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
+from .torch_code import are_symbolic, array_of, symbolic_pass, tensor
 
 
 def is_torch_function(obj: Any) -> bool:
@@ -28,6 +30,29 @@ def is_torch_callable(obj: Any) -> bool:
     if isinstance(owner, type) and issubclass(owner, torch.autograd.Function):
         return True  # MyFunction.apply
     return _speaks_of(obj, "torch", (torch.autograd.Function, torch.nn.Module))
+
+
+def is_torch_code(obj: Any) -> bool:
+    """A function of torch tensors: its code speaks of torch, or its file imports torch and no NumPy."""
+    if "torch" not in sys.modules or not inspect.isroutine(obj):
+        return False
+    names = getattr(obj, "__globals__", {})
+    modules = {v.__name__.split(".")[0] for v in list(names.values()) if inspect.ismodule(v)}
+    return _speaks_of(obj, "torch", ()) or ("torch" in modules and "numpy" not in modules)
+
+
+def returns_gradients(function: Any) -> bool:
+    """Whether torch code computes gradients itself, rather than a forward pass: by the names that it gives things."""
+    if not inspect.isfunction(function):
+        return False
+    names = tuple(p.name for p in parameters(function))
+    words = function.__name__.lower().split("_")
+    if any(w in ("backward", "bwd", "bprop", "backprop", "grad", "grads", "gradient", "gradients") for w in words):
+        return True
+    if any(is_upstream(n) for n in names if len(n) > 1):
+        return True
+    gives = [n for n in returned_names(function) if n is not None]
+    return any(n not in names and target_of(n, names) is not None for n in gives)
 
 
 def is_jax(obj: Any) -> bool:
@@ -66,8 +91,10 @@ def torch_function(function: Any, name: str) -> Subject:
 
 
 def _has_own_setup(function: Any) -> bool:
-    """Functions with ``setup_context`` have a forward without ctx."""
-    return "setup_context" in vars(function)
+    """Functions with ``setup_context``, their own or inherited, have a forward without ctx."""
+    from ..tracing.torch_tape import has_setup
+
+    return has_setup(function)
 
 
 def torch_callable(function: Any, name: str) -> Subject:
@@ -105,37 +132,24 @@ def _torch_subject(
     def start(inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
         import torch
 
-        tensors = {n: _tensor(v) for n, v in inputs.items()}
+        if are_symbolic(inputs):
+            return symbolic_pass(inputs, run)
+        tensors = {n: tensor(v) for n, v in inputs.items()}
         leaves = {n: t.requires_grad_() for n, t in tensors.items() if t.is_floating_point()}
         out = run(tensors)
         out = out[0] if isinstance(out, tuple | list) else out
 
         def backward(upstream: Array | None) -> Named:
-            seed = torch.ones_like(out) if upstream is None else _tensor(upstream)
+            seed = torch.ones_like(out) if upstream is None else tensor(upstream)
             if not out.requires_grad:
                 return tuple((f"d{n}", None) for n in leaves)
             found = torch.autograd.grad(out, list(leaves.values()), seed, retain_graph=True, allow_unused=True)
-            return tuple((f"d{n}", None if g is None else _array(g)) for n, g in zip(leaves, found, strict=True))
+            return tuple((f"d{n}", None if g is None else array_of(g)) for n, g in zip(leaves, found, strict=True))
 
-        return Pass((("the output of forward", _array(out)),), _array(out), backward)
+        return Pass((("the output of forward", array_of(out)),), array_of(out), backward)
 
     file, line = place(raw if isinstance(raw, type) or inspect.isfunction(raw) else type(raw))
     return Subject(name, kind, file, line, names, (), raw, start, run, "grad_output", optional)
-
-
-def _tensor(value: Any) -> Any:
-    """A tensor over the same memory, with the same strides; reversed views, which torch lacks, are copied."""
-    import torch
-
-    array = np.asarray(value)
-    if any(s < 0 for s in array.strides):
-        array = np.ascontiguousarray(array)
-    return torch.from_numpy(array)
-
-
-def _array(tensor: Any) -> Array:
-    found: Array = tensor.detach().cpu().numpy()
-    return found
 
 
 def jax_function(function: Any, name: str) -> Subject:

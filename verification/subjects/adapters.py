@@ -150,6 +150,17 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     return gradient_function(on_arrays(obj) if is_torch_code(obj) else obj, name)
 
 
+def as_reference(obj: Any) -> Subject:
+    """The subject that a forward pass is, to compare a gradient with: torch code is always run forward.
+
+    **Raises** :class:`SubjectError` as :func:`adapt`.
+    """
+    name = getattr(obj, "__name__", None) or type(obj).__name__
+    if not is_torch_function(obj) and (is_torch_callable(obj) or is_torch_code(obj)):
+        return torch_callable(obj, name)
+    return adapt(obj)
+
+
 def _halves(forward: Any, backward: Any) -> tuple[Any, Any]:
     """A forward and a backward function, of arrays where one of them is torch code."""
     both = forward, backward

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .naming import is_upstream, returned_names, target_of
+from .naming import is_gradient_name, is_upstream, matching, returned_names
 from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
 from .torch_code import are_symbolic, array_of, symbolic_pass, tensor
 
@@ -51,8 +52,8 @@ def returns_gradients(function: Any) -> bool:
         return True
     if any(is_upstream(n) for n in names if len(n) > 1):
         return True
-    gives = [n for n in returned_names(function) if n is not None]
-    return any(n not in names and target_of(n, names) is not None for n in gives)
+    gives = [n for n in returned_names(function) if n is not None and n not in names]
+    return any(is_gradient_name(n) or (n[0] == "d" and matching(n[1:].lstrip("_"), names)) for n in gives)
 
 
 def is_jax(obj: Any) -> bool:
@@ -87,6 +88,7 @@ def torch_function(function: Any, name: str) -> Subject:
         return function.apply(*values)
 
     optional = frozenset(p.name for p in takes if p.default is not inspect.Parameter.empty)
+    functools.update_wrapper(run, function.forward)
     return _torch_subject(function, name, "torch function", names, optional, run)
 
 
@@ -115,10 +117,17 @@ def torch_callable(function: Any, name: str) -> Subject:
             held = {n: p.detach().to(dtype) for n, p in module.named_parameters() if n not in given}
             return torch.func.functional_call(module, {**held, **given}, (), rest)
 
+        functools.update_wrapper(run, module.forward)
         return _torch_subject(module, name, "torch callable", names, frozenset(own), run)
     names = tuple(p.name for p in parameters(function))
     optional = frozenset(names) - set(required(function))
-    return _torch_subject(function, name, "torch callable", names, optional, lambda inputs: call(function, inputs))
+
+
+    def called(inputs: Mapping[str, Any]) -> Any:
+        return call(function, inputs)
+
+    functools.update_wrapper(called, function)
+    return _torch_subject(function, name, "torch callable", names, optional, called)
 
 
 def _torch_subject(

@@ -23,7 +23,7 @@ from .tracing.values import Axis, Entries, as_array, broadcast
 
 
 def gradients(
-    out: SymbolicArray, upstream: SymbolicArray | None, wanted: Sequence[Tensor], tape: Tape
+    out: Entries, upstream: SymbolicArray | None, wanted: Sequence[Tensor], tape: Tape
 ) -> tuple[Entries | None, ...]:
     """The gradients of ⟨upstream, out⟩ with respect to tensors; None where out does not depend on one.
 
@@ -32,7 +32,7 @@ def gradients(
     seed = Entries(out.axes, Integer(1) if upstream is None else broadcast(upstream.entries, out.axes))
     adjoints: dict[Tensor, list[Entries]] = {}
     standing = [t for node in tape.nodes for t in node.outputs if t is not None]
-    _pull_back(out.entries, seed, [*wanted, *standing], adjoints, tape)
+    _pull_back(out, seed, [*wanted, *standing], adjoints, tape)
     for node in reversed(tape.nodes):
         known = [None if t is None else _total(adjoints.get(t, [])) for t in node.outputs]
         if all(k is None for k in known):
@@ -41,8 +41,8 @@ def gradients(
             None if k is None else _placed(k, axes) for k, axes in zip(known, node.axes, strict=True)
         ]
         for given, found in zip(node.inputs, asked(node, placed), strict=True):
-            if found is not None:
-                _pull_back(given.array.entries, found, [*wanted, *standing], adjoints, tape)
+            if found is not None and given is not None:
+                _pull_back(given, found, [*wanted, *standing], adjoints, tape)
     return tuple(_total(adjoints.get(t, [])) for t in wanted)
 
 

@@ -32,7 +32,7 @@ class Recorded:
         from ...calculus.tensors import Tensor
         from ..tracing.session import untraceable
 
-        if self.tape.stopped & self.out.entries.body.atoms(Tensor):
+        if self.tape.stopped & self.out.atoms(Tensor):
             raise untraceable("detach() or no_grad()", "a part of the forward pass has no gradient")
 
 
@@ -50,22 +50,23 @@ def symbolic_pass(inputs: Mapping[str, Any], run: Callable[[Mapping[str, Any]], 
 
     tape = Tape()
     given = {n: wrapped(v) for n, v in inputs.items()}
+    leaves = {n: v.entries.body.tensor for n, v in inputs.items() if is_symbolic(v) and v.kind == "f"}
     with taped(tape), torch_made_symbolic():
         out = run(given)
         out = out[0] if isinstance(out, tuple | list) else out
         array = unwrapped(out)
     if not is_symbolic(array):
         raise untraceable("the forward pass", f"it returns a {type(out).__name__}, not a tensor")
-    leaves = {n: v.entries.body.tensor for n, v in inputs.items() if is_symbolic(v) and v.kind == "f"}
+    entries = array.entries
 
     def backward(upstream: Any) -> Named:
         with taped(tape), torch_made_symbolic():
-            found = gradients(array, upstream, list(leaves.values()), tape)
+            found = gradients(entries, upstream, list(leaves.values()), tape)
             return tuple((f"d{n}", None if g is None else made(g)) for n, g in zip(leaves, found, strict=True))
 
-    plain = tape.plain(array.entries.body)
-    value = array if plain == array.entries.body else made(array.entries.with_body(plain), array.kind)
-    return Pass((("the output of forward", value),), value, backward, Recorded(tape, array))
+    plain = tape.plain(entries.body)
+    value = array if plain == entries.body else made(entries.with_body(plain), array.kind)
+    return Pass((("the output of forward", value),), value, backward, Recorded(tape, entries.body))
 
 
 def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +80,7 @@ def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
             return on_tensors(function)(*arguments, **options)
         return _arrays(function(*_tensors(arguments), **_tensors(options)))
 
+    run.of_tensors = True  # type: ignore[attr-defined]
     return run
 
 

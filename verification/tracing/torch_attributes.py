@@ -30,12 +30,6 @@ def array_of(tensor: Any) -> SymbolicArray:
     return found  # type: ignore[no-any-return]
 
 
-def values_of(tensor: Any, operation: str) -> None:
-    """Refuse a write into a tensor that stands for a constant of the tape."""
-    if getattr(getattr(tensor.array, "memory", None), "is_constant", False):
-        raise untraceable(operation, "a tensor without gradient is written, which shares memory with one that has it")
-
-
 def _size(tensor: Any, dim: Any = None) -> Any:
     shape = shape_of(array_of(tensor))
     return shape if dim is None else shape[dim]
@@ -172,4 +166,4 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
     "isnan": _refused("torch.isnan", "in real numbers every entry is a number"),
 }
 
-__all__ = ["ATTRIBUTES", "RANDOM", "SHAPE_CHANGING", "Shape", "SymbolicNumber", "array_of", "values_of"]
+__all__ = ["ATTRIBUTES", "RANDOM", "SHAPE_CHANGING", "Shape", "SymbolicNumber", "array_of"]

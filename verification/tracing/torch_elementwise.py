@@ -12,12 +12,16 @@ from sympy import Expr
 from ...calculus.functions import Where
 from .conversion import symbolic
 from .numpy_table import FUNCTIONS
+from .opaque import greater, less
 from .session import untraceable
 from .symbolic import SymbolicArray, made, widest
 from .torch_indexing import get_item
+from .torch_tape import is_recording
 from .values import elementwise
 
 Rule = Callable[..., Any]
+#: A number beyond this is meant as infinity.
+LARGEST = 1e30
 
 
 def ufunc(name: str) -> Rule:
@@ -67,6 +71,27 @@ def high_bound(x: Expr, high: Expr) -> Expr:
     return x if high is sympy.oo else Where(x - high, high, x)
 
 
+def larger(a: Expr, b: Expr) -> Expr:
+    """max(a, b); where both are equal, torch gives half of the gradient to each."""
+    if not is_recording():
+        return greater(a, b)
+    return a if a == b else (Where(a - b, a, b) + Where(b - a, b, a)) / 2
+
+
+def smaller(a: Expr, b: Expr) -> Expr:
+    return -larger(-a, -b) if is_recording() else less(a, b)
+
+
+def extremes(function: Callable[[Expr, Expr], Expr]) -> Rule:
+    """The larger or smaller one of two tensors."""
+
+    def rule(input: Any, other: Any) -> SymbolicArray:
+        one, two = symbolic(input), symbolic(other)
+        return made(elementwise(function, one.entries, two.entries), widest(one, two))
+
+    return rule
+
+
 def clamp(input: Any, min: Any = None, max: Any = None) -> SymbolicArray:
     array = symbolic(input)
     for bound, function in ((min, low_bound), (max, high_bound)):
@@ -83,6 +108,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> SymbolicArray
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> SymbolicArray:
+    if isinstance(value, float) and LARGEST < abs(value) < float("inf"):
+        raise untraceable("masked_fill", f"{value:g} stands for infinity, which it is not; write -float('inf')")
     return where(mask, symbolic(value), input)
 
 
@@ -125,7 +152,9 @@ ELEMENTWISE: dict[str, Rule] = {
     "absolute": ufunc("absolute"),
     **{name: ufunc(name) for name in ("square", "sqrt", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10")},
     **{name: ufunc(name) for name in ("tanh", "sinh", "cosh", "sin", "cos", "sign", "reciprocal", "logaddexp")},
-    **{name: ufunc(name) for name in ("maximum", "minimum", "fmax", "fmin", "heaviside")},
+    "heaviside": ufunc("heaviside"),
+    **{name: extremes(larger) for name in ("maximum", "fmax")},
+    **{name: extremes(smaller) for name in ("minimum", "fmin")},
     **{name: ufunc(name) for name in ("logical_and", "logical_or", "logical_xor", "logical_not")},
     **{name: ufunc(name) for name in ("bitwise_and", "bitwise_or", "bitwise_xor")},
     "bitwise_not": ufunc("invert"),

@@ -12,7 +12,7 @@ from .masked import Masked
 from .numpy_table import FUNCTIONS, maximum, minimum, norm, tensordot
 from .session import untraceable
 from .symbolic import SymbolicArray, is_symbolic
-from .torch_elementwise import Rule
+from .torch_elementwise import ELEMENTWISE, Rule
 from .torch_tensor import Unexplained
 
 
@@ -44,7 +44,7 @@ def reduction(name: str) -> Rule:
 def _extreme(name: str, whole: Rule, both: str) -> Rule:
     def rule(input: Any, dim: Any = None, keepdim: Any = False, other: Any = None) -> Any:
         if is_symbolic(dim) or other is not None:
-            return getattr(numpy, both)(input, dim if other is None else other)
+            return ELEMENTWISE[both](input, dim if other is None else other)
         found = whole(input, axis=axes(dim), keepdims=bool(keepdim))
         return found if dim is None else Extreme(found, Unexplained(f"the indices of x.{name}(dim)"))
 

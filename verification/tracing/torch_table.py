@@ -9,9 +9,9 @@ from typing import Any
 from .masked import Masked
 from .session import untraceable
 from .symbolic import SymbolicArray, is_symbolic
-from .torch_attributes import ATTRIBUTES, RANDOM, SHAPE_CHANGING, values_of
+from .torch_attributes import ATTRIBUTES, RANDOM, SHAPE_CHANGING
 from .torch_creation import CREATION, FACTORIES
-from .torch_tape import recorded
+from .torch_tape import recorded, refuse_write
 from .torch_tensor import holds_formulas, is_symbolic_tensor, unwrapped, wrapped
 
 #: Options of torch functions that no formula depends on.
@@ -109,7 +109,8 @@ def _target(value: Any, operation: str) -> SymbolicArray:
     """The array that is written."""
     if not is_symbolic_tensor(value):
         raise untraceable(operation, "the result is written into a tensor that was made outside of the trace")
-    values_of(value, operation)
+    if is_symbolic(value.array):
+        refuse_write(value.array, operation)
     return value.array  # type: ignore[no-any-return]
 
 

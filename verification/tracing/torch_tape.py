@@ -14,8 +14,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, expand
 
+from ...calculus.arrays import shape_text
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element, Index, Tensor
 from .memory import Memory
@@ -25,9 +26,7 @@ from .values import Entries, rename
 
 
 class Constant(Memory):
-    """The memory of a tensor that no gradient flows through. It is a copy, so nothing may be written into it."""
-
-    is_constant = True
+    """The memory of a tensor that no gradient flows through: a copy of memory that torch would share."""
 
 
 class Context:
@@ -63,12 +62,13 @@ class Context:
 class Node:
     """One call of a custom Function: its class, its ctx, its inputs as the tape has them, and its outputs.
 
-    outputs: the tensors that stand for what forward returned, None where no gradient flows back.
+    inputs: what they were when it was called, None where an input has no gradient. outputs: the tensors that stand for
+    what forward returned, None where no gradient flows back. axes: those of the outputs.
     """
 
     function: Any
     context: Context
-    inputs: tuple[Any, ...]
+    inputs: tuple[Entries | None, ...]
     outputs: tuple[Tensor | None, ...]
     axes: tuple[tuple[tuple[Index, ...], ...], ...]
 
@@ -80,6 +80,7 @@ class Tape:
     nodes: list[Node] = field(default_factory=list)
     values: dict[Tensor, tuple[tuple[Index, ...], Expr]] = field(default_factory=dict)
     stopped: set[Tensor] = field(default_factory=set)
+    copied: list[Memory] = field(default_factory=list)
     inside: int = 0
 
     def plain(self, body: Expr) -> Expr:
@@ -101,6 +102,7 @@ class Tape:
         name = f"{'stopped' if memory is Constant else 'function'}·{len(self.values) + 1}"
         tensor = Tensor(name, tuple(i.dim for i in entries.indices))
         self.values[tensor] = entries.indices, self.plain(entries.body)
+        self.copied.append(array.memory)
         held = memory(entries.indices, Element(tensor, *entries.indices))
         return SymbolicArray(held, entries.axes, entries.indices, array.kind), tensor
 
@@ -144,6 +146,20 @@ def is_recording() -> bool:
 
     current = _tape.get()
     return current is not None and not current.inside and torch.is_grad_enabled()
+
+
+def refuse_write(array: SymbolicArray, operation: str) -> None:
+    """Give up where a write would have to be seen by a copy, or would change a gradient behind autograd's back.
+
+    **Raises** Untraceable.
+    """
+    current = _tape.get()
+    if current is None or current.inside:
+        return
+    if not _grad_enabled():
+        raise untraceable(operation, "under no_grad, it writes into what autograd may still differentiate")
+    if type(array.memory) is Constant or any(m is array.memory for m in current.copied):
+        raise untraceable(operation, "a tensor without gradient shares this memory, or a custom Function does")
 
 
 def recorded(value: Any) -> Any:
@@ -190,21 +206,32 @@ def has_setup(function: Any) -> bool:
 
 def applied(function: Any, *arguments: Any, **options: Any) -> Any:
     """``F.apply`` on symbolic tensors: forward is run, and on a tape its outputs stand for themselves."""
-    from .torch_tensor import is_symbolic_tensor
-
     current = _tape.get()
     context = Context()
     inputs = tuple(map(_computed(current), arguments))
-    context.needs_input_grad = tuple(is_symbolic_tensor(a) and getattr(a.array, "kind", "") == "f" for a in inputs)
+    context.needs_input_grad = tuple(_entries(a) is not None for a in inputs)
+    before = [_entries(a) for a in inputs]
     with _computing(current):
         if has_setup(function):
             returned = function.forward(*inputs, **options)
             function.setup_context(context, inputs, returned)
         else:
             returned = function.forward(context, *inputs, **options)
-    if current is None or current.inside or not _grad_enabled():
-        return returned if current is None or current.inside else _all_stopped(returned)
+    if current is None or current.inside:
+        return returned
+    if [_entries(a) for a in inputs] != before:
+        raise untraceable(f"{function.__name__}.apply", "it writes into its input")
+    if not _grad_enabled():
+        return _all_stopped(returned)
     return _outputs(current, function, context, arguments, returned)
+
+
+def _entries(value: Any) -> Entries | None:
+    """What a tensor that can have a gradient is just now; None for anything else."""
+    from .torch_tensor import is_symbolic_tensor
+
+    is_real = is_symbolic_tensor(value) and is_symbolic(value.array) and value.array.kind == "f"
+    return value.array.entries if is_real else None
 
 
 def _grad_enabled() -> bool:
@@ -255,13 +282,13 @@ def _outputs(current: Tape, function: Any, context: Context, arguments: Sequence
             given.append(wrapped(found))
             tensors.append(tensor)
         axes.append(array.axes)
-    current.nodes.append(Node(function, context, tuple(arguments), tuple(tensors), tuple(axes)))
+    current.nodes.append(Node(function, context, tuple(map(_entries, arguments)), tuple(tensors), tuple(axes)))
     return tuple(given) if isinstance(returned, tuple) else given[0]
 
 
 def asked(node: Node, gradients: Sequence[Entries | None]) -> tuple[Entries | None, ...]:
     """The gradients that a Function's own backward gives for its inputs, as formulas of values."""
-    from .torch_tensor import is_symbolic_tensor, unwrapped, wrapped
+    from .torch_tensor import unwrapped, wrapped
 
     given: list[Any] = []
     for gradient, axes in zip(gradients, node.axes, strict=True):
@@ -277,14 +304,14 @@ def asked(node: Node, gradients: Sequence[Entries | None]) -> tuple[Entries | No
         raise untraceable(f"{node.function.__name__}.backward", f"it returns {counts}")
     out: list[Entries | None] = []
     for value, given_in in zip(many, node.inputs, strict=False):
-        if value is None or not is_symbolic_tensor(given_in) or given_in.array.kind != "f":
+        if value is None or given_in is None:
             out.append(None)
             continue
         found = unwrapped(value)
         if not is_symbolic(found):
             raise untraceable(f"{node.function.__name__}.backward", f"it returns a {type(value).__name__}")
-        if tuple(found.shape) != tuple(given_in.array.shape):
-            shapes = f"{found.entries.dims} for an input of shape {given_in.array.entries.dims}"
+        if [expand(a - b) for a, b in zip(found.entries.dims, given_in.dims, strict=False)] != [0] * given_in.rank:
+            shapes = f"{shape_text(found.entries.dims)} for an input of shape {shape_text(given_in.dims)}"
             raise untraceable(f"{node.function.__name__}.backward", f"it returns a gradient of shape {shapes}")
         out.append(found.entries)
     return tuple(out)

@@ -37,9 +37,7 @@ def gradients(
         known = [None if t is None else _total(adjoints.get(t, [])) for t in node.outputs]
         if all(k is None for k in known):
             continue
-        placed = [
-            None if k is None else _placed(k, axes) for k, axes in zip(known, node.axes, strict=True)
-        ]
+        placed = [None if k is None else _placed(k, axes) for k, axes in zip(known, node.axes, strict=True)]
         for given, found in zip(node.inputs, asked(node, placed), strict=True):
             if found is not None and given is not None:
                 _pull_back(given, found, [*wanted, *standing], adjoints, tape)

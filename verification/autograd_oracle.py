@@ -111,7 +111,9 @@ def _at(
         eps = float(np.finfo(dtype).eps)
         allowed = SLACK * (moved[t.name] + eps * (1 + float(np.max(np.abs(true), initial=0.0))))
         ok = fits and bool(np.all(np.abs(got.astype(float) - true) <= allowed))  # type: ignore[union-attr]
-        shape = "" if fits else f"d{t.name} has shape {None if got is None else got.shape}, and {t.name} has {true.shape}"
+        shape = (
+            "" if fits else f"d{t.name} has shape {None if got is None else got.shape}, and {t.name} has {true.shape}"
+        )
         found.append(_Compared(t.name, got, true, ok, case, dtype, shape))
     return found, {}
 
@@ -168,7 +170,9 @@ def _findings(subject: Subject, seen: Sequence[_Compared]) -> list[Finding]:
             found.append(Finding("shape", subject.where, worst.error))
             continue
         factor = _factor(own)
-        words = f"d{name} is {factor:g} times that of the reference" if factor else f"d{name} is not that of the reference"
+        words = (
+            f"d{name} is {factor:g} times that of the reference" if factor else f"d{name} is not that of the reference"
+        )
         fix = f"multiply by {1 / factor:g}" if factor else ""
         found.append(Finding("scale" if factor else "unnamed", subject.where, words, _example(name, worst), fix))
     return found

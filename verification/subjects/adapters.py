@@ -131,7 +131,7 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
         return pair(*_halves(forward, obj), name)
     if is_torch_function(obj):
         return torch_function(obj, name)
-    if is_torch_callable(obj) and not returns_gradients(obj):
+    if (is_torch_callable(obj) or is_torch_code(obj)) and not returns_gradients(obj) and not _halves_beside(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
         return jax_function(obj, name)
@@ -156,7 +156,7 @@ def as_reference(obj: Any) -> Subject:
     **Raises** :class:`SubjectError` as :func:`adapt`.
     """
     name = getattr(obj, "__name__", None) or type(obj).__name__
-    if not is_torch_function(obj) and (is_torch_callable(obj) or is_torch_code(obj)):
+    if is_torch_callable(obj) or is_torch_code(obj):
         return torch_callable(obj, name)
     return adapt(obj)
 

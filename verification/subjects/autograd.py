@@ -37,7 +37,7 @@ def is_torch_code(obj: Any) -> bool:
     """A function of torch tensors: its code speaks of torch, or its file imports torch and no NumPy."""
     if "torch" not in sys.modules or not inspect.isroutine(obj):
         return False
-    names = getattr(obj, "__globals__", {})
+    names = getattr(inspect.unwrap(obj), "__globals__", {})
     modules = {v.__name__.split(".")[0] for v in list(names.values()) if inspect.ismodule(v)}
     return _speaks_of(obj, "torch", ()) or ("torch" in modules and "numpy" not in modules)
 
@@ -62,7 +62,8 @@ def is_jax(obj: Any) -> bool:
 
 def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
     """Whether a function names a module of the library, or one of these classes."""
-    code, names = getattr(obj, "__code__", None), getattr(obj, "__globals__", {})
+    inner = inspect.unwrap(obj) if callable(obj) else obj
+    code, names = getattr(inner, "__code__", None), getattr(inner, "__globals__", {})
     if code is None:
         return False
     for name in code.co_names:
@@ -71,7 +72,7 @@ def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
             return True
         if isinstance(value, type) and classes and issubclass(value, classes):
             return True
-    return any(library in str(a) for a in getattr(obj, "__annotations__", {}).values())
+    return any(library in str(a) for a in getattr(inner, "__annotations__", {}).values())
 
 
 def torch_function(function: Any, name: str) -> Subject:
@@ -121,7 +122,6 @@ def torch_callable(function: Any, name: str) -> Subject:
         return _torch_subject(module, name, "torch callable", names, frozenset(own), run)
     names = tuple(p.name for p in parameters(function))
     optional = frozenset(names) - set(required(function))
-
 
     def called(inputs: Mapping[str, Any]) -> Any:
         return call(function, inputs)

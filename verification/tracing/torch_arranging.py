@@ -142,7 +142,10 @@ MOVING: dict[str, Rule] = {
     **{name: lambda input, axis0, axis1: input.swapaxes(axis0, axis1) for name in ("swapaxes", "swapdims")},
     "adjoint": lambda input: input.swapaxes(-1, -2),
     "permute": _permute,
-    **{name: lambda input, source, destination: arranging.moveaxis(input, source, destination) for name in ("movedim", "moveaxis")},
+    **{
+        name: lambda input, source, destination: arranging.moveaxis(input, source, destination)
+        for name in ("movedim", "moveaxis")
+    },
     **{name: reshape for name in ("view", "reshape")},
     "view_as": lambda input, other: arranging.reshape(input, other.shape),
     "reshape_as": lambda input, other: arranging.reshape(input, other.shape),

@@ -8,15 +8,14 @@ from typing import Any
 from .masked import Masked
 from .memory import is_contiguous
 from .session import untraceable
-from .sizes import SymbolicNumber
 from .symbolic import SymbolicArray
 from .torch_tape import detached, is_recording
-from .torch_tensor import Shape, dtype_of, is_symbolic_tensor, shape_of, unwrapped, wrapped
+from .torch_tensor import dtype_of, is_symbolic_tensor, shape_of, unwrapped, wrapped
 
 #: Functions whose result is different every time.
 RANDOM = frozenset(
-    "rand randn randint randperm rand_like randn_like randint_like bernoulli normal multinomial poisson uniform_ normal_"
-    " random_ exponential_ cauchy_ geometric_ log_normal_ bernoulli_ alpha_dropout gumbel_softmax".split()
+    "rand randn randint randperm rand_like randn_like randint_like bernoulli normal multinomial poisson uniform"
+    " random exponential cauchy geometric log_normal alpha_dropout gumbel_softmax rrelu".split()
 )
 #: In-place forms of these change the shape of the tensor, not only its entries.
 SHAPE_CHANGING = frozenset("squeeze unsqueeze t transpose swapaxes swapdims resize resize_as set".split())
@@ -165,5 +164,3 @@ ATTRIBUTES: dict[str, Callable[..., Any]] = {
     "isfinite": _refused("torch.isfinite", "in real numbers every entry is finite"),
     "isnan": _refused("torch.isnan", "in real numbers every entry is a number"),
 }
-
-__all__ = ["ATTRIBUTES", "RANDOM", "SHAPE_CHANGING", "Shape", "SymbolicNumber", "array_of"]

@@ -122,7 +122,7 @@ def _lerp(input: Any, end: Any, weight: Any) -> Any:
 
 
 def _logit(input: Any, eps: Any = None) -> Any:
-    x = input if eps is None else clamp(input, eps, 1 - eps)
+    x: Any = input if eps is None else clamp(input, eps, 1 - eps)
     return numpy.log(x / (1 - x))
 
 

@@ -9,13 +9,13 @@ import numpy
 import sympy
 from sympy import Expr, Integer, Rational
 
-from ...calculus.functions import Indicator, Where, absolute, sigmoid, softplus
+from ...calculus.functions import Where, absolute, sigmoid, softplus
 from . import creation
 from .numpy_table import FUNCTIONS
 from .session import untraceable
 from .symbolic import SymbolicArray, exactly, made
 from .torch_creation import one_hot
-from .torch_elementwise import Rule, masked_fill, pointwise, unary
+from .torch_elementwise import Rule, masked_fill, unary
 from .torch_tensor import number_of
 from .values import elementwise
 
@@ -97,6 +97,7 @@ ACTIVATIONS: dict[str, Rule] = {
     "softshrink": activation(_shrunk, lambd=0.5),
     "hardshrink": activation(_hard, lambd=0.5),
     "threshold": activation(lambda x, threshold, value: Where(x - threshold, x, value), threshold=0, value=0),
+    "_threshold": activation(lambda x, threshold, value: Where(x - threshold, x, value), threshold=0, value=0),
     "prelu": lambda input, weight: _prelu(input, weight),
 }
 
@@ -190,9 +191,17 @@ def _batch_norm(
     return _scaled(centred / numpy.sqrt(variance + eps), along(weight), along(bias))
 
 
-def embedding(input: Any, weight: Any, padding_idx: Any = None, *arguments: Any, **options: Any) -> Any:
-    if padding_idx is not None or any(arguments) or any(options.values()):
-        raise untraceable("embedding", "the table has it without padding_idx, max_norm and other options")
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: Any = None,
+    max_norm: Any = None,
+    norm_type: Any = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    if padding_idx is not None or max_norm is not None or scale_grad_by_freq:
+        raise untraceable("embedding", "the options padding_idx, max_norm and scale_grad_by_freq are not in the table")
     return weight[input]
 
 
@@ -255,5 +264,3 @@ FUNCTIONAL: dict[str, Rule] = {
     "scaled_dot_product_attention": attention,
     "cosine_similarity": _cosine,
 }
-
-__all__ = ["ACTIVATIONS", "FUNCTIONAL", "Indicator", "log_softmax", "pointwise"]

@@ -59,7 +59,9 @@ def gather(input: Any, dim: int, index: Any, sparse_grad: bool = False) -> Symbo
     return found  # type: ignore[no-any-return]
 
 
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None) -> SymbolicArray:
+def scatter(
+    input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> SymbolicArray:
     if reduce == "add":
         return scatter_add(input, dim, index, value if src is None else src)
     if reduce is not None:

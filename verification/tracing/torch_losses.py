@@ -13,7 +13,7 @@ from ...calculus.functions import Where, absolute, softplus
 from .conversion import symbolic
 from .numpy_table import FUNCTIONS
 from .session import untraceable
-from .symbolic import SymbolicArray, exactly, is_symbolic, made, size
+from .symbolic import exactly, made, size
 from .torch_elementwise import Rule
 from .torch_functional import log_softmax
 from .torch_indexing import gather
@@ -48,9 +48,13 @@ def loss_of(function: Callable[..., Expr], **defaults: Any) -> Rule:
     ) -> Any:
         given = {**defaults, **options}
         if given.keys() - defaults.keys():
-            raise untraceable("this loss", f"the option {', '.join(given.keys() - defaults.keys())} is not in the table")
+            raise untraceable(
+                "this loss", f"the option {', '.join(given.keys() - defaults.keys())} is not in the table"
+            )
         values = {k: v if isinstance(v, bool) else exactly(number_of(v)) for k, v in given.items()}
-        found = made(elementwise(lambda x, t: function(x, t, **values), symbolic(input).entries, symbolic(target).entries))
+        found = made(
+            elementwise(lambda x, t: function(x, t, **values), symbolic(input).entries, symbolic(target).entries)
+        )
         return reduced(found if weight is None else found * weight, reduction, size_average, reduce)
 
     return rule
@@ -126,8 +130,8 @@ def nll_loss(
 ) -> Any:
     """The negative entry at the label, weighted by class, without the labels that are ignored."""
     at = _class_axis(input)
-    picked = -gather(input, at, target[(slice(None),) * at + (None,)])
-    picked = picked[(slice(None),) * at + (0,)]
+    found: Any = gather(input, at, target[(slice(None),) * at + (None,)])
+    picked = -found[(slice(None),) * at + (0,)]
     counted = _counted(target, weight, ignore_index)
     if counted is None:
         return reduced(picked, reduction, size_average, reduce)
@@ -187,10 +191,6 @@ def _soft_cross_entropy(
     return reduced(found, reduction)
 
 
-def _hinge_embedding(x: Expr, t: Expr, margin: Expr) -> Expr:
-    raise untraceable("hinge_embedding_loss", "it is not in the table of operations")
-
-
 def _margin_ranking(
     input1: Any,
     input2: Any,
@@ -200,7 +200,7 @@ def _margin_ranking(
     reduce: Any = None,
     reduction: str = "mean",
 ) -> Any:
-    found: SymbolicArray = -target * (input1 - input2) + margin
+    found: Any = -target * (input1 - input2) + margin
     loss = made(elementwise(lambda x: Where(-x, Integer(0), x), found.entries))
     return reduced(loss, reduction, size_average, reduce)
 
@@ -221,5 +221,3 @@ LOSSES: dict[str, Rule] = {
     "margin_ranking_loss": _margin_ranking,
     "gaussian_nll_loss": _gaussian_nll,
 }
-
-__all__ = ["LOSSES", "is_symbolic", "reduced"]

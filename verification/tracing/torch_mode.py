@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from . import torch_tape
+from .symbolic import is_symbolic
 from .torch_tensor import unwrapped, wrapped
 
 
@@ -28,18 +29,25 @@ def _mode() -> Any:
 @contextmanager
 def torch_made_symbolic() -> Iterator[None]:
     """Torch functions, and ``apply`` of every custom Function, take symbolic tensors meanwhile."""
+    import torch
     from torch.autograd.function import _SingleLevelFunction
 
     # Every F.apply, bound earlier or not, looks up the apply of this class when it is called.
     def apply(cls: Any, *arguments: Any, **options: Any) -> Any:
         return torch_tape.applied(cls, *arguments, **options)
 
+    def from_numpy(value: Any) -> Any:  # it looks at its argument before it asks anybody
+        return wrapped(value) if is_symbolic(value) else original(value)
+
     before = vars(_SingleLevelFunction).get("apply")
+    original = torch.from_numpy
     _SingleLevelFunction.apply = classmethod(apply)
+    torch.from_numpy = from_numpy
     try:
         with _mode()():
             yield
     finally:
+        torch.from_numpy = original
         if before is None:
             del _SingleLevelFunction.apply
         else:
@@ -54,11 +62,6 @@ def on_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
         given, named = wrapped(arguments), wrapped(options)
         with torch_made_symbolic():
             returned = function(*given, **named)
-        return unwrapped_result(returned)
+        return unwrapped(returned)
 
     return run
-
-
-def unwrapped_result(value: Any) -> Any:
-    """What torch code returned, as arrays; numbers and None stay."""
-    return unwrapped(value)

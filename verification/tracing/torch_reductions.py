@@ -132,6 +132,7 @@ REDUCTIONS: dict[str, Rule] = {
 
 # -- products ----------------------------------------------------------------------------------------------------------
 
+
 def matmul(input: Any, other: Any) -> Any:
     return numpy.matmul(input, other)
 

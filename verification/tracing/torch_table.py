@@ -15,7 +15,16 @@ from .torch_tape import recorded, refuse_write
 from .torch_tensor import holds_formulas, is_symbolic_tensor, unwrapped, wrapped
 
 #: Options of torch functions that no formula depends on.
-IGNORED = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "requires_grad", "generator", "_stacklevel")
+IGNORED = (
+    "device",
+    "layout",
+    "pin_memory",
+    "memory_format",
+    "non_blocking",
+    "requires_grad",
+    "generator",
+    "_stacklevel",
+)
 #: Names that NumPy's users may write for torch's own.
 SYNONYMS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 #: Operators and other names for functions of the table.
@@ -34,11 +43,11 @@ NAMES = {
 @cache
 def rules() -> dict[str, Callable[..., Any]]:
     """Torch functions by name; a method that differs from the function of its name is ``Tensor.NAME``."""
+    from .torch_arranging import MOVING
+    from .torch_elementwise import ELEMENTWISE
     from .torch_functional import FUNCTIONAL
     from .torch_losses import LOSSES
     from .torch_reductions import PRODUCTS, REDUCTIONS
-    from .torch_arranging import MOVING
-    from .torch_elementwise import ELEMENTWISE
 
     return {**CREATION, **ELEMENTWISE, **REDUCTIONS, **PRODUCTS, **MOVING, **FUNCTIONAL, **LOSSES}
 
@@ -115,7 +124,7 @@ def _target(value: Any, operation: str) -> SymbolicArray:
 
 
 def _in_place(rule: Callable[..., Any], operation: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    target = _target(arguments[0], operation)
+    target: Any = _target(arguments[0], operation)
     found = recorded(_called(rule, operation, tuple(map(unwrapped, arguments)), unwrapped(options)))
     if type(target) is Masked:
         return wrapped(found)  # an assignment follows: x[mask] *= 2 writes x[mask] back

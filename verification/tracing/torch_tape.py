@@ -7,7 +7,6 @@ Inside of a Function's forward and backward, nothing is recorded: there, values 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -99,7 +98,7 @@ class Tape:
     def standing_for(self, array: SymbolicArray, memory: type[Memory] = Memory) -> tuple[SymbolicArray, Tensor]:
         """A tensor that stands for the value of an array."""
         entries = array.entries
-        name = f"{'stopped' if memory is Constant else 'function'}·{len(self.values) + 1}"
+        name = f"{'stopped' if memory is Constant else 'function'}_{len(self.values) + 1}_value"
         tensor = Tensor(name, tuple(i.dim for i in entries.indices))
         self.values[tensor] = entries.indices, self.plain(entries.body)
         self.copied.append(array.memory)
@@ -315,9 +314,3 @@ def asked(node: Node, gradients: Sequence[Entries | None]) -> tuple[Entries | No
             raise untraceable(f"{node.function.__name__}.backward", f"it returns a gradient of shape {shapes}")
         out.append(found.entries)
     return tuple(out)
-
-
-def parameters_of(function: Any) -> tuple[inspect.Parameter, ...]:
-    """What ``F.apply`` takes."""
-    found = tuple(inspect.signature(function.forward).parameters.values())
-    return found if has_setup(function) else found[1:]

@@ -1,13 +1,12 @@
 """Symbolic arrays that pass as torch tensors: the class, and the way there and back.
 
 A symbolic tensor is a ``torch.Tensor`` without storage. Every torch function that meets one is looked up in the table
-of ``torch_table``; what slips past it ends in ``__torch_dispatch__``, which refuses it by name. So no operation of torch
-ever takes a formula for data.
+of ``torch_table``; what slips past it ends in ``__torch_dispatch__``, which refuses it by name. So no operation of
+torch ever takes a formula for data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -53,7 +52,6 @@ def tensor_class() -> Any:
         """A torch tensor whose entries are the formulas of ``array``."""
 
         array: Any
-        #: Bound classes print and hash without asking the table.
         __hash__ = object.__hash__
 
         @staticmethod
@@ -175,17 +173,6 @@ def constant(tensor: Any) -> SymbolicArray:
 
 def shape_of(array: SymbolicArray) -> Shape:
     return Shape(array.shape)
-
-
-def arrays_in(value: Any) -> Iterator[SymbolicArray]:
-    """The symbolic arrays in nested containers."""
-    if is_symbolic(value):
-        yield value
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from arrays_in(inner)
-    elif isinstance(value, dict):
-        yield from arrays_in(list(value.values()))
 
 
 def number_of(value: Any) -> Any:

@@ -7,6 +7,7 @@ Inside of a Function's forward and backward, nothing is recorded: there, values 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,7 +20,7 @@ from ...calculus.arrays import shape_text
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element, Index, Tensor
 from .memory import Memory
-from .session import untraceable
+from .session import Untraceable, session, untraceable
 from .symbolic import SymbolicArray, is_symbolic, made
 from .values import Entries, rename
 
@@ -300,7 +301,7 @@ def asked(node: Node, gradients: Sequence[Entries | None]) -> tuple[Entries | No
     many = returned if isinstance(returned, tuple | list) else (returned,)
     if len(many) < len(node.inputs) or any(v is not None for v in many[len(node.inputs) :]):
         counts = f"{len(many)} gradients for {len(node.inputs)} inputs"
-        raise untraceable(f"{node.function.__name__}.backward", f"it returns {counts}")
+        raise _refusal(node.function, f"it returns {counts}")
     out: list[Entries | None] = []
     for value, given_in in zip(many, node.inputs, strict=False):
         if value is None or given_in is None:
@@ -308,9 +309,18 @@ def asked(node: Node, gradients: Sequence[Entries | None]) -> tuple[Entries | No
             continue
         found = unwrapped(value)
         if not is_symbolic(found):
-            raise untraceable(f"{node.function.__name__}.backward", f"it returns a {type(value).__name__}")
+            raise _refusal(node.function, f"it returns a {type(value).__name__}")
         if [expand(a - b) for a, b in zip(found.entries.dims, given_in.dims, strict=False)] != [0] * given_in.rank:
             shapes = f"{shape_text(found.entries.dims)} for an input of shape {shape_text(given_in.dims)}"
-            raise untraceable(f"{node.function.__name__}.backward", f"it returns a gradient of shape {shapes}")
+            raise _refusal(node.function, f"it returns a gradient of shape {shapes}")
         out.append(found.entries)
     return tuple(out)
+
+
+def _refusal(function: Any, reason: str) -> Untraceable:
+    """The exception for a backward that has returned: its place is where it begins."""
+    code = getattr(inspect.unwrap(function.backward), "__code__", None)
+    file, line = (code.co_filename, code.co_firstlineno) if code else ("", 0)
+    failure = Untraceable(f"{function.__name__}.backward", file, line, reason)
+    session().failed = session().failed or failure
+    return failure

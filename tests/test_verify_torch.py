@@ -74,10 +74,27 @@ def wrong_least_gradient(x: Any) -> Any:
     return torch.zeros_like(x).scatter_(1, x.argmax(dim=1, keepdim=True), 1.0)
 
 
-def test_what_cannot_be_traced_is_run_and_named() -> None:
-    with pytest.raises(SubjectError, match=r"torch\.sort"):
-        nnmath.verify(Sorted, inputs="x: n C", dtypes=F64)
+def test_a_function_whose_forward_has_no_formula_is_compared_with_its_autograd() -> None:
+    class Twice(Sorted):
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 2 * Sorted.backward(ctx, g)
 
+    class Detached(Sorted):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return Sorted.forward(ctx, x.detach() + x / 2)
+
+    report = nnmath.verify(Sorted, inputs="x: n C", dtypes=F64)
+    assert report.verdict == "agrees" and any("torch.sort" in text for text in report.not_tested), str(report)
+    assert "autograd of Sorted.forward in float64" in report.reference
+    report = nnmath.verify(Twice, inputs="x: n C", dtypes=F64)
+    assert report.verdict == "wrong" and report.kinds() == ("scale",), str(report)
+    with pytest.raises(SubjectError, match=r"torch\.sort.*detached"):
+        nnmath.verify(Detached, inputs="x: n C", dtypes=F64)
+
+
+def test_what_cannot_be_traced_is_run_and_named() -> None:
     def silu_gradient(x: Any, dy: Any) -> Any:
         x = x if bool(torch.isfinite(x).all()) else x * 0
         s = torch.sigmoid(x)

@@ -19,22 +19,24 @@ from .probing.observations import as_array
 from .report import Finding, Report, verdict_of
 from .subjects.adapters import one_line
 from .subjects.binding import Binding
-from .subjects.protocol import Array, Subject
+from .subjects.protocol import Array, Subject, SubjectError
 from .subjects.sandbox import guarded
 from .tracing.session import Untraceable
 
 #: What is granted beyond the movement of the result when every input moves by one rounding.
 SLACK = 16.0
+#: The step of a difference that confirms a derivative.
+STEP = 1e-6
 #: Random roundings of the inputs from which that movement is measured.
 DRAWS = 6
 
 
 class NeedsAutograd(Exception):
-    """The reference has no formula, but torch can differentiate it."""
+    """The reference has no formula, but torch can differentiate it. own: it is the forward of the subject itself."""
 
-    def __init__(self, other: Subject, tensors: Mapping[str, Tensor], why: Untraceable) -> None:
+    def __init__(self, other: Subject, tensors: Mapping[str, Tensor], why: Untraceable, own: bool = False) -> None:
         super().__init__(str(why))
-        self.other, self.tensors, self.why = other, tensors, why
+        self.other, self.tensors, self.why, self.own = other, tensors, why, own
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,16 @@ class _Compared:
 def judged_by_autograd(
     subject: Subject, binding: Binding, asked: NeedsAutograd, dtypes: Sequence[str] | None = None
 ) -> Report:
-    """The report on a gradient against the autograd of a reference, on every ordinary family of inputs."""
+    """The report on a gradient against the autograd of a reference, on every ordinary family of inputs.
+
+    **Raises** SubjectError where autograd is not the derivative of the reference either.
+    """
     started = time.perf_counter()
     given = (*binding.tensors, *([binding.upstream] if binding.upstream is not None else []))
     bare = Derivation("", "", tuple(dict.fromkeys(given)), (), ())
     flat = all(t.rank == 0 for t in given)
+    if asked.own:
+        _confirm(asked, binding, bare, flat)
     seen: list[_Compared] = []
     covered: dict[str, list[str]] = {}
     errors: dict[str, str] = {}
@@ -84,6 +91,40 @@ def judged_by_autograd(
         where=subject.where,
         seconds=time.perf_counter() - started,
     )
+
+
+def _confirm(asked: NeedsAutograd, binding: Binding, bare: Derivation, flat: bool) -> None:
+    """Autograd against a difference of values: a forward that detaches, or calls a kernel, has another gradient."""
+    regime = next(r for r in applicable(bare, flat) if r.ordinary)
+    case = draw(bare, regime, np.dtype(float), 0, flat)
+    rng = np.random.default_rng(11)
+    ways = {t.name: rng.normal(size=np.shape(case.values[t.name])) for t in asked.tensors.values()}
+
+    def value(step: float) -> float:
+        inputs = {}
+        for name, t in asked.tensors.items():
+            array = np.asarray(case.values[t.name])
+            inputs[name] = np.asarray(array + step * ways[t.name]) if array.dtype.kind == "f" else array
+        return float(np.sum(weights * asked.other.start(inputs, None).out))
+
+    def run() -> tuple[float, float]:
+        exact = _autograd(asked, case, weights, binding, 0)[0]
+        along = sum(float(np.sum(g * ways[name])) for name, g in exact.items())
+        return along, (value(STEP) - value(-STEP)) / (2 * STEP)
+
+    out = guarded(lambda: asked.other.start({n: case.values[t.name] for n, t in asked.tensors.items()}, None).out)
+    weights = np.asarray(1.0) if out.error is not None else rng.normal(size=np.shape(out.value))
+    compared = guarded(run)
+    why = ""
+    if compared.error is not None:
+        why = f"and torch does not run it either: {one_line(compared.error)}"
+    elif not np.isclose(compared.value[0], compared.value[1], rtol=1e-4, atol=1e-6):
+        why = "and autograd does not give its derivative: a part of it is detached, or not of torch's own operations"
+    if why:
+        raise SubjectError(
+            f"the formula of {asked.other.name} cannot be read from its code ({asked.why}), {why}. "
+            "Say what it computes: --against ID or an expression"
+        ) from asked.why
 
 
 def _at(

@@ -26,6 +26,7 @@ from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
 from .subjects.adapters import adapt, as_reference, load
+from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
 from .subjects.protocol import Subject, SubjectError
 from .tracing.intermediates import unfolded
@@ -207,6 +208,8 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
         traced = trace_own(subject, tensors) if against is None else trace_reference(other, tensors)
         formulas = from_traced(other.name, traced, binding.tensors, wrt)
     except Untraceable as error:
+        if subject.kind == "torch function" and against is None:
+            raise NeedsAutograd(forward_of(subject), tensors, error, own=True) from error
         if other.kind == "torch callable" and against is not None:
             raise NeedsAutograd(other, tensors, error) from error
         raise SubjectError(

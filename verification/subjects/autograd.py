@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,14 +83,34 @@ def torch_function(function: Any, name: str) -> Subject:
     names = tuple(p.name for p in takes)
 
     def run(inputs: Mapping[str, Any]) -> Any:
-        values = [inputs.get(p.name, p.default) for p in takes]
-        while values and values[-1] is inspect.Parameter.empty:
-            values.pop()
-        return function.apply(*values)
+        return function.apply(*_positional(takes, inputs))
 
     optional = frozenset(p.name for p in takes if p.default is not inspect.Parameter.empty)
     functools.update_wrapper(run, function.forward)
     return _torch_subject(function, name, "torch function", names, optional, run)
+
+
+def forward_of(subject: Subject) -> Subject:
+    """The forward of a custom Function alone, which torch differentiates operation by operation."""
+    from ..tracing.torch_tape import Context
+
+    function = subject.raw
+    own = _has_own_setup(function)
+    takes = parameters(function.forward)[0 if own else 1 :]
+
+    def run(inputs: Mapping[str, Any]) -> Any:
+        return function.forward(*(() if own else (Context(),)), *_positional(takes, inputs))
+
+    name = f"{subject.name}.forward"
+    return _torch_subject(function, name, "torch callable", subject.parameter_names, subject.optional, run)
+
+
+def _positional(takes: Sequence[inspect.Parameter], inputs: Mapping[str, Any]) -> list[Any]:
+    """The values of parameters in order, without those at the end that nobody gave."""
+    values = [inputs.get(p.name, p.default) for p in takes]
+    while values and values[-1] is inspect.Parameter.empty:
+        values.pop()
+    return values
 
 
 def _has_own_setup(function: Any) -> bool:

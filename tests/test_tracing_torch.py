@@ -23,7 +23,7 @@ SNIPPETS = {
     **dict.fromkeys(("arithmetic", "methods", "functions", "activations", "hard_activations", "reductions"), XV),
     **dict.fromkeys(("spreads", "norms", "extremes", "clamps", "comparisons", "masks", "in_place", "views"), XV),
     **dict.fromkeys(("slices", "shapes", "joins", "softmaxes", "layers", "losses", "creations", "cumulated"), XV),
-    **dict.fromkeys(("through_numpy", "without_gradient"), XV),
+    **dict.fromkeys(("through_numpy", "without_gradient", "in_place_options"), XV),
     **dict.fromkeys(("batched", "attention", "causal"), QK),
     **dict.fromkeys(("labels", "label_losses"), LABELLED),
     "cuts": "x: n 4",
@@ -88,6 +88,8 @@ REFUSED = {
     "guards": ("x: n C", "normalize"),
     "writes_out": ("x: n C", "out="),
     "stands_for_infinity": ("x: n C", "infinity"),
+    "sums_integers": ("x: n C", "cast to integers"),
+    "truncates": ("x: n C", "div"),
     "convolves": ("x: n C", "torch.conv1d"),
     "through_array": ("x: n C", "NumPy array"),
 }

@@ -200,6 +200,14 @@ def in_place(x, v):
     return a, b, c, d, e, x.clone().clamp_(min=0)
 
 
+def in_place_options(x, v):
+    a, b = x.clone(), x.clone()
+    y = F.relu(a, inplace=True)
+    torch.nn.ELU(inplace=True)(b)
+    F.dropout(b, training=False, inplace=True)
+    return a, b, y, (x > 0).sum(dtype=x.dtype), (x > 0).cumsum(1)
+
+
 def views(x, v):
     a = x.clone()
     row = a[0]
@@ -573,6 +581,14 @@ def writes_out(x):
 
 def stands_for_infinity(x):
     return x.masked_fill(x > 0, torch.finfo(torch.float64).min)
+
+
+def sums_integers(x):
+    return x.sum(dtype=torch.int64)
+
+
+def truncates(x):
+    return torch.div(x, 2, rounding_mode="trunc")
 
 
 def convolves(x):

@@ -104,8 +104,8 @@ def _derived(of: Entries, gradient: Expr, wanted: Sequence[Tensor], tape: Tape) 
         raise
     except (ValueError, NotImplementedError, RecursionError, ArithmeticError) as error:
         raise untraceable("the forward pass", f"it cannot be differentiated: {error}") from error
-    if any(step.verdict.kind == "refuted" for step in derivation.steps):
-        raise untraceable("the forward pass", "its derivative could not be confirmed")
+    if not derivation.proved:
+        raise untraceable("the forward pass", f"its derivative is not proved: {derivation.verdict}")
     seeds = ArrayExpr(array.indices, weights.body.xreplace(dict(zip(weights.indices, array.indices, strict=True))))
     put_in: dict[Tensor, ArrayExpr] = {t: seeds for t in derivation.givens if t.name == name}
     put_in |= {d.tensor: ArrayExpr(d.indices, d.body) for d in inner}

@@ -57,6 +57,8 @@ def _sub(input: Any, other: Any, alpha: Any = 1) -> Any:
 
 
 def _div(input: Any, other: Any, rounding_mode: Any = None) -> Any:
+    if rounding_mode == "trunc":
+        raise untraceable("div", "cutting digits off has no formula here")
     if rounding_mode is not None:
         return numpy.floor_divide(input, other)
     return numpy.true_divide(input, other)

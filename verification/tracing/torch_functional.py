@@ -28,7 +28,6 @@ def activation(function: Callable[..., Expr], **defaults: Any) -> Rule:
     """An activation with its parameters and their defaults, in torch's order."""
 
     def rule(input: Any, *arguments: Any, **options: Any) -> SymbolicArray:
-        options.pop("inplace", None)
         given = {**defaults, **dict(zip(defaults, arguments, strict=False)), **options}
         if given.keys() - defaults.keys():
             raise untraceable("this activation", f"the option {', '.join(given.keys() - defaults.keys())} is not known")
@@ -209,7 +208,7 @@ def normalize(input: Any, p: Any = 2.0, dim: int = 1, eps: Any = 1e-12) -> Any:
     raise untraceable("normalize", "it is bounded away from zero by a maximum; write x / x.norm(dim=1, keepdim=True)")
 
 
-def _dropout(input: Any, p: Any = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def _dropout(input: Any, p: Any = 0.5, training: bool = True) -> Any:
     if training and p != 0:
         raise untraceable("dropout", "the result is different every time")
     return input

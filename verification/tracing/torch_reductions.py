@@ -12,8 +12,9 @@ from .masked import Masked
 from .numpy_table import FUNCTIONS, maximum, minimum, norm, tensordot
 from .session import untraceable
 from .symbolic import SymbolicArray, is_symbolic
+from .torch_creation import cast
 from .torch_elementwise import ELEMENTWISE, Rule
-from .torch_tensor import Unexplained
+from .torch_tensor import Unexplained, kind_of
 
 
 class Extreme(NamedTuple):
@@ -36,9 +37,14 @@ def reduction(name: str) -> Rule:
             if dim is not None:
                 raise untraceable(f"{name} of masked entries", "along an axis")
             return function(input)
-        return function(input, axis=axes(dim), keepdims=bool(keepdim))
+        return function(as_kind(input, dtype), axis=axes(dim), keepdims=bool(keepdim))
 
     return rule
+
+
+def as_kind(input: Any, dtype: Any) -> Any:
+    """The tensor in the dtype in which it is reduced."""
+    return input if dtype is None else cast(input, kind_of(dtype))
 
 
 def _extreme(name: str, whole: Rule, both: str) -> Rule:
@@ -94,13 +100,13 @@ def logsumexp(input: Any, dim: Any, keepdim: Any = False) -> Any:
 
 
 def _prod(input: Any, dim: Any = None, keepdim: Any = False, dtype: Any = None) -> Any:
-    return FUNCTIONS["prod"](input, axis=axes(dim), keepdims=bool(keepdim))
+    return FUNCTIONS["prod"](as_kind(input, dtype), axis=axes(dim), keepdims=bool(keepdim))
 
 
 def _cumsum(input: Any, dim: Any, dtype: Any = None) -> SymbolicArray:
     """The sum up to each place: the product with a triangle of ones."""
     at = axis_number(dim, input.ndim)
-    last = input.swapaxes(at, -1)
+    last = as_kind(input, dtype).swapaxes(at, -1)
     count = last.shape[-1]
     found = numpy.matmul(last, creation.triangle(upper=True)(creation.ones((count, count))))
     return found.swapaxes(at, -1)  # type: ignore[no-any-return]

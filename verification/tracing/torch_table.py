@@ -91,6 +91,8 @@ def apply(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) ->
         raise untraceable(shown(function, name), "the option out= is not in the table")
     if name == "__setitem__":
         return _set_item(*arguments)
+    if given.pop("inplace", False):
+        name += "_"
     table = rules()
     is_method = type(function).__name__ in ("method_descriptor", "wrapper_descriptor", "function")
     rule = (table.get(f"Tensor.{name}") if is_method else None) or table.get(name)

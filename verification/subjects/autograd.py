@@ -70,7 +70,8 @@ def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
         value = names.get(name)
         if inspect.ismodule(value) and value.__name__.split(".")[0] == library:
             return True
-        if isinstance(value, type) and classes and issubclass(value, classes):
+        inner_names = [v for n in code.co_names if inspect.ismodule(value) and (v := vars(value).get(n)) is not None]
+        if any(isinstance(v, type) and classes and issubclass(v, classes) for v in (value, *inner_names)):
             return True
     return any(library in str(a) for a in getattr(inner, "__annotations__", {}).values())
 

@@ -213,3 +213,22 @@ def test_a_saved_tensor_that_backward_writes_is_seen() -> None:
     report = nnmath.verify(Softmax, inputs="z: n C", dtypes=F64)
     assert report.verdict in ("unsafe", "wrong"), str(report)
     assert [p.verdict for p in report.proofs] == ["proved"], str(report)
+
+
+CLASSES = [
+    ("Dense", "proved", "proved", ()),
+    ("HalfDense", "wrong", "refuted", ("scale",)),
+    ("SoftmaxLoss", "proved", "proved", ()),
+    ("AliasedLoss", "unsafe", "proved", ("aliasing",)),
+]
+
+
+@pytest.mark.parametrize(("name", "verdict", "proof", "kinds"), CLASSES, ids=lambda v: v if isinstance(v, str) else "")
+def test_a_layer_class_of_tensors(name: str, verdict: str, proof: str, kinds: tuple[str, ...]) -> None:
+    import torch_layers
+
+    dense = "x: n D, weight: D H, bias: H"
+    inputs = dense if "Dense" in name else "scores: n C, labels: n int<C"
+    report = nnmath.verify(getattr(torch_layers, name), inputs=inputs, dtypes=F64)
+    assert report.verdict == verdict and proof in {p.verdict for p in report.proofs}, str(report)
+    assert set(kinds) <= set(report.kinds()), str(report)

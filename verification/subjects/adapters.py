@@ -15,6 +15,7 @@ from typing import Any
 from .autograd import (
     is_jax,
     is_torch_callable,
+    is_torch_class,
     is_torch_code,
     is_torch_function,
     jax_function,
@@ -25,6 +26,7 @@ from .autograd import (
 from .layers import layer, methods
 from .pairs import gradient_function, pair
 from .protocol import Pass, Subject, SubjectError, shown
+from .torch_classes import class_of_arrays
 from .torch_code import on_arrays
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
@@ -137,7 +139,7 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
         return jax_function(obj, name)
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
-            return layer(obj, name)
+            return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
         if isinstance(obj, type) or not callable(obj):
             has = [n for n in dir(obj) if not n.startswith("_")]
             raise SubjectError(

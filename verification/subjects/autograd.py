@@ -42,6 +42,12 @@ def is_torch_code(obj: Any) -> bool:
     return _speaks_of(obj, "torch", ()) or ("torch" in modules and "numpy" not in modules)
 
 
+def is_torch_class(obj: Any) -> bool:
+    """A class with methods of its own in which torch is spoken of."""
+    cls = obj if isinstance(obj, type) else type(obj)
+    return any(is_torch_code(f) for base in cls.__mro__ for f in vars(base).values() if inspect.isfunction(f))
+
+
 def returns_gradients(function: Any) -> bool:
     """Whether torch code computes gradients itself, rather than a forward pass: by the names that it gives things."""
     if not inspect.isfunction(function):

@@ -160,7 +160,7 @@ class MeanAndScale(torch.autograd.Function):
 def two_layers(x, w1, w2):
     """Two custom Functions in one forward pass, and torch's own in between."""
     hidden = Tanh.apply(SetUp.apply(x, w1))
-    return torch.softmax(2 * hidden @ w2, dim=-1).square().sum()
+    return (2 * hidden @ w2).square().sum()
 
 
 softmax = Softmax.apply

@@ -17,6 +17,7 @@ from .derivations.expression import EXPRESSION, OWN, entry_from_expression
 
 if TYPE_CHECKING:
     from .verification.own_function import OwnFunction
+from .derivations.options import Value
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,7 +126,7 @@ def derive(
     inputs: str | tuple[Any, ...] | None = None,
     wrt: str | Sequence[str] = (),
     order: int = 1,
-    **parameters: int,
+    **parameters: Value,
 ) -> Page:
     """Derive a formula of the catalogue, a formula of your own, or what a NumPy function of your own computes.
 
@@ -166,7 +167,7 @@ def is_place(text: str) -> bool:
     return ".py:" in text
 
 
-def of_entry(id: str, parameters: Mapping[str, int]) -> Page:
+def of_entry(id: str, parameters: Mapping[str, Value]) -> Page:
     """The page of a catalogue entry at some parameters."""
     entry = find(id).at(**parameters)
     return Page(entry, derive_entry(entry))

@@ -92,7 +92,8 @@ class Page:
     def forward(self) -> Callable[..., Any] | None:
         """The independent forward for torch: of the entry, or a formula's own text read once more, by torch.
 
-        None for a function that was read from a file: its derivatives are compared with exact values only.
+        A torch function of your own is its own counterpart. None for one in NumPy: its derivatives are compared with
+        exact values only.
         """
         if self.entry.torch is not None or self.entry.topic != EXPRESSION:
             return self.entry.torch
@@ -128,7 +129,7 @@ def derive(
     order: int = 1,
     **parameters: Value,
 ) -> Page:
-    """Derive a formula of the catalogue, a formula of your own, or what a NumPy function of your own computes.
+    """Derive a formula of the catalogue, a formula of your own, or what a function of your own computes, in NumPy or torch.
 
     ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
     ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``;

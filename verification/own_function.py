@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,7 +31,8 @@ class OwnFunction:
     """The formulas of a function, and the notes that belong beside them.
 
     call: takes the givens by name, as arrays, and returns the value. formulas: with the loss ⟨dY, Y⟩ behind an array
-    that depends on arrays; value is what the function itself returns.
+    that depends on arrays; value is what the function itself returns. torch: where it is torch code, that code as the
+    counterpart for autograd.
     """
 
     name: str
@@ -39,6 +41,7 @@ class OwnFunction:
     formulas: Formulas
     value: Tensor
     notes: tuple[str, ...]
+    torch: Callable[..., Any] | None = None
 
     def entry(self, wrt: Sequence[str] = (), order: int = 1) -> Entry:
         """The entry that asks for the derivatives; all real arrays that the value depends on where none is named.
@@ -60,6 +63,7 @@ class OwnFunction:
             given="",
             define="",
             wanted=(*(f"d{of}/d{name}" for name in names), *second),
+            torch=self.torch,
             conventions=(LAYOUT if any(t.rank for t in self.formulas.givens) else ELEMENTWISE, *self.notes),
             topic=OWN,
         )
@@ -116,7 +120,9 @@ def read_function(function: str | Callable[..., Any], inputs: str | tuple[Any, .
         found = call(*(arrays[n] for n in names))
         return found[0] if isinstance(found, tuple | list) else found
 
-    return OwnFunction(subject.name, subject.where, returned, formulas, value, tuple(notes))
+    given = formulas.upstream.name if formulas.upstream is not None else None
+    torch = _autograd(subject, names, given)
+    return OwnFunction(subject.name, subject.where, returned, formulas, value, tuple(notes), torch)
 
 
 def _traced(subject: Subject, call: Callable[..., Any], tensors: Sequence[Tensor]) -> tuple[Formulas, Trace]:
@@ -137,15 +143,46 @@ def _subject(function: str | Callable[..., Any]) -> Subject:
         raise SubjectError(
             f"{name} is {what}; derive takes a function that returns a loss or an array: FILE.py:FUNCTION"
         )
-    for library, is_its in (("torch", is_torch_callable), ("JAX", is_jax)):
-        if is_its(obj):
-            raise SubjectError(f"{name} is {library} code, and derive reads NumPy code; write the same with numpy")
+    if is_jax(obj):
+        raise SubjectError(f"{name} is JAX code, and derive reads NumPy and torch code; write the same with numpy")
+    if is_torch_callable(obj):
+        obj = _torch_on_arrays(obj)
     if not parameters(obj):
         raise SubjectError(f"{name} takes no arguments, so there is nothing to differentiate by")
     return replace(
         gradient_function(obj, name.rpartition(".")[2] if name.rpartition(".")[2].isidentifier() else "function"),
         upstream_name=None,
     )
+
+
+def _torch_on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Torch code as a function of arrays; what it detaches stands as a value of its own, which has no formula."""
+    from .subjects.torch_code import on_arrays
+    from .tracing.torch_tape import Tape, taped
+
+    on_either = on_arrays(function)
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **options: Any) -> Any:
+        with taped(Tape()):
+            return on_either(*arguments, **options)
+
+    run.of_torch = function  # type: ignore[attr-defined]
+    return run
+
+
+def _autograd(subject: Subject, names: Sequence[str], upstream: str | None) -> Callable[..., Any] | None:
+    """Torch code itself as the counterpart whose autograd the derivatives are compared with."""
+    function = getattr(subject.raw, "of_torch", None)
+    if function is None:
+        return None
+
+    def forward(torch: Any, **arrays: Any) -> Any:
+        found = function(**{n: arrays[n] for n in names})
+        found = found[0] if isinstance(found, tuple | list) else found
+        return found if upstream is None else (found * arrays[upstream]).sum()
+
+    return forward
 
 
 def _tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> Mapping[str, Tensor]:

@@ -13,9 +13,11 @@ from types import ModuleType
 from typing import Any
 
 from .autograd import is_jax, is_torch_callable, is_torch_function, jax_function, torch_callable, torch_function
+from .kernels import kernel_of
 from .layers import layer, methods
+from .naming import is_upstream, matching, returned_names
 from .pairs import gradient_function, pair
-from .protocol import Pass, Subject, SubjectError, shown
+from .protocol import Pass, Subject, SubjectError, parameters, shown
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
 
@@ -108,7 +110,8 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
 
     **Arguments**: a gradient function; a backward function with ``forward`` or with a function NAME_forward beside it;
     a pair (forward, backward); a class or object with forward and backward; a ``torch.autograd.Function``, module or
-    function of torch tensors; a JAX function.
+    function of torch tensors; a JAX function. A function of tensors that has a backward function beside it, an upstream
+    gradient among its parameters or a gradient in its return is taken for hand-written, any other for autograd's.
 
     **Raises** :class:`SubjectError` for anything else.
     """
@@ -119,6 +122,12 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
         if not callable(obj) or not callable(forward):
             raise SubjectError(f"{name} and forward must both be functions; pass verify(backward, forward=forward)")
         return pair(forward, obj, name)
+    if inspect.isfunction(obj) and on_tensors(obj):
+        halves = _halves_beside(obj)
+        if halves is not None:
+            return pair(*halves, name)
+        if _gives_gradients(obj):
+            return gradient_function(obj, name)
     if is_torch_function(obj):
         return torch_function(obj, name)
     if is_torch_callable(obj):
@@ -138,6 +147,23 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     if halves is not None:
         return pair(*halves, name)
     return gradient_function(obj, name)
+
+
+def on_tensors(obj: Any) -> bool:
+    """Whether functions work on torch tensors: their own code speaks of torch, or launches a kernel."""
+    parts = obj if isinstance(obj, tuple) else (obj,)
+    return any(is_torch_callable(p) or kernel_of(p) is not None for p in parts)
+
+
+def _gives_gradients(function: Callable[..., Any]) -> bool:
+    """Whether a function takes an upstream gradient, or returns something called the gradient of a parameter."""
+    names = tuple(p.name for p in parameters(function))
+    upstream = [n for n in names if len(n) > 1 and is_upstream(n)]
+    if upstream and len(names) > 1:
+        return True
+    returned = [n for n in returned_names(function) if n is not None and n not in names]
+    stems = [n[len(p) :].lstrip("_") for n in returned for p in ("d", "grad") if n.startswith(p)]
+    return any(stem and matching(stem, names, aliases=False) for stem in stems)
 
 
 def _described(obj: Any) -> str:

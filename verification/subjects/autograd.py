@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .placement import array_of, tensor_of
 from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
 
 
@@ -125,16 +126,11 @@ def _torch_subject(
 
 def _tensor(value: Any) -> Any:
     """A tensor over the same memory, with the same strides; reversed views, which torch lacks, are copied."""
-    import torch
-
-    array = np.asarray(value)
-    if any(s < 0 for s in array.strides):
-        array = np.ascontiguousarray(array)
-    return torch.from_numpy(array)
+    return tensor_of(value)
 
 
 def _array(tensor: Any) -> Array:
-    found: Array = tensor.detach().cpu().numpy()
+    found: Array = array_of(tensor)
     return found
 
 

@@ -1,0 +1,87 @@
+"""How a subject is run: on which device, in which dtypes, at which sizes and arrays besides the regimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .probing.observations import as_array
+from .probing.stated import Stated, checked
+from .subjects.adapters import on_tensors
+from .subjects.kernels import kernel_of
+from .subjects.placement import TORCH, array_of, placed
+from .subjects.protocol import Subject, SubjectError
+
+DEVICES = ("cpu", "cuda", "auto")
+DTYPES = ("float64", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """subject: as it is run. inputs: what the binding is made from. kernel: the name of one that it launches."""
+
+    subject: Subject
+    inputs: Any
+    dtypes: tuple[str, ...]
+    stated: Stated
+    kernel: str | None
+
+
+def settled(
+    subject: Subject,
+    device: str,
+    dtypes: Sequence[str] | None,
+    sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None,
+    inputs: Any,
+) -> Setting:
+    """The setting. Raises SubjectError for what does not go together, MissingTorch and NoCuda."""
+    kernel = kernel_of(subject.raw) or (kernel_of(subject.forward) if subject.forward is not None else None)
+    tensors = subject.kind in TORCH or kernel is not None or on_tensors((subject.raw, subject.forward))
+    device = _device(device, subject, tensors)
+    chosen = _dtypes(dtypes, device, subject, tensors)
+    named = [sizes] if isinstance(sizes, Mapping) else list(sizes or ())
+    arrays: dict[str, Any] = {}
+    upstream = None
+    if isinstance(inputs, tuple) and inputs:
+        arrays, upstream, inputs = _arrays(subject, inputs)
+    if device != "cpu" or (tensors and subject.kind not in TORCH):
+        subject = placed(subject, device)
+    stated = Stated(tuple(checked(s) for s in named), arrays, upstream, kernel is not None)
+    return Setting(subject, inputs, chosen, stated, kernel)
+
+
+def _device(device: str, subject: Subject, tensors: bool) -> str:
+    if device not in DEVICES:
+        raise SubjectError(f"device is {device!r}; it must be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+    if device == "cpu" or (device == "auto" and not tensors):
+        return "cpu"
+    if not tensors:
+        raise SubjectError(f"{subject.name} does not work on torch tensors, so it runs on the CPU. Leave --device out")
+    from ..numeric.torch_side import load
+
+    return load(device)[1]
+
+
+def _dtypes(dtypes: Sequence[str] | None, device: str, subject: Subject, tensors: bool) -> tuple[str, ...]:
+    if not dtypes:
+        return DTYPES if device == "cuda" else DTYPES[:2]
+    for dtype in dtypes:
+        if dtype not in DTYPES:
+            raise SubjectError(f"{dtype!r} is not a dtype that code can be run in; there are {', '.join(DTYPES)}")
+        if dtype == "bfloat16" and not tensors:
+            raise SubjectError(f"NumPy has no bfloat16, and {subject.name} is no torch code; leave it out, or use float16")
+    return tuple(dict.fromkeys(dtypes))
+
+
+def _arrays(subject: Subject, inputs: tuple[Any, ...]) -> tuple[dict[str, Any], Any, tuple[Any, ...]]:
+    """Example arrays by parameter; one more than there are parameters is the upstream gradient."""
+    found = [as_array(array_of(a)) for a in inputs]
+    names = [n for n in subject.parameter_names]
+    if len(found) == len(names) + 1 and subject.upstream_name is not None and subject.upstream_name not in names:
+        *found, upstream = found
+    else:
+        at = names.index(subject.upstream_name) if subject.upstream_name in names else len(found)
+        upstream = found[at] if at < len(found) else None
+    arrays = {n: a for n, a in zip(names, found, strict=False) if a is not None}
+    return arrays, upstream, tuple(found)

@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from ...numeric.tolerance import precision
 from ..probing.observations import Comparison, Observations, Region
 from ..report import Finding
 from ..subjects.protocol import Subject
+from .evidence import finest
+from .halves import accumulated
 from .source import Line, clipped, global_maxima, small_constants
 
-#: Errors of up to this many bounds are taken for the order of operations, not for a fault.
+#: Errors of up to this many bounds are taken for the order of operations, not for a fault. In half precision the bound
+#: is wide already: a hundred of them would be larger than the values.
 GRACE = 100.0
 
 
 def deviates(c: Comparison) -> bool:
     """Whether a value is certainly wrong: not finite, of another shape, or far beyond the error allowed."""
-    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= GRACE)
+    grace = 1.0 if precision(c.dtype).is_half else GRACE
+    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= grace)
 
 
 def unstable(
@@ -109,13 +114,16 @@ def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> I
         for c in seen.comparisons
         if deviates(c) and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)
     ]
-    ordinary_only_in_one = [
+    best = finest(c.dtype for c in seen.comparisons)
+    fine = {c.gradient for c in seen.comparisons if c.dtype == best and c.ok and c.ordinary}
+    coarser = [
         c
         for c in seen.comparisons
-        if deviates(c) and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""
+        if deviates(c) and c.ordinary and c.dtype != best and c.shape_ok and c.kink == "" and c.gradient in fine
     ]
-    ok64 = {c.gradient for c in seen.comparisons if c.dtype == "float64" and c.ok and c.ordinary}
-    failing += [c for c in ordinary_only_in_one if c.gradient in ok64 and c not in failing]
+    halves = [c for c in coarser if precision(c.dtype).is_half and c.finite]
+    yield from accumulated(subject, halves)
+    failing = [c for c in failing if c not in halves] + [c for c in coarser if c not in halves and c not in failing]
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for c in failing:
         groups.setdefault((c.gradient, "cancellation" if c.finite else "overflow"), []).append(c)

@@ -69,6 +69,8 @@ class Prober:
         self.dtypes = tuple(dtypes)
         #: What is not about rounding is looked at in the finest dtype that is asked for.
         self.finest = min(self.dtypes, key=lambda d: precision(d).eps)
+        if self.finest == "bfloat16":
+            self.subject = placed(subject, dtype=self.finest)
         self.oracle = Oracle(derivation, binding.upstream)
         self.at_size = LargeOracle(self.oracle)
         self.elementwise = self.oracle.elementwise
@@ -87,7 +89,8 @@ class Prober:
     def point(self, regime: Regime, dtype: str, change: Callable[[dict[str, Array]], None] | None = None) -> Point:
         """Inputs of a regime in a dtype, changed by ``change`` where given."""
         working = precision(dtype)
-        case = draw(self.derivation, regime, working.carrier, self.seed, self.elementwise)
+        with np.errstate(over="ignore"):  # 1e30 is infinite in float16
+            case = draw(self.derivation, regime, working.carrier, self.seed, self.elementwise)
         values = dict(case.values)
         if self.elementwise:  # a parameter is one number for all entries, also where its own gradient is wanted
             for t in self.derivation.givens:

@@ -26,6 +26,9 @@ from ..calculus.sums import BoundSum, occurrences
 #: Roundings granted to what surrounds the sums: elementwise functions are good to about 4 units, three may be chained.
 ELEMENTWISE = 8
 
+#: The same in half precision: functions are evaluated in float32 and rounded once, so six of them may be chained.
+HALF_STEPS = 3
+
 #: Exponentials underflow when their argument is at most this large; beyond it no product with them is left.
 UNDERFLOW = 750.0
 
@@ -98,7 +101,7 @@ def roundings(definitions: Mapping[str, Definition], name: str, sizes: Mapping[S
 
 def granted(count: float, dtype: Precision) -> float:
     """K in a dtype: of a half-precision sum, the roundings of float32, in units of the dtype's."""
-    return ELEMENTWISE + (count - ELEMENTWISE) * SINGLE / dtype.eps if dtype.is_half else count
+    return HALF_STEPS + (count - ELEMENTWISE) * SINGLE / dtype.eps if dtype.is_half else count
 
 
 def bound(

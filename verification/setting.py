@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isfunction
 from typing import Any
 
 from .probing.observations import as_array
 from .probing.stated import Stated, checked
 from .subjects.adapters import on_tensors
 from .subjects.kernels import kernel_of
+from .subjects.naming import is_rate
 from .subjects.placement import TORCH, array_of, placed
-from .subjects.protocol import Subject, SubjectError
+from .subjects.protocol import Subject, SubjectError, parameters
 
 DEVICES = ("cpu", "cuda", "auto")
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -71,7 +73,17 @@ def _dtypes(dtypes: Sequence[str] | None, device: str, subject: Subject, tensors
             raise SubjectError(f"{dtype!r} is not a dtype that code can be run in; there are {', '.join(DTYPES)}")
         if dtype == "bfloat16" and not tensors:
             raise SubjectError(f"NumPy has no bfloat16, and {subject.name} is no torch code; leave it out, or use float16")
+        if dtype == "float16" and _updates(subject):
+            raise SubjectError(
+                f"{subject.name} applies its gradients with a learning rate, and they cannot be read back from parameters "
+                "in float16; leave it out, or return the gradients"
+            )
     return tuple(dict.fromkeys(dtypes))
+
+
+def _updates(subject: Subject) -> bool:
+    methods = vars(subject.raw).values() if subject.kind == "class" and isinstance(subject.raw, type) else ()
+    return any(is_rate(p.name) for m in methods if isfunction(m) for p in parameters(m))
 
 
 def _arrays(subject: Subject, inputs: tuple[Any, ...]) -> tuple[dict[str, Any], Any, tuple[Any, ...]]:

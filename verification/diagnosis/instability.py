@@ -20,6 +20,10 @@ from .source import Line, clipped, global_maxima, small_constants
 GRACE = 100.0
 
 
+#: What helps where only half precision fails.
+IN_SINGLE = "compute in float32, and round once at the end: x.float() first, .to(x.dtype) last"
+
+
 def deviates(c: Comparison) -> bool:
     """Whether a value is certainly wrong: not finite, of another shape, or far beyond the error allowed."""
     grace = 1.0 if precision(c.dtype).is_half else GRACE
@@ -33,10 +37,11 @@ def unstable(
 
     is_wrong: the formula itself is wrong; then only what is not finite or zero says something of floating point.
     """
-    groups: dict[str, list[Region]] = {}
+    groups: dict[tuple[str, bool], list[Region]] = {}
     for region in seen.regions:
-        groups.setdefault(_kind(region, tuple(objects), region.gradient in proved), []).append(region)
-    for kind, regions in groups.items():
+        half = precision(region.dtype).is_half
+        groups.setdefault((_kind(region, tuple(objects), region.gradient in proved), half), []).append(region)
+    for (kind, _), regions in groups.items():
         if is_wrong and kind == "cancellation":
             continue
         yield _finding(subject, kind, regions, tuple(objects))
@@ -45,6 +50,8 @@ def unstable(
 
 
 def _kind(region: Region, objects: tuple[Any, ...], is_proved: bool) -> str:
+    if precision(region.dtype).is_half:
+        return "dtype" if region.finite else "overflow"
     if not region.finite or global_maxima(objects):
         return "overflow"
     if not is_proved and (small_constants(objects) or clipped(objects)):  # a proved formula has the reference's own
@@ -64,6 +71,7 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
         "overflow": "overflow",
         "epsilon": "lose their value to a small constant",
         "cancellation": "lose their digits",
+        "dtype": "lose their digits",
     }[kind]
     if kind == "overflow" and all(r.finite for r in regions):
         verb = "become zero"
@@ -71,7 +79,7 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
     example = next(iter(first.values()))
     values = f"{example.gradient} = {example.got:.6g}, exact {example.exact:.6g}"
     shown = f"{example.description} = {example.from_value:.6g}: {values} ({example.dtype})"
-    line, fix = _culprit(kind, objects)
+    line, fix = _culprit(kind, objects) if not precision(example.dtype).is_half else (None, IN_SINGLE)
     where = line.where if line is not None else subject.where
     reason = _row_gaps(tuple(first)) if kind == "overflow" and global_maxima(objects) else ""
     return Finding(kind, where, f"{gradients} {verb} {places}{reason}", shown, fix)

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
 from ...calculus.tensors import Element, Tensor
-from .evidence import Array, Sample, close
+from .evidence import FURTHEST, Array, Sample, close
 
 HALVES = (Rational(1), Rational(-1), Rational(1, 2), Rational(-1, 2), Rational(2), Rational(-2))
 CONSTANTS = tuple(map(Rational, "1 -1 2 1/2 -2 -1/2 4 1/4 3 1/3".split()))
@@ -65,7 +65,7 @@ def value(expr: Expr, sample: Sample, numbers: Sequence[Tensor]) -> float:
 
 
 def _is(a: float, b: float) -> bool:
-    return abs(a - b) <= 10 * close() * max(abs(a), abs(b))
+    return abs(a - b) <= min(10 * close(), FURTHEST) * max(abs(a), abs(b))
 
 
 def _candidates(dims: Sequence[Expr], numbers: Sequence[Tensor]) -> Iterator[Expr]:

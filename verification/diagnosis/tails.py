@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .case import Case, Cause, are, names
+from .evidence import closeness, same
 
 #: A block this small is no block: every odd size would be its tail.
 SMALLEST = 8
@@ -17,11 +18,16 @@ Tried = Sequence[tuple[Mapping[str, int], bool]]
 
 
 def sizes_of(comparisons: Iterable[Any], gradients: Sequence[str], dtype: str) -> dict[str, Tried]:
-    """For every gradient the sizes at which it was compared on ordinary input, and whether it was right there."""
+    """For every gradient the sizes at which it was compared on ordinary input, and whether it was right there.
+
+    Right means up to a few hundred roundings of its largest entry: the error that is allowed grows with the length of
+    sums, and a mask that is missing in one of a thousand terms could hide in it.
+    """
     found: dict[str, list[tuple[Mapping[str, int], bool]]] = {g: [] for g in gradients}
-    for c in comparisons:
-        if c.gradient in found and c.dtype == dtype and c.ordinary and not c.kink:
-            found[c.gradient].append((dict(c.sizes), bool(c.ok)))
+    with closeness(dtype):
+        for c in comparisons:
+            if c.gradient in found and c.dtype == dtype and c.ordinary and not c.kink and c.got is not None:
+                found[c.gradient].append((dict(c.sizes), c.finite and same(c.got.astype(float), c.exact)))
     return found
 
 

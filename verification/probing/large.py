@@ -7,7 +7,6 @@ and balls check a few entries of its answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +21,7 @@ from ...numeric.generator import generate
 from ...numeric.regimes import REGIMES, Case
 from ...numeric.tolerance import Precision, bound, granted, precision, roundings
 from ..subjects.protocol import Array
-from .oracle import NUDGE, Exact, Oracle, slack_in
+from .oracle import KERNEL_SLACK, Exact, Oracle, slack_in
 
 #: Random directions in which inputs move, all at once.
 PATTERNS = 2
@@ -30,20 +29,11 @@ PATTERNS = 2
 STEP = 2.0**-30
 #: Entries of each gradient that balls check, and the terms that may be evaluated for one of them.
 SAMPLE = 4
-TERMS = 20_000
-
-DOUBLE = precision("float64")
+TERMS = 50_000
 
 
 class NoLargeOracle(Exception):
     """There is no trustworthy reference at these inputs; the message says why."""
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """What balls said about entries of the generated code's answer: by gradient, "" or why they said nothing."""
-
-    entries: Mapping[str, str]
 
 
 class LargeOracle:
@@ -52,6 +42,8 @@ class LargeOracle:
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
         self.derivation = oracle.derivation
+        #: Whether the code launches kernels, which compute in float32 whatever they load and store.
+        self.kernel = False
         #: Gradients of which no entry could be checked by balls, and why.
         self.unchecked: dict[str, str] = {}
 
@@ -78,7 +70,8 @@ class LargeOracle:
         weights = None if self.oracle.paired else upstream
         exact = self._run(sizes, wide)
         rng = np.random.default_rng(0)
-        step = max(dtype.eps, STEP)
+        working = precision("float32") if self.kernel and dtype.is_half else dtype
+        step = max(working.eps, STEP)
         moved = [self._run(sizes, self._moved(wide, step, rng)) for _ in range(PATTERNS)]
         kinked = self.oracle.judge.has_kinks
         sides = [self._run(sizes, v) for v in self.oracle._nudged(wide)] if kinked else []
@@ -88,13 +81,15 @@ class LargeOracle:
                 raise NoLargeOracle(f"the generated code does not give {r.name}")
             middle = self._pulled(exact[r.name], name, wide, weights)
             change = [np.abs(self._pulled(m[r.name], name, wide, weights) - middle) for m in moved]
-            movement = np.nan_to_num(np.fmax.reduce(change), nan=0.0, posinf=np.inf) * (dtype.eps / step)
+            movement = np.nan_to_num(np.fmax.reduce(change), nan=0.0, posinf=np.inf) * (working.eps / step)
             terms = 0 if weights is None or middle.ndim else int(np.size(weights))
-            count = granted(roundings(self.oracle.judge.definitions, r.name, sizes) + terms, dtype)
-            slack = slack_in(dtype)
-            own = slack * bound(middle, movement, dtype, count, self._magnitude(wide))
+            count = granted(roundings(self.oracle.judge.definitions, r.name, sizes) + terms, working)
+            slack = slack_in(working)
+            own = slack * bound(middle, movement, working, count, self._magnitude(wide))
             largest = float(np.max(np.abs(middle[np.isfinite(middle)]), initial=0.0))
-            allowed = own + slack * count * dtype.eps * largest
+            allowed = own + slack * count * working.eps * largest
+            if working is not dtype:
+                allowed = allowed + KERNEL_SLACK * bound(np.abs(middle) + largest, 0.0 * middle, dtype, 1.0)
             pulled = [self._pulled(s[r.name], name, wide, weights) for s in sides]
             low, high = np.fmin.reduce([*pulled, middle]), np.fmax.reduce([*pulled, middle])
             kink = (high - low) > allowed if kinked else np.zeros(middle.shape, dtype=bool)
@@ -179,4 +174,4 @@ def _words(sizes: Mapping[Symbol, int]) -> str:
     return ", ".join(f"{d} = {s}" for d, s in sizes.items())
 
 
-__all__ = ["NUDGE", "LargeOracle", "NoLargeOracle"]
+__all__ = ["LargeOracle", "NoLargeOracle"]

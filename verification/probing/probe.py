@@ -19,13 +19,15 @@ from ..subjects.sandbox import SECONDS, guarded
 from .batches import rank_three
 from .large import NoLargeOracle
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue
-from .prober import Point, Prober
+from .prober import FLOAT16_UP_TO, Point, Prober
 from .regions import failure_regions
 from .safety import hazards
 from .stated import Stated
 
 Forward = Callable[..., Any]
 NOTHING_STATED = Stated()
+#: Of the sizes of blocks, those are left out at which a call would take longer than this, in seconds.
+PATIENCE = 2.0
 
 
 def probe(
@@ -48,6 +50,7 @@ def probe(
     """
     started = time.monotonic()
     prober = Prober(subject, binding, derivation, seed, dtypes)
+    prober.at_size.kernel = stated.kernel
     prober.limit = min(SECONDS, seconds)
     endless = prober.settle()
     comparisons: list[Comparison] = []
@@ -55,6 +58,7 @@ def probe(
     covered: dict[str, None] = {}
     skipped: dict[str, None] = {}
     side = _Beside(prober, torch_forward)
+    pace = _Pace()
     stopped = "a call before it did not end" if errors else ""
     for dtype in dtypes:
         points = chain((prober.point(regime, dtype) for regime in prober.regimes()), stated.points(prober, dtype))
@@ -66,8 +70,16 @@ def probe(
             if not _representable(point):
                 skipped[f"{label}: the numbers do not fit into {dtype}"] = None
                 continue
+            if (expected := pace.expected(point)) > PATIENCE:
+                skipped[f"{label}: a call would take about {expected:.0f} s"] = None
+                continue
+            begun = time.monotonic()
             ran = prober.call(point)
+            pace.took(point, time.monotonic() - begun)
             failed = prober.failure(point, ran)
+            if failed is not None and failed.kind == "hang" and point.stated:
+                skipped[f"{label}: a call takes more than {prober.limit:g} s"] = None
+                continue
             if failed is not None:
                 errors.append(failed)
                 stopped = "a call before it did not end" if failed.kind == "hang" else ""
@@ -101,6 +113,8 @@ def probe(
     for t in derivation.givens:
         if t.name in prober.oracle.results and t not in prober.targets and t in binding.tensors:
             skipped[f"the gradient of {t.name}: the code returns none"] = None
+    if "float16" in dtypes:
+        skipped[f"inputs beyond {FLOAT16_UP_TO:g} in float16, other than example arrays"] = None
     if "float64" in dtypes and len(dtypes) > 1 and not any(precision(d).is_half for d in dtypes):
         half = "float16 or bfloat16" if subject.kind in TORCH else "float16"
         skipped[f"half precision: add --dtype {half}"] = None
@@ -114,6 +128,22 @@ def _representable(point: Point) -> bool:
     if not point.dtype.is_half:
         return True
     return all(bool(np.isfinite(v).all()) for v in point.values.values() if v.dtype.kind == "f")
+
+
+class _Pace:
+    """How long calls take, along one dimension after the other: kernels may be run by an interpreter."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def took(self, point: Point, seconds: float) -> None:
+        if point.family and point.elements > 1:
+            self.known[point.family, point.dtype.name] = (point.elements, seconds)
+
+    def expected(self, point: Point) -> float:
+        """Seconds, if a call takes in proportion to its elements what the one before took; 0 where there was none."""
+        elements, seconds = self.known.get((point.family, point.dtype.name), (1, 0.0))
+        return seconds * point.elements / elements if point.family else 0.0
 
 
 class _Beside:

@@ -22,6 +22,8 @@ from .large import LargeOracle
 from .observations import CallError, Comparison, as_array
 from .oracle import Exact, Oracle
 
+#: The largest input in float16: exp of it is infinite, and products of a few such numbers are not.
+FLOAT16_UP_TO = 32.0
 #: Of stated inputs: up to this many entries in all together, each is judged by balls; beyond, by the generated code.
 EXACT_UP_TO = 160
 
@@ -31,6 +33,7 @@ class Point:
     """Concrete inputs: all givens by tensor, the arguments of the code by parameter, the upstream gradient.
 
     Arrays are in the carrier of the dtype. stated: somebody asked for these sizes or arrays, so they may be large.
+    family: points that differ in the size of one dimension.
     """
 
     regime: Regime
@@ -40,6 +43,7 @@ class Point:
     arguments: Mapping[str, Array]
     upstream: Array | None
     stated: bool = False
+    family: str = ""
 
     @property
     def named_sizes(self) -> dict[str, int]:
@@ -91,7 +95,7 @@ class Prober:
         working = precision(dtype)
         with np.errstate(over="ignore"):  # 1e30 is infinite in float16
             case = draw(self.derivation, regime, working.carrier, self.seed, self.elementwise)
-        values = dict(case.values)
+        values = {n: _within(v, working) for n, v in case.values.items()}
         if self.elementwise:  # a parameter is one number for all entries, also where its own gradient is wanted
             for t in self.derivation.givens:
                 if t.domain.value is not None:
@@ -261,6 +265,19 @@ def fresh(a: Array) -> Array:
     view = wide[..., ::2] if a.strides[-1] >= 0 else wide[..., ::2][..., ::-1]
     view[...] = a
     return view
+
+
+def _within(v: Array, dtype: Precision) -> Array:
+    """Scaled into the range in which float16 can compute at all; the other dtypes have room for every regime."""
+    if dtype.name != "float16" or v.dtype.kind != "f" or not v.size:
+        return v
+    with np.errstate(invalid="ignore"):
+        largest = float(np.max(np.abs(v)))
+    if not np.isfinite(largest) or largest <= FLOAT16_UP_TO:
+        return v
+    v = fresh(v)
+    v *= v.dtype.type(FLOAT16_UP_TO / largest)
+    return v
 
 
 def _kept(v: Array, dtype: Precision) -> Array:

@@ -153,10 +153,10 @@ def _around_blocks(prober: Prober, dtype: str) -> Iterator[Point]:
     dims = [d for d in prober.derivation.dims if isinstance(d, Symbol)]
     for k, d in enumerate(dims):
         others: Sequence[Any] = [o for o in dims if o != d]
-        for size in (*BLOCK_SIZES, *WHOLE_BLOCKS):
+        for size in sorted((*BLOCK_SIZES, *WHOLE_BLOCKS)):
             sizes = {str(d): size} | {str(o): BESIDE[(k + j) % len(BESIDE)] for j, o in enumerate(others)}
             sizes = {str(o): sizes[str(o)] for o in dims}
-            yield _at_sizes(prober, dtype, sizes)
+            yield replace(_at_sizes(prober, dtype, sizes), family=str(d))
     if dims:
         sizes = {str(d): s for d, s in zip(dims, (129, 33, 7, *BESIDE), strict=False)}
         words = ", ".join(f"{d} = {s}" for d, s in sizes.items())

@@ -162,8 +162,8 @@ class Valuation:
     precision: in bits.
     kinks: False leaves the kinks of piecewise functions out: at x = 0 exactly, ``Where`` and ``Indicator`` are
         undefined, and so are the derivatives of relu and abs. (A zero that comes from masks and labels is no kink.)
-    lazily: True evaluates of every definition only the elements that are asked for, which is for a few elements of large
-        arrays; a chain of definitions is then walked by recursion. Arrays of values are taken as they are, as balls.
+    lazily: True evaluates only the elements that are asked for, which is for a few elements of large arrays; a chain of
+        definitions is then walked by recursion. Arrays of values are taken as they are, as balls.
 
     What is undefined (log of a negative number, a division by zero, a case that a ball does not decide) is ``nan``.
     """

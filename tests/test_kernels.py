@@ -45,7 +45,13 @@ def test_correct_kernels_get_no_finding(name: str) -> None:
 #: kind, subject, old, new, and where that is needed sizes at which it shows.
 PLANTED = [
     ("mask", "softmax_cross_entropy.py:SoftmaxCrossEntropy", 'other=-float("inf")', "other=0.0", {}),
-    ("scale contract", "softmax_cross_entropy.py:SoftmaxCrossEntropy", ".to(tl.float32) / n\n", ".to(tl.float32)\n", {}),
+    (
+        "scale contract",
+        "softmax_cross_entropy.py:SoftmaxCrossEntropy",
+        ".to(tl.float32) / n\n",
+        ".to(tl.float32)\n",
+        {},
+    ),
     ("overflow", "softmax_cross_entropy.py:SoftmaxCrossEntropy", "tl.exp(z - tl.max(z, axis=0))", "tl.exp(z)", {}),
     ("missing-term", "rms_norm.py:RMSNorm", "u * g - v * r * mean", "u * g", {}),
     ("scale constant", "rms_norm.py:RMSNorm", "tl.sum(products, axis=0) / d", "tl.sum(products, axis=0)", {}),

@@ -24,7 +24,7 @@ from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
-from .setting import settled
+from .setting import is_id, settled
 from .subjects.adapters import adapt, load
 from .subjects.binding import Binding, Trial, bind
 from .subjects.protocol import Subject, SubjectError
@@ -32,8 +32,6 @@ from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
 
 _IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
-#: Of a text that is meant as an id, and not as an expression.
-_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ def verify(
     ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried: ``{"n": 512, "C": 1000}``, or
     several such; write, how a formula becomes text.
 
-    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type, MissingTorch and NoCuda. What the
-    subject's own code raises is a finding, not an exception.
+    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type, MissingTorch and NoCuda. What
+    the subject's own code raises is a finding, not an exception.
     """
     from .probing.probe import probe
 
@@ -75,7 +73,7 @@ def verify(
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
     traceable = adapt(obj, forward=forward, name=name)
-    setting = settled(traceable, device, dtypes, sizes, inputs)
+    setting = settled(traceable, device, dtypes, sizes, inputs, None if _is_place(against) else against)
     adapted, inputs = setting.subject, setting.inputs
     reference = _stated_reference(against, inputs)
     if reference is None:
@@ -143,7 +141,7 @@ def _stated_reference(against: Any, inputs: Any) -> Reference | None:
     """The reference that does not need the subject: an entry, or an expression; None for a function or nothing."""
     if not isinstance(against, str) or _is_place(against):
         return None
-    if set(against) <= _ID or not isinstance(inputs, str):
+    if is_id(against) or not isinstance(inputs, str):
         entry = find(against)
         return Reference(from_entry(entry), f"{entry.id}: {entry.title}")
     return Reference(from_expression(against, inputs), f"the expression {against}")
@@ -174,8 +172,8 @@ def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Referen
     raise problem
 
 
-def _is_place(text: str) -> bool:
-    return ".py:" in text
+def _is_place(text: Any) -> bool:
+    return isinstance(text, str) and ".py:" in text
 
 
 def _own_reference(subject: Subject, against: Any, binding: Binding) -> Reference:

@@ -9,7 +9,20 @@ from .slips import guards, ignored_upstream, slip
 from .tails import tails
 
 #: The searches, the surest first.
-SEARCHES = (zero, tails, scaled, shaped, swapped, transposed, ignored_upstream, guards, slip, extra, quotient, patterned)
+SEARCHES = (
+    zero,
+    tails,
+    scaled,
+    shaped,
+    swapped,
+    transposed,
+    ignored_upstream,
+    guards,
+    slip,
+    extra,
+    quotient,
+    patterned,
+)
 
 
 def causes(case: Case) -> list[Cause]:

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 #: Relative to the largest entry: two arrays this close, in float64 and at ordinary inputs, are the same formula.
 CLOSE = 1e-7
-#: Where float64 was not run, the finest dtype tells as much as it can: two arrays this many roundings apart are the same.
+#: Where float64 was not run, the finest dtype tells what it can: arrays this many roundings apart are the same.
 ROUNDINGS = 256
 #: But never further apart than this: a factor of two must show.
 FURTHEST = 0.06

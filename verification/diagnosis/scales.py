@@ -24,7 +24,9 @@ def ratio(got: Array, exact: Array) -> float | None:
     if square == 0:
         return None
     q = float((got * exact).sum()) / square
-    return q if np.abs(got - q * exact).max() <= close() * max(np.abs(got).max(), abs(q) * np.abs(exact).max()) else None
+    return (
+        q if np.abs(got - q * exact).max() <= close() * max(np.abs(got).max(), abs(q) * np.abs(exact).max()) else None
+    )
 
 
 def ratios(samples: Sequence[Sample], gradient: str) -> list[tuple[Sample, float]] | None:

@@ -17,7 +17,7 @@ WITNESSES = 2
 Tried = Sequence[tuple[Mapping[str, int], bool]]
 
 
-def sizes_of(comparisons: Iterable[Any], gradients: Sequence[str], dtype: str) -> dict[str, Tried]:
+def sizes_of(comparisons: Iterable[Any], gradients: Sequence[str], dtype: str) -> Mapping[str, Tried]:
     """For every gradient the sizes at which it was compared on ordinary input, and whether it was right there.
 
     Right means up to a few hundred roundings of its largest entry: the error that is allowed grows with the length of

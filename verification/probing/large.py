@@ -1,7 +1,7 @@
 """Gradients at large sizes: the generated code in float64, at a cost that is linear where the formula's is.
 
-Balls for every entry of large arrays would take minutes. So the generated code answers, at inputs moved by roundings too,
-and balls check a few entries of its answer.
+Balls for every entry of large arrays would take minutes. So the generated code answers, at inputs moved by roundings
+too, and balls check a few entries of its answer.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class LargeOracle:
         for function, run in self._functions:
             with np.errstate(all="ignore"):
                 out = run(**arguments_of(function, self.derivation, case))
-            found |= dict(zip(function.returns, map(np.asarray, out if len(function.returns) > 1 else (out,)), strict=True))
+            found |= dict(
+                zip(function.returns, map(np.asarray, out if len(function.returns) > 1 else (out,)), strict=True)
+            )
         return found
 
     def _moved(self, values: Mapping[str, Array], step: float, rng: np.random.Generator) -> dict[str, Array]:
@@ -141,7 +143,9 @@ class LargeOracle:
                 spread = {t: np.broadcast_to(values[t.name], middle.shape)[at] for t in self._tensors(values)}
                 (ball,) = self.oracle.judge.entries(name, [()], {}, spread)
             else:
-                (ball,) = self.oracle.judge.entries(name, [at], sizes, {t: values[t.name] for t in self._tensors(values)})
+                (ball,) = self.oracle.judge.entries(
+                    name, [at], sizes, {t: values[t.name] for t in self._tensors(values)}
+                )
             exact = float(as_floats(np.array(ball, dtype=object)))
             if np.isfinite(exact) and not abs(exact - middle[at]) <= allowed[at]:
                 raise NoLargeOracle(
@@ -157,7 +161,10 @@ class LargeOracle:
         if definition is None:
             return 1.0
         own = max(
-            (np.prod([float(k.dim.xreplace(dict(sizes))) for k in s.bound]) for s in occurrences(definition.body, BoundSum)),
+            (
+                np.prod([float(k.dim.xreplace(dict(sizes))) for k in s.bound])
+                for s in occurrences(definition.body, BoundSum)
+            ),
             default=1.0,
         )
         return float(own * (1.0 + sum(self._terms(t.name, sizes) for t in definition.inputs())))

@@ -104,9 +104,7 @@ class Prober:
             change(values)
         return self.at(case, working, values)
 
-    def at(
-        self, case: Case, dtype: Precision, values: Mapping[str, Array], upstream: Array | None = None
-    ) -> Point:
+    def at(self, case: Case, dtype: Precision, values: Mapping[str, Array], upstream: Array | None = None) -> Point:
         """A point from arrays of all givens, rounded to the dtype for both sides."""
         values = {n: _kept(v, dtype) for n, v in values.items()}
         pairs = zip(self.binding.arguments, self.binding.tensors, strict=True)

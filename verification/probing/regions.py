@@ -19,6 +19,8 @@ from .prober import FLOAT16_UP_TO, Point, Prober
 LARGEST = 1e5
 #: Bisections; a threshold is known to about one part in a thousand.
 STEPS = 14
+#: A value that is not finite this little further on was about to overflow.
+BEYOND = 1.02
 #: A threshold is stated where the error is this many times what is allowed, not where the last digits begin to go.
 GROSS = 1e3
 
@@ -127,7 +129,10 @@ def _thresholds(
         got, exact = (float(v[place]) if v.ndim else float(v) for v in (c.got, c.exact))
         inside = _inside(prober, known[high][0])
         name = ramp.name.format(tensor.name)
-        yield Region(gradient, dtype, c.regime, name, high, got, exact, c.finite, inside)
+        # Just before exp overflows, a sum of its values does, and what is divided by it is zero: finite, for a moment.
+        beyond = at(float(f"{high * BEYOND:.6g}"), gradient)
+        finite = c.finite and (beyond is None or beyond.finite)
+        yield Region(gradient, dtype, c.regime, name, high, got, exact, finite, inside)
 
 
 def _inside(prober: Prober, point: Point) -> dict[str, float]:

@@ -81,7 +81,9 @@ def _at_sizes(prober: Prober, dtype: str, sizes: Sizes, strided: bool = False, n
         said = f"no dimension is called {wrong[0]}" if wrong else f"the size of {missing[0]} is missing"
         example = ", ".join(f"{d}={sizes.get(str(d), 100)}" for d in dims)
         raise SubjectError(f'{said}; the dimensions are {", ".join(map(str, dims))}: --sizes "{example}"')
-    regime = replace(_regime("unequal sizes"), name=name, sizes=lambda k: [sizes[str(d)] for d in dims], strided=strided)
+    regime = replace(
+        _regime("unequal sizes"), name=name, sizes=lambda k: [sizes[str(d)] for d in dims], strided=strided
+    )
     return replace(prober.point(regime, dtype), stated=True)
 
 
@@ -131,19 +133,17 @@ def _at_arrays(prober: Prober, dtype: str, arrays: Mapping[str, Array], upstream
         name="the example arrays",
         ordinary=all(bool(np.isfinite(v).all()) and float(np.abs(v).max()) <= ORDINARY for v in real),
     )
+    pair = prober.binding.upstream
+    if prober.oracle.paired and pair is not None and upstream is not None:
+        given[pair.name], upstream = upstream, None
     if prober.elementwise:
         point = _entrywise(prober, dtype, next(iter(given.values())).shape if given else (1,), regime.name)
-        return replace(
-            prober.at(Case(regime, {}), precision(dtype), {**point.values, **given}, upstream), stated=True
-        )
+        return replace(prober.at(Case(regime, {}), precision(dtype), {**point.values, **given}, upstream), stated=True)
     missing = [str(d) for d in prober.derivation.dims if isinstance(d, Symbol) and d not in sizes]
     if missing:
         raise SubjectError(f"no example array tells the size of {missing[0]}; give one for each parameter")
     drawn = prober.point(replace(regime, sizes=lambda k: [sizes[d] for d in prober.derivation.dims]), dtype)
     values = {**drawn.values, **given}
-    if prober.oracle.paired and prober.binding.upstream is not None and upstream is not None:
-        values[prober.binding.upstream.name] = upstream
-        upstream = None
     case = Case(regime, {d: sizes[d] for d in prober.derivation.dims})
     return replace(prober.at(case, precision(dtype), values, upstream), stated=True)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .autograd import is_jax, is_torch_callable, is_torch_function, jax_function, torch_callable, torch_function
+from .autograd import is_jax, is_torch_callable, is_torch_function, torch_callable, torch_function
+from .jax_functions import jax_function, jax_gradient
 from .kernels import kernel_of
 from .layers import layer, methods
 from .naming import is_upstream, matching, returned_names
@@ -133,7 +134,7 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     if is_torch_callable(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
-        return jax_function(obj, name)
+        return jax_gradient(obj, name) if inspect.isfunction(obj) and _gives_gradients(obj) else jax_function(obj, name)
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
             return layer(obj, name)
@@ -156,7 +157,10 @@ def on_tensors(obj: Any) -> bool:
 
 
 def _gives_gradients(function: Callable[..., Any]) -> bool:
-    """Whether a function takes an upstream gradient, or returns something called the gradient of a parameter."""
+    """Whether a function is called a gradient, takes an upstream one, or returns what is called one."""
+    words = getattr(function, "__name__", "").lower().split("_")
+    if any(w in ("backward", "bwd", "bprop", "grad", "grads", "gradient", "gradients") for w in words):
+        return True
     names = tuple(p.name for p in parameters(function))
     upstream = [n for n in names if len(n) > 1 and is_upstream(n)]
     if upstream and len(names) > 1:

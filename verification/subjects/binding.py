@@ -87,7 +87,7 @@ def bind(
     if isinstance(inputs, str):
         stated, source = parse_givens(inputs), "from --inputs"
     elif inputs is not None:
-        stated, source = _from_arrays(subject, inputs), "from the example arrays"
+        stated, source = from_arrays(subject, inputs), "from the example arrays"
     elif entry_tensors is not None:
         stated, source = (), "from the reference"
     else:
@@ -106,7 +106,7 @@ def bind(
 # -- where shapes come from ------------------------------------------------------------------------------------------
 
 
-def _from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for example arrays: equal sizes are one dimension, integer arrays are labels below a dimension."""
     found = [as_array(a) for a in arrays]
     names = subject.parameter_names[: len(arrays)]
@@ -159,7 +159,7 @@ def _from_code(subject: Subject) -> tuple[tuple[Tensor, ...], str]:
         if callable(example):
             example = guarded(example).value
         if isinstance(example, tuple) and example:
-            return _from_arrays(subject, example), f"from {name} in the file"
+            return from_arrays(subject, example), f"from {name} in the file"
     raise SubjectError(f"the shapes of {subject.name} are not known; {_what_to_type(subject, ())}")
 
 

@@ -85,8 +85,8 @@ def _dtypes(dtypes: Sequence[str] | None, device: str, subject: Subject, tensors
             )
         if dtype == "float16" and _updates(subject):
             raise SubjectError(
-                f"{subject.name} applies its gradients with a learning rate, and they cannot be read back from parameters "
-                "in float16; leave it out, or return the gradients"
+                f"{subject.name} applies its gradients with a learning rate, and float16 has no room to read "
+                "them back; leave it out, or return the gradients"
             )
     return tuple(dict.fromkeys(dtypes))
 

@@ -32,7 +32,7 @@ TINY = 1e-13
 
 @dataclass(frozen=True)
 class Sample:
-    """One call at ordinary inputs in the finest dtype: sizes, inputs, and for every gradient the value got and the exact one."""
+    """One call at ordinary inputs in the finest dtype: sizes, inputs, every gradient as got and as it is exactly."""
 
     regime: str
     sizes: Mapping[str, int]

@@ -43,7 +43,8 @@ def probe(
 ) -> Observations:
     """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
 
-    **Arguments**: dtypes: of float64, float32, float16 and bfloat16; stated: sizes and arrays to try too; seconds: the time for all of it; a single call has at most ten.
+    **Arguments**: dtypes: of float64, float32, float16 and bfloat16; stated: sizes and arrays to try too; seconds: the
+    time for all of it; a single call has at most ten.
     torch_forward: an independent forward; its gradients are put beside those that deviate.
 
     **Raises** :class:`SubjectError` where the binding does not fit the derivation.

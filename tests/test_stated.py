@@ -130,7 +130,7 @@ def test_one_array_more_is_the_upstream_gradient() -> None:
         return np.tanh(x), x
 
     def backward(dout: Any, x: Any) -> Any:
-        if isinstance(dout, np.ndarray):
+        if type(dout) is np.ndarray:
             seen.append(dout.copy())
         return dout * (1 - np.tanh(x) ** 2)
 

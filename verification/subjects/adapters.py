@@ -12,13 +12,23 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .autograd import is_jax, is_torch_callable, is_torch_function, torch_callable, torch_function
+from .autograd import (
+    is_jax,
+    is_torch_callable,
+    is_torch_class,
+    is_torch_code,
+    is_torch_function,
+    returns_gradients,
+    torch_callable,
+    torch_function,
+)
 from .jax_functions import jax_function, jax_gradient
 from .kernels import kernel_of
 from .layers import layer, methods
-from .naming import is_upstream, matching, returned_names
 from .pairs import gradient_function, pair
-from .protocol import Pass, Subject, SubjectError, parameters, shown
+from .protocol import Pass, Subject, SubjectError, shown
+from .torch_classes import class_of_arrays
+from .torch_code import on_arrays
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
 
@@ -118,26 +128,20 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     """
     name = name or getattr(obj, "__name__", None) or type(obj).__name__
     if isinstance(obj, tuple) and len(obj) == 2 and all(map(callable, obj)):
-        return pair(obj[0], obj[1], getattr(obj[1], "__name__", name))
+        return pair(*_halves(*obj), getattr(obj[1], "__name__", name))
     if forward is not None:
         if not callable(obj) or not callable(forward):
             raise SubjectError(f"{name} and forward must both be functions; pass verify(backward, forward=forward)")
-        return pair(forward, obj, name)
-    if inspect.isfunction(obj) and on_tensors(obj):
-        halves = _halves_beside(obj)
-        if halves is not None:
-            return pair(*halves, name)
-        if _gives_gradients(obj):
-            return gradient_function(obj, name)
+        return pair(*_halves(forward, obj), name)
     if is_torch_function(obj):
         return torch_function(obj, name)
-    if is_torch_callable(obj):
+    if (is_torch_callable(obj) or is_torch_code(obj)) and not returns_gradients(obj) and not _halves_beside(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
-        return jax_gradient(obj, name) if inspect.isfunction(obj) and _gives_gradients(obj) else jax_function(obj, name)
+        return jax_gradient(obj, name) if returns_gradients(obj) else jax_function(obj, name)
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
-            return layer(obj, name)
+            return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
         if isinstance(obj, type) or not callable(obj):
             has = [n for n in dir(obj) if not n.startswith("_")]
             raise SubjectError(
@@ -146,28 +150,31 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
             )
     halves = _halves_beside(obj)
     if halves is not None:
-        return pair(*halves, name)
-    return gradient_function(obj, name)
+        return pair(*_halves(*halves), name)
+    return gradient_function(on_arrays(obj) if is_torch_code(obj) else obj, name)
+
+
+def as_reference(obj: Any) -> Subject:
+    """The subject that a forward pass is, to compare a gradient with: torch code is always run forward.
+
+    **Raises** :class:`SubjectError` as :func:`adapt`.
+    """
+    name = getattr(obj, "__name__", None) or type(obj).__name__
+    if is_torch_callable(obj) or is_torch_code(obj):
+        return torch_callable(obj, name)
+    return adapt(obj)
+
+
+def _halves(forward: Any, backward: Any) -> tuple[Any, Any]:
+    """A forward and a backward function, of arrays where one of them is torch code."""
+    both = forward, backward
+    return (on_arrays(forward), on_arrays(backward)) if any(map(is_torch_code, both)) else both
 
 
 def on_tensors(obj: Any) -> bool:
     """Whether functions work on torch tensors: their own code speaks of torch, or launches a kernel."""
     parts = obj if isinstance(obj, tuple) else (obj,)
-    return any(is_torch_callable(p) or kernel_of(p) is not None for p in parts)
-
-
-def _gives_gradients(function: Callable[..., Any]) -> bool:
-    """Whether a function is called a gradient, takes an upstream one, or returns what is called one."""
-    words = getattr(function, "__name__", "").lower().split("_")
-    if any(w in ("backward", "bwd", "bprop", "grad", "grads", "gradient", "gradients") for w in words):
-        return True
-    names = tuple(p.name for p in parameters(function))
-    upstream = [n for n in names if len(n) > 1 and is_upstream(n)]
-    if upstream and len(names) > 1:
-        return True
-    returned = [n for n in returned_names(function) if n is not None and n not in names]
-    stems = [n[len(p) :].lstrip("_") for n in returned for p in ("d", "grad") if n.startswith(p)]
-    return any(stem and matching(stem, names, aliases=False) for stem in stems)
+    return any(is_torch_callable(p) or is_torch_code(p) or kernel_of(p) is not None for p in parts)
 
 
 def _described(obj: Any) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .placement import array_of, tensor_of
+from .placement import array_of as array_of
+from .placement import tensor_of
 from .protocol import Named, Pass
 
 

@@ -204,6 +204,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
         if dtype not in DTYPES:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
+    from .verification.probing.stated import parse_sizes
     from .verifying import verify
 
     report = verify(
@@ -212,6 +213,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         inputs=arguments.inputs,
         device=arguments.device,
         dtypes=tuple(dict.fromkeys(dtypes)) or None,
+        sizes=[parse_sizes(text) for text in arguments.sizes],
     )
     if arguments.json:
         write(report.as_json(), None)
@@ -327,8 +329,9 @@ The code of FILE.py runs in this process.
     verify.add_argument("subject", metavar="FILE.py:OBJECT", help="a function, a class, or a torch Function")
     verify.add_argument("--against", metavar="REF", help="an id, a formula, or FILE.py:FUNCTION; else its own forward")
     verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
-    verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu; a GPU is not used yet")
-    verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
+    verify.add_argument("--device", choices=DEVICES, default="cpu", help="for torch code; default: cpu")
+    verify.add_argument("--dtype", action="append", default=[], metavar="D", help="default: float64,float32; or half")
+    verify.add_argument("--sizes", action="append", default=[], metavar="S", help='also try these: "n=512, C=1000"')
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         text = "a parameter, such as depth=4 or reduction=sum"

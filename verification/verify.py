@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
+from .setting import is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
@@ -34,8 +35,6 @@ from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
 
 _IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
-#: Of a text that is meant as an id, and not as an expression.
-_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,6 @@ class Reference:
     words: str
 
 
-#: What a person's code is run in.
-DEVICES, DTYPES = ("cpu", "auto"), ("float64", "float32")
-
-
-def _refuse_what_is_not_built(device: str, dtypes: Sequence[str] | None) -> None:
-    if device not in DEVICES:
-        raise SubjectError(f"verify runs code on the CPU; device {device!r} is not built yet. Leave --device out")
-    for dtype in dtypes or ():
-        if dtype not in DTYPES:
-            raise SubjectError(f"verify runs code in {' and '.join(DTYPES)}; {dtype!r} is not built yet")
-
-
 def verify(
     subject: Any,
     *,
@@ -66,6 +53,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
     write: Callable[[Any], str] = str,
 ) -> Report:
     """Judge a gradient that was written by hand.
@@ -74,24 +62,27 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; device, ``cpu`` or ``auto``; dtypes, among ``float64`` and ``float32`` (both by default); write, how a
-    formula becomes text.
+    examples, which are tried as they are too (one more than the parameters is the upstream gradient); device, ``cpu``,
+    or for torch code ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32``, ``float16`` and for torch code
+    ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried: ``{"n": 512, "C": 1000}``, or
+    several such; write, how a formula becomes text.
 
-    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
-    raises is a finding, not an exception.
+    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type, MissingTorch and NoCuda. What
+    the subject's own code raises is a finding, not an exception.
     """
     from .probing.probe import probe
 
-    _refuse_what_is_not_built(device, dtypes)
     start = time.perf_counter()
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
-    adapted = adapt(obj, forward=forward, name=name)
+    traceable = adapt(obj, forward=forward, name=name)
+    setting = settled(traceable, device, dtypes, sizes, inputs, None if _is_place(against) else against)
+    adapted, inputs = setting.subject, setting.inputs
     reference = _stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)
         try:
-            reference = _own_reference(adapted, against, binding)
+            reference = _own_reference(traceable, against, binding)
         except NeedsAutograd as needed:
             return judged_by_autograd(adapted, binding, needed, dtypes)
     else:
@@ -99,14 +90,17 @@ def verify(
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
-    proofs, court, why_not, sized = _proofs(adapted, binding, derivation, write)
-    options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
+    if setting.kernel is None:
+        proofs, court, why_not, sized = _proofs(traceable, binding, derivation, write)
+    else:
+        proofs, court, sized = [], None, None
+        why_not = f"it launches the kernel {setting.kernel}, and kernels are not traced"
 
     def run(other: Derivation) -> Observations:
-        return probe(adapted, binding, other, **options)
+        return probe(adapted, binding, other, dtypes=setting.dtypes, stated=setting.stated)
 
     seen = run(derivation)
-    diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
+    diagnosis = diagnose(traceable, derivation, seen, court, proofs, write, binding, run)
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
     if sized is not None:
         proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
@@ -156,7 +150,7 @@ def _stated_reference(against: Any, inputs: Any) -> Reference | None:
     """The reference that does not need the subject: an entry, or an expression; None for a function or nothing."""
     if not isinstance(against, str) or _is_place(against):
         return None
-    if set(against) <= _ID or not isinstance(inputs, str):
+    if is_id(against) or not isinstance(inputs, str):
         entry = find(against)
         return Reference(from_entry(entry), f"{entry.id}: {entry.title}")
     return Reference(from_expression(against, inputs), f"the expression {against}")
@@ -187,8 +181,8 @@ def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Referen
     raise problem
 
 
-def _is_place(text: str) -> bool:
-    return ".py:" in text
+def _is_place(text: Any) -> bool:
+    return isinstance(text, str) and ".py:" in text
 
 
 def _own_reference(subject: Subject, against: Any, binding: Binding) -> Reference:

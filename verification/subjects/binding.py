@@ -82,7 +82,8 @@ def bind(
 
     **Raises** :class:`SubjectError` with what to type, where a parameter could be several tensors or none.
     """
-    if inputs or entry_tensors is None:
+    inputs = inputs or None
+    if inputs is not None or entry_tensors is None:
         stated, source = stated_tensors(subject, inputs)
     else:
         stated, source = (), "from the reference"
@@ -105,14 +106,14 @@ def stated_tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> tu
 
     **Raises** :class:`SubjectError` with what to type.
     """
-    if isinstance(inputs, str) and inputs:
+    if isinstance(inputs, str):
         return parse_givens(inputs), "from --inputs"
-    if inputs:
-        return _from_arrays(subject, tuple(inputs)), "from the example arrays"
+    if inputs is not None:
+        return from_arrays(subject, inputs), "from the example arrays"
     return _from_code(subject)
 
 
-def _from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for example arrays: equal sizes are one dimension, integer arrays are labels below a dimension."""
     found = [as_array(a) for a in arrays]
     names = subject.parameter_names[: len(arrays)]
@@ -165,7 +166,7 @@ def _from_code(subject: Subject) -> tuple[tuple[Tensor, ...], str]:
         if callable(example):
             example = guarded(example).value
         if isinstance(example, tuple) and example:
-            return _from_arrays(subject, example), f"from {name} in the file"
+            return from_arrays(subject, example), f"from {name} in the file"
     raise SubjectError(f"the shapes of {subject.name} are not known; {what_to_type(subject, ())}")
 
 

@@ -129,7 +129,7 @@ def derive(
     order: int = 1,
     **parameters: Value,
 ) -> Page:
-    """Derive a formula of the catalogue, a formula of your own, or what a function of your own computes, in NumPy or torch.
+    """Derive a formula of the catalogue, a formula of your own, or what your own function in NumPy or torch computes.
 
     ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
     ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``;

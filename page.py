@@ -129,14 +129,14 @@ def derive(
     order: int = 1,
     **parameters: Value,
 ) -> Page:
-    """Derive a formula of the catalogue, a formula of your own, or what a function of your own computes, in NumPy or torch.
+    """Derive a formula of the catalogue, a formula of your own, or what your own function in NumPy or torch computes.
 
     ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
     ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``;
     ``derive(loss, inputs="X: n d, w: d, y: n", wrt="w")``, also as ``derive("mymodel.py:loss", …)``.
 
     **Arguments**: id, an id of the catalogue, with ``given`` a formula over the arrays described there, or a function;
-    inputs, the arrays that a function takes, described or as a tuple of examples, where annotations do not say it;
+    inputs, the arrays that a function takes, described or as a tuple of examples, where annotations do not;
     wrt, the names to differentiate by (all real arrays where none is named); order, 1 or 2; parameters of the entry.
 
     **Raises** ``UnknownEntry`` with suggestions; ``ParameterError`` for a parameter that the entry does not have;

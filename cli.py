@@ -193,6 +193,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         inputs=arguments.inputs,
         device=arguments.device,
         dtypes=tuple(dict.fromkeys(dtypes)) or None,
+        seconds=arguments.time_limit,
     )
     if arguments.json:
         write(report.as_json(), None)
@@ -293,6 +294,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
     verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu; a GPU is not used yet")
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
+    limit = {"metavar": "SECONDS", "type": float, "default": 60.0}
+    verify.add_argument("--time-limit", **limit, help="for running the code, all in all; default: 60")
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")

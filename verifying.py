@@ -22,6 +22,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    seconds: float = 60.0,
 ) -> Report:
     """Judge a gradient that was written by hand.
 
@@ -29,7 +30,8 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; device, ``cpu``; dtypes, among ``float64`` and ``float32`` (both by default).
+    examples; device, ``cpu``; dtypes, among ``float64`` and ``float32`` (both by default); seconds, the
+    time limit for running the subject's code, all in all.
 
     **Raises** ``SubjectError``, ``ParseError``, ``UnknownEntry`` and ``EntryError`` with what to type. What the
     subject's own code raises is a finding, not an exception.
@@ -44,5 +46,6 @@ def verify(
             inputs=inputs,
             device=device,
             dtypes=dtypes,
+            seconds=seconds,
             write=lambda expr: writer(expr).text,
         )

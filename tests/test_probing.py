@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import nnmath
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
@@ -112,16 +114,45 @@ def test_calls_that_fail(name: str, kind: str, message: str) -> None:
 
 def test_a_call_that_hangs_is_stopped() -> None:
     d = derivation("softmax-ce-labels")
-    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs"))
-    started = time.monotonic()
-    from nnmath.verification.subjects import binding, sandbox
-
-    quick = lambda f, seconds=0.2: sandbox.guarded(f, 0.2)  # noqa: E731
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(binding, "guarded", quick)
-        seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=0.5)
+    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs_for_one_row"))
+    seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=2.0)
     assert [e.kind for e in seen.errors] == ["hang"] and seen.safety[0].kind == "hang"
-    assert seen.not_tested and time.monotonic() - started < 5
+    assert any(text.endswith("a call did not end") for text in seen.not_tested)
+
+
+@pytest.mark.parametrize("name", ["hangs", "HangsWhenMade"])
+def test_code_that_never_ends_has_one_limit_and_one_finding(name: str) -> None:
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels", seconds=0.5)
+    assert (report.verdict, report.kinds()) == ("wrong", ("error",)) and report.seconds < 20
+    assert "does not come to an end" in report.findings[0].message and "--time-limit" in report.findings[0].fix
+
+
+def test_the_limit_for_all_calls_is_one_limit() -> None:
+    from nnmath.verification.subjects.sandbox import guarded, remaining, time_limit
+
+    assert remaining() == float("inf")
+    with time_limit(30.0), time_limit(0.2):
+        assert remaining() <= 0.2
+        assert guarded(lambda: time.sleep(5)).hung and guarded(lambda: 1).hung
+    assert guarded(lambda: 1).value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("exits", "error", "SystemExit"),
+        ("lists", "shape", "not lists of numbers"),
+        ("complex_numbers", "shape", "complex128"),
+        ("gives_none", "shape", "nothing came back where dZ is expected"),
+        ("wrong_shape", "shape", "has shape"),
+        ("makes_a_folder", "state", "writes to disk"),
+    ],
+)
+def test_bad_code_is_a_finding(name: str, kind: str, said: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels")
+    assert kind in report.kinds() and any(said in f.message for f in report.findings), str(report)
+    assert len(report.findings) <= 2 and not report.passed
 
 
 def test_a_hang_outside_the_main_thread() -> None:

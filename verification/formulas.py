@@ -65,6 +65,8 @@ def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:
     outcome = guarded(function)
     if outcome.hung:
         raise Untraceable(subject.name, subject.file or "", subject.line or 0, str(outcome.error))
+    if isinstance(outcome.error, SystemExit):
+        raise Untraceable(subject.name, subject.file or "", subject.line or 0, "it ends the process with SystemExit")
     if outcome.error is not None:
         raise outcome.error
     return cast(_Value, outcome.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +19,17 @@ from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_forward, trace_gradients
-from .probing.observations import Observations
+from .probing.observations import Observations, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
-from .report import Proof, Report, verdict_of
+from .report import Finding, Proof, Report, verdict_of
 from .subjects.adapters import adapt, load
 from .subjects.binding import Binding, Trial, bind
 from .subjects.protocol import Subject, SubjectError
+from .subjects.sandbox import TOTAL, Endless, time_limit
 from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
 
-_IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
 #: Of a text that is meant as an id, and not as an expression.
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
@@ -63,6 +62,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    seconds: float = TOTAL,
     write: Callable[[Any], str] = str,
 ) -> Report:
     """Judge a gradient that was written by hand.
@@ -71,16 +71,44 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; device, ``cpu`` or ``auto``; dtypes, among ``float64`` and ``float32`` (both by default); write, how a
-    formula becomes text.
+    examples; device, ``cpu`` or ``auto``; dtypes, among ``float64`` and ``float32`` (both by default); seconds, the
+    time limit for running the subject's code, all in all; write, how a formula becomes text.
 
     **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
     raises is a finding, not an exception.
     """
+    _refuse_what_is_not_built(device, dtypes)
+    if not seconds > 0:
+        raise SubjectError(f"the time limit is {seconds:g} s; give a positive number of seconds, such as {TOTAL:g}")
+    start = time.perf_counter()
+    with time_limit(seconds):
+        try:
+            report = _judged(subject, forward, against, inputs, dtypes, write)
+        except Endless as error:
+            report = _endless(subject, str(error))
+    return replace(report, seconds=time.perf_counter() - start)
+
+
+def _endless(subject: Any, why: str) -> Report:
+    """The report on code that is still running when its time is up, at the first call."""
+    name = subject.rpartition(":")[2] if isinstance(subject, str) else getattr(subject, "__name__", str(subject))
+    where = subject if isinstance(subject, str) else name
+    fix = "mend the loop that does not end; for code that is only slow, give more time: --time-limit SECONDS"
+    finding = Finding("error", where, f"a call does not come to an end: {why}", "", fix)
+    return Report(name, "wrong", (finding,), ("everything: no call came to an end",), where=where)
+
+
+def _judged(
+    subject: Any,
+    forward: Callable[..., Any] | None,
+    against: str | Callable[..., Any] | None,
+    inputs: str | tuple[Any, ...] | None,
+    dtypes: Sequence[str] | None,
+    write: Callable[[Any], str],
+) -> Report:
+    """The report on a subject whose code comes to an end."""
     from .probing.probe import probe
 
-    _refuse_what_is_not_built(device, dtypes)
-    start = time.perf_counter()
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
     adapted = adapt(obj, forward=forward, name=name)
@@ -116,10 +144,9 @@ def verify(
         binding=str(binding),
         proofs=tuple(proofs),
         reference=reference.words,
-        covered=_grouped(seen.covered),
+        covered=grouped(seen.covered),
         where=adapted.where,
         notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
-        seconds=time.perf_counter() - start,
     )
 
 
@@ -127,18 +154,6 @@ def _in_full(write: Callable[[Any], str], derivation: Derivation) -> Callable[[A
     """Formulas as text, with what the names of intermediates stand for in their place."""
     full = unfolded(derivation)
     return lambda expr: write(full(expr) if isinstance(expr, Expr) else expr)
-
-
-def _grouped(covered: Sequence[str]) -> tuple[str, ...]:
-    """``typical (float64)`` and ``typical (float32)`` as one."""
-    found: dict[str, list[str]] = {}
-    for text in covered:
-        match = _IN_DTYPE.fullmatch(text)
-        found.setdefault(match[1] if match else text, []).extend([match[2]] if match else [])
-    groups: dict[str, list[str]] = {}
-    for name, dtypes in found.items():
-        groups.setdefault(", ".join(dtypes), []).append(name)
-    return tuple(f"{dtypes + ': ' if dtypes else ''}{', '.join(names)}" for dtypes, names in groups.items())
 
 
 # -- the reference -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Hand-written gradients, correct and broken, as people write them."""
 
+import os
 import time
 
 import numpy as np
@@ -61,6 +62,41 @@ def prints(z, y):
 def hangs(z, y):
     while True:
         time.sleep(0.01)
+
+
+def hangs_for_one_row(z, y):
+    while len(z) == 1:
+        time.sleep(0.01)
+    return softmax_ce_grad(z, y)
+
+
+class HangsWhenMade:
+    def __init__(self):
+        while True:
+            time.sleep(0.01)
+
+    def forward(self, z, y):
+        self.z, self.y = z, y
+
+    def backward(self):
+        return softmax_ce_grad(self.z, self.y)
+
+
+def exits(z, y):
+    raise SystemExit(3)
+
+
+def lists(z, y):
+    return softmax_ce_grad(z, y).tolist()
+
+
+def complex_numbers(z, y):
+    return softmax_ce_grad(z, y) + 0j
+
+
+def makes_a_folder(z, y):
+    os.makedirs("made", exist_ok=True)
+    return softmax_ce_grad(z, y)
 
 
 def raises(z, y):

@@ -29,6 +29,8 @@ Probe = Callable[[Derivation], Observations]
 ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape", "hang": "error"}
 #: Arrays with more entries than this are not written out in an example.
 SHOWN = 12
+#: Of the regimes in which a call fails.
+REGIMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,20 @@ def subject_objects(subject: Subject) -> tuple[Any, ...]:
 def _errors(subject: Subject, seen: Observations) -> Iterable[Finding]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for e in seen.errors:
-        groups.setdefault((e.kind, e.message), []).append(e)
-    for (kind, message), some in groups.items():
-        regimes = ", ".join(dict.fromkeys(e.regime for e in some))
-        smallest = min(some, key=lambda e: sum(e.sizes.values()))
-        yield Finding(
-            ERRORS.get(kind, "error"), subject.where, f"{message} (inputs: {regimes})", _sizes(smallest.sizes)
+        # A wrong shape is another one at other sizes: the gradient of each variable is said once.
+        said = "" if e.kind == "count" else e.message.partition(" has shape ")[0]
+        groups.setdefault((e.kind, said), []).append(e)
+    for (kind, _), some in groups.items():
+        regimes = list(dict.fromkeys(e.regime for e in some))
+        shown = ", ".join(regimes[:REGIMES_SHOWN]) + f" and {len(regimes) - REGIMES_SHOWN} more" * (
+            len(regimes) > REGIMES_SHOWN
         )
+        telling = [e for e in some if kind != "shape" or len(set(e.sizes.values())) == len(e.sizes)] or some
+        chosen = min(telling, key=lambda e: sum(e.sizes.values()))
+        yield Finding(
+            ERRORS.get(kind, "error"), subject.where, f"{chosen.message} (inputs: {shown})", _sizes(chosen.sizes),
+            "for code that is only slow, give more time: --time-limit SECONDS" if kind == "hang" else "",
+        )  # fmt: skip
 
 
 # -- wrong numbers -----------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from typing import Any
 from ...calculus.derivation import Derivation
 from ..subjects.binding import Binding
 from ..subjects.protocol import Array, Subject
-from ..subjects.sandbox import SECONDS, guarded
+from ..subjects.sandbox import SECONDS, TOTAL, guarded, remaining
 from .batches import rank_three
-from .observations import CallError, Comparison, Observations, Region, SafetyIssue
+from .observations import CallError, Comparison, Observations, Region, SafetyIssue, grouped
 from .prober import Point, Prober
 from .regions import failure_regions
 from .safety import hazards
@@ -27,7 +27,7 @@ def probe(
     *,
     dtypes: Sequence[str] = ("float64", "float32"),
     seed: int = 0,
-    seconds: float = 60.0,
+    seconds: float = TOTAL,
     torch_forward: Forward | None = None,
 ) -> Observations:
     """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
@@ -39,6 +39,7 @@ def probe(
     """
     started = time.monotonic()
     prober = Prober(subject, binding, derivation, seed)
+    seconds = min(seconds, remaining())
     prober.limit = min(SECONDS, seconds)
     endless = prober.settle()
     comparisons: list[Comparison] = []
@@ -46,24 +47,27 @@ def probe(
     covered: dict[str, None] = {}
     skipped: dict[str, None] = {}
     side = _Beside(prober, torch_forward)
-    stopped = "a call before it did not end" if errors else ""
+    stopped = "a call did not end" if errors else ""
+    left: list[str] = []
     for dtype in dtypes:
         for regime in prober.regimes():
             label = f"{regime.name} ({dtype})"
             if stopped or time.monotonic() - started > seconds:
-                skipped[f"{label}: {stopped or 'out of time'}"] = None
+                left.append(label)
                 continue
             point = prober.point(regime, dtype)
             ran = prober.call(point)
             failed = prober.failure(point, ran)
             if failed is not None:
                 errors.append(failed)
-                stopped = "a call before it did not end" if failed.kind == "hang" else ""
+                stopped = "a call did not end" if failed.kind == "hang" else ""
                 continue
             found, wrong = prober.compare(point, ran.value)
             comparisons += [side.shown(c, point) for c in found]
             errors += wrong
             covered[label] = None
+    if left:
+        skipped[f"{'; '.join(grouped(left))}: {stopped or 'out of time'}"] = None
     safety: tuple[SafetyIssue, ...] = ()
     regions: tuple[Region, ...] = ()
     if not stopped:

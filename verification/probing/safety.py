@@ -77,7 +77,7 @@ class _Checks:
         if self.base.printed.strip():
             yield self.issue("output", "prints", self.base.printed.strip().splitlines()[0][:80], severe=False)
         for path in self.base.written[:1]:
-            yield self.issue("output", f"writes to the file {path}")
+            yield self.issue("output", f"writes to disk: {path}")
 
     def memory(self) -> Iterator[SafetyIssue]:
         """Arguments, forward's outputs and the state before and after; memory that results share with them."""

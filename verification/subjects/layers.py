@@ -14,6 +14,7 @@ import numpy as np
 from .naming import is_cache, is_gradient_name, is_rate, is_upstream, named, returned_names, target_of
 from .pairs import _arrays
 from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place
+from .sandbox import Endless, guarded
 from .state import install, slots, snapshot
 
 FORWARDS = ("forward", "__call__", "call", "loss")
@@ -89,10 +90,11 @@ class _Layer:
 
     def _example(self) -> list[Any]:
         """The array attributes of an object made with some sizes, to learn what its parameters are called."""
-        try:
-            return list(slots(self._make({}, dict(zip(self._sizes({}), (2, 3, 5, 7, 11, 13), strict=False)))))
-        except Exception:  # the person's constructor may want anything; then only names of parameters are known
-            return []
+        made = guarded(lambda: self._make({}, dict(zip(self._sizes({}), (2, 3, 5, 7, 11, 13), strict=False))))
+        if made.hung:
+            raise Endless(str(made.error))
+        # The person's constructor may want anything; where it raises, only names of parameters are known.
+        return [] if made.error is not None else list(slots(made.value))
 
     def _sizes(self, inputs: Mapping[str, Any]) -> list[str]:
         """The constructor's arguments that must be sizes: required, and no array was given for them."""

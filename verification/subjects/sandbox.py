@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,11 +15,40 @@ from typing import Any
 
 import numpy as np
 
+#: For one call.
 SECONDS = 10.0
+#: For everything that is done with one piece of code.
+TOTAL = 60.0
+#: The audit events of the standard library by which something on disk is changed.
+_CHANGES = frozenset(
+    {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
+)
+
+_deadline: float | None = None
 
 
 class TimeLimit(BaseException):
     """Not an Exception, so that the person's ``except Exception`` does not swallow it."""
+
+
+class Endless(Exception):
+    """A call that nothing can be learned from, because it does not come to an end."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """A limit for all calls inside together: one that starts late has less than its own."""
+    global _deadline
+    before, _deadline = _deadline, min(_deadline or float("inf"), time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline = before
+
+
+def remaining() -> float:
+    """The seconds left of the limit for all calls; infinite where there is none."""
+    return float("inf") if _deadline is None else _deadline - time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -36,7 +66,11 @@ class Outcome:
 
 
 def guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
-    """Call a function; a call that takes longer than ``seconds`` is stopped and has the error :class:`TimeLimit`."""
+    """Call a function; a call that takes longer than ``seconds``, or than what is left of the :func:`time_limit` around
+    it, is stopped and has the error :class:`TimeLimit`."""
+    seconds = min(seconds, remaining())
+    if seconds <= 0:
+        return Outcome(error=TimeLimit("the time limit for all calls is used up"))
     captured = io.StringIO()
     with _watching() as written, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -62,7 +96,7 @@ def _held(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
 
 def _alarmed(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
     def ring(signum: int, frame: Any) -> None:
-        raise TimeLimit(f"still running after {seconds:g} s")
+        raise TimeLimit(f"still running after {seconds:.2g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
@@ -83,7 +117,7 @@ def _threaded(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseExc
     worker = threading.Thread(target=lambda: found.append(_held(function)), daemon=True)
     worker.start()
     worker.join(seconds)
-    return found[0] if found else (None, TimeLimit(f"still running after {seconds:g} s"))
+    return found[0] if found else (None, TimeLimit(f"still running after {seconds:.2g} s"))
 
 
 _watched: list[list[str]] = []
@@ -106,9 +140,9 @@ def _watching() -> Iterator[list[str]]:
 
 
 def _notice(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _watched or event != "open":
+    if not _watched or (event != "open" and event not in _CHANGES):
         return
-    path, mode = arguments[0], arguments[1]
+    path, mode = arguments[0], arguments[1] if event == "open" else "w"
     writes = isinstance(mode, str) and any(c in mode for c in "wax+")
     if writes and isinstance(path, str) and "__pycache__" not in path and not path.startswith("/dev/"):
         _watched[-1].append(path)

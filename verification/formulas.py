@@ -47,12 +47,25 @@ def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
     **Raises** :class:`Untraceable`.
     """
     _need_numpy(subject)
+
+    def traced(template: Pass | None) -> Trace:
+        def run(inputs: dict[str, Any]) -> Any:
+            return subject.start(inputs, _fresh(template)).out
+
+        return _in_time(lambda: trace(run, [dict(tensors)]), subject)
+
     template = _template(subject, tensors)
-
-    def run(inputs: dict[str, Any]) -> Any:
-        return subject.start(inputs, _fresh(template)).out
-
-    return _in_time(lambda: trace(run, [dict(tensors)]), subject)
+    if template is None:
+        return traced(None)
+    try:
+        return traced(template)
+    except Untraceable:
+        # An object that keeps numbers of an earlier pass cannot be traced; what it does the first time perhaps can.
+        try:
+            return traced(None)
+        except Untraceable:
+            pass
+        raise
 
 
 def _need_numpy(subject: Subject) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,13 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
-from .diagnosis.diagnose import diagnose
+from .diagnosis.diagnose import Experiments, diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_forward, trace_gradients
-from .probing.observations import Observations, grouped
+from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Finding, Proof, Report, verdict_of
@@ -107,7 +107,8 @@ def _judged(
     write: Callable[[Any], str],
 ) -> Report:
     """The report on a subject whose code comes to an end."""
-    from .probing.probe import probe
+    from .probing.probe import DTYPES as ALL_DTYPES
+    from .probing.probe import dying, probe
 
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
@@ -127,8 +128,11 @@ def _judged(
     def run(other: Derivation) -> Observations:
         return probe(adapted, binding, other, **options)
 
+    def die(other: Derivation, gradients: Collection[str]) -> tuple[Region, ...]:
+        return dying(adapted, binding, other, gradients, dtypes or ALL_DTYPES)
+
     seen = run(derivation)
-    diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
+    diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, Experiments(run, die))
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}

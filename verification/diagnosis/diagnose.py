@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ..probing.observations import Comparison, Observations
+from ..probing.observations import Comparison, Observations, Region
 from ..prove import Court
 from ..report import Finding, Proof
 from ..subjects.binding import Binding
@@ -20,11 +20,21 @@ from .causes import causes
 from .edits import Write
 from .evidence import samples
 from .hazards import unsafe
-from .instability import deviates, unstable
+from .instability import deviates, guarded_against_zero, unstable
 from .losses import loss, reported
 from .variants import formulas
 
-Probe = Callable[[Derivation], Observations]
+
+@dataclass(frozen=True)
+class Experiments:
+    """What a diagnosis may still have run.
+
+    probe: the subject against another derivation. dying: from where on half of its gradients is lost.
+    """
+
+    probe: Callable[[Derivation], Observations]
+    dying: Callable[[Derivation, Collection[str]], tuple[Region, ...]]
+
 
 ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape", "hang": "error"}
 #: Arrays with more entries than this are not written out in an example.
@@ -57,9 +67,9 @@ def diagnose(
     proofs: Sequence[Proof],
     write: Write,
     binding: Binding,
-    again: Probe,
+    again: Experiments,
 ) -> Diagnosis:
-    """All findings, the worst first. again: probes the subject against another derivation."""
+    """All findings, the worst first."""
     objects = subject_objects(subject)
     proved = {p.gradient for p in proofs if p.verdict == "proved"}
     found = [*_errors(subject, seen)]
@@ -69,10 +79,23 @@ def diagnose(
     written = _as_written(derivation, named)
     if written is not None:
         proved |= {g for cause in named if cause.proved for g in cause.gradients}
-        seen = again(written)
-    found += unstable(subject, seen, proved, objects, bool(named) and written is None)
+        seen = again.probe(written)
+    is_wrong = bool(named) and written is None
+    lost = _lost(named, seen, proved, objects, is_wrong)
+    dying = again.dying(derivation if written is None else written, lost) if lost else ()
+    found += unstable(subject, seen, proved, objects, is_wrong, dying)
     found += _kinks(subject, seen)
     return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))
+
+
+def _lost(
+    named: Sequence[Cause], seen: Observations, proved: set[str], objects: tuple[Any, ...], is_wrong: bool
+) -> set[str]:
+    """The gradients that a small constant may make zero: nothing else is wrong with them, and the code has one."""
+    if not guarded_against_zero(objects):
+        return set()
+    off = {c.gradient for c in seen.comparisons if c.finite and deviates(c)} - proved
+    return off & {g for cause in named if cause.kind == "epsilon" for g in cause.gradients} if is_wrong else off
 
 
 def _as_written(derivation: Derivation, named: Sequence[Cause]) -> Derivation | None:

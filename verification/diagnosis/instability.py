@@ -21,18 +21,31 @@ def deviates(c: Comparison) -> bool:
     return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= GRACE)
 
 
+def guarded_against_zero(objects: tuple[Any, ...]) -> bool:
+    """Whether the code adds a small constant somewhere, or clips."""
+    return bool(small_constants(objects) or clipped(objects))
+
+
 def unstable(
-    subject: Subject, seen: Observations, proved: set[str], objects: Sequence[Any], is_wrong: bool
+    subject: Subject,
+    seen: Observations,
+    proved: set[str],
+    objects: Sequence[Any],
+    is_wrong: bool,
+    dying: Sequence[Region] = (),
 ) -> Iterator[Finding]:
     """One finding for each way to fail, over all gradients and dtypes.
 
     is_wrong: the formula itself is wrong; then only what is not finite or zero says something of floating point.
+    dying: where half of a gradient is lost to a small constant.
     """
+    if dying:
+        yield _dying(subject, dying, tuple(objects))
     groups: dict[str, list[Region]] = {}
     for region in seen.regions:
         groups.setdefault(_kind(region, tuple(objects), region.gradient in proved), []).append(region)
     for kind, regions in groups.items():
-        if is_wrong and kind == "cancellation":
+        if (is_wrong and kind == "cancellation") or (dying and kind == "epsilon"):
             continue
         yield _finding(subject, kind, regions, tuple(objects))
     if not seen.regions and not is_wrong:
@@ -42,7 +55,7 @@ def unstable(
 def _kind(region: Region, objects: tuple[Any, ...], is_proved: bool) -> str:
     if not region.finite or global_maxima(objects):
         return "overflow"
-    if not is_proved and (small_constants(objects) or clipped(objects)):  # a proved formula has the reference's own
+    if not is_proved and guarded_against_zero(objects):  # a proved formula has the reference's own
         return "epsilon"
     return "overflow" if region.got == 0 and abs(region.exact) > 0 else "cancellation"
 
@@ -70,6 +83,24 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
     where = line.where if line is not None else subject.where
     reason = _row_gaps(tuple(first)) if kind == "overflow" and global_maxima(objects) else ""
     return Finding(kind, where, f"{gradients} {verb} {places}{reason}", shown, fix)
+
+
+def _dying(subject: Subject, regions: Sequence[Region], objects: tuple[Any, ...]) -> Finding:
+    """A gradient that a small constant makes zero: from where on half of it is gone, in each dtype."""
+    first: dict[str, Region] = {}
+    for r in sorted(regions, key=lambda r: r.from_value):
+        first.setdefault(r.dtype, r)
+    groups: dict[str, list[str]] = {}
+    for r in first.values():
+        groups.setdefault(r.description, []).append(f"{r.from_value:.4g} in {r.dtype}")
+    places = " and ".join(f"{name} = {' and '.join(values)}" for name, values in groups.items())
+    gradients = list(dict.fromkeys(r.gradient for r in regions))
+    verb = "dies" if len(gradients) == 1 else "die"
+    r = next(iter(first.values()))
+    shown = f"{r.description} = {r.from_value:.6g}: {r.gradient} = {r.got:.6g}, exact {r.exact:.6g} ({r.dtype})"
+    line, fix = _culprit("epsilon", objects)
+    message = f"{', '.join(gradients)} {verb}, by a small constant: half of it is lost from {places} on"
+    return Finding("epsilon", line.where if line is not None else subject.where, message, shown, fix)
 
 
 def _row_gaps(dtypes: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,12 @@ from ..subjects.sandbox import SECONDS, TOTAL, guarded, remaining
 from .batches import rank_three
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue, grouped
 from .prober import Point, Prober
-from .regions import failure_regions
+from .regions import failure_regions, half_lives
 from .safety import hazards
 
 Forward = Callable[..., Any]
+#: What NumPy code is run in.
+DTYPES = ("float64", "float32")
 
 
 def probe(
@@ -25,7 +27,7 @@ def probe(
     binding: Binding,
     derivation: Derivation,
     *,
-    dtypes: Sequence[str] = ("float64", "float32"),
+    dtypes: Sequence[str] = DTYPES,
     seed: int = 0,
     seconds: float = TOTAL,
     torch_forward: Forward | None = None,
@@ -92,6 +94,16 @@ def probe(
     return Observations(
         tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), time.monotonic() - started
     )
+
+
+def dying(
+    subject: Subject, binding: Binding, derivation: Derivation, gradients: Collection[str], dtypes: Sequence[str]
+) -> tuple[Region, ...]:
+    """From where on half of a gradient is lost to a small constant in the code, in each dtype."""
+    prober = Prober(subject, binding, derivation)
+    if prober.settle() is not None:
+        return ()
+    return half_lives(prober, gradients, dtypes)
 
 
 class _Beside:

@@ -112,7 +112,7 @@ class _Layer:
         """A fresh object that holds the given parameters."""
         wanted = {n: v for n, v in inputs.items() if n not in self.inputs and n not in self.constructor}
         unknown = self._sizes(inputs)
-        sizes = sorted({s for v in inputs.values() for s in np.shape(v)} | {1})
+        sizes = sorted({s for v in inputs.values() for s in np.shape(v)} | {1}) if unknown else [1]
         last: Exception | None = None
         attempts = product(sizes, repeat=len(unknown))
         for _, attempt in zip(range(ATTEMPTS), attempts, strict=False):

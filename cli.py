@@ -294,8 +294,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
     verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu; a GPU is not used yet")
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
-    limit = {"metavar": "SECONDS", "type": float, "default": 60.0}
-    verify.add_argument("--time-limit", **limit, help="for running the code, all in all; default: 60")
+    limit = verify.add_argument("--time-limit", metavar="SECONDS", type=float, default=60.0)
+    limit.help = "for running the code, all in all; default: 60"
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")

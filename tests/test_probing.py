@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import cache
 from pathlib import Path
@@ -75,8 +76,44 @@ def test_correct_torch_code_is_clean(name: str) -> None:
 def test_a_bias_kept_as_a_row_and_input_with_two_batch_axes() -> None:
     assert "b with shape (1, H), as the code keeps it" in observed("dense", "DenseRow").covered
     assert "input with two batch axes (2, 3, …)" in observed("dense", "DenseAnyRank").covered
-    (said,) = [t for t in observed("dense", "Dense").not_tested if "batch axes" in t]
-    assert "raises" in said and "numpy_gradients.py:" in said
+    (said,) = [e for e in observed("dense", "Dense").explained if "two batch axes" in e.case]
+    assert "raises" in said.message and "numpy_gradients.py:" in said.message and "self.dW = self.x.T" in said.message
+    assert "x of shape (2, 3, 4)" in said.example and "x.reshape(-1, x.shape[-1])" in said.fix
+
+
+BESIDE = [
+    # The subject, the case, what is said of it; "" where it is right, and so covered.
+    ("dense", "dense", "input with two batch axes", "raises"),
+    ("dense", "dense", "input with no batch axis", "raises"),
+    ("dense", "dense", "b of shape (H, 1)", "raises"),
+    ("dense", "dense", "b of shape (H, 1)", "forward returns shape (4, 4) where (1, 4) is expected"),
+    ("dense", "dense", "b of shape (H, 1)", "in an update, b − η·db has shape (4, 4)"),
+    ("dense", "DenseAnyRank", "input with two batch axes", ""),
+    ("dense", "DenseAnyRank", "input with no batch axis", ""),
+    ("dense", "DenseDict", "b of shape (H, 1)", "forward returns shape (4, 4)"),
+    ("dense", "dense_in_place", "integer input x", "raises"),
+    ("dense", "dense_cut", "integer input x", "no error, but the gradient of X is cut to whole numbers: entry ["),
+    ("softmax-ce-labels", "softmax_ce_grad", "y of shape (n, 1)", "no error, but the gradient of Z has other numbers"),
+]
+
+
+@pytest.mark.parametrize(("entry", "name", "case", "said"), BESIDE)
+def test_arrays_beside_the_signature_are_explained(entry: str, name: str, case: str, said: str) -> None:
+    seen = observed(entry, name)
+    messages = [e.message for e in seen.explained if e.case.startswith(case)]
+    if said:
+        assert len(messages) == 1 and said in messages[0]
+    else:
+        assert not messages and any(text.startswith(case) for text in seen.covered)
+    assert not [s for s in seen.safety if s.severe]
+
+
+def test_what_is_beside_the_signature_is_no_part_of_the_verdict() -> None:
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:dense_cut", against="dense")
+    assert (report.verdict, report.findings) == ("proved", ())
+    assert {"input with two batch axes (2, 3, …)", "integer input x"} <= {e.case for e in report.explained}
+    assert "beside the signature" in str(report)
+    assert [e["case"] for e in json.loads(report.as_json())["explained"]] == [e.case for e in report.explained]
 
 
 HAZARDS = [

@@ -149,6 +149,7 @@ def _judged(
         proofs=tuple(proofs),
         reference=reference.words,
         covered=grouped(seen.covered),
+        explained=seen.explained,
         where=adapted.where,
         notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
     )

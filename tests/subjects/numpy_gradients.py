@@ -138,6 +138,26 @@ def dense_backward(dout, cache):
     return dx, dw, db
 
 
+def dense_cut_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def dense_cut_backward(dout, cache):
+    x, w = cache
+    dx = np.zeros_like(x)
+    dx[...] = dout @ w.T
+    return dx, x.T @ dout, dout.sum(axis=0)
+
+
+def dense_in_place_forward(x, w, b):
+    out = x.copy()
+    out += 0.0
+    return out @ w + b, (out, w)
+
+
+dense_in_place_backward = dense_backward
+
+
 def lossy_forward(x, w, b):
     return x @ w + b, (x, w)
 

@@ -59,8 +59,8 @@ def _written(write: Write, issues: Sequence[SafetyIssue], objects: Sequence[Any]
 
 
 def is_fault(issue: SafetyIssue) -> bool:
-    """Whether an issue goes into the verdict. Integers in the place of real numbers are the caller's choice."""
-    return issue.severe and not (issue.kind == "dtype" and "integers" in issue.what)
+    """Whether an issue goes into the verdict."""
+    return issue.severe
 
 
 def remarks(seen: Observations) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..report import Explanation
 from ..subjects.protocol import Array
 
 _IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
@@ -90,7 +91,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Observations:
-    """Everything that was seen. covered and not_tested are in words."""
+    """Everything that was seen. covered and not_tested are in words. explained: what lies beside the signature."""
 
     comparisons: tuple[Comparison, ...] = ()
     safety: tuple[SafetyIssue, ...] = ()
@@ -99,6 +100,7 @@ class Observations:
     covered: tuple[str, ...] = ()
     not_tested: tuple[str, ...] = ()
     seconds: float = 0.0
+    explained: tuple[Explanation, ...] = ()
 
     def of(self, gradient: str) -> tuple[Comparison, ...]:
         return tuple(c for c in self.comparisons if c.gradient == gradient)

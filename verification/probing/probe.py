@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...calculus.derivation import Derivation
+from ..report import Explanation
 from ..subjects.binding import Binding
 from ..subjects.protocol import Array, Subject
 from ..subjects.sandbox import SECONDS, TOTAL, guarded, remaining
-from .batches import rank_three
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue, grouped
+from .outside import outside
 from .prober import Point, Prober
 from .regions import failure_regions, half_lives
 from .safety import hazards
@@ -71,13 +72,12 @@ def probe(
     if left:
         skipped[f"{'; '.join(grouped(left))}: {stopped or 'out of time'}"] = None
     safety: tuple[SafetyIssue, ...] = ()
+    explained: tuple[Explanation, ...] = ()
     regions: tuple[Region, ...] = ()
     if not stopped:
         safety = hazards(prober, covered, skipped)
-        batches = None if errors else rank_three(prober)
-        if batches is not None:
-            where = skipped if batches else covered
-            where[f"input with two batch axes (2, 3, …){': ' + batches if batches else ''}"] = None
+        if not errors:
+            explained = outside(prober, covered)
         regions = failure_regions(prober, comparisons, started + seconds)
     else:
         safety = (
@@ -91,8 +91,9 @@ def probe(
             skipped[f"the gradient of {t.name}: the code returns none"] = None
     if "float64" in dtypes and len(dtypes) > 1:
         skipped["half precision (float16, bfloat16): NumPy code runs in float64 and float32"] = None
+    spent = time.monotonic() - started
     return Observations(
-        tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), time.monotonic() - started
+        tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), spent, explained
     )
 
 

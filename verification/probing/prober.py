@@ -118,11 +118,15 @@ class Prober:
 
     # -- one call ----------------------------------------------------------------------------------------------------
 
-    def call(self, point: Point) -> Outcome:
-        """One forward and backward pass from fresh state, on copies with the memory layout of the point."""
+    def call(self, point: Point, subject: Subject | None = None) -> Outcome:
+        """One forward and backward pass from fresh state, on copies with the memory layout of the point.
+
+        subject: another one in the place of the prober's.
+        """
+        start = (subject or self.subject).start
         arguments = {a: fresh(v) for a, v in point.arguments.items()}
         upstream = None if point.upstream is None else fresh(point.upstream)
-        return guarded(lambda: self.subject.start(arguments, None).backward(upstream), self.limit)
+        return guarded(lambda: start(arguments, None).backward(upstream), self.limit)
 
     def exact(self, point: Point) -> dict[str, Exact]:
         tensors = [t for t in dict.fromkeys(self.targets) if t is not None]

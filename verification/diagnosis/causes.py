@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from .case import Case, Cause, names
+from .corrections import corrected
+from .patterns import repeated, rounded
 from .relations import scaled, shaped, swapped, transposed, zero
 from .residuals import extra, patterned, quotient
 from .slips import guards, ignored_upstream, slip
+from .terms import refactored, rescaled
 
 #: The searches, the surest first.
-SEARCHES = (zero, scaled, shaped, swapped, transposed, ignored_upstream, guards, slip, extra, quotient, patterned)
+SEARCHES = (
+    *(zero, scaled, shaped, swapped, transposed, repeated, ignored_upstream, guards, slip, rescaled, refactored),
+    *(corrected, extra, quotient, patterned, rounded),
+)
 
 
 def causes(case: Case) -> list[Cause]:

@@ -173,6 +173,7 @@ def _causes(
         autograd=subject.kind == "torch callable",
         upstream=(binding.upstream.name,) if binding.upstream is not None else (),
         results={r.name: r for r in derivation.wanted},
+        written=court.written if court else lambda name: None,
     )
     return causes(case), failing
 

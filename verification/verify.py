@@ -19,12 +19,14 @@ from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_forward, trace_gradients
+from .joining import joined
 from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Finding, Proof, Report, verdict_of
 from .subjects.adapters import adapt, load
 from .subjects.binding import Binding, Trial, bind
+from .subjects.modes import in_mode, starts_in_training, switches
 from .subjects.protocol import Subject, SubjectError
 from .subjects.sandbox import TOTAL, Endless, time_limit
 from .tracing.intermediates import unfolded
@@ -83,7 +85,7 @@ def verify(
     start = time.perf_counter()
     with time_limit(seconds):
         try:
-            report = _judged(subject, forward, against, inputs, dtypes, write)
+            report = _in_both_modes(subject, forward, against, inputs, dtypes, write)
         except Endless as error:
             report = _endless(subject, str(error))
     return replace(report, seconds=time.perf_counter() - start)
@@ -98,9 +100,34 @@ def _endless(subject: Any, why: str) -> Report:
     return Report(name, "wrong", (finding,), ("everything: no call came to an end",), where=where)
 
 
-def _judged(
+def _in_both_modes(
     subject: Any,
     forward: Callable[..., Any] | None,
+    against: str | Callable[..., Any] | None,
+    inputs: str | tuple[Any, ...] | None,
+    dtypes: Sequence[str] | None,
+    write: Callable[[Any], str],
+) -> Report:
+    """The report on a subject; on one that can be switched between training and evaluation, in both modes."""
+    obj = load(subject) if isinstance(subject, str) else subject
+    adapted = adapt(obj, forward=forward, name=subject.rpartition(":")[2] if isinstance(subject, str) else "")
+    parts = (obj, *([forward] if forward is not None else []), *([adapted.raw] if callable(adapted.raw) else []))
+    flat = tuple(part for o in parts for part in (o if isinstance(o, tuple) else (o,)))
+    if not switches(flat):
+        return _judged(adapted, against, inputs, dtypes, write)
+    first = starts_in_training(flat)
+    found: dict[bool, Report | SubjectError] = {}
+    for training in (first, not first):
+        with in_mode(training):
+            try:
+                found[training] = _judged(adapted, against, inputs, dtypes, write)
+            except SubjectError as error:
+                found[training] = error
+    return joined(found, switches(flat), own=against is None)
+
+
+def _judged(
+    adapted: Subject,
     against: str | Callable[..., Any] | None,
     inputs: str | tuple[Any, ...] | None,
     dtypes: Sequence[str] | None,
@@ -110,9 +137,6 @@ def _judged(
     from .probing.probe import DTYPES as ALL_DTYPES
     from .probing.probe import dying, probe
 
-    obj = load(subject) if isinstance(subject, str) else subject
-    name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
-    adapted = adapt(obj, forward=forward, name=name)
     reference = _stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)

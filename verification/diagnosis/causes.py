@@ -12,8 +12,8 @@ from .terms import refactored, rescaled
 
 #: The searches, the surest first.
 SEARCHES = (
-    *(zero, scaled, shaped, swapped, transposed, repeated, ignored_upstream, guards, slip, rescaled, refactored),
-    *(corrected, extra, quotient, patterned, rounded),
+    *(zero, scaled, shaped, swapped, transposed, repeated, ignored_upstream, guards, slip, extra, quotient),
+    *(rescaled, refactored, corrected, patterned, rounded),
 )
 
 

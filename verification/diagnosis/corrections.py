@@ -13,7 +13,8 @@ import numpy as np
 from sympy import Expr
 
 from ...calculus.functions import Indicator, Where
-from ...calculus.sums import rebuild
+from ...calculus.sums import BoundSum, bound_sum, rebuild
+from ...calculus.tensors import Element, Index
 from .case import PROVED, Case, Cause, Written
 from .edits import Edit, Write, constants, edits
 from .evidence import same
@@ -68,7 +69,8 @@ def _numbers(body: Expr, right: Sequence[Expr], write: Write) -> Iterator[Edit]:
             if number != wrong:
                 kind = "epsilon" if abs(float(wrong)) < SMALL and abs(float(number)) < SMALL else "constant"
                 message = f"the number {write(wrong)} stands where {write(number)} belongs"
-                yield Edit(kind, message, body.subs(wrong, number), wrong, number)
+                for changed in (_exchanged(body, wrong, number), *_in_one_place(body, wrong, number)):
+                    yield Edit(kind, message, changed, wrong, number)
     for case in body.atoms(Indicator, Where):
         condition = case.args[0]
         constant, rest = condition.as_coeff_Add()
@@ -76,6 +78,25 @@ def _numbers(body: Expr, right: Sequence[Expr], write: Write) -> Iterator[Edit]:
             changed = case.func(rest, *case.args[1:])
             message = f"the case distinction is at {write(-constant)} instead of 0"
             yield Edit("mask", message, rebuild(body, {case: changed}.get), condition, rest)
+
+
+def _exchanged(expr: Expr, wrong: Expr, number: Expr) -> Expr:
+    """Another number in every place."""
+    return rebuild(expr, lambda e: number if e == wrong else None)
+
+
+def _in_one_place(expr: Expr, wrong: Expr, number: Expr) -> Iterator[Expr]:
+    """Another number in each place in turn."""
+    if expr == wrong:
+        yield number
+    elif isinstance(expr, BoundSum):
+        body, bound = expr.open()
+        yield from (bound_sum(changed, *bound) for changed in _in_one_place(body, wrong, number))
+    elif not isinstance(expr, Element | Index):
+        for at, arg in enumerate(expr.args):
+            if isinstance(arg, Expr):
+                for changed in _in_one_place(arg, wrong, number):
+                    yield expr.func(*expr.args[:at], changed, *expr.args[at + 1 :])
 
 
 def _mends(case: Case, gradient: str, written: Written, expr: Expr) -> bool:

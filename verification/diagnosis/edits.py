@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from sympy import Abs, Add, Expr, Integer, Mul, Pow, Rational, log
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, log
 
-from ...calculus.functions import Indicator, Where
+from ...calculus.functions import Indicator, Where, absolute
 from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element, Index, Tensor, fresh_index
 
@@ -236,6 +236,6 @@ _SLIPS = {
     Element: _element,
     Indicator: _indicator,
     Where: _where,
-    Abs: _absolute,
+    absolute: _absolute,
     Pow | log: _guard,
 }

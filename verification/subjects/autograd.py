@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
+from .modes import is_mode, mode_value, settle_mode
+from .protocol import Array, Kind, Named, Pass, Subject, call, every_parameter, parameters, place, required
 
 
 def is_torch_function(obj: Any) -> bool:
@@ -50,18 +51,18 @@ def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
 
 def torch_function(function: Any, name: str) -> Subject:
     """``class F(torch.autograd.Function)``, run through ``F.apply``."""
-    takes = parameters(function.forward)
+    takes = every_parameter(function.forward)
     if not _has_own_setup(function):
         takes = takes[1:]  # ctx
-    names = tuple(p.name for p in takes)
+    names = tuple(p.name for p in takes if not is_mode(p.name))
 
     def run(inputs: Mapping[str, Any]) -> Any:
-        values = [inputs.get(p.name, p.default) for p in takes]
+        values = [mode_value(p) if is_mode(p.name) else inputs.get(p.name, p.default) for p in takes]
         while values and values[-1] is inspect.Parameter.empty:
             values.pop()
         return function.apply(*values)
 
-    optional = frozenset(p.name for p in takes if p.default is not inspect.Parameter.empty)
+    optional = frozenset(p.name for p in takes if p.name in names and p.default is not inspect.Parameter.empty)
     return _torch_subject(function, name, "torch function", names, optional, run)
 
 
@@ -84,6 +85,7 @@ def torch_callable(function: Any, name: str) -> Subject:
         def run(inputs: Mapping[str, Any]) -> Any:
             given = {n: v for n, v in inputs.items() if n in own}
             rest = {n: v for n, v in inputs.items() if n not in own}
+            settle_mode(module)
             dtype = next((v.dtype for v in inputs.values() if v.is_floating_point()), torch.float64)
             held = {n: p.detach().to(dtype) for n, p in module.named_parameters() if n not in given}
             return torch.func.functional_call(module, {**held, **given}, (), rest)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .modes import settle_mode
 from .naming import is_cache, is_gradient_name, is_rate, is_upstream, named, returned_names, target_of
 from .pairs import _arrays
 from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place
@@ -158,6 +159,7 @@ class _Layer:
             install(state, {places[n]: v for n, v in own.items()})
             if any(type(v).__name__ == "SymbolicArray" for v in own.values()):
                 _renew_buffers(state, places, own)
+        settle_mode(state)
         parts = {n: v for n, v in inputs.items() if n in self.takes}
         parts |= {n: RATE for n in self.takes if is_rate(n)}
         before_forward = {s.path: s.value for s in slots(state)}
@@ -260,7 +262,7 @@ def _first(out: Any) -> Any:
 def _method_parameters(cls: type, name: str) -> dict[str, inspect.Parameter]:
     function: Callable[..., Any] = getattr(cls, name)
     static = isinstance(inspect.getattr_static(cls, name), staticmethod)
-    return {p.name: p for p in parameters(function)[0 if static else 1 :]}
+    return {p.name: p for p in parameters(function) if static or p.name != "self"}
 
 
 __all__ = ["RATE", "layer", "methods"]

@@ -93,7 +93,7 @@ BESIDE = [
     ("dense", "DenseDict", "b of shape (H, 1)", "forward returns shape (4, 4)"),
     ("dense", "dense_in_place", "integer input x", "raises"),
     ("dense", "dense_cut", "integer input x", "no error, but the gradient of X is cut to whole numbers: entry ["),
-    ("softmax-ce-labels", "softmax_ce_grad", "y of shape (n, 1)", "no error, but the gradient of Z has other numbers"),
+    ("softmax-ce-labels", "softmax_ce_grad", "y of shape (n, 1)", "no error, but dZ has other numbers"),
 ]
 
 

@@ -55,6 +55,8 @@ def _both(one: Report, two: Report, first: bool, second: bool, switch: str) -> R
         for p in two.proofs
         if (p.gradient, p.formula, p.verdict) not in formulas
     ]
+    cases = {e.case for e in one.explained}
+    explained = [replace(e, case=f"{e.case}, in {said(second)}") for e in two.explained if e.case not in cases]
     both = f"{said(first)} and {said(second)} ({switch})"
     return replace(
         one,
@@ -62,10 +64,7 @@ def _both(one: Report, two: Report, first: bool, second: bool, switch: str) -> R
         findings=(*one.findings, *more),
         proofs=(*one.proofs, *proofs),
         covered=(*one.covered, both),
-        explained=(
-            *one.explained,
-            *(e for e in two.explained if e.case not in {known.case for known in one.explained}),
-        ),
+        explained=(*one.explained, *explained),
         notes=tuple(dict.fromkeys((*one.notes, *two.notes))),
         not_tested=tuple(dict.fromkeys((*one.not_tested, *two.not_tested))),
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
-from sympy import Expr
+from sympy import Add, Expr
 
 from ...calculus.functions import Indicator, Where
 from ...calculus.sums import BoundSum, bound_sum, rebuild
@@ -18,6 +19,7 @@ from ...calculus.tensors import Element, Index
 from .case import PROVED, Case, Cause, Written
 from .edits import Edit, Write, constants, edits
 from .evidence import same
+from .terms import terms_of
 from .variants import formulas
 
 #: What is missing in the derived formula is too much in the code's.
@@ -43,9 +45,20 @@ def _candidates(case: Case, written: Written) -> Iterator[Edit]:
     body, free = written.formula.body, written.formula.indices
     true = [d.body for d in formulas(case.derivation)]
     yield from _numbers(body, list(dict.fromkeys(c for b in true for c in constants(b))), case.write)
+    yield from _terms_too_many(body, case.write)
     for _, edit in zip(range(MOST_EDITS), edits(body, case.write, (), free), strict=False):
         kind = KINDS.get(edit.kind, edit.kind)
         yield replace(edit, kind=kind, message=_message(edit, kind, case.write))
+
+
+def _terms_too_many(body: Expr, write: Write) -> Iterator[Edit]:
+    """Two terms and more that do not belong there; single ones are left out by the edits."""
+    terms = terms_of(body)
+    for count in range(2, len(terms)):
+        for some in combinations(terms, count):
+            shown = " and ".join(map(write, some))
+            rest = Add(*(t for t in terms if t not in some))
+            yield Edit("extra-term", f"the terms {shown} do not belong there", rest)
 
 
 def _message(edit: Edit, kind: str, write: Write) -> str:

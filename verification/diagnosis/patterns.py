@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from .case import Case, Cause, are, names, samples_with
-from .evidence import same
-
-#: Units of rounding of the dtypes through which values may pass, and how many of them an error may be.
-ROUNDED = (("float32", 2.0**-24), ("float16", 2.0**-11), ("bfloat16", 2.0**-8))
-UNITS = 4.0
+from .evidence import Array, Evaluation, same
+from .variants import formulas
 
 
 def repeated(case: Case, left: Sequence[str]) -> Iterator[Cause]:
@@ -45,32 +43,51 @@ def _only_repeated(case: Case, gradient: str, labels: str) -> bool:
 
 
 def rounded(case: Case, left: Sequence[str]) -> Iterator[Cause]:
-    """Every entry has the right value but for the rounding of a smaller dtype, up and down."""
-    groups: dict[str, list[str]] = {}
-    for gradient in left:
-        errors = _relative_errors(case, gradient)
-        if not len(errors) or not (errors.min() < 0 < errors.max()):
-            continue
-        largest = float(np.abs(errors).max())
-        dtype = next((d for d, unit in ROUNDED if unit / UNITS < largest <= UNITS * unit), None)
-        if dtype is not None:
-            groups.setdefault(dtype, []).append(gradient)
-    for dtype, gradients in groups.items():
-        yield Cause(
-            "dtype",
-            f"{names(gradients)} {are(gradients)} right to the precision of {dtype} only, in float64: "
-            f"some value on the way is rounded to {dtype}",
-            "keep the dtype of the inputs all the way",
-            tuple(gradients),
-        )
+    """The derived gradient where it, or what goes into it, has passed through a smaller dtype."""
+    for dtype, shorten in SHORTENED.items():
+        givens = [t.name for t in case.derivation.givens if not t.domain.is_discrete and not t.domain.function]
+        for names_ in (None, *((n,) for n in givens), tuple(givens)):
+            found = tuple(g for g in left if _is_shortened(case, g, names_, shorten))
+            if found:
+                what = "it" if len(found) == 1 else "they"
+                passed = what if names_ is None else " and ".join(names_)
+                verb = "passes" if passed == "it" or (names_ is not None and len(names_) == 1) else "pass"
+                yield Cause(
+                    "dtype",
+                    f"{names(found)} {are(found)} the derived gradient, but {passed} {verb} through {dtype}, "
+                    "at every point that was tried",
+                    "keep the dtype of the inputs all the way",
+                    found,
+                )
+                left = tuple(g for g in left if g not in found)
 
 
-def _relative_errors(case: Case, gradient: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    found = []
-    for sample in samples_with(case, gradient):
+def _is_shortened(case: Case, gradient: str, givens: Sequence[str] | None, shorten: Callable[[Array], Array]) -> bool:
+    """Whether the code gives what the formula does with the result (None) or these givens in a smaller dtype."""
+    told = False
+    for sample, _ in case.evaluations:
         got, exact = sample.got[gradient], sample.exact[gradient]
-        if got.shape != exact.shape:
-            return np.zeros(0)
-        there = exact != 0
-        found.append(((got - exact)[there] / exact[there]).ravel())
-    return np.concatenate(found) if found else np.zeros(0)
+        if givens is None:
+            other = shorten(exact)
+        else:
+            short = {n: shorten(np.asarray(v, dtype=float)) if n in givens else v for n, v in sample.inputs.items()}
+            values = Evaluation(case.derivation, replace(sample, inputs=short))
+            other = values.arrays(formulas(case.derivation), [gradient]).get(gradient, np.zeros(0))
+        if not same(got, other):
+            return False
+        told |= not same(got, exact)
+    return told
+
+
+def _bfloat16(a: Array) -> Array:
+    """Rounded to the upper half of a float32, ties to even."""
+    bits = np.atleast_1d(a.astype(np.float32)).view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return kept.view(np.float32).astype(float).reshape(a.shape)
+
+
+SHORTENED: dict[str, Callable[[Array], Array]] = {
+    "float32": lambda a: a.astype(np.float32).astype(float),
+    "float16": lambda a: a.astype(np.float16).astype(float),
+    "bfloat16": _bfloat16,
+}

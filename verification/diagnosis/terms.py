@@ -9,7 +9,7 @@ import numpy as np
 from sympy import Add, Expr, Integer, Mul
 
 from ...calculus.derivation import Definition
-from ...calculus.tensors import Tensor
+from ...calculus.tensors import Element, Tensor
 from .case import Case, Cause, values_of
 from .evidence import Array, same
 from .scales import factor, ratios
@@ -80,13 +80,14 @@ def _parts(case: Case, gradient: str, terms: Sequence[Expr]) -> list[Definition]
 
 
 def _terms(case: Case, gradient: str) -> list[Expr]:
-    """The terms of a result, with a factor in front of a bracket taken inside."""
-    if gradient not in case.results:
-        return []
-    body = case.results[gradient].definition.body
+    return terms_of(case.results[gradient].definition.body) if gradient in case.results else []
+
+
+def terms_of(body: Expr) -> list[Expr]:
+    """The terms of a formula, with a factor in front of a bracket taken inside; none where they are one or too many."""
     terms: list[Expr] = []
     for term in Add.make_args(body):
-        inner = next((f for f in Mul.make_args(term) if isinstance(f, Add)), None)
+        inner = next((f for f in Mul.make_args(term) if isinstance(f, Add) and f.atoms(Element)), None)
         outer = Mul(*(f for f in Mul.make_args(term) if f is not inner))
         terms += [outer * t for t in inner.args] if inner is not None else [term]
     return terms if 1 < len(terms) <= MOST_TERMS else []

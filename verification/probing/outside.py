@@ -26,7 +26,7 @@ from .safety import PLAIN, arrays_of, close, difference, is_real
 #: Six rows, as two by three; one row, as none at all.
 BATCHES: tuple[tuple[int, ...], ...] = ((2, 3), ())
 _PLACE = re.compile(r"([^:]+\.py):(\d+): (.*)")
-_NUMBER = re.compile(r"\d+")
+_JARGON = re.compile(r", with gufunc signature \S+(?= \()")
 SIZES = ("unequal sizes", "batch of one", "equal sizes")
 
 
@@ -145,31 +145,23 @@ def _vectors(prober: Prober) -> Iterator[tuple[str, Tensor]]:
 
 def _column(prober: Prober, argument: str, tensor: Tensor) -> Explanation | str:
     """A vector given as a column, at sizes where its axis may be taken for another one."""
-    said: dict[str, list[str]] = {}
-    example = ""
+    said: dict[bool, str] = {}
     for name in SIZES:
         regime = next((r for r in prober.regimes() if r.name == name), None)
         if regime is None:
             continue
         point = prober.point(regime, "float64")
-        plain, wide = _with_out(prober, point, point.arguments), _with_out(
-            prober, point, {**point.arguments, argument: point.arguments[argument][:, None]}
-        )  # fmt: skip
+        column = {**point.arguments, argument: point.arguments[argument][:, None]}
+        plain, wide = _with_out(prober, point, point.arguments), _with_out(prober, point, column)
         if isinstance(plain, str):
             return ""
         told = wide if isinstance(wide, str) else _changed(prober, tensor, plain, wide)
-        if told and _pattern(told) not in map(_pattern, said):  # the same at other sizes is said once
-            said.setdefault(told, []).append(_sizes(point))
-            example = example or f"{argument} of shape {(*point.values[tensor.name].shape, 1)}"
+        if told:  # one size at which it raises, and one at which it does not, say it all
+            said.setdefault(isinstance(wide, str), f"{told} ({_sizes(point)})")
     what = f"{argument} of shape ({tensor.dims[0]}, 1)"
     if not said:
         return what
-    message = "; ".join(f"{told} ({' and '.join(sizes)})" for told, sizes in said.items())
-    return Explanation(what, message, example, f"{argument} = {argument}.reshape(-1)")
-
-
-def _pattern(text: str) -> str:
-    return _NUMBER.sub("", text)
+    return Explanation(what, "; ".join(said.values()), "", f"{argument} = {argument}.reshape(-1)")
 
 
 def _sizes(point: Point) -> str:
@@ -200,6 +192,7 @@ def _changed(
     """What a column in the place of a vector changes; "" where the numbers are those of the vector."""
     before, after = plain[0], wide[0]
     said: list[str] = []
+    other: list[str] = []
     if before is not None and after is not None and before.shape != after.shape:
         said.append(f"forward returns shape {after.shape} where {before.shape} is expected")
     elif before is not None and after is not None and not close(before, after):
@@ -210,16 +203,16 @@ def _changed(
         expected = (*x.shape, 1) if t == tensor else x.shape
         if y.shape == expected and close(x, y.reshape(x.shape)):
             continue
-        if y.shape == x.shape and close(x, y):
-            said.append(
-                f"the gradient of {t.name} has shape {y.shape}: in an update, {t.name} − η·d{t.name} has shape "
-                f"{np.broadcast_shapes(expected, y.shape)}"
-            )
+        if t == tensor and y.shape == x.shape:
+            shape = np.broadcast_shapes(expected, y.shape)
+            said.append(f"d{t.name} has shape {y.shape}: in an update, {t.name} − η·d{t.name} has shape {shape}")
         elif y.shape != expected:
-            said.append(f"the gradient of {t.name} has shape {y.shape} where {expected} is expected")
+            said.append(f"d{t.name} has shape {y.shape} where {expected} is expected")
         else:
-            said.append(f"the gradient of {t.name} has other numbers")
-    return f"no error, but {', and '.join(said)}" if said else ""
+            other.append(f"d{t.name}")
+    if other:
+        said.append(f"{', '.join(other)} {'has' if len(other) == 1 else 'have'} other numbers")
+    return f"no error, but {', '.join(said)}" if said else ""
 
 
 # -- integers ----------------------------------------------------------------------------------------------------------
@@ -263,6 +256,7 @@ def _other_values(prober: Prober, floats: Named, ints: Named) -> str:
 
 def _with_line(message: str, prober: Prober) -> str:
     """``file:line: the line: KeyError: 'W1'``: an error, with the text of its line."""
+    message = _JARGON.sub("", message)
     match = _PLACE.match(message)
     if match is None or not prober.subject.file:
         return message

@@ -32,8 +32,9 @@ class Regime:
     real: draws the entries of real tensors. sizes: gives each dimension its size. elementwise: applies to functions of
     scalars (True), to arrays (False), or to both (None). ordinary: here any sound implementation is accurate, so a
     deviation means that it computes something else. rows, labels, strided: what this family does to distributions,
-    labels and memory layout. needs: tensors it is about. alone: applies only where a single real tensor is free. data: only the arrays with two axes or
-    more are drawn this way, and not the upstream gradient, whose own rounding would hide what is looked for.
+    labels and memory layout. needs: tensors it is about. alone: applies only where a single real tensor is free. data:
+    only the arrays with two axes or more are drawn this way, and not the upstream gradient, whose own rounding would
+    hide what is looked for.
     """
 
     name: str

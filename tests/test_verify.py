@@ -65,7 +65,13 @@ def test_attention_without_its_scale() -> None:
 def test_dense_layer() -> None:
     report = nnmath.verify(planted_targets.dense_backward, against="dense")
     assert report.verdict == "proved" and report.findings == ()
-    assert "integer input" in str(report)
+    assert any("integer input" in text for text in report.covered)
+    beside = {e.case: e for e in report.explained}
+    rank_three, column = beside["input with two batch axes (2, 3, …)"], beside["b of shape (H, 1)"]
+    assert "raises" in rank_three.message and "X of shape (2, 3, 4)" in rank_three.example
+    assert "X.reshape(-1, X.shape[-1])" in rank_three.fix
+    assert "no error, but forward returns shape (4, 4) where (1, 4) is expected" in column.message
+    assert "in an update, b − η·db has shape (4, 4)" in column.message and column.fix == "b = b.reshape(-1)"
 
 
 def test_bias_as_a_column() -> None:
@@ -117,6 +123,8 @@ def test_samples_never_prove_and_nothing_is_undecided() -> None:
         (("nothing.py:grad",), 2, "there is no file nothing.py"),
         ((f"{TARGETS}:dense_backward", "--against", "dens"), 2, "Did you mean dense"),
         ((f"{TARGETS}:dense_backward", "--against", "dense", "--dtype", "int8"), 2, "int8"),
+        ((f"{TARGETS}:dense_backward", "--against", "dense", "--time-limit", "0"), 2, "a positive number of seconds"),
+        ((f"{TARGETS}:dense_backward", "--against", "dense", "--time-limit", "soon"), 2, "invalid float value"),
     ],
 )
 def test_command(arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,8 +203,12 @@ def everywhere(expr: Expr, write: Write, tensors: Sequence[Tensor]) -> Iterator[
     """Formulas in which an array is one, wherever it stands."""
     for tensor in tensors:
         if tensor in expr.atoms(Tensor):
-            rest = rebuild(expr, lambda e, t=tensor: Integer(1) if isinstance(e, Element) and e.tensor == t else None)
+            rest = rebuild(expr, _one(tensor))
             yield Edit("chain-factor", f"the factor {tensor.name} is missing everywhere", rest)
+
+
+def _one(tensor: Tensor) -> Callable[[Expr], Expr | None]:
+    return lambda e: Integer(1) if isinstance(e, Element) and e.tensor == tensor else None
 
 
 def constants(expr: Expr) -> list[Expr]:

@@ -74,7 +74,7 @@ def failure_regions(prober: Prober, comparisons: Sequence[Comparison], until: fl
         wrong = {c.gradient for c in here if not c.ok and c.ordinary and c.finite}
         broken -= {g for g in wrong if all(c.finite for c in here if c.gradient == g)}
         for ramp, tensor in _ramps(prober):
-            if broken and time.monotonic() < until:
+            if broken and time.process_time() < until and remaining() > 0:
                 regions = list(_thresholds(prober, ramp, tensor, dtype, broken, wrong))
                 broken -= {r.gradient for r in regions}
                 found += regions

@@ -24,7 +24,9 @@ _CHANGES = frozenset(
     {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
 )
 
-_deadline: float | None = None
+#: Seconds spent in a person's code so far, and the number at which it is enough.
+_spent = 0.0
+_enough = float("inf")
 
 
 class TimeLimit(BaseException):
@@ -37,18 +39,18 @@ class Endless(Exception):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """A limit for all calls inside together: one that starts late has less than its own."""
-    global _deadline
-    before, _deadline = _deadline, min(_deadline or float("inf"), time.monotonic() + seconds)
+    """A limit for the time in all calls inside together; what is computed between them does not count."""
+    global _enough
+    before, _enough = _enough, min(_enough, _spent + seconds)
     try:
         yield
     finally:
-        _deadline = before
+        _enough = before
 
 
 def remaining() -> float:
     """The seconds left of the limit for all calls; infinite where there is none."""
-    return float("inf") if _deadline is None else _deadline - time.monotonic()
+    return _enough - _spent
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,13 @@ def guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
     seconds = min(seconds, remaining())
     if seconds <= 0:
         return Outcome(error=TimeLimit("the time limit for all calls is used up"))
-    captured = io.StringIO()
+    global _spent
+    captured, started = io.StringIO(), time.monotonic()
     with _watching() as written, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
             value, error = _limited(function, seconds)
+    _spent += time.monotonic() - started
     return Outcome(value, error, captured.getvalue(), tuple(dict.fromkeys(written)))
 
 

@@ -220,7 +220,8 @@ def _changed(
 
 def _integers(prober: Prober) -> Iterator[Explanation | str]:
     """Whole numbers in an integer array mean the same as in a float array."""
-    if prober.subject.kind in ("torch function", "torch callable", "jax"):
+    subject = prober.subject
+    if subject.kind in ("torch function", "torch callable", "jax") or hasattr(subject.raw, "of_tensors"):
         return  # integer tensors have no gradient there
     name = PLAIN[prober.elementwise]
     regime = next(r for r in REGIMES if r.name == name and r.elementwise is prober.elementwise)

@@ -306,7 +306,7 @@ CHECKS = (
 
 def is_real(t: Any) -> bool:
     d = t.domain
-    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.function) and d.value is None
+    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
 
 def _changed(values: dict[str, Array]) -> None:

@@ -214,6 +214,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         dtypes=tuple(dict.fromkeys(dtypes)) or None,
         sizes=[parse_sizes(text) for text in arguments.sizes],
+        seconds=arguments.time_limit,
     )
     if arguments.json:
         write(report.as_json(), None)
@@ -332,6 +333,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--device", choices=DEVICES, default="cpu", help="for torch code; default: cpu")
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="default: float64,float32; or half")
     verify.add_argument("--sizes", action="append", default=[], metavar="S", help='also try these: "n=512, C=1000"')
+    limit = verify.add_argument("--time-limit", metavar="SECONDS", type=float, default=60.0)
+    limit.help = "for running the code, all in all; default: 60"
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         text = "a parameter, such as depth=4 or reduction=sum"

@@ -23,6 +23,7 @@ def verify(
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
     sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
+    seconds: float = 60.0,
 ) -> Report:
     """Judge a gradient that was written by hand.
 
@@ -33,7 +34,7 @@ def verify(
     example arrays or tensors, which are tried as they are too (one more than the parameters is the upstream gradient);
     device, ``cpu``, or for torch code ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32``, ``float16`` and for
     torch code ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried:
-    ``{"n": 512, "C": 1000}``, or several such.
+    ``{"n": 512, "C": 1000}``, or several such; seconds, the time limit for running the subject's code, all in all.
 
     **Raises** ``SubjectError``, ``ParseError``, ``UnknownEntry`` and ``EntryError`` with what to type, ``MissingTorch``
     and ``NoCuda``. What the subject's own code raises is a finding, not an exception.
@@ -49,5 +50,6 @@ def verify(
             device=device,
             dtypes=dtypes,
             sizes=sizes,
+            seconds=seconds,
             write=lambda expr: writer(expr).text,
         )

@@ -6,7 +6,7 @@ Everything is rounded to the tested dtype before anyone sees it, so all sides co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,8 @@ class Regime:
     scalars (True), to arrays (False), or to both (None). ordinary: here any sound implementation is accurate, so a
     deviation means that it computes something else. rows, labels, masks, strided: what this family does to
     distributions, labels, masks and memory layout. needs: tensors it is about. alone: applies only where a single real
-    tensor is free.
+    tensor is free. data: only the arrays with two axes or more are drawn this way, and not the upstream gradient, whose
+    own rounding would hide what is looked for.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Regime:
     masks: str = "typical"
     strided: bool = False
     alone: bool = False
+    data: bool = False
     needs: str = ""
 
 
@@ -80,6 +82,12 @@ def _spread(low: float, high: float) -> Draw:
 def _offsets(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """A different large offset in every row."""
     offset = rng.choice((-1000.0, 300.0, 1e4), size=(*shape[:-1], 1)) if shape else 1000.0
+    return rng.normal(size=shape) + offset
+
+
+def _column_offsets(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """A different large offset in every column: entries of one row are far apart, those of one column are not."""
+    offset = rng.choice((-1000.0, 300.0, 1e4), size=shape[-1:]) if shape else 1000.0
     return rng.normal(size=shape) + offset
 
 
@@ -120,6 +128,7 @@ REGIMES: tuple[Regime, ...] = (
     Regime("large logits (1000)", _choice(-1000.0, 0.0, 1000.0), elementwise=False, ordinary=False),
     Regime("large logits (1e4)", lambda rng, s: rng.uniform(-1e4, 1e4, s), elementwise=False, ordinary=False),
     Regime("row offsets", _offsets, elementwise=False, ordinary=False),
+    Regime("column offsets", _column_offsets, elementwise=False, ordinary=False, needs="columns", data=True),
     Regime("tiny variance", _tiny_variance, elementwise=False, ordinary=False),
     Regime("float extremes", _choice(-1e30, -1e-30, 1.0, 1e30), elementwise=False, ordinary=False, alone=True),
     Regime("one-hot targets", _normal, elementwise=False, rows="onehot", needs="rows"),
@@ -141,6 +150,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
     has = {
         "rows": any(t.domain.rows and not t.domain.positive and not t.domain.onehot for t in givens),
         "labels": any(t.domain.below is not None for t in givens),
+        "columns": any(t.rank > 1 and t not in upstreams(derivation) for t in real),
         "masks": any(t.domain.mask for t in givens),
         "": True,
     }
@@ -161,6 +171,13 @@ def _is_real(t: Tensor) -> bool:
     return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
 
+def upstreams(derivation: Derivation) -> tuple[Tensor, ...]:
+    """The givens that an output is only paired with."""
+    bodies = [d for d in derivation.definitions if d.pairing]
+    read = {t for d in derivation.definitions if not d.pairing for t in d.inputs()}
+    return tuple(t for t in derivation.givens if t not in read and any(t in d.inputs() for d in bodies))
+
+
 def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int, elementwise: bool) -> Case:
     """Inputs of a regime, reproducible from the seed, rounded to the dtype.
 
@@ -174,7 +191,8 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
         if t.domain.function:
             continue
         shape = (POINTS,) if elementwise else tuple(int(d.xreplace(sizes)) for d in t.dims)
-        entries = _entries(t, regime, rng, shape, sizes, dtype)
+        ordinary = regime.data and (t.rank < 2 or t in upstreams(derivation))
+        entries = _entries(t, replace(regime, real=_normal) if ordinary else regime, rng, shape, sizes, dtype)
         if t.domain.value is not None and t.name in trained:
             entries = (float(t.domain.value) * rng.uniform(0.5, 2.0, size=shape)).astype(dtype)
         values[t.name] = _strided(entries, regime.strided)

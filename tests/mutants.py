@@ -182,7 +182,7 @@ MUTANTS: list[Mutant] = [
         ("sign", "dP - (dP", "dP + (dP"),
         ("wrong-axis", "(dP * P).sum(axis=1, keepdims=True)", "(dP * P).sum(axis=0, keepdims=True)"),
         ("scale", "(dP * P).sum(axis=1, keepdims=True)", "(dP * P).mean(axis=1, keepdims=True)"),
-        ("detached chain-factor", "P * (dP - (dP * P).sum(axis=1, keepdims=True))", "dP * P * (1 - P)"),
+        ("detached chain-factor missing-term", "P * (dP - (dP * P).sum(axis=1, keepdims=True))", "dP * P * (1 - P)"),
         ("chain-factor", "P * (dP - (dP * P).sum(axis=1, keepdims=True))", "P * (1 - P.sum(axis=1, keepdims=True))"),
         ("overflow", "Z - Z.max(axis=1, keepdims=True)", "Z"),
     ),

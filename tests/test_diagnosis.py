@@ -37,6 +37,50 @@ def test_planted_errors_are_found_and_named(folder: Path) -> None:
     assert len(misnamed) <= 0.2 * len(SOME), misnamed
 
 
+# -- what has no single cause gets no name -----------------------------------------------------------------------------
+
+NAMELESS = {
+    "two slips": ("softmax_ce", "(P - Y) / n", "(P * np.cos(Z) - 0.3 * Y * Z) / n"),
+    "another function": ("tanh", "dout * (1 - y) * (1 + y)", "dout * np.cos(y)"),
+    "labels and noise": ("embedding", "np.add.at(dW, ids, dY)", "dW[ids] += dY; dW += np.sin(W)"),
+    "a large error": ("swish_torch", "return grad_output *", "return grad_output * (1 + 0.01 * torch.sin(99 * x)) *"),
+}
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+def test_what_no_single_change_explains_is_unnamed(folder: Path, name: str) -> None:
+    gradient, old, new = NAMELESS[name]
+    if "torch" in gradient:
+        pytest.importorskip("torch", reason="it is written in torch; type: pip install torch")
+    source = GRADIENTS[gradient].text.replace(old, new)
+    report = judged(GRADIENTS[gradient], source, folder, f"nameless_{gradient}", ("float64",))
+    assert report.verdict == "wrong" and report.kinds()[0] == "unnamed", str(report)
+
+
+NAMED = [
+    ("layernorm", "+ 1e-5", "+ 1e-3", "the number 1/1000 stands where 1/100000 belongs, proved"),
+    ("normalise", "sum(axis=1, keepdims=True)) / r", "sum(axis=0, keepdims=True)) / r", "stands where Σ_j Y_ij dY_ij"),
+    ("quadratic", ") / 2 - b", ") - b", "are multiplied by 2"),
+    ("embedding", "np.add.at(dW, ids, dY)", "dW[ids] += dY", "a label of ids occurs more than once"),
+    (
+        "l1",
+        "np.sign(r)",
+        "r / (np.abs(r) + 1e-2)",
+        "1 / (1/100 + |P_ij − T_ij|) stands where 1 / |P_ij − T_ij| belongs",
+    ),
+    ("leaky", "X <= 0", "X <= 1", "the case distinction is at 1 instead of 0, proved"),
+    ("mse_elements", "2 * (P - T)", "(2 * (P - T) + 0.3 * P + 0.2 * T**2)", "do not belong there, proved"),
+]
+
+
+@pytest.mark.parametrize(("gradient", "old", "new", "said"), NAMED, ids=[row[0] for row in NAMED])
+def test_the_message_says_what_is_wrong(folder: Path, gradient: str, old: str, new: str, said: str) -> None:
+    source = GRADIENTS[gradient].text
+    assert old in source
+    report = judged(GRADIENTS[gradient], source.replace(old, new), folder, f"named_{gradient}", ("float64",))
+    assert report.verdict == "wrong" and said in report.findings[0].message, str(report)
+
+
 # -- factors told apart by sizes ---------------------------------------------------------------------------------------
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import nnmath
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
@@ -73,8 +76,44 @@ def test_correct_torch_code_is_clean(name: str) -> None:
 def test_a_bias_kept_as_a_row_and_input_with_two_batch_axes() -> None:
     assert "b with shape (1, H), as the code keeps it" in observed("dense", "DenseRow").covered
     assert "input with two batch axes (2, 3, …)" in observed("dense", "DenseAnyRank").covered
-    (said,) = [t for t in observed("dense", "Dense").not_tested if "batch axes" in t]
-    assert "raises" in said and "numpy_gradients.py:" in said
+    (said,) = [e for e in observed("dense", "Dense").explained if "two batch axes" in e.case]
+    assert "raises" in said.message and "numpy_gradients.py:" in said.message and "self.dW = self.x.T" in said.message
+    assert "x of shape (2, 3, 4)" in said.example and "x.reshape(-1, x.shape[-1])" in said.fix
+
+
+BESIDE = [
+    # The subject, the case, what is said of it; "" where it is right, and so covered.
+    ("dense", "dense", "input with two batch axes", "raises"),
+    ("dense", "dense", "input with no batch axis", "raises"),
+    ("dense", "dense", "b of shape (H, 1)", "raises"),
+    ("dense", "dense", "b of shape (H, 1)", "forward returns shape (4, 4) where (1, 4) is expected"),
+    ("dense", "dense", "b of shape (H, 1)", "in an update, b − η·db has shape (4, 4)"),
+    ("dense", "DenseAnyRank", "input with two batch axes", ""),
+    ("dense", "DenseAnyRank", "input with no batch axis", ""),
+    ("dense", "DenseDict", "b of shape (H, 1)", "forward returns shape (4, 4)"),
+    ("dense", "dense_in_place", "integer input x", "raises"),
+    ("dense", "dense_cut", "integer input x", "no error, but the gradient of X is cut to whole numbers: entry ["),
+    ("softmax-ce-labels", "softmax_ce_grad", "y of shape (n, 1)", "no error, but dZ has other numbers"),
+]
+
+
+@pytest.mark.parametrize(("entry", "name", "case", "said"), BESIDE)
+def test_arrays_beside_the_signature_are_explained(entry: str, name: str, case: str, said: str) -> None:
+    seen = observed(entry, name)
+    messages = [e.message for e in seen.explained if e.case.startswith(case)]
+    if said:
+        assert len(messages) == 1 and said in messages[0]
+    else:
+        assert not messages and any(text.startswith(case) for text in seen.covered)
+    assert not [s for s in seen.safety if s.severe]
+
+
+def test_what_is_beside_the_signature_is_no_part_of_the_verdict() -> None:
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:dense_cut", against="dense")
+    assert (report.verdict, report.findings) == ("proved", ())
+    assert {"input with two batch axes (2, 3, …)", "integer input x"} <= {e.case for e in report.explained}
+    assert "beside the signature" in str(report)
+    assert [e["case"] for e in json.loads(report.as_json())["explained"]] == [e.case for e in report.explained]
 
 
 HAZARDS = [
@@ -112,16 +151,45 @@ def test_calls_that_fail(name: str, kind: str, message: str) -> None:
 
 def test_a_call_that_hangs_is_stopped() -> None:
     d = derivation("softmax-ce-labels")
-    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs"))
-    started = time.monotonic()
-    from nnmath.verification.subjects import binding, sandbox
-
-    quick = lambda f, seconds=0.2: sandbox.guarded(f, 0.2)  # noqa: E731
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(binding, "guarded", quick)
-        seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=0.5)
+    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs_for_one_row"))
+    seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=2.0)
     assert [e.kind for e in seen.errors] == ["hang"] and seen.safety[0].kind == "hang"
-    assert seen.not_tested and time.monotonic() - started < 5
+    assert any(text.endswith("a call did not end") for text in seen.not_tested)
+
+
+@pytest.mark.parametrize("name", ["hangs", "HangsWhenMade"])
+def test_code_that_never_ends_has_one_limit_and_one_finding(name: str) -> None:
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels", seconds=0.5)
+    assert (report.verdict, report.kinds()) == ("wrong", ("error",)) and report.seconds < 20
+    assert "does not come to an end" in report.findings[0].message and "--time-limit" in report.findings[0].fix
+
+
+def test_the_limit_for_all_calls_is_one_limit() -> None:
+    from nnmath.verification.subjects.sandbox import guarded, remaining, time_limit
+
+    assert remaining() == float("inf")
+    with time_limit(30.0), time_limit(0.2):
+        assert remaining() == pytest.approx(0.2)
+        assert guarded(lambda: time.sleep(5)).hung and guarded(lambda: 1).hung
+    assert guarded(lambda: 1).value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("exits", "error", "SystemExit"),
+        ("lists", "shape", "not lists of numbers"),
+        ("complex_numbers", "shape", "complex128"),
+        ("gives_none", "shape", "nothing came back where dZ is expected"),
+        ("wrong_shape", "shape", "has shape"),
+        ("makes_a_folder", "state", "writes to disk"),
+    ],
+)
+def test_bad_code_is_a_finding(name: str, kind: str, said: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels")
+    assert kind in report.kinds() and any(said in f.message for f in report.findings), str(report)
+    assert len(report.findings) <= 2 and not report.passed
 
 
 def test_a_hang_outside_the_main_thread() -> None:

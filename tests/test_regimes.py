@@ -65,6 +65,7 @@ PROMISES = {
     "large logits (1000)": lambda c: np.abs(c.values["X"]).max() == 1000,
     "large logits (1e4)": lambda c: np.abs(c.values["X"]).max() > 3000,
     "row offsets": lambda c: np.abs(c.values["X"].mean(1)).min() > 200 and np.ptp(c.values["X"], axis=1).max() < 10,
+    "column offsets": lambda c: np.abs(c.values["X"].mean(0)).min() > 200 and np.ptp(c.values["X"], axis=0).max() < 10,
     "tiny variance": lambda c: np.ptp(c.values["X"]) < 0.01 and c.values["X"].mean() > 2,
     "one-hot targets": lambda c: set(np.unique(c.values["Q"])) <= {0, 1},
     "one-hot, large logits": lambda c: set(np.unique(c.values["Q"])) <= {0, 1} and np.abs(c.values["X"]).max() >= 1000,
@@ -91,12 +92,19 @@ def test_promises_are_kept(regime) -> None:
         ("X: n D", "R[i, j] = X[i, j]**2", {"one-hot targets", "one-hot, large logits", "repeated labels"}),
         ("P: n C positive rows", "L = -sum(log(P[i, c]) for i in n for c in C)", {"one-hot targets", "zeros", "ties"}),
         ("X: n D\nW: D H", "R = X @ W", {"float extremes"}),
-        ("x: n", "r[i] = x[i]**2", {"batch of one", "last dimension one"}),
+        ("x: n", "r[i] = x[i]**2", {"batch of one", "last dimension one", "column offsets"}),
     ],
 )
 def test_only_applicable_regimes_are_used(given, define, absent) -> None:
     names = {r.name for r in applicable(derivation(given, define), elementwise=False)}
     assert names and not names & absent
+
+
+def test_an_offset_of_columns_is_one_of_the_data() -> None:
+    layer = derivation("X: n D\nb: D\ndY: n D", "Y[i, j] = X[i, j] + b[j]\nL = upstream(dY, Y)")
+    regime = next(r for r in REGIMES if r.name == "column offsets")
+    values = draw(layer, regime, np.dtype("float64"), 0, elementwise=False).values
+    assert np.abs(values["X"]).min() > 200 and np.abs(values["dY"]).max() < 10 and np.abs(values["b"]).max() < 10
 
 
 def test_functions_of_scalars_get_points() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,7 +65,13 @@ def test_attention_without_its_scale() -> None:
 def test_dense_layer() -> None:
     report = nnmath.verify(planted_targets.dense_backward, against="dense")
     assert report.verdict == "proved" and report.findings == ()
-    assert "integer input" in str(report)
+    assert any("integer input" in text for text in report.covered)
+    beside = {e.case: e for e in report.explained}
+    rank_three, column = beside["input with two batch axes (2, 3, …)"], beside["b of shape (H, 1)"]
+    assert "raises" in rank_three.message and "X of shape (2, 3, 4)" in rank_three.example
+    assert "X.reshape(-1, X.shape[-1])" in rank_three.fix
+    assert "no error, but forward returns shape (4, 4) where (1, 4) is expected" in column.message
+    assert "in an update, b − η·db has shape (4, 4)" in column.message and column.fix == "b = b.reshape(-1)"
 
 
 def test_bias_as_a_column() -> None:
@@ -76,7 +83,11 @@ def test_cross_entropy_over_all_entries() -> None:
     report = nnmath.verify(planted_targets.logits_gradient, against="softmax-ce")
     by_kind = {f.kind: f for f in report.findings}
     assert "dZ = 1/C · true" in by_kind["contract"].message
-    assert "1e-8" in by_kind["epsilon"].where and "from gap within a row of Z" in by_kind["epsilon"].message
+    dies = by_kind["epsilon"]
+    assert "1e-8" in dies.where and "from gap within a row of Z = " in dies.message
+    # Half of p/(p + 1e-8) is gone where p is 1e-8, which is a gap of log(1e8) = 18.4 and a little more in both dtypes.
+    gaps = [float(gap) for gap in re.findall(r"([\d.]+) in float(?:32|64)", dies.message)]
+    assert len(gaps) == 2 and all(18 < gap < 21 for gap in gaps), dies.message
 
 
 @pytest.mark.parametrize(
@@ -112,6 +123,8 @@ def test_samples_never_prove_and_nothing_is_undecided() -> None:
         (("nothing.py:grad",), 2, "there is no file nothing.py"),
         ((f"{TARGETS}:dense_backward", "--against", "dens"), 2, "Did you mean dense"),
         ((f"{TARGETS}:dense_backward", "--against", "dense", "--dtype", "int8"), 2, "int8"),
+        ((f"{TARGETS}:dense_backward", "--against", "dense", "--time-limit", "0"), 2, "a positive number of seconds"),
+        ((f"{TARGETS}:dense_backward", "--against", "dense", "--time-limit", "soon"), 2, "invalid float value"),
     ],
 )
 def test_command(arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,15 +48,28 @@ def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
     **Raises** :class:`Untraceable`.
     """
     _need_code(subject)
+
+    def traced(template: Pass | None) -> Trace:
+        def run(inputs: dict[str, Any]) -> Any:
+            started = subject.start(inputs, _fresh(template))
+            if isinstance(started.state, Recorded):
+                started.state.refuse_detached()
+            return started.out
+
+        return _in_time(lambda: trace(run, [dict(tensors)]), subject)
+
     template = _template(subject, tensors)
-
-    def run(inputs: dict[str, Any]) -> Any:
-        started = subject.start(inputs, _fresh(template))
-        if isinstance(started.state, Recorded):
-            started.state.refuse_detached()
-        return started.out
-
-    return _in_time(lambda: trace(run, [dict(tensors)]), subject)
+    if template is None:
+        return traced(None)
+    try:
+        return traced(template)
+    except Untraceable:
+        # An object that keeps numbers of an earlier pass cannot be traced; what it does the first time perhaps can.
+        try:
+            return traced(None)
+        except Untraceable:
+            pass
+        raise
 
 
 def trace_own(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
@@ -108,6 +121,8 @@ def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:
     outcome = guarded(function)
     if outcome.hung:
         raise Untraceable(subject.name, subject.file or "", subject.line or 0, str(outcome.error))
+    if isinstance(outcome.error, SystemExit):
+        raise Untraceable(subject.name, subject.file or "", subject.line or 0, "it ends the process with SystemExit")
     if outcome.error is not None:
         raise outcome.error
     return cast(_Value, outcome.value)

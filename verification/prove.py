@@ -14,7 +14,8 @@ from ..calculus.normal_form import Normalizer
 from ..calculus.polynomials import TooLarge
 from ..calculus.prover import Prover, ProverError
 from ..calculus.sums import rebuild
-from ..calculus.tensors import Element, Tensor
+from ..calculus.tensors import Element, Index, Tensor
+from .diagnosis.case import Written
 from .diagnosis.edits import Write
 from .diagnosis.lifting import LENGTH, lowered, pointwise
 from .diagnosis.variants import formulas
@@ -174,6 +175,24 @@ class Court:
             return False
         prover = Prover([*self.formulas, *extra], self.derivation.givens)
         return self._judge(prover, hand, other).is_proved
+
+    def written(self, name: str) -> Written | None:
+        """The formula of the code for a gradient, to be changed until it is the derived one."""
+        if name not in self.traced.outputs or name not in self.results:
+            return None
+        try:
+            hand, true = self._sides(name)
+        except (ShapeError, ValueError):
+            return None
+        if not isinstance(true, Element) or not all(isinstance(i, Index) for i in true.indices):
+            return None
+        tensor = Tensor(f"{name}_written", true.tensor.dims, true.tensor.domain)
+        known = {d.tensor for d in self.formulas}
+        # The shift of a softmax may be any number: where it does not cancel, no change to the rest mends it.
+        shifts = [o for o in self.traced.trace.opaque if o.tensor not in known]
+        free = [Definition(o.tensor, o.tensor.indices(), Integer(0)) for o in shifts]
+        formula = Definition(tensor, true.indices, hand)
+        return Written(formula, (*self.formulas, *free), lambda expr: self._judge(self.prover, expr, true).is_proved)
 
     def difference(self, name: str) -> str:
         """The difference to the derived gradient in closed form, where it is short."""

@@ -46,6 +46,25 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """What the code does with arrays that it does not promise to take; no fault, and no part of the verdict.
+
+    case: the arrays. message: what happens. example: the shapes that were given. fix: what to do with such arrays.
+    """
+
+    case: str
+    message: str
+    example: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.case}: {self.message}"]
+        lines += [f"  example  {self.example}"] if self.example else []
+        lines += [f"  instead  {self.fix}"] if self.fix else []
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
 class Proof:
     """The judgement on one gradient: ``proved``, ``refuted`` or ``open``, how, and the formula it was compared with."""
 
@@ -80,6 +99,7 @@ class Report:
     covered: tuple[str, ...] = ()
     where: str = ""
     notes: tuple[str, ...] = ()
+    explained: tuple[Explanation, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -112,6 +132,9 @@ class Report:
         for finding in self.findings:
             first, *rest = str(finding).splitlines()
             lines += [("", ""), (first, "bold"), *((line, "") for line in rest)]
+        if self.explained:
+            text = [line for e in self.explained for line in str(e).splitlines()]
+            lines += [("", ""), ("beside the signature", "dim"), *((f"  {line}", "dim") for line in text)]
         if self.notes:
             lines += [("", ""), ("notes", "dim"), *((f"  {text}", "dim") for text in self.notes)]
         if self.not_tested:

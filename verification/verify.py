@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,25 +15,26 @@ from ..calculus.tensors import Tensor
 from ..derivations import find
 from .at_sizes import Sized, entry_by_entry, proofs_at_sizes, what_to_type
 from .autograd_oracle import NeedsAutograd, judged_by_autograd
-from .diagnosis.diagnose import diagnose
+from .diagnosis.diagnose import Experiments, diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_gradients, trace_own, trace_reference
-from .probing.observations import Observations
+from .joining import joined
+from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
-from .report import Proof, Report, verdict_of
-from .setting import is_id, settled
+from .report import Finding, Proof, Report, verdict_of
+from .setting import Setting, is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
+from .subjects.modes import in_mode, starts_in_training, switches
 from .subjects.protocol import Subject, SubjectError
+from .subjects.sandbox import TOTAL, Endless, time_limit
 from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
-
-_IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def verify(
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
     sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
+    seconds: float = TOTAL,
     write: Callable[[Any], str] = str,
 ) -> Report:
     """Judge a gradient that was written by hand.
@@ -65,18 +66,67 @@ def verify(
     examples, which are tried as they are too (one more than the parameters is the upstream gradient); device, ``cpu``,
     or for torch code ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32``, ``float16`` and for torch code
     ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried: ``{"n": 512, "C": 1000}``, or
-    several such; write, how a formula becomes text.
+    several such; seconds, the time limit for running the subject's code, all in all; write, how a formula becomes text.
 
     **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type, MissingTorch and NoCuda. What
     the subject's own code raises is a finding, not an exception.
     """
-    from .probing.probe import probe
-
+    if not seconds > 0:
+        raise SubjectError(f"the time limit is {seconds:g} s; give a positive number of seconds, such as {TOTAL:g}")
     start = time.perf_counter()
+    with time_limit(seconds):
+        try:
+            report = _in_both_modes(subject, forward, against, inputs, device, dtypes, sizes, write)
+        except Endless as error:
+            report = _endless(subject, str(error))
+    return replace(report, seconds=time.perf_counter() - start)
+
+
+def _endless(subject: Any, why: str) -> Report:
+    """The report on code that is still running when its time is up, at the first call."""
+    name = subject.rpartition(":")[2] if isinstance(subject, str) else getattr(subject, "__name__", str(subject))
+    where = subject if isinstance(subject, str) else name
+    fix = "mend the loop that does not end; for code that is only slow, give more time: --time-limit SECONDS"
+    finding = Finding("error", where, f"a call does not come to an end: {why}", "", fix)
+    return Report(name, "wrong", (finding,), ("everything: no call came to an end",), where=where)
+
+
+def _in_both_modes(
+    subject: Any,
+    forward: Callable[..., Any] | None,
+    against: str | Callable[..., Any] | None,
+    inputs: str | tuple[Any, ...] | None,
+    device: str,
+    dtypes: Sequence[str] | None,
+    sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None,
+    write: Callable[[Any], str],
+) -> Report:
+    """The report on a subject; on one that can be switched between training and evaluation, in both modes."""
     obj = load(subject) if isinstance(subject, str) else subject
-    name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
-    traceable = adapt(obj, forward=forward, name=name)
+    traceable = adapt(obj, forward=forward, name=subject.rpartition(":")[2] if isinstance(subject, str) else "")
     setting = settled(traceable, device, dtypes, sizes, inputs, None if _is_place(against) else against)
+    raw = setting.subject.raw
+    parts = (obj, *([forward] if forward is not None else []), *([raw] if callable(raw) else []))
+    flat = tuple(part for o in parts for part in (o if isinstance(o, tuple) else (o,)))
+    if not switches(flat):
+        return _judged(traceable, setting, against, write)
+    first = starts_in_training(flat)
+    found: dict[bool, Report | SubjectError] = {}
+    for training in (first, not first):
+        with in_mode(training):
+            try:
+                found[training] = _judged(traceable, setting, against, write)
+            except SubjectError as error:
+                found[training] = error
+    return joined(found, switches(flat), own=against is None)
+
+
+def _judged(
+    traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
+) -> Report:
+    """The report on a subject whose code comes to an end."""
+    from .probing.probe import dying, probe
+
     adapted, inputs = setting.subject, setting.inputs
     reference = _stated_reference(against, inputs)
     if reference is None:
@@ -84,7 +134,7 @@ def verify(
         try:
             reference = _own_reference(traceable, against, binding)
         except NeedsAutograd as needed:
-            return judged_by_autograd(adapted, binding, needed, dtypes)
+            return judged_by_autograd(adapted, binding, needed, setting.dtypes)
     else:
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
@@ -99,8 +149,11 @@ def verify(
     def run(other: Derivation) -> Observations:
         return probe(adapted, binding, other, dtypes=setting.dtypes, stated=setting.stated)
 
+    def die(other: Derivation, gradients: Collection[str]) -> tuple[Region, ...]:
+        return dying(adapted, binding, other, gradients, setting.dtypes)
+
     seen = run(derivation)
-    diagnosis = diagnose(traceable, derivation, seen, court, proofs, write, binding, run)
+    diagnosis = diagnose(traceable, derivation, seen, court, proofs, write, binding, Experiments(run, die))
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
     if sized is not None:
         proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
@@ -118,10 +171,10 @@ def verify(
         binding=str(binding),
         proofs=tuple(proofs),
         reference=reference.words,
-        covered=_grouped(seen.covered),
+        covered=grouped(seen.covered),
+        explained=seen.explained,
         where=adapted.where,
         notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
-        seconds=time.perf_counter() - start,
     )
 
 
@@ -129,18 +182,6 @@ def _in_full(write: Callable[[Any], str], derivation: Derivation) -> Callable[[A
     """Formulas as text, with what the names of intermediates stand for in their place."""
     full = unfolded(derivation)
     return lambda expr: write(full(expr) if isinstance(expr, Expr) else expr)
-
-
-def _grouped(covered: Sequence[str]) -> tuple[str, ...]:
-    """``typical (float64)`` and ``typical (float32)`` as one."""
-    found: dict[str, list[str]] = {}
-    for text in covered:
-        match = _IN_DTYPE.fullmatch(text)
-        found.setdefault(match[1] if match else text, []).extend([match[2]] if match else [])
-    groups: dict[str, list[str]] = {}
-    for name, dtypes in found.items():
-        groups.setdefault(", ".join(dtypes), []).append(name)
-    return tuple(f"{dtypes + ': ' if dtypes else ''}{', '.join(names)}" for dtypes, names in groups.items())
 
 
 # -- the reference -----------------------------------------------------------------------------------------------------

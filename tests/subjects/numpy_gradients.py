@@ -1,5 +1,6 @@
 """Hand-written gradients, correct and broken, as people write them."""
 
+import os
 import time
 
 import numpy as np
@@ -63,6 +64,41 @@ def hangs(z, y):
         time.sleep(0.01)
 
 
+def hangs_for_one_row(z, y):
+    while len(z) == 1:
+        time.sleep(0.01)
+    return softmax_ce_grad(z, y)
+
+
+class HangsWhenMade:
+    def __init__(self):
+        while True:
+            time.sleep(0.01)
+
+    def forward(self, z, y):
+        self.z, self.y = z, y
+
+    def backward(self):
+        return softmax_ce_grad(self.z, self.y)
+
+
+def exits(z, y):
+    raise SystemExit(3)
+
+
+def lists(z, y):
+    return softmax_ce_grad(z, y).tolist()
+
+
+def complex_numbers(z, y):
+    return softmax_ce_grad(z, y) + 0j
+
+
+def makes_a_folder(z, y):
+    os.makedirs("made", exist_ok=True)
+    return softmax_ce_grad(z, y)
+
+
 def raises(z, y):
     return {"a": z}["dz"]
 
@@ -100,6 +136,26 @@ def dense_backward(dout, cache):
     dw = x.T @ dout
     db = dout.sum(axis=0)
     return dx, dw, db
+
+
+def dense_cut_forward(x, w, b):
+    return x @ w + b, (x, w)
+
+
+def dense_cut_backward(dout, cache):
+    x, w = cache
+    dx = np.zeros_like(x)
+    dx[...] = dout @ w.T
+    return dx, x.T @ dout, dout.sum(axis=0)
+
+
+def dense_in_place_forward(x, w, b):
+    out = x.copy()
+    out += 0.0
+    return out @ w + b, (out, w)
+
+
+dense_in_place_backward = dense_backward
 
 
 def lossy_forward(x, w, b):

@@ -40,13 +40,26 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What the code computes for a gradient, as it was traced.
+
+    formula: by the name of the gradient. around: the formulas that it speaks of. is_true: whether another formula in
+    its place is proved to be the derived gradient.
+    """
+
+    formula: Definition
+    around: Sequence[Definition]
+    is_true: Callable[[Expr], bool]
+
+
+@dataclass(frozen=True)
 class Case:
     """Everything that the search for a cause reads.
 
     wrong: the gradients that differ. autograd: they come from automatic differentiation of the person's own loss.
     reported: the loss that the code reports, as a multiple of the reference's. is_loss: what is differentiated is a
     loss, and not an array with an upstream gradient. by_size: for every gradient the sizes tried, and whether it was
-    right there.
+    right there. written: what the code computes, where it was traced.
     """
 
     derivation: Derivation
@@ -63,6 +76,7 @@ class Case:
     upstream: tuple[str, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
     by_size: Mapping[str, Sequence[tuple[Mapping[str, int], bool]]] = field(default_factory=dict)
+    written: Callable[[str], Written | None] = lambda name: None
 
     @cached_property
     def evaluations(self) -> list[tuple[Sample, Evaluation]]:

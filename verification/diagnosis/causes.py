@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from .case import Case, Cause, names
+from .corrections import corrected
+from .patterns import repeated, rounded
 from .relations import scaled, shaped, swapped, transposed, zero
 from .residuals import extra, patterned, quotient
 from .slips import guards, ignored_upstream, slip
 from .tails import tails
+from .terms import refactored, rescaled
 
 #: The searches, the surest first.
 SEARCHES = (
-    zero,
-    tails,
-    scaled,
-    shaped,
-    swapped,
-    transposed,
-    ignored_upstream,
-    guards,
-    slip,
-    extra,
-    quotient,
-    patterned,
+    *(zero, tails, scaled, shaped, swapped, transposed, repeated, ignored_upstream, guards, slip, extra, quotient),
+    *(rescaled, refactored, corrected, patterned, rounded),
 )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ..probing.observations import Comparison, Observations
+from ..probing.observations import Comparison, Observations, Region
 from ..prove import Court
 from ..report import Finding, Proof
 from ..subjects.binding import Binding
@@ -20,16 +20,28 @@ from .causes import causes
 from .edits import Write
 from .evidence import closeness, finest, samples
 from .hazards import unsafe
-from .instability import deviates, unstable
+from .instability import deviates, guarded_against_zero, unstable
 from .losses import loss, reported
 from .tails import sizes_of
 from .variants import formulas
 
-Probe = Callable[[Derivation], Observations]
+
+@dataclass(frozen=True)
+class Experiments:
+    """What a diagnosis may still have run.
+
+    probe: the subject against another derivation. dying: from where on half of its gradients is lost.
+    """
+
+    probe: Callable[[Derivation], Observations]
+    dying: Callable[[Derivation, Collection[str]], tuple[Region, ...]]
+
 
 ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape", "hang": "error"}
 #: Arrays with more entries than this are not written out in an example.
 SHOWN = 12
+#: Of the regimes in which a call fails.
+REGIMES_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -56,9 +68,9 @@ def diagnose(
     proofs: Sequence[Proof],
     write: Write,
     binding: Binding,
-    again: Probe,
+    again: Experiments,
 ) -> Diagnosis:
-    """All findings, the worst first. again: probes the subject against another derivation."""
+    """All findings, the worst first."""
     objects = subject_objects(subject)
     proved = {p.gradient for p in proofs if p.verdict == "proved"}
     found = [*_errors(subject, seen)]
@@ -68,10 +80,23 @@ def diagnose(
     written = _as_written(derivation, named)
     if written is not None:
         proved |= {g for cause in named if cause.proved for g in cause.gradients}
-        seen = again(written)
-    found += unstable(subject, seen, proved, objects, bool(named) and written is None)
+        seen = again.probe(written)
+    is_wrong = bool(named) and written is None
+    lost = _lost(named, seen, proved, objects, is_wrong)
+    dying = again.dying(derivation if written is None else written, lost) if lost else ()
+    found += unstable(subject, seen, proved, objects, is_wrong, dying)
     found += _kinks(subject, seen)
     return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))
+
+
+def _lost(
+    named: Sequence[Cause], seen: Observations, proved: set[str], objects: tuple[Any, ...], is_wrong: bool
+) -> set[str]:
+    """The gradients that a small constant may make zero: nothing else is wrong with them, and the code has one."""
+    if not guarded_against_zero(objects):
+        return set()
+    off = {c.gradient for c in seen.comparisons if c.finite and deviates(c)} - proved
+    return off & {g for cause in named if cause.kind == "epsilon" for g in cause.gradients} if is_wrong else off
 
 
 def _as_written(derivation: Derivation, named: Sequence[Cause]) -> Derivation | None:
@@ -94,13 +119,20 @@ def subject_objects(subject: Subject) -> tuple[Any, ...]:
 def _errors(subject: Subject, seen: Observations) -> Iterable[Finding]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for e in seen.errors:
-        groups.setdefault((e.kind, e.message), []).append(e)
-    for (kind, message), some in groups.items():
-        regimes = ", ".join(dict.fromkeys(e.regime for e in some))
-        smallest = min(some, key=lambda e: sum(e.sizes.values()))
-        yield Finding(
-            ERRORS.get(kind, "error"), subject.where, f"{message} (inputs: {regimes})", _sizes(smallest.sizes)
+        # A wrong shape is another one at other sizes: the gradient of each variable is said once.
+        said = "" if e.kind == "count" else e.message.partition(" has shape ")[0]
+        groups.setdefault((e.kind, said), []).append(e)
+    for (kind, _), some in groups.items():
+        regimes = list(dict.fromkeys(e.regime for e in some))
+        shown = ", ".join(regimes[:REGIMES_SHOWN]) + f" and {len(regimes) - REGIMES_SHOWN} more" * (
+            len(regimes) > REGIMES_SHOWN
         )
+        telling = [e for e in some if kind != "shape" or len(set(e.sizes.values())) == len(e.sizes)] or some
+        chosen = min(telling, key=lambda e: sum(e.sizes.values()))
+        yield Finding(
+            ERRORS.get(kind, "error"), subject.where, f"{chosen.message} (inputs: {shown})", _sizes(chosen.sizes),
+            "for code that is only slow, give more time: --time-limit SECONDS" if kind == "hang" else "",
+        )  # fmt: skip
 
 
 # -- wrong numbers -----------------------------------------------------------------------------------------------------
@@ -144,6 +176,7 @@ def _causes(
         upstream=(binding.upstream.name,) if binding.upstream is not None else (),
         results={r.name: r for r in derivation.wanted},
         by_size=sizes_of(seen.comparisons, wrong, best),
+        written=court.written if court else lambda name: None,
     )
     with closeness(best):
         return causes(case), failing

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
-from sympy import Add, Expr, Integer, Mul, Pow, Rational
+from sympy import Add, Expr, Integer, Mul, Pow, Rational, log
 
-from ...calculus.functions import Indicator, Where
+from ...calculus.functions import Indicator, Where, absolute
 from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element, Index, Tensor, fresh_index
 
 #: Turns an expression into text for a message.
 Write = Callable[[Expr], str]
+#: Of a product with more factors than this, no two are left out together.
+MOST_FACTORS = 5
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A formula with one slip: its kind, what was done, and the formula that results."""
+    """A formula with one slip: its kind, what was done, and the formula that results.
+
+    before, after: the part that was changed, and what it was changed to.
+    """
 
     kind: str
     message: str
     expr: Expr
+    before: Expr | None = None
+    after: Expr | None = None
+
+    def inside(self, whole: Expr) -> Edit:
+        """The same edit, seen from a formula of which it changes a part."""
+        return replace(self, expr=whole)
 
 
 def edits(expr: Expr, write: Write, others: Sequence[Tensor] = (), free: Sequence[Index] = ()) -> Iterator[Edit]:
@@ -35,20 +47,21 @@ def edits(expr: Expr, write: Write, others: Sequence[Tensor] = (), free: Sequenc
     if isinstance(expr, BoundSum):
         body, bound = expr.open()
         for edit in edits(body, write, others, (*free, *bound)):
-            yield Edit(edit.kind, edit.message, bound_sum(edit.expr, *bound))
+            yield edit.inside(bound_sum(edit.expr, *bound))
         return
     for at, arg in enumerate(expr.args):
         if not isinstance(arg, Expr):
             continue
         for edit in edits(arg, write, others, free):
-            yield Edit(edit.kind, edit.message, expr.func(*expr.args[:at], edit.expr, *expr.args[at + 1 :]))
+            yield edit.inside(expr.func(*expr.args[:at], edit.expr, *expr.args[at + 1 :]))
 
 
 def _here(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:
     """The slips at the root of an expression."""
     for kind, slips in _SLIPS.items():
         if isinstance(expr, kind):
-            yield from slips(expr, write, others, free)
+            for edit in slips(expr, write, others, free):
+                yield replace(edit, before=expr, after=edit.expr)
 
 
 def _sum(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:
@@ -85,6 +98,11 @@ def _product(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Ind
         else:
             yield Edit("chain-factor", f"the factor {shown} is missing", rest)
             yield Edit("chain-factor", f"the factor {shown} enters twice", expr * factor)
+    inner = [f for f in expr.args if f.atoms(Element, BoundSum)]
+    if 2 < len(inner) <= MOST_FACTORS:
+        for pair in combinations(inner, 2):
+            rest = Mul(*(f for f in expr.args if f not in pair))
+            yield Edit("chain-factor", f"the factor {write(Mul(*pair))} is missing", rest)
 
 
 def _is_mask(factor: Expr) -> bool:
@@ -119,6 +137,12 @@ def _total(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index
                     yield from _over_other_axis(expr, body, bound, (k, i, c), write)
             if i.dim == k.dim:
                 yield from _over_other_axis(expr, body, bound, (k, i, i), write)
+        for c in free:
+            if c.dim == k.dim:
+                left = [b for b in bound if b != k]
+                own = rebuild(body, {k: c}.get)
+                message = f"of the sum {write(expr)} only the term at its own index is there"
+                yield Edit("missing-term", message, bound_sum(own, *left) if left else own)
 
 
 def _over_other_axis(
@@ -161,6 +185,53 @@ def _where(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index
     yield Edit("mask", f"the branches of the case {write(x)} > 0 are swapped", Where(x, b, a))
 
 
+def _absolute(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:
+    (x,) = expr.args
+    yield Edit("mask", f"{write(x)} stands for {write(expr)}", x)
+
+
+def _guard(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:
+    """A constant that is added in a denominator, a root or a logarithm."""
+    base = expr.args[0]
+    if isinstance(base, Add) and (isinstance(expr, log) or not expr.args[1].is_positive):
+        for term in base.args:
+            if term.is_number and term.is_positive and term != 1:
+                yield Edit("epsilon", f"the constant {write(term)} is left out", expr.func(base - term, *expr.args[1:]))
+
+
+def everywhere(expr: Expr, write: Write, tensors: Sequence[Tensor]) -> Iterator[Edit]:
+    """Formulas in which an array is one, wherever it stands."""
+    for tensor in tensors:
+        if tensor in expr.atoms(Tensor):
+            rest = rebuild(expr, _one(tensor))
+            yield Edit("chain-factor", f"the factor {tensor.name} is missing everywhere", rest)
+
+
+def _one(tensor: Tensor) -> Callable[[Expr], Expr | None]:
+    return lambda e: Integer(1) if isinstance(e, Element) and e.tensor == tensor else None
+
+
+def constants(expr: Expr) -> list[Expr]:
+    """The numbers in a formula, other than small integers, as they stand there: 1/100, √2/√π."""
+    found: dict[Expr, None] = {}
+
+    def collect(e: Expr) -> None:
+        if isinstance(e, Element | Index) or e.is_Integer:
+            return
+        if e.is_number:
+            found[e] = None
+            return
+        numbers = [a for a in e.args if getattr(a, "is_number", False) and not (isinstance(e, Pow) and a.is_Integer)]
+        if isinstance(e, Mul) and len(numbers) > 1:
+            found[Mul(*numbers)] = None
+        for a in e.args:
+            if isinstance(a, Expr):
+                collect(a)
+
+    collect(expr.open()[0] if isinstance(expr, BoundSum) else expr)
+    return list(found)
+
+
 _SLIPS = {
     Add: _sum,
     Mul: _product,
@@ -169,4 +240,6 @@ _SLIPS = {
     Element: _element,
     Indicator: _indicator,
     Where: _where,
+    absolute: _absolute,
+    Pow | log: _guard,
 }

@@ -13,7 +13,7 @@ from ..tracing.session import Write
 from .source import assignments, line_at
 
 #: What an issue is called in a report.
-KINDS = {"random": "state", "output": "state", "hang": "error"}
+KINDS = {"random": "state", "output": "state"}
 FIXES = {
     "mutation": "work on a copy: x = x.copy()",
     "aliasing": "return a copy: dx.copy()",
@@ -26,7 +26,7 @@ MEMORY = ("mutation", "aliasing", "state")
 
 def unsafe(subject: Subject, seen: Observations, court: Court | None, objects: Sequence[Any]) -> Iterator[Finding]:
     """One finding for each thing; a write that a trace has seen is named with its line."""
-    severe = [s for s in seen.safety if is_fault(s)]
+    severe = [s for s in seen.safety if is_fault(s) and s.kind != "hang"]  # a hang is the error of a call as well
     writes = court.traced.trace.writes if court is not None else ()
     named: set[str] = set()
     if any(s.kind in MEMORY for s in severe):
@@ -59,8 +59,8 @@ def _written(write: Write, issues: Sequence[SafetyIssue], objects: Sequence[Any]
 
 
 def is_fault(issue: SafetyIssue) -> bool:
-    """Whether an issue goes into the verdict. Integers in the place of real numbers are the caller's choice."""
-    return issue.severe and not (issue.kind == "dtype" and "integers" in issue.what)
+    """Whether an issue goes into the verdict."""
+    return issue.severe
 
 
 def remarks(seen: Observations) -> tuple[str, ...]:

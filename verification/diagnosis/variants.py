@@ -13,7 +13,7 @@ from ...calculus.letters import Letters
 from ...calculus.prover import Prover
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element, Tensor
-from .edits import Write, edits
+from .edits import Write, edits, everywhere
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,11 @@ def _slips(derivation: Derivation, write: Write) -> Iterator[Variant]:
         # An array of the forward pass is never taken for an adjoint.
         others = [*arrays, *(d.tensor for d in results)] if definition in results else arrays
         others = [t for t in others if t != definition.tensor]
-        for edit in edits(definition.body, write, others, definition.indices):
+        own_factors = [t for t in arrays if t != definition.tensor] if definition in results else []
+        for edit in (
+            *edits(definition.body, write, others, definition.indices),
+            *everywhere(definition.body, write, own_factors),
+        ):
             slip = Definition(definition.tensor, definition.indices, edit.expr)
             yield Variant(
                 edit.kind,

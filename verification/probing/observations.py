@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from ..report import Explanation
 from ..subjects.protocol import Array
+
+_IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Observations:
-    """Everything that was seen. covered and not_tested are in words."""
+    """Everything that was seen. covered and not_tested are in words. explained: what lies beside the signature."""
 
     comparisons: tuple[Comparison, ...] = ()
     safety: tuple[SafetyIssue, ...] = ()
@@ -96,6 +100,7 @@ class Observations:
     covered: tuple[str, ...] = ()
     not_tested: tuple[str, ...] = ()
     seconds: float = 0.0
+    explained: tuple[Explanation, ...] = ()
 
     def of(self, gradient: str) -> tuple[Comparison, ...]:
         return tuple(c for c in self.comparisons if c.gradient == gradient)
@@ -117,3 +122,15 @@ def as_array(value: Any) -> Array | None:
     except (ValueError, TypeError):
         return None
     return array if array.dtype.kind in "fiub" else None
+
+
+def grouped(labels: Sequence[str]) -> tuple[str, ...]:
+    """``typical (float64)`` and ``typical (float32)`` as one."""
+    found: dict[str, list[str]] = {}
+    for text in labels:
+        match = _IN_DTYPE.fullmatch(text)
+        found.setdefault(match[1] if match else text, []).extend([match[2]] if match else [])
+    groups: dict[str, list[str]] = {}
+    for name, dtypes in found.items():
+        groups.setdefault(", ".join(dtypes), []).append(name)
+    return tuple(f"{dtypes + ': ' if dtypes else ''}{', '.join(names)}" for dtypes, names in groups.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -12,15 +12,16 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ...numeric.tolerance import precision
+from ..report import Explanation
 from ..subjects.binding import Binding
 from ..subjects.placement import TORCH
 from ..subjects.protocol import Array, Subject
-from ..subjects.sandbox import SECONDS, guarded
-from .batches import rank_three
+from ..subjects.sandbox import SECONDS, TOTAL, guarded, remaining
 from .large import NoLargeOracle
-from .observations import CallError, Comparison, Observations, Region, SafetyIssue
+from .observations import CallError, Comparison, Observations, Region, SafetyIssue, grouped
+from .outside import outside
 from .prober import FLOAT16_UP_TO, Point, Prober
-from .regions import failure_regions
+from .regions import failure_regions, half_lives
 from .safety import hazards
 from .stated import Stated
 
@@ -28,6 +29,8 @@ Forward = Callable[..., Any]
 NOTHING_STATED = Stated()
 #: Of the sizes of blocks, those are left out at which a call would take longer than this, in seconds.
 PATIENCE = 2.0
+#: What NumPy code is run in.
+DTYPES = ("float64", "float32")
 
 
 def probe(
@@ -35,21 +38,21 @@ def probe(
     binding: Binding,
     derivation: Derivation,
     *,
-    dtypes: Sequence[str] = ("float64", "float32"),
+    dtypes: Sequence[str] = DTYPES,
     seed: int = 0,
-    seconds: float = 60.0,
+    seconds: float = TOTAL,
     torch_forward: Forward | None = None,
     stated: Stated = NOTHING_STATED,
 ) -> Observations:
     """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
 
     **Arguments**: dtypes: of float64, float32, float16 and bfloat16; stated: sizes and arrays to try too; seconds: the
-    time for all of it; a single call has at most ten.
+    processor time for all of it, so that a busy machine finds the same; a single call has at most ten.
     torch_forward: an independent forward; its gradients are put beside those that deviate.
 
     **Raises** :class:`SubjectError` where the binding does not fit the derivation.
     """
-    started = time.monotonic()
+    started = time.process_time()
     prober = Prober(subject, binding, derivation, seed, dtypes)
     prober.at_size.kernel = stated.kernel
     prober.limit = min(SECONDS, seconds)
@@ -60,13 +63,14 @@ def probe(
     skipped: dict[str, None] = {}
     side = _Beside(prober, torch_forward)
     pace = _Pace()
-    stopped = "a call before it did not end" if errors else ""
+    stopped = "a call did not end" if errors else ""
+    left: list[str] = []
     for dtype in dtypes:
         points = chain((prober.point(regime, dtype) for regime in prober.regimes()), stated.points(prober, dtype))
         for point in points:
             label = f"{point.regime.name} ({dtype})"
-            if stopped or time.monotonic() - started > seconds:
-                skipped[f"{label}: {stopped or 'out of time'}"] = None
+            if stopped or time.process_time() - started > seconds or remaining() <= 0:
+                left.append(label)
                 continue
             if not _representable(point):
                 skipped[f"{label}: the numbers do not fit into {dtype}"] = None
@@ -83,7 +87,7 @@ def probe(
                 continue
             if failed is not None:
                 errors.append(failed)
-                stopped = "a call before it did not end" if failed.kind == "hang" else ""
+                stopped = "a call did not end" if failed.kind == "hang" else ""
                 continue
             try:
                 found, wrong = prober.compare(point, ran.value)
@@ -95,14 +99,15 @@ def probe(
             covered[label] = None
     for name, why in prober.at_size.unchecked.items():
         skipped[f"{name} by ball arithmetic at large sizes: {why}"] = None
+    if left:
+        skipped[f"{'; '.join(grouped(left))}: {stopped or 'out of time'}"] = None
     safety: tuple[SafetyIssue, ...] = ()
+    explained: tuple[Explanation, ...] = ()
     regions: tuple[Region, ...] = ()
     if not stopped:
         safety = hazards(prober, covered, skipped)
-        batches = None if errors else rank_three(prober)
-        if batches is not None:
-            where = skipped if batches else covered
-            where[f"input with two batch axes (2, 3, …){': ' + batches if batches else ''}"] = None
+        if not errors:
+            explained = outside(prober, covered)
         regions = failure_regions(prober, comparisons, started + seconds)
     else:
         safety = (
@@ -119,8 +124,9 @@ def probe(
     if "float64" in dtypes and len(dtypes) > 1 and not any(precision(d).is_half for d in dtypes):
         half = "float16 or bfloat16" if subject.kind in TORCH else "float16"
         skipped[f"half precision: add --dtype {half}"] = None
+    spent = time.process_time() - started
     return Observations(
-        tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), time.monotonic() - started
+        tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), spent, explained
     )
 
 
@@ -145,6 +151,16 @@ class _Pace:
         """Seconds, if a call takes in proportion to its elements what the one before took; 0 where there was none."""
         elements, seconds = self.known.get((point.family, point.dtype.name), (1, 0.0))
         return seconds * point.elements / elements if point.family else 0.0
+
+
+def dying(
+    subject: Subject, binding: Binding, derivation: Derivation, gradients: Collection[str], dtypes: Sequence[str]
+) -> tuple[Region, ...]:
+    """From where on half of a gradient is lost to a small constant in the code, in each dtype."""
+    prober = Prober(subject, binding, derivation)
+    if prober.settle() is not None:
+        return ()
+    return half_lives(prober, gradients, dtypes)
 
 
 class _Beside:

@@ -153,12 +153,16 @@ class Prober:
 
     # -- one call ----------------------------------------------------------------------------------------------------
 
-    def call(self, point: Point) -> Outcome:
-        """One forward and backward pass from fresh state, on copies with the memory layout of the point."""
+    def call(self, point: Point, subject: Subject | None = None) -> Outcome:
+        """One forward and backward pass from fresh state, on copies with the memory layout of the point.
+
+        subject: another one in the place of the prober's.
+        """
         arguments = {a: fresh(v) for a, v in point.arguments.items()}
         upstream = None if point.upstream is None else fresh(point.upstream)
-        subject = self.subject if point.dtype.name != "bfloat16" else placed(self.subject, dtype="bfloat16")
-        return guarded(lambda: subject.start(arguments, None).backward(upstream), self.limit)
+        chosen = subject or self.subject
+        start = (chosen if point.dtype.name != "bfloat16" else placed(chosen, dtype="bfloat16")).start
+        return guarded(lambda: start(arguments, None).backward(upstream), self.limit)
 
     def exact(self, point: Point) -> dict[str, Exact]:
         tensors = [t for t in dict.fromkeys(self.targets) if t is not None]
@@ -181,7 +185,7 @@ class Prober:
                 continue
             got = as_array(value)
             if got is None:
-                what = "None" if value is None else f"an object of type {type(value).__name__}"
+                what = "None" if value is None else _described(value)
                 errors.append(self._error(point, f"the gradient of {t.name} ({name or 'unnamed'}) is {what}", "none"))
                 continue
             if t.name in self.units and got.shape == self._with_units(t.name, exact[t.name].values).shape:
@@ -200,7 +204,10 @@ class Prober:
             return None
         wanted = [f"d{t.name}" for t in self.targets if t is not None]
         wanted = wanted or [f"d{n}" for n in self.oracle.results]
-        what = f"{len(returned)} values came back, and {len(wanted)} gradients are expected: {', '.join(wanted)}"
+        count = f"{len(returned)} value{'s' * (len(returned) != 1)} came back"
+        what = f"{count}, and {', '.join(wanted)} {'is' if len(wanted) == 1 else 'are'} expected"
+        if not _arrays_only(returned):
+            what += "; return one array for each, not lists of numbers"
         if not given:
             what = f"nothing came back where {', '.join(wanted)} is expected; return the gradients"
             return self._error(point, what, "none")
@@ -247,6 +254,16 @@ class Prober:
         if ran.hung:
             return self._error(point, f"{ran.error}; stopped", "hang")
         return self._error(point, one_line(ran.error, self.subject.file), "raises")
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype.name}, not of real numbers"
+    return f"an object of type {type(value).__name__}, not an array"
+
+
+def _arrays_only(returned: Named) -> bool:
+    return all(v is None or hasattr(v, "shape") for _, v in returned)
 
 
 def fresh(a: Array) -> Array:

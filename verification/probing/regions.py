@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from ...calculus.sums import occurrences
 from ...calculus.tensors import Tensor
 from ...numeric.regimes import REGIMES
 from ..subjects.protocol import Array
+from ..subjects.sandbox import remaining
 from .observations import Comparison, Region
 from .prober import FLOAT16_UP_TO, Point, Prober
 
@@ -75,11 +76,35 @@ def failure_regions(prober: Prober, comparisons: Sequence[Comparison], until: fl
         wrong = {c.gradient for c in here if not c.ok and c.ordinary and c.finite}
         broken -= {g for g in wrong if all(c.finite for c in here if c.gradient == g)}
         for ramp, tensor in _ramps(prober):
-            if broken and time.monotonic() < until:
+            if broken and time.process_time() < until and remaining() > 0:
                 regions = list(_thresholds(prober, ramp, tensor, dtype, broken, wrong))
                 broken -= {r.gradient for r in regions}
                 found += regions
     return tuple(found)
+
+
+def half_lives(prober: Prober, gradients: Collection[str], dtypes: Sequence[str]) -> tuple[Region, ...]:
+    """For gradients that a small constant pulls towards zero: from where on the error is half of the largest entry.
+
+    Unlike :func:`failure_regions` this does not need a gradient that is right on ordinary input, so it has an answer in
+    float64 too, where a constant such as 1e-8 is seen everywhere.
+    """
+    found: list[Region] = []
+    for dtype in dtypes:
+        left = set(gradients)
+        for ramp, tensor in _ramps(prober):
+            if left and remaining() > 0:
+                regions = list(_crossings(prober, ramp, tensor, dtype, left, lambda gradient, top: _is_mostly_there))
+                regions = [r for r in regions if r.finite]
+                left -= {r.gradient for r in regions}
+                found += regions
+    return tuple(found)
+
+
+def _is_mostly_there(c: Comparison | None) -> bool:
+    if c is None or not c.finite or not c.shape_ok or c.got is None:
+        return False
+    return float(np.abs(c.got - c.exact).max(initial=0)) < 0.5 * float(np.abs(c.exact).max(initial=0))
 
 
 def _ramps(prober: Prober) -> Iterator[tuple[Ramp, Tensor]]:
@@ -100,6 +125,25 @@ def _top(dtype: str) -> float:
 def _thresholds(
     prober: Prober, ramp: Ramp, tensor: Tensor, dtype: str, gradients: set[str], wrong: set[str]
 ) -> Iterator[Region]:
+    def fine(c: Comparison | None, allowed: float) -> bool:
+        return c is not None and c.finite and (c.excess <= allowed or not np.isfinite(allowed))
+
+    def judge(gradient: str, top: Comparison) -> Callable[[Comparison | None], bool]:
+        allowed = np.inf if gradient in wrong else GROSS if top.excess > GROSS else 1.0
+        return lambda c: fine(c, allowed)
+
+    yield from _crossings(prober, ramp, tensor, dtype, gradients, judge)
+
+
+def _crossings(
+    prober: Prober,
+    ramp: Ramp,
+    tensor: Tensor,
+    dtype: str,
+    gradients: Collection[str],
+    judge: Callable[[str, Comparison], Callable[[Comparison | None], bool]],
+) -> Iterator[Region]:
+    """Where each gradient stops to be fine while a quantity is raised. judge: what is fine, given the value far out."""
     known: dict[float, tuple[Point, dict[str, Comparison]]] = {}
 
     def at(s: float, gradient: str) -> Comparison | None:
@@ -111,11 +155,7 @@ def _thresholds(
         top, first = at(_top(dtype), gradient), at(1.0, gradient)
         if top is None or first is None:
             continue
-        allowed = np.inf if gradient in wrong else GROSS if top.excess > GROSS else 1.0
-
-        def fine(c: Comparison | None, allowed: float = allowed) -> bool:
-            return c is not None and c.finite and (c.excess <= allowed or not np.isfinite(allowed))
-
+        fine = judge(gradient, top)
         if fine(top) or not fine(first):
             continue
         low, high = 1.0, _top(dtype)

@@ -43,7 +43,7 @@ def hazards(prober: Prober, covered: dict[str, None], skipped: dict[str, None]) 
 class _Checks:
     def __init__(self, prober: Prober, point: Point, base: Outcome) -> None:
         self.prober, self.point, self.base = prober, point, base
-        self.expected = _arrays(base.value)
+        self.expected = arrays_of(base.value)
         self.where = prober.subject.where
 
     def issue(self, kind: Any, what: str, example: str = "", severe: bool = True) -> SafetyIssue:
@@ -53,7 +53,7 @@ class _Checks:
         """The gradients at another point, or the error."""
         ran = self.prober.call(point)
         failed = self.prober.failure(point, ran)
-        return _arrays(ran.value) if failed is None else failed.message
+        return arrays_of(ran.value) if failed is None else failed.message
 
     def same(self, a: list[Array | None], b: list[Array | None]) -> int | None:
         """The position of the first gradient that differs by more than rounding; None where none does."""
@@ -62,7 +62,7 @@ class _Checks:
         for k, (x, y) in enumerate(zip(a, b, strict=True)):
             if (x is None) != (y is None):
                 return k
-            if x is not None and y is not None and not _close(x, y):
+            if x is not None and y is not None and not close(x, y):
                 return k
         return None
 
@@ -77,7 +77,7 @@ class _Checks:
         if self.base.printed.strip():
             yield self.issue("output", "prints", self.base.printed.strip().splitlines()[0][:80], severe=False)
         for path in self.base.written[:1]:
-            yield self.issue("output", f"writes to the file {path}")
+            yield self.issue("output", f"writes to disk: {path}")
 
     def memory(self) -> Iterator[SafetyIssue]:
         """Arguments, forward's outputs and the state before and after; memory that results share with them."""
@@ -93,7 +93,7 @@ class _Checks:
         for a, v in arguments.items():
             if _bytes(v) != before[a]:
                 yield self.issue(
-                    "mutation", f"forward writes into its input {a}", _difference(self.point.arguments[a], v)
+                    "mutation", f"forward writes into its input {a}", difference(self.point.arguments[a], v)
                 )
         middle = {a: _bytes(v) for a, v in arguments.items()}
         held = [(n, v, _bytes(v), np.array(v, copy=True)) for n, v in one.forwarded if isinstance(v, np.ndarray)]
@@ -104,14 +104,12 @@ class _Checks:
         applied = {n[1:] for n, _ in ran.value if n} if self.prober.subject.kind == "class" else set()
         for a, v in arguments.items():
             if _bytes(v) != middle[a] and not (a in applied and a in self._own()):
-                yield self.issue("mutation", f"writes into its input {a}", _difference(self.point.arguments[a], v))
+                yield self.issue("mutation", f"writes into its input {a}", difference(self.point.arguments[a], v))
         if upstream is not None and _bytes(upstream) != seen:
             assert self.point.upstream is not None
-            yield self.issue(
-                "mutation", "writes into its upstream gradient", _difference(self.point.upstream, upstream)
-            )
+            yield self.issue("mutation", "writes into its upstream gradient", difference(self.point.upstream, upstream))
         again = guarded(lambda: one.backward(_copied(self.point.upstream)), self.prober.limit)
-        differs = again.error is not None or self.same(_arrays(ran.value), _arrays(again.value)) is not None
+        differs = again.error is not None or self.same(arrays_of(ran.value), arrays_of(again.value)) is not None
         inputs = list(arguments.values())
         written: list[tuple[str, Array]] = []
         for n, v, old, copy in held:
@@ -120,7 +118,7 @@ class _Checks:
             if _bytes(v) != old and (differs or not n.startswith("self.")):
                 if not any(np.shares_memory(v, w) for _, w in written):
                     names = dict.fromkeys(m for m, w, _, _ in held if np.shares_memory(v, w))
-                    yield self.issue("mutation", f"writes into {' = '.join(names)}", _difference(copy, v))
+                    yield self.issue("mutation", f"writes into {' = '.join(names)}", difference(copy, v))
                 written.append((n, v))
         yield from self._shared(ran.value, arguments, upstream, [(n, v) for n, v, _, _ in held])
 
@@ -149,8 +147,8 @@ class _Checks:
 
         def twice() -> tuple[list[Array | None], list[Array | None]]:
             one = self.prober.subject.start(arguments, None)
-            first = _arrays(one.backward(_copied(self.point.upstream)))
-            return first, _arrays(one.backward(_copied(self.point.upstream)))
+            first = arrays_of(one.backward(_copied(self.point.upstream)))
+            return first, arrays_of(one.backward(_copied(self.point.upstream)))
 
         ran = guarded(twice, 2 * self.prober.limit)
         if ran.error is not None:
@@ -162,13 +160,13 @@ class _Checks:
         if k is None or self._updates(first, second):
             return
         x, y = first[k], second[k]
-        if x is not None and y is not None and x.shape == y.shape and _close(2 * x, y):
+        if x is not None and y is not None and x.shape == y.shape and close(2 * x, y):
             severe = not self.prober.subject.accumulates
             yield self.issue(
-                "state", f"the second call of backward adds to {self.called(k)}", _difference(x, y), severe=severe
+                "state", f"the second call of backward adds to {self.called(k)}", difference(x, y), severe=severe
             )
         else:
-            example = _difference(x, y) if x is not None and y is not None else ""
+            example = difference(x, y) if x is not None and y is not None else ""
             yield self.issue(
                 "state", "the second call of backward gives another answer", f"{self.called(k)}: {example}"
             )
@@ -201,7 +199,7 @@ class _Checks:
             one = self.prober.subject.start({a: fresh(v) for a, v in self.point.arguments.items()}, None)
             one.backward(_copied(self.point.upstream))
             two = self.prober.subject.start({a: fresh(v) for a, v in other.arguments.items()}, one)
-            return _arrays(two.backward(_copied(other.upstream)))
+            return arrays_of(two.backward(_copied(other.upstream)))
 
         ran = guarded(after, 2 * self.prober.limit)
         if ran.error is not None:
@@ -212,11 +210,11 @@ class _Checks:
         if k is not None:
             x, y = anew[k], ran.value[k]
             if x is not None and y is not None and self.expected[k] is not None and x.shape == y.shape:
-                if _close(x + self.expected[k], y):
+                if close(x + self.expected[k], y):
                     if not self.prober.subject.accumulates:
-                        yield self.issue("state", f"{self.called(k)} adds up over calls of backward", _difference(x, y))
+                        yield self.issue("state", f"{self.called(k)} adds up over calls of backward", difference(x, y))
                     return
-            example = _difference(x, y) if x is not None and y is not None else ""
+            example = difference(x, y) if x is not None and y is not None else ""
             yield self.issue("state", "keeps state: new data after old gives another answer than fresh", example)
 
     def remembered(self) -> Iterator[SafetyIssue]:
@@ -230,9 +228,9 @@ class _Checks:
             second, _ = self.prober.compare(other, ran.value)
             for one, two in zip(first, second, strict=False):
                 if one.ok and not two.ok and two.finite and two.got is not None and one.got is not None:
-                    if two.shape_ok and _close(one.got, two.got):
+                    if two.shape_ok and close(one.got, two.got):
                         what = f"keeps state: {two.gradient} is that of the data of an earlier call"
-                        yield self.issue("state", what, _difference(two.exact, two.got))
+                        yield self.issue("state", what, difference(two.exact, two.got))
 
     def chance(self) -> Iterator[SafetyIssue]:
         """Two fresh runs on the same inputs, with other random numbers."""
@@ -271,7 +269,7 @@ class _Checks:
         k = self.same(expected, again)
         if k is not None:
             x, y = expected[k], again[k]
-            example = _difference(x, y) if x is not None and y is not None else ""
+            example = difference(x, y) if x is not None and y is not None else ""
             yield self.issue("stride", f"gives another answer when {what} is {name}", f"{self.called(k)}: {example}")
 
     def dtypes(self) -> Iterator[SafetyIssue]:
@@ -280,7 +278,7 @@ class _Checks:
             ran = self.prober.call(self.prober.point(self.point.regime, dtype))
             if ran.error is not None:
                 continue
-            for k, a in enumerate(_arrays(ran.value)):
+            for k, a in enumerate(arrays_of(ran.value)):
                 if (
                     a is None
                     or a.dtype.name == dtype
@@ -293,31 +291,6 @@ class _Checks:
                     "dtype", f"{self.called(k)} is {a.dtype.name} where the inputs are {dtype}", severe=lost
                 )
 
-    def integers(self) -> Iterator[SafetyIssue]:
-        """Whole numbers in an integer array mean the same as in a float array."""
-        subject = self.prober.subject
-        if subject.kind in ("torch function", "torch callable", "jax") or hasattr(subject.raw, "of_tensors"):
-            return  # integer tensors have no gradient there
-        real = {t.name for t in self.prober.binding.tensors if _is_real(t)}
-        names = dict(zip(self.prober.binding.arguments, self.prober.binding.tensors, strict=True))
-        whole = {a: np.rint(3 * v) if names[a].name in real and v.ndim else v for a, v in self.point.arguments.items()}
-        floats = self.run(replace(self.point, arguments=whole))
-        if isinstance(floats, str):
-            return
-        for a, v in whole.items():
-            if names[a].name not in real or not v.ndim or a in self.prober.subject.optional:
-                continue
-            ints = self.run(replace(self.point, arguments={**whole, a: v.astype(np.int64)}))
-            if isinstance(ints, str):
-                yield self.issue("dtype", f"raises when the input {a} holds integers", ints, severe=False)
-                continue
-            k = self.same(floats, ints)
-            if k is not None:
-                x, y = floats[k], ints[k]
-                example = _difference(x, y) if x is not None and y is not None else ""
-                what = f"gives another answer when the input {a} holds integers"
-                yield self.issue("dtype", what, example, severe=False)
-
 
 CHECKS = (
     ("printing and writing to disk", _Checks.printing),
@@ -328,11 +301,10 @@ CHECKS = (
     ("old data in functions", _Checks.remembered),
     ("transposed, sliced and stride-0 arrays", _Checks.strides),
     ("dtypes in and out", _Checks.dtypes),
-    ("integer input", _Checks.integers),
 )
 
 
-def _is_real(t: Any) -> bool:
+def is_real(t: Any) -> bool:
     d = t.domain
     return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
@@ -355,7 +327,7 @@ def _copied(a: Array | None) -> Array | None:
     return None if a is None else fresh(a)
 
 
-def _arrays(returned: Named) -> list[Array | None]:
+def arrays_of(returned: Named) -> list[Array | None]:
     """Copies: a later call may overwrite what an earlier one returned."""
     found = [as_array(v) for _, v in returned]
     return [None if a is None else np.array(a, copy=True) for a in found]
@@ -365,7 +337,7 @@ def _bytes(a: Any) -> bytes:
     return bytes(np.ascontiguousarray(a).tobytes()) if isinstance(a, np.ndarray) else b""
 
 
-def _close(x: Array, y: Array) -> bool:
+def close(x: Array, y: Array) -> bool:
     """Equal up to the order of summation, which may differ between memory layouts."""
     if x.shape != y.shape:
         return False
@@ -375,7 +347,7 @@ def _close(x: Array, y: Array) -> bool:
     return bool(np.allclose(x, y, rtol=rtol, atol=atol * scale, equal_nan=True))
 
 
-def _difference(x: Array, y: Array) -> str:
+def difference(x: Array, y: Array) -> str:
     """``entry [1, 2]: 0.5 became -0.25``, the largest one."""
     if x.shape != y.shape:
         return f"shape {x.shape} became {y.shape}"

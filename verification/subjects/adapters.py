@@ -27,6 +27,7 @@ from .kernels import kernel_of
 from .layers import layer, methods
 from .pairs import gradient_function, pair
 from .protocol import Pass, Subject, SubjectError, shown
+from .sandbox import TOTAL, guarded
 from .torch_classes import class_of_arrays
 from .torch_code import on_arrays
 
@@ -92,13 +93,12 @@ def _module(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     sys.path.insert(0, str(full.parent))
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    execute = spec.loader.exec_module
+    ran = guarded(lambda: execute(module), TOTAL)
+    sys.path.remove(str(full.parent))
+    if ran.error is not None:
         del sys.modules[name]
-        raise SubjectError(f"{path} does not import: {one_line(error, str(full))}") from None
-    finally:
-        sys.path.remove(str(full.parent))
+        raise SubjectError(f"{path} does not import: {one_line(ran.error, str(full))}")
     return module
 
 

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .modes import is_mode, mode_value, settle_mode
 from .naming import is_gradient_name, is_upstream, matching, returned_names
-from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
+from .protocol import Array, Kind, Named, Pass, Subject, call, every_parameter, parameters, place, required
 from .torch_code import are_symbolic, array_of, symbolic_pass, tensor
 
 
@@ -82,15 +83,15 @@ def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
 
 def torch_function(function: Any, name: str) -> Subject:
     """``class F(torch.autograd.Function)``, run through ``F.apply``."""
-    takes = parameters(function.forward)
+    takes = every_parameter(function.forward)
     if not _has_own_setup(function):
         takes = takes[1:]  # ctx
-    names = tuple(p.name for p in takes)
+    names = tuple(p.name for p in takes if not is_mode(p.name))
 
     def run(inputs: Mapping[str, Any]) -> Any:
         return function.apply(*_positional(takes, inputs))
 
-    optional = frozenset(p.name for p in takes if p.default is not inspect.Parameter.empty)
+    optional = frozenset(p.name for p in takes if p.name in names and p.default is not inspect.Parameter.empty)
     functools.update_wrapper(run, function.forward)
     return _torch_subject(function, name, "torch function", names, optional, run)
 
@@ -112,7 +113,7 @@ def forward_of(subject: Subject) -> Subject:
 
 def _positional(takes: Sequence[inspect.Parameter], inputs: Mapping[str, Any]) -> list[Any]:
     """The values of parameters in order, without those at the end that nobody gave."""
-    values = [inputs.get(p.name, p.default) for p in takes]
+    values = [mode_value(p) if is_mode(p.name) else inputs.get(p.name, p.default) for p in takes]
     while values and values[-1] is inspect.Parameter.empty:
         values.pop()
     return values
@@ -139,6 +140,7 @@ def torch_callable(function: Any, name: str) -> Subject:
         def run(inputs: Mapping[str, Any]) -> Any:
             given = {n: v for n, v in inputs.items() if n in own}
             rest = {n: v for n, v in inputs.items() if n not in own}
+            settle_mode(module)
             dtype = next((v.dtype for v in inputs.values() if v.is_floating_point()), torch.float64)
             held = {n: p.detach().to(dtype) for n, p in module.named_parameters() if n not in given}
             return torch.func.functional_call(module, {**held, **given}, (), rest)

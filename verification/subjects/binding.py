@@ -19,7 +19,7 @@ from ...numeric.regimes import REGIMES, Regime, draw
 from ..probing.observations import as_array
 from .naming import is_target, is_upstream, matching, target_of
 from .protocol import Array, Subject, SubjectError
-from .sandbox import Outcome, guarded
+from .sandbox import Endless, Outcome, guarded
 
 #: With more parameters than this left over, orders are not tried out.
 MOST_ORDERS = 4
@@ -316,7 +316,7 @@ class Trial:
 
     def learn_upstream(self) -> Tensor | None:
         """An upstream gradient has the shape of what forward returns."""
-        ran = guarded(lambda: self.subject.start(self.inputs, None))
+        ran = _ended(guarded(lambda: self.subject.start(self.inputs, None)))
         out = as_array(ran.value.out) if ran.error is None else None
         if self.elementwise or out is None:
             return Tensor("dout", ())
@@ -337,7 +337,13 @@ class Trial:
                     value = np.ones(np.shape(first) if self.elementwise else shape)
             return started.backward(value)
 
-        return guarded(backward)
+        return _ended(guarded(backward))
+
+
+def _ended(ran: Outcome) -> Outcome:
+    if ran.hung:
+        raise Endless(str(ran.error))
+    return ran
 
 
 def _gradients(

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from .modes import settle_mode
 from .naming import is_cache, is_gradient_name, is_rate, is_upstream, named, returned_names, target_of
 from .pairs import _arrays
 from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place
+from .sandbox import Endless, guarded
 from .state import install, slots, snapshot
 
 FORWARDS = ("forward", "__call__", "call", "loss")
@@ -89,10 +91,11 @@ class _Layer:
 
     def _example(self) -> list[Any]:
         """The array attributes of an object made with some sizes, to learn what its parameters are called."""
-        try:
-            return list(slots(self._make({}, dict(zip(self._sizes({}), (2, 3, 5, 7, 11, 13), strict=False)))))
-        except Exception:  # the person's constructor may want anything; then only names of parameters are known
-            return []
+        made = guarded(lambda: self._make({}, dict(zip(self._sizes({}), (2, 3, 5, 7, 11, 13), strict=False))))
+        if made.hung:
+            raise Endless(str(made.error))
+        # The person's constructor may want anything; where it raises, only names of parameters are known.
+        return [] if made.error is not None else list(slots(made.value))
 
     def _sizes(self, inputs: Mapping[str, Any]) -> list[str]:
         """The constructor's arguments that must be sizes: required, and no array was given for them."""
@@ -110,7 +113,7 @@ class _Layer:
         """A fresh object that holds the given parameters."""
         wanted = {n: v for n, v in inputs.items() if n not in self.inputs and n not in self.constructor}
         unknown = self._sizes(inputs)
-        sizes = sorted({s for v in inputs.values() for s in np.shape(v)} | {1})
+        sizes = sorted({s for v in inputs.values() for s in np.shape(v)} | {1}) if unknown else [1]
         last: Exception | None = None
         attempts = product(sizes, repeat=len(unknown))
         for _, attempt in zip(range(ATTEMPTS), attempts, strict=False):
@@ -156,6 +159,7 @@ class _Layer:
             install(state, {places[n]: v for n, v in own.items()})
             if any(type(v).__name__ == "SymbolicArray" for v in own.values()):
                 _renew_buffers(state, places, own)
+        settle_mode(state)
         parts = {n: v for n, v in inputs.items() if n in self.takes}
         parts |= {n: RATE for n in self.takes if is_rate(n)}
         before_forward = {s.path: s.value for s in slots(state)}
@@ -258,7 +262,7 @@ def _first(out: Any) -> Any:
 def _method_parameters(cls: type, name: str) -> dict[str, inspect.Parameter]:
     function: Callable[..., Any] = getattr(cls, name)
     static = isinstance(inspect.getattr_static(cls, name), staticmethod)
-    return {p.name: p for p in parameters(function)[0 if static else 1 :]}
+    return {p.name: p for p in parameters(function) if static or p.name != "self"}
 
 
 __all__ = ["RATE", "layer", "methods"]

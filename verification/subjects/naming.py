@@ -106,7 +106,7 @@ def is_gradient_name(path: str) -> bool:
     last = re.split(r"\W+", path)[-1]
     return (
         any("grad" in t for t in tokens)
-        or bool(re.match(r"(d_?[A-Z]|d_|d(w|b|x|z|h|gamma|beta|weights?|bias(es)?|inputs?)\d*$)", last))
+        or bool(re.match(r"(d_?[A-Z]|d_|d(w|b|g|x|z|h|gamma|beta|weights?|bias(es)?|inputs?)\d*$)", last))
         or any(t == "dparams" for t in tokens)
     )
 

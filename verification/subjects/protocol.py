@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .modes import is_mode, mode_value
+
 Array = np.ndarray[Any, Any]
 Named = tuple[tuple[str | None, Any], ...]
 Kind = Literal["gradient function", "forward/backward", "class", "torch function", "torch callable", "jax"]
@@ -80,17 +82,24 @@ def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     gap = False
-    for p in parameters(function):
-        if p.name not in values:
+    for p in every_parameter(function):
+        if p.name not in values and not is_mode(p.name):
             gap = True
-        elif p.kind is inspect.Parameter.KEYWORD_ONLY or gap:
-            keywords[p.name] = values[p.name]
+            continue
+        value = values[p.name] if p.name in values else mode_value(p)
+        if p.kind is inspect.Parameter.KEYWORD_ONLY or gap:
+            keywords[p.name] = value
         else:
-            positional.append(values[p.name])
+            positional.append(value)
     return function(*positional, **keywords)
 
 
 def parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    """The parameters of a function that can be given a tensor: not ``*args``, ``**kwargs``, or ``training``."""
+    return tuple(p for p in every_parameter(function) if not is_mode(p.name))
+
+
+def every_parameter(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     """The parameters of a function that can be named, without ``*args`` and ``**kwargs``."""
     try:
         found = inspect.signature(function).parameters.values()

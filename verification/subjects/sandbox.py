@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,11 +15,42 @@ from typing import Any
 
 import numpy as np
 
+#: For one call.
 SECONDS = 10.0
+#: For everything that is done with one piece of code.
+TOTAL = 60.0
+#: The audit events of the standard library by which something on disk is changed.
+_CHANGES = frozenset(
+    {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
+)
+
+#: Seconds spent in a person's code so far, and the number at which it is enough.
+_spent = 0.0
+_enough = float("inf")
 
 
 class TimeLimit(BaseException):
     """Not an Exception, so that the person's ``except Exception`` does not swallow it."""
+
+
+class Endless(Exception):
+    """A call that nothing can be learned from, because it does not come to an end."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """A limit for the time in all calls inside together; what is computed between them does not count."""
+    global _enough
+    before, _enough = _enough, min(_enough, _spent + seconds)
+    try:
+        yield
+    finally:
+        _enough = before
+
+
+def remaining() -> float:
+    """The seconds left of the limit for all calls; infinite where there is none."""
+    return _enough - _spent
 
 
 @dataclass(frozen=True)
@@ -36,12 +68,18 @@ class Outcome:
 
 
 def guarded(function: Callable[[], Any], seconds: float = SECONDS) -> Outcome:
-    """Call a function; a call that takes longer than ``seconds`` is stopped and has the error :class:`TimeLimit`."""
-    captured = io.StringIO()
+    """Call a function; a call that takes longer than ``seconds``, or than what is left of the :func:`time_limit` around
+    it, is stopped and has the error :class:`TimeLimit`."""
+    seconds = min(seconds, remaining())
+    if seconds <= 0:
+        return Outcome(error=TimeLimit("the time limit for all calls is used up"))
+    global _spent
+    captured, started = io.StringIO(), time.monotonic()
     with _watching() as written, warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
             value, error = _limited(function, seconds)
+    _spent += time.monotonic() - started
     return Outcome(value, error, captured.getvalue(), tuple(dict.fromkeys(written)))
 
 
@@ -62,7 +100,7 @@ def _held(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
 
 def _alarmed(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
     def ring(signum: int, frame: Any) -> None:
-        raise TimeLimit(f"still running after {seconds:g} s")
+        raise TimeLimit(f"still running after {seconds:.2g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
@@ -83,7 +121,7 @@ def _threaded(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseExc
     worker = threading.Thread(target=lambda: found.append(_held(function)), daemon=True)
     worker.start()
     worker.join(seconds)
-    return found[0] if found else (None, TimeLimit(f"still running after {seconds:g} s"))
+    return found[0] if found else (None, TimeLimit(f"still running after {seconds:.2g} s"))
 
 
 _watched: list[list[str]] = []
@@ -106,9 +144,9 @@ def _watching() -> Iterator[list[str]]:
 
 
 def _notice(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _watched or event != "open":
+    if not _watched or (event != "open" and event not in _CHANGES):
         return
-    path, mode = arguments[0], arguments[1]
+    path, mode = arguments[0], arguments[1] if event == "open" else "w"
     writes = isinstance(mode, str) and any(c in mode for c in "wax+")
     if writes and isinstance(path, str) and "__pycache__" not in path and not path.startswith("/dev/"):
         _watched[-1].append(path)

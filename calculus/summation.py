@@ -9,8 +9,8 @@ from sympy import Expr
 
 from .affine import solutions
 from .contraction import canonical_order, components
-from .polynomials import Monomial, Poly, accumulate_all, constant, single
 from .deltas import equal_leaves
+from .polynomials import Monomial, Poly, accumulate_all, constant, single
 from .ranges import is_inside
 from .sums import BoundSum, Delta, bound_sum
 from .tensors import Element, Index

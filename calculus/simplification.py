@@ -11,6 +11,7 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
 
 from .affine import body_at, contractions
+from .cancellation import cancelled
 from .derivation import Definition
 from .functions import Where
 from .ranges import is_affine
@@ -104,14 +105,19 @@ def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
 
 
 def collect(expr: Expr) -> Expr:
-    """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are."""
+    """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are.
+
+    Then factors that a product shares with denominators inside of it are cancelled.
+    """
 
     def visit(e: Expr) -> Expr:
         if isinstance(e, Add):
             return _collect(e)
         return _without_leading_minus(e) if isinstance(e, Mul) else e
 
-    return bottom_up(expr, visit)
+    found = bottom_up(expr, visit)
+    shorter = cancelled(found)
+    return found if shorter == found else bottom_up(shorter, visit)
 
 
 def _without_leading_minus(expr: Mul) -> Expr:

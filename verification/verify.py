@@ -14,17 +14,20 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
+from .at_sizes import Sized, entry_by_entry, proofs_at_sizes, what_to_type
+from .autograd_oracle import NeedsAutograd, judged_by_autograd
 from .diagnosis.diagnose import diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
-from .formulas import trace_forward, trace_gradients
+from .formulas import trace_gradients, trace_own, trace_reference
 from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
-from .subjects.adapters import adapt, load
+from .subjects.adapters import adapt, as_reference, load
+from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
 from .subjects.protocol import Subject, SubjectError
 from .tracing.intermediates import unfolded
@@ -87,13 +90,16 @@ def verify(
     reference = _stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)
-        reference = _own_reference(adapted, against, binding)
+        try:
+            reference = _own_reference(adapted, against, binding)
+        except NeedsAutograd as needed:
+            return judged_by_autograd(adapted, binding, needed, dtypes)
     else:
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
-    proofs, court, why_not = _proofs(adapted, binding, derivation, write)
+    proofs, court, why_not, sized = _proofs(adapted, binding, derivation, write)
     options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
 
     def run(other: Derivation) -> Observations:
@@ -102,6 +108,8 @@ def verify(
     seen = run(derivation)
     diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
+    if sized is not None:
+        proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -196,21 +204,20 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
         other, words = subject, "the gradient of its own forward, traced"
     else:
         obj = load(against) if isinstance(against, str) else against
-        other = adapt(obj)
+        other = as_reference(obj)
         words = f"the gradient of {other.name}, traced"
         tensors = {n: t for n, t in zip(other.parameter_names, _in_order(other, tensors), strict=False)}
     try:
-        if against is None:
-            traced = trace_forward(subject, tensors)
-        else:
-            from .tracing.trace import trace
-
-            traced = trace(other.raw, list(tensors.values()))
+        traced = trace_own(subject, tensors) if against is None else trace_reference(other, tensors)
         formulas = from_traced(other.name, traced, binding.tensors, wrt)
     except Untraceable as error:
+        if subject.kind == "torch function" and against is None:
+            raise NeedsAutograd(forward_of(subject), tensors, error, own=True) from error
+        if other.kind == "torch callable" and against is not None:
+            raise NeedsAutograd(other, tensors, error) from error
         raise SubjectError(
             f"the formula of {other.name} cannot be read from its code ({error}); say what it computes: "
-            "--against ID or an expression"
+            f"--against ID or an expression{what_to_type(error, binding.tensors)}"
         ) from error
     return Reference(formulas, words)
 
@@ -249,8 +256,8 @@ def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, B
 
 def _proofs(
     subject: Subject, binding: Binding, derivation: Derivation, write: Callable[[Any], str]
-) -> tuple[list[Proof], Court | None, str]:
-    """The proofs, the court that gave them, and why there are none."""
+) -> tuple[list[Proof], Court | None, str, Sized | None]:
+    """The proofs, the court that gave them, why there are none, and proofs at some sizes in their place."""
     tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
     flat = pointwise(derivation)
     given = {n: lifted(t) if flat else t for n, t in tensors.items()}
@@ -258,11 +265,12 @@ def _proofs(
     try:
         traced = trace_gradients(subject, given, upstream, () if flat else all_formulas(derivation))
     except Untraceable as error:
-        return [], None, str(error)
+        sized = proofs_at_sizes(subject, binding, derivation, error, write)
+        return [], None, str(error), sized
     outputs: dict[str, int] = {}
     for at, tensor in enumerate(binding.gradient_of[: len(traced.entries)]):
         result = next((r for r in derivation.wanted if tensor is not None and r.wrt == (tensor,)), None)
         if result is not None and traced.entries[at] is not None:
             outputs.setdefault(result.name, at)
     court = Court(derivation, Traced(traced, outputs), write)
-    return court.proofs(), court, ""
+    return entry_by_entry(derivation, court.traced, court.proofs(), write), court, "", None

@@ -6,7 +6,7 @@ import linecache
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
@@ -16,6 +16,7 @@ import numpy
 import sympy
 
 if TYPE_CHECKING:
+    from .naming import LocalNames
     from .opaque import Opaque
     from .recognition import Recognition
     from .sizes import StandIns
@@ -35,15 +36,21 @@ _MACHINERY = tuple(
         os.path.dirname(os.__file__),
     )
 )
+#: The classes of symbolic arrays, by name.
+_ARRAYS = ("SymbolicArray", "SymbolicTensor")
 _PACKAGES = os.path.join("", "site-packages", "")
 
 
 class Untraceable(Exception):
-    """The code does something that has no formula here: which operation, where, and why."""
+    """The code does something that has no formula here: which operation, where, and why.
 
-    def __init__(self, operation: str, file: str, line: int, reason: str) -> None:
-        super().__init__(operation, file, line, reason)
+    sizes: the symbolic sizes that it would have to know; with numbers in their place the trace goes on from here.
+    """
+
+    def __init__(self, operation: str, file: str, line: int, reason: str, sizes: Iterable[Any] = ()) -> None:
+        super().__init__(operation, file, line, reason, sizes)
         self.operation, self.file, self.line, self.reason = operation, file, line, reason
+        self.sizes: tuple[Any, ...] = tuple(sorted({s for e in sizes for s in e.free_symbols}, key=str))
 
     def __str__(self) -> str:
         place = f"{os.path.basename(self.file)}, line {self.line}: " if self.file else ""
@@ -67,10 +74,14 @@ class Write:
 
 @dataclass
 class Session:
-    """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic."""
+    """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic.
+
+    naming: makes definitions of local variables, where that is wanted.
+    """
 
     standins: StandIns
     recognition: Recognition | None = None
+    naming: LocalNames | None = None
     opaque: list[Opaque] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     operations: int = 0
@@ -95,11 +106,14 @@ def left(token: Any) -> None:
     _current.reset(token)
 
 
-def untraceable(operation: str, reason: str) -> Untraceable:
-    """The exception to raise. The trace fails even where the code catches it: what follows would be a guess."""
+def untraceable(operation: str, reason: str, *sizes: Any) -> Untraceable:
+    """The exception to raise. The trace fails even where the code catches it: what follows would be a guess.
+
+    sizes: what it depends on, where numbers in the place of sizes would help.
+    """
     frame = person()
     file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
-    failure = Untraceable(operation, file, line, reason)
+    failure = Untraceable(operation, file, line, reason, sizes)
     current = _current.get(None)
     if current is not None and current.failed is None:
         current.failed = failure
@@ -108,6 +122,8 @@ def untraceable(operation: str, reason: str) -> Untraceable:
 
 def is_persons(file: str) -> bool:
     """Whether a source file is the person's, and not part of Python, a library or this package."""
+    if os.path.dirname(file) == _ROOT:
+        return False
     return not (file.startswith((*_MACHINERY, "<frozen", "<__array")) or _PACKAGES in file)
 
 
@@ -140,7 +156,7 @@ def record_write(memory: object) -> None:
     if frame is None:
         return
     name = getattr(memory, "name", "")
-    target = re.match(r"[A-Za-z_][\w.]*", line_text(frame))
+    target = re.match(r"[A-Za-z_][\w.]*?(?=\.\w+_\(|[^\w.]|$)", line_text(frame))
     through = target[0] if target else ""
     places: dict[Any, str] = {}
     for f in persons_frames():
@@ -163,7 +179,7 @@ def names_of(memory: object, namespace: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_in(memory: object, value: Any) -> bool:
-    return type(value).__name__ == "SymbolicArray" and value.memory is memory
+    return type(value).__name__ in _ARRAYS and value.memory is memory
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -173,7 +189,7 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from ((f"{name}[{k}]", (id(value), k), v) for k, v in enumerate(value))
     elif kind is dict and len(value) < 100:
         yield from ((f"{name}[{k!r}]", (id(value), k), v) for k, v in value.items())
-    elif kind.__module__ not in ("numpy", "sympy", "builtins") and kind.__name__ not in ("SymbolicArray", "type"):
+    elif kind.__module__ not in ("numpy", "sympy", "builtins") and kind.__name__ not in (*_ARRAYS, "type"):
         attributes = getattr(value, "__dict__", None)
         for key, inner in list(attributes.items()) if isinstance(attributes, dict) else ():
             yield f"{name}.{key}", (id(value), key), inner

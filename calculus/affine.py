@@ -105,7 +105,7 @@ def _is_whole(quotient: Expr) -> bool:
 
 
 def has_one_term(total: BoundSum) -> bool:
-    """Whether deltas fix every index of a sum, so that it has one term at most: its square is the sum of the squares."""
+    """Whether deltas fix every index of a sum: it has one term at most, and its square is the sum of the squares."""
     fixed: set[Index] = set()
     for delta in (f for f in Mul.make_args(total.body) if isinstance(f, Delta)):
         form = equation(delta)

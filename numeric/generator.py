@@ -273,6 +273,8 @@ def _with_sizes(derivation: Derivation, arguments: tuple[Argument, ...], writer:
     if len(found) == len(arguments):
         return arguments
     return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function, order.get(a.name, 0))))
+
+
 def _telling(derivation: Derivation, read: set[str], dims: Sequence[Expr]) -> set[str]:
     """Givens that are not read, but without which a size, or the dtype of the answer, would not be known."""
     chosen = [t for t in derivation.givens if t.name in read]

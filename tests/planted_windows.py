@@ -1,6 +1,8 @@
-"""Wrong claims about layers with windows and lookups: id, wanted, wrong claim, the class of the error. All are refuted."""
+"""Wrong claims about layers with windows and lookups: id, wanted, wrong claim, class of the error. All are refuted."""
 
 from __future__ import annotations
+
+PLACES = "for o in O for p in P for u in 2 for v in 2"
 
 WRONG_WINDOWS: list[tuple[str, str, str, str]] = [
     ("conv1d", "dL/dX", "i, c, h: sum(K[f, c, u]*dY[i, f, h + u] for f in F for u in U)", "sign in the index"),
@@ -39,13 +41,13 @@ WRONG_WINDOWS: list[tuple[str, str, str, str]] = [
     (
         "avg-pool2d",
         "dL/dX",
-        "i, c, h, w: sum(delta(h, 2*o + u)*delta(w, 2*p + v)*dY[i, c, o, p] for o in O for p in P for u in 2 for v in 2)",
+        f"i, c, h, w: sum(delta(h, 2*o + u)*delta(w, 2*p + v)*dY[i, c, o, p] {PLACES})",
         "normaliser",
     ),
     (
         "avg-pool2d",
         "dL/dX",
-        "i, c, h, w: sum(delta(h, o + u)*delta(w, p + v)*dY[i, c, o, p] for o in O for p in P for u in 2 for v in 2)/4",
+        f"i, c, h, w: sum(delta(h, o + u)*delta(w, p + v)*dY[i, c, o, p] {PLACES})/4",
         "stride",
     ),
     (
@@ -57,7 +59,7 @@ WRONG_WINDOWS: list[tuple[str, str, str, str]] = [
     (
         "max-pool2d",
         "dL/dX",
-        "i, c, h, w: sum(delta(h, 2*o + u)*delta(w, 2*p + v)*dY[i, c, o, p] for o in O for p in P for u in 2 for v in 2)",
+        f"i, c, h, w: sum(delta(h, 2*o + u)*delta(w, 2*p + v)*dY[i, c, o, p] {PLACES})",
         "indicator left out",
     ),
     (

@@ -53,12 +53,14 @@ embedding = Entry(
     conventions=(
         LAYOUT,
         UPSTREAM,
-        "With padding=yes the id 0 stands for padding: its vector z is fixed, and row 0 of the table has gradient zero.",
+        "With padding=yes the id 0 stands for padding: its vector z is fixed, and row 0 of the table has gradient "
+        "zero.",
     ),
     pitfalls=(
         "An id that comes several times gets the sum of its upstream rows: dE[ids] += dY keeps the last one only, "
         "np.add.at(dE, ids, dY) adds them all.",
-        "Rows of ids that do not come have gradient zero; an optimiser with momentum or weight decay moves them anyway.",
+        "Rows of ids that do not come have gradient zero; an optimiser with momentum or weight decay moves them "
+        "anyway.",
         "Looking a row up is a product with a one-hot matrix, of which the gradient is the transposed product.",
     ),
     references=("Bengio, Ducharme, Vincent and Jauvin, A neural probabilistic language model, JMLR 3, 2003",),

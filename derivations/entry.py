@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..calculus.goal import Example, Statement
+
+__all__ = ["Entry", "Example", "ParameterError", "Statement"]
+
 
 class ParameterError(ValueError):
     """A parameter that an entry does not have, or a value that it cannot take."""
@@ -20,24 +24,31 @@ class Entry:
         ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask``, ``int<C``, ``function``; default real.
     define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
         form (``A = tanh(X @ W + b)``).
-    wanted: what to derive: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
+    wanted: what to derive, if anything: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
     claim: closed forms that the entry states and the prover decides, by wanted: in array form (``"(P - Y)/n"``) or by
         the entry at named axes (``"i, c: (P[i, c] - Y[i, c])/n"``). The key ``dy/dx in output`` claims a form in y.
     rules: for an identity, the rules to apply, in order, to the left side.
+    assume: hypotheses by name, ``"smooth": "f1 <= f0 + g @ (x1 - x0) + L/2*sum((x1 - x0)**2)  # in words"``. An
+        equation that gives the entries of a given is its definition.
+    proof: the statements that are proved, in order (see :class:`.Statement`). An entry may have nothing else to derive.
+    examples: points at which the hypotheses hold, where random ones never do.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
         value; or several, by name, where the entry differentiates several.
-    parameters: values a user may set (``depth=4``), with their defaults. given, define, wanted and claim may then be
-        functions of the parameters; :meth:`at` fills them in.
+    parameters: values a user may set (``depth=4``), with their defaults. given, define, wanted, claim, assume and proof
+        may then be functions of the parameters; :meth:`at` fills them in.
     uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
     """
 
     id: str
     title: str
-    given: str | Callable[..., str]
-    define: str | Callable[..., str]
-    wanted: tuple[str, ...] | Callable[..., tuple[str, ...]]
+    given: str | Callable[..., str] = ""
+    define: str | Callable[..., str] = ""
+    wanted: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     claim: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    assume: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
+    proof: tuple[Statement, ...] | Callable[..., tuple[Statement, ...]] = ()
+    examples: tuple[Example, ...] = ()
     torch: Callable[..., Any] | None = None
     parameters: Mapping[str, int] = field(default_factory=dict)
     kind: str = "gradient"
@@ -64,7 +75,7 @@ class Entry:
         values = {**self.parameters, **parameters}
         filled: dict[str, Any] = {
             part: value(**values)
-            for part in ("given", "define", "wanted", "claim")
+            for part in ("given", "define", "wanted", "claim", "assume", "proof")
             if callable(value := getattr(self, part))
         }
         return replace(self, parameters=values, **filled)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Expr, Rational
 
-from ..calculus.derivation import Definition, Derivation, Part, Result, Step
+from ..calculus.derivation import Assumption, Definition, Derivation, Part, Result, Step
 from ..calculus.matrix_notation import matrix_notation
 from ..calculus.notation import Fill, Hadamard, Notation, Ones, Quotient, Softmax
 from ..calculus.sums import Partial
@@ -16,7 +16,7 @@ from .box import ATOM, PREFIX, Box, join
 from .expressions import Writer
 from .letters import alphabet, free_indices
 from .matrices import nodes, write_notation
-from .page import Formula, Given, Line, Page, Section
+from .page import Assumed, Formula, Given, Line, Page, Section
 from .style import Style
 
 DIRECT = "∂⁺ is the direct derivative: every other definition is held fixed."
@@ -57,7 +57,8 @@ class Author:
             count += len(part.steps)
             heading, shape = self._heading(part, writer)
             wanted = not self._is_given(part) if part.result is None else part.result.wanted
-            sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part))
+            title = part.stated.title if part.stated is not None else ""
+            sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part, title))
             result = self._result(part, writer)
             if result is not None:
                 results.append(result)
@@ -73,11 +74,20 @@ class Author:
             () if brief else d.references,
             _totals(d),
             d.verdict,
+            tuple(self._assumed(a) for a in d.assumptions),
         )
+
+    def _assumed(self, assumption: Assumption) -> Assumed:
+        line = self.writer.for_line(assumption.left, assumption.right)
+        formula = Formula(
+            line(assumption.left), line(assumption.right), relation=self.style.relation[assumption.relation]
+        )
+        return Assumed(assumption.name, formula, assumption.words, self.writer.name(assumption.name))
 
     def _named(self, part: Part) -> Writer:
         """The writer with one letter for each free index of the part, in the order in which a reader meets them."""
-        shown = [e for s in part.steps for e in (s.left, s.right)]
+        stated = (part.stated.left, part.stated.right) if part.stated is not None else ()
+        shown = [*stated, *(e for s in part.steps for e in (s.left, s.right))]
         writer = self.writer.for_line(*(part.result.indices if part.result else ()), *shown)
         order = free_indices(*shown, *(part.result.indices if part.result else ()))
         return replace(self.writer, letters=self.writer.alphabet.name(_own_names_first(order), {})) if order else writer
@@ -183,10 +193,14 @@ class Author:
             counterexample,
             depth,
             left,
+            self.style.relation[step.relation],
         )
 
     def _heading(self, part: Part, writer: Writer) -> tuple[Box | None, Box | None]:
         result = part.result
+        if part.stated is not None:
+            sides = writer(part.stated.left), writer(part.stated.right)
+            return join([sides[0], self.style.relation[part.stated.relation], sides[1]], ATOM), None
         if result is None:
             if part.left is None or not part.steps or self._is_given(part):
                 return (writer(part.left) if part.left is not None else None), None
@@ -222,6 +236,12 @@ class Author:
 
     def _result(self, part: Part, writer: Writer) -> Formula | None:
         result = part.result
+        if part.stated is not None:
+            stated = part.stated
+            if stated.impossible:
+                return None
+            line = writer.only(stated.left, stated.right)
+            return Formula(line(stated.left), line(stated.right), relation=self.style.relation[stated.relation])
         if result is None:
             if not part.steps or part.left is None or self._is_given(part):
                 return None

@@ -15,7 +15,7 @@ from .latex_prose import math_words, prose
 from .latex_style import LATEX
 from .latex_width import latex_width
 from .options import PLAIN, Options
-from .page import Formula, Line, Page, page
+from .page import Assumed, Formula, Line, Page, page
 
 TEXT_WIDTH = 470.0
 REASONS = (44, 34, 26)
@@ -45,11 +45,13 @@ def _page(page: Page) -> Iterator[str]:
     yield rf"{{\Large\bfseries {prose(page.title)}}}\hfill\texttt{{{prose(page.id)}}}\par"
     yield from _block("Given", align(given_rows(page)))
     yield from _block("Define", align(formula_rows(page.definitions)))
+    if page.assumptions:
+        yield from _block("Assume", align(assumed_rows(page.assumptions)))
     for section in page.sections:
         if section.heading is not None:
             shape = rf", shape \({section.shape}\)" if section.shape is not None else ""
-            word = "Wanted" if section.wanted else "First"
-            yield rf"\medskip\noindent\textbf{{{word}}} \(\displaystyle {section.heading}\){shape}"
+            title = f"{prose(section.title)}: " if section.title else ""
+            yield rf"\medskip\noindent\textbf{{{section.label}}} {title}\(\displaystyle {section.heading}\){shape}"
         if section.note:
             yield rf". {prose(section.note)}"
         yield from align(step_rows(section.lines, TEXT_WIDTH))
@@ -88,6 +90,19 @@ def given_rows(page: Page) -> Iterator[str]:
         yield from (f" & && {math_words(words)}" for words in more)
 
 
+def assumed_rows(assumptions: Sequence[Assumed]) -> Iterator[str]:
+    """``left &\\leq right && (smooth) words``, the words on a row of their own where a formula is long."""
+    for assumed in assumptions:
+        formula = assumed.formula
+        words = rf"\text{{({prose(assumed.name)})}}" + (rf"\ {math_words(assumed.words)}" if assumed.words else "")
+        rows = list(_equation(formula.left.text, formula.right, formula.relation))
+        if len(rows) == 1 and latex_width(rows[0]) + latex_width(words) + COLUMN_GAP <= TEXT_WIDTH:
+            yield f"{rows[0]} && {words}"
+        else:
+            yield from rows
+            yield rf"&\qquad {words}"
+
+
 def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
     """Matrix form, element form and form in the output, one below the other."""
     pairs = _side_by_side(formulas)
@@ -98,13 +113,13 @@ def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
             continue
         if pairs:
             matrix = "&" if formula.matrix_left is None else f"{formula.matrix_left} &= {formula.matrix_right}"
-            yield f"{matrix} & {formula.left} &= {formula.right}"
+            yield f"{matrix} & {formula.left} {_aligned(formula.relation)} {formula.right}"
             if formula.in_output is not None:
                 yield f"& & &= {formula.in_output}"
             continue
         if formula.matrix_left is not None and formula.matrix_right is not None:
             yield from _equation(formula.matrix_left.text, formula.matrix_right)
-        yield from _equation(formula.left.text, formula.right)
+        yield from _equation(formula.left.text, formula.right, formula.relation)
         if formula.in_output is not None:
             yield from _equation("", formula.in_output)
 
@@ -112,15 +127,20 @@ def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
 def _side_by_side(formulas: Sequence[Formula]) -> bool:
     """True where the matrix forms and the element forms have room in two columns."""
     matrices = [f"{f.matrix_left} = {f.matrix_right}" for f in formulas if f.matrix_left is not None and not f.words]
-    elements = [f"{f.left} = {f.in_output or f.right}" for f in formulas if not f.words]
+    elements = [f"{f.left}{f.relation}{f.in_output or f.right}" for f in formulas if not f.words]
     widest = [max(map(latex_width, texts), default=0.0) for texts in (matrices, elements)]
     return bool(matrices) and sum(widest) + 3 * COLUMN_GAP <= TEXT_WIDTH
 
 
-def _equation(left: str, right: Box) -> Iterator[str]:
+def _equation(left: str, right: Box, relation: str = " = ") -> Iterator[str]:
     room = TEXT_WIDTH - latex_width(left) - 20
     for at, text in enumerate(broken(right, room)):
-        yield f"{left} &= {text}" if at == 0 else rf"&\qquad {text}"
+        yield f"{left} {_aligned(relation)} {text}" if at == 0 else rf"&\qquad {text}"
+
+
+def _aligned(relation: str) -> str:
+    """A sign that the rows of a block share a column at."""
+    return "&" + relation.strip()
 
 
 def broken(box: Box, room: float) -> list[str]:
@@ -163,7 +183,8 @@ def _step(line: Line, words: list[str], widest: float, whole: float, reason: flo
     pieces = [box.text] if latex_width(box.text) <= beside else broken(box, beside)
     if any(latex_width(p) > beside for p in pieces):
         pieces = broken(box, whole)
-    rows = [f"{left} &= {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
+    sign = _aligned(line.relation)
+    rows = [f"{left} {sign} {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
     at = len(rows) - 1 if latex_width(pieces[-1]) + (36 if len(rows) > 1 else 0) <= beside else len(rows)
     for k, text in enumerate(words):
         if at + k >= len(rows):

@@ -30,11 +30,25 @@ class Formula:
     in_output: Box | None = None
     words: str = ""
     source: Definition | Result | None = None
+    relation: str = " = "
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A hypothesis: the name under which certificates use it, its two sides, and what it says in words."""
+
+    name: str
+    formula: Formula
+    words: str
+    mark: Box
 
 
 @dataclass(frozen=True)
 class Line:
-    """A step: ``left`` is None where the line goes on from the one before. depth: 1 and more for a step's details."""
+    """A step: ``left`` is None where the line goes on from the one before. depth: 1 and more for a step's details.
+
+    relation: the sign between the sides, in the style of the page.
+    """
 
     number: str
     left: Box | None
@@ -44,6 +58,7 @@ class Line:
     counterexample: Counterexample | None
     depth: int = 0
     first: Box | None = None
+    relation: str = " = "
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,12 @@ class Section:
     lines: tuple[Line, ...]
     note: str
     source: Part
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        """The word before the heading."""
+        return "Show" if self.source.stated is not None else "Wanted" if self.wanted else "First"
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,7 @@ class Page:
     references: tuple[str, ...]
     verdicts: str
     verdict: Verdict
+    assumptions: tuple[Assumed, ...] = ()
 
     @property
     def notes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

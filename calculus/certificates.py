@@ -1,0 +1,199 @@
+"""The judge of relations: equations by the normal form, inequalities by a certificate whose sign can be read off.
+
+``A <= B`` is proved where B − A equals a certificate (an identity, decided by the prover) that is defined wherever A and
+B are, and every term of which is non-negative: squares, non-negative weights, slacks of hypotheses, named inequalities.
+Every relation is also sampled at points that meet the hypotheses; one that is proved and contradicted stops the run,
+and one whose hypotheses no point meets stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
+
+import sympy
+from sympy import Add, Expr, Integer
+
+from .conditional_sampling import Conditions
+from .definedness import Defined
+from .derivation import Definition, Verdict
+from .functions import Indicator
+from .hypotheses import Hypothesis
+from .intervals import Interval, Intervals
+from .lemmas import Gap, written_out
+from .normal_form import Normalizer
+from .polynomials import Undecided
+from .prover import Prover, ProverError
+from .relations import Relation
+from .sums import rebuild
+from .tensors import Element, Index, Tensor
+
+NOTHING_MET = "no point was found at which the assumptions hold and both sides are defined"
+UNSEEN_SIGN = "the sign of the certificate cannot be read off"
+UNSEEN_DOMAIN = "the certificate may be undefined where the sides are defined"
+#: A relation over numbered indices is decided one by one, up to this many.
+MOST_CASES = 64
+
+
+class Judge:
+    """Judges relations over definitions, from hypotheses.
+
+    impossible: the hypotheses are meant to contradict each other, so that no point meets them.
+    """
+
+    def __init__(self, prover: Prover, conditions: Conditions, *, impossible: bool = False) -> None:
+        self.prover = prover
+        self.conditions = conditions
+        self.impossible = impossible
+        self.known: dict[Tensor, Interval] = {}
+        for hypothesis in conditions.hypotheses:
+            self._know(hypothesis)
+
+    def _know(self, hypothesis: Hypothesis) -> None:
+        self.known[hypothesis.slack.tensor] = hypothesis.interval
+        self.prover.define(hypothesis.slack)
+
+    def using(self, *hypotheses: Hypothesis, only: Sequence[Hypothesis] | None = None) -> Judge:
+        """A judge who knows further hypotheses, or of the present ones only those in ``only``."""
+        mine = self.conditions.hypotheses if only is None else tuple(only)
+        judge = Judge(
+            self.prover, replace(self.conditions, hypotheses=(*mine, *hypotheses)), impossible=self.impossible
+        )
+        proved = {t: i for t, i in self.known.items() if only is None and t not in judge.known}
+        judge.known.update(proved)
+        return judge
+
+    def learn(self, slack: Definition, interval: Interval) -> None:
+        """Use a relation that has been proved: it follows from the hypotheses, so the points stay the same."""
+        self.known[slack.tensor] = interval
+        self.prover.define(slack)
+
+    # -- equations -----------------------------------------------------------------------------------------------------
+
+    def identity(self, left: Expr, right: Expr) -> Verdict:
+        """An equation that needs no hypothesis but those that are definitions."""
+        verdict = self.prover.judge(left, written_out(right))
+        if verdict.kind == "open":
+            cases = list(_cases(left, right))
+            if cases and all(self.prover.judge(a, b).is_proved for a, b in cases):
+                return Verdict("proved", f"each of {len(cases)} cases by the normal form")
+        return verdict
+
+    def equation(self, left: Expr, right: Expr) -> Verdict:
+        """An equation, or what the hypotheses leave of it."""
+        verdict = self.identity(left, right)
+        if verdict.kind != "refuted" or not any(h.solved is None for h in self.conditions.hypotheses):
+            return verdict
+        return self._sampled(left, "=", right, None, "an identity without the assumptions it is not")
+
+    # -- inequalities --------------------------------------------------------------------------------------------------
+
+    def plain(self, left: Expr, relation: Relation, right: Expr) -> Verdict:
+        """An inequality whose sign can be read off the difference of its sides, or off the normal form of that."""
+        basis = next(
+            (name for name, form in self._forms(left, relation, right) if self.has_sign(form, relation, (left, right))),
+            None,
+        )
+        if basis is None:
+            cases = list(_cases(left, right))
+            if cases and all(self.plain(a, relation, b).is_proved for a, b in cases):
+                basis = f"each of {len(cases)} cases by its sign"
+        return self._sampled(left, relation, right, basis, "no certificate, and the sign cannot be read off")
+
+    def _forms(self, left: Expr, relation: Relation, right: Expr) -> Iterator[tuple[str, Expr]]:
+        difference = slack(left, relation, right)
+        yield "sign of the difference", difference
+        unfoldings: list[dict[Tensor, Definition]] = [{}]
+        for tensor in self.prover._defined(difference):
+            unfoldings.append({**unfoldings[-1], tensor: self.prover.definitions[tensor]})
+        for unfold in unfoldings:
+            for elementary in (False, True):
+                try:
+                    normalizer = Normalizer(unfold, elementary=elementary)
+                    yield "sign of the normal form", normalizer.expr(normalizer.poly(difference))
+                except (Undecided, RecursionError):
+                    continue
+
+    def sign(self, certificate: Expr, relation: Relation, sides: tuple[Expr, Expr]) -> Verdict:
+        """Whether a certificate shows ``relation`` between two sides, whose difference it equals."""
+        if not self.has_sign(certificate, relation):
+            found = self.conditions.refute(written_out(certificate), _against_zero(relation), Integer(0))
+            if found.counterexample is not None:
+                return Verdict("refuted", "rigorous evaluation", found.counterexample)
+            return Verdict("open", UNSEEN_SIGN)
+        if not self._defined(sides)(certificate):
+            return Verdict("open", UNSEEN_DOMAIN)
+        return Verdict("proved", f"sign of each term: {ingredients(certificate, self.known)}")
+
+    def conclude(self, left: Expr, relation: Relation, right: Expr, *verdicts: Verdict) -> Verdict:
+        """The relation that follows where the verdicts before it are all ``proved``."""
+        basis = "from the lines before" if all(v.is_proved for v in verdicts) else None
+        return self._sampled(left, relation, right, basis, "a line that it needs is not proved")
+
+    def has_sign(self, expr: Expr, relation: Relation, sides: tuple[Expr, Expr] | None = None) -> bool:
+        """Whether an expression is seen to be zero, non-negative or positive; and defined where ``sides`` are."""
+        interval = Intervals(self.prover.definitions.values(), self.known)(expr)
+        fine = interval.zero if relation == "=" else interval.nonnegative if "=" in relation else interval.positive
+        return fine and (sides is None or self._defined(sides)(expr))
+
+    def _defined(self, sides: tuple[Expr, Expr]) -> Defined:
+        return Defined(Intervals(self.prover.definitions.values(), self.known), sides)
+
+    def is_defined_with(self, expr: Expr, sides: tuple[Expr, Expr]) -> bool:
+        """Whether a middle member of a chain is certainly defined wherever its ends are."""
+        return self._defined(sides)(expr)
+
+    def _sampled(self, left: Expr, relation: Relation, right: Expr, basis: str | None, else_open: str) -> Verdict:
+        """``proved`` by a basis or open, and never against a counterexample."""
+        met = self.conditions.refute(left, relation, right, thorough=self.prover.thorough)
+        if met.counterexample is not None:
+            if basis is not None:
+                raise ProverError(f"{left} {relation} {right} was proved ({basis}), but {met.counterexample}")
+            return Verdict("refuted", "rigorous evaluation", met.counterexample)
+        if basis is None:
+            return Verdict("open", else_open)
+        if not met.points and not self.impossible:
+            return Verdict("open", NOTHING_MET)
+        return Verdict("proved", basis)
+
+
+def slack(left: Expr, relation: Relation, right: Expr) -> Expr:
+    """The larger side minus the smaller one."""
+    return right - left if relation[0] == "<" else left - right
+
+
+def _against_zero(relation: Relation) -> Relation:
+    return "=" if relation == "=" else ">=" if "=" in relation else ">"
+
+
+def _cases(left: Expr, right: Expr) -> Iterator[tuple[Expr, Expr]]:
+    """The relation at every value of the free indices that run over a number, where they are few."""
+    indices = sorted(
+        (i for i in left.free_symbols | right.free_symbols if isinstance(i, Index) and i.dim.is_Integer), key=str
+    )
+    sizes = [int(i.dim) for i in indices]
+    if indices and prod(sizes) <= MOST_CASES:
+        for values in product(*map(range, sizes)):
+            at = dict(zip(indices, map(Integer, values), strict=True))
+            yield rebuild(left, at.get), rebuild(right, at.get)  # type: ignore[arg-type]
+
+
+def ingredients(certificate: Expr, known: dict[Tensor, Interval]) -> str:
+    """What makes a certificate non-negative, in words: ``squares``, named inequalities, names of hypotheses."""
+    words: dict[str, None] = {}
+    for gap in sorted(certificate.atoms(Gap), key=str):
+        words[gap.statement] = None
+    for tensor in sorted(certificate.atoms(Tensor), key=str):
+        if tensor in known:
+            words[tensor.name] = None
+    if any(p.exp.is_Integer and p.exp.is_even and p.exp > 0 for p in certificate.atoms(sympy.Pow)):
+        words["squares"] = None
+    if any(not d.is_Number for d in certificate.atoms(Indicator)):
+        words["indicators"] = None
+    signs = {e.tensor.name: str(e.tensor.domain) for e in certificate.atoms(Element) if e.tensor not in known}
+    for name, domain in sorted(signs.items()):
+        if domain in ("positive", "non-negative", "rows sum to 1", "entries 0 or 1"):
+            words[f"{name} ≥ 0" if domain != "positive" else f"{name} > 0"] = None
+    return ", ".join(words) or ("a constant" if not isinstance(certificate, Add) else "its terms")

@@ -28,7 +28,10 @@ class CrossCheck:
 
 @dataclass(frozen=True)
 class Row:
-    """What checking one entry gave. missing: something is not installed, so the cross-check could not be made."""
+    """What checking one entry gave. missing: something is not installed, so the cross-check could not be made.
+
+    statement: the entry states something and has no code; its lines were sampled rigorously instead.
+    """
 
     id: str
     steps: int = 0
@@ -41,6 +44,13 @@ class Row:
     notes: tuple[str, ...] = ()
     failed: bool = False
     missing: bool = False
+    statement: bool = False
+
+
+SAMPLED = (
+    "No code: a statement. Every line is judged by the prover, and evaluated in ball arithmetic at random points that "
+    "meet the assumptions."
+)
 
 
 def run(ids: Sequence[str], parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> list[Row]:
@@ -89,6 +99,17 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
     ]
     failed, missing, cross, notes = bool(messages), False, {}, ()
     try:
+        if not page.has_code:
+            return Row(
+                id,
+                len(kinds),
+                **counts,
+                seconds=time.perf_counter() - start,
+                messages=tuple(messages),
+                notes=(SAMPLED,),
+                failed=failed,
+                statement=True,
+            )
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
@@ -153,6 +174,7 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
         "cross_checked": sum(
             bool(row.cross_checks) and all(c.passed for c in row.cross_checks.values()) for row in rows
         ),
+        "statements": sum(row.statement for row in rows),
     }
 
 
@@ -180,7 +202,7 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     table.add_column("s", justify="right")
     for row in rows:
         counts = [str(n) if n else "·" for n in (row.steps, row.proved, row.refuted, row.open)]
-        checks = [_cell(row.cross_checks.get(dtype)) for dtype in dtypes]
+        checks = ["statement" if row.statement else _cell(row.cross_checks.get(dtype)) for dtype in dtypes]
         table.add_row(row.id, *counts, *checks, f"{row.seconds:.2f}", style="red" if row.failed else "")
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
@@ -191,6 +213,8 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
             "Under a dtype: the largest error of the generated code, of the error allowed there, in ULP of the exact "
             "value (regimes of input).\n"
         )
+    if len(rows) > 1 and sums["statements"]:
+        console.print(f"statement: {SAMPLED[0].lower()}{SAMPLED[1:]}\n")
     if len(rows) == 1:
         for note in rows[0].notes:
             console.print(f"{note}\n")

@@ -13,6 +13,10 @@ from .derivations.build import derive_entry
 from .derivations.expression import entry_from_expression
 
 
+class NoCode(ValueError):
+    """Code was asked for of an entry that only states something."""
+
+
 @dataclass(frozen=True, repr=False)
 class Page:
     """A catalogue entry and its derivation. Shows itself in notebooks, in terminals (rich) and as text."""
@@ -50,8 +54,14 @@ class Page:
         """The page as ``terminal``, ``text``, ``latex``, ``markdown`` or ``json``."""
         return rendering.render(self.derivation, format, **options)
 
+    @property
+    def has_code(self) -> bool:
+        """False for an entry that only states something: there is nothing to compute."""
+        return bool(self.derivation.wanted)
+
     def numpy_source(self) -> str:
-        """The source of a NumPy module that computes the value and the derivatives."""
+        """The source of a NumPy module that computes the value and the derivatives. **Raises** NoCode for a statement."""
+        self._need_code()
         from . import numeric
 
         return numeric.generate(self.derivation).source
@@ -62,11 +72,20 @@ class Page:
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
 
-        **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device.
+        **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device, ``NoCode``
+        for an entry that is a statement.
         """
+        self._need_code()
         from . import numeric
 
         return numeric.check(self.derivation, self.entry.torch, device=device, dtypes=tuple(dtypes))
+
+    def _need_code(self) -> None:
+        if not self.has_code:
+            raise NoCode(
+                f"{self.entry.id} is a statement and computes nothing, so it has no code; "
+                f"for its proof type: nnmath derive {self.entry.id}"
+            )
 
     def _repr_latex_(self) -> str:
         return self.render("latex")

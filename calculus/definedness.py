@@ -36,8 +36,10 @@ class Defined:
             if definition is not None:
                 self._learn(definition.at(*expr.indices))
             return
-        if isinstance(expr, Partial | BoundSum):
-            # What stands inside a sum is defined for every value of its index; it is known there by that index.
+        if isinstance(expr, Partial):
+            return
+        if isinstance(expr, BoundSum):
+            self._learn(expr.open()[0])  # a sum has at least one term: what does not depend on its index is evaluated
             return
         for part in self._always(expr):
             self._learn(part)

@@ -34,6 +34,10 @@ class Proof:
     tensors: dict[str, Tensor]
     names: dict[str, Tensor] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for hypothesis in self.judge.conditions.hypotheses:
+            self.names[hypothesis.name] = hypothesis.slack.tensor
+
     def prove(self, goal: Statement) -> Part:
         """The part of a statement: its lines, each judged."""
         chain = parse_chain(goal.text, self.tensors)
@@ -53,8 +57,10 @@ class Proof:
         if goal.name in self.tensors or goal.name in self.names or goal.name == BEFORE:
             raise ParseError(f"the statement {goal.name} needs a name of its own", "Choose another word.")
         definition, interval = slack_of(goal.name, chain)
-        if all(s.verdict.is_proved for s in steps):
-            self.names[goal.name] = definition.tensor
+        self.names[goal.name] = definition.tensor
+        if not all(s.verdict.is_proved for s in steps):
+            self.judge.prover.define(definition)  # a certificate may name it, but nothing is known of its sign
+        else:
             if goal.induction is None:
                 self.judge.learn(definition, interval)
             else:

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 
 import sympy
-from sympy import Add, Expr, Integer
+from sympy import Expr, Integer
 
 from .conditional_sampling import Conditions
 from .definedness import Defined
@@ -28,7 +28,7 @@ from .polynomials import Undecided
 from .prover import Prover, ProverError
 from .relations import Relation
 from .sums import rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import REAL, Index, Tensor
 
 NOTHING_MET = "no point was found at which the assumptions hold and both sides are defined"
 UNSEEN_SIGN = "the sign of the certificate cannot be read off"
@@ -47,28 +47,37 @@ class Judge:
         self.prover = prover
         self.conditions = conditions
         self.impossible = impossible
+        #: Where the slack of a hypothesis or of a proved relation lies, and the hypotheses that this rests on.
         self.known: dict[Tensor, Interval] = {}
+        self.rests: dict[Tensor, tuple[Hypothesis, ...]] = {}
         for hypothesis in conditions.hypotheses:
-            self._know(hypothesis)
+            self.learn(hypothesis.slack, hypothesis.interval, (hypothesis,))
 
-    def _know(self, hypothesis: Hypothesis) -> None:
-        self.known[hypothesis.slack.tensor] = hypothesis.interval
-        self.prover.define(hypothesis.slack)
+    def learn(self, slack: Definition, interval: Interval, rests: Sequence[Hypothesis]) -> None:
+        """Use a relation that is assumed, or that has been proved from hypotheses."""
+        self.known[slack.tensor] = interval
+        self.rests[slack.tensor] = tuple(rests)
+        self.prover.define(slack)
 
     def using(self, *hypotheses: Hypothesis, only: Sequence[Hypothesis] | None = None) -> Judge:
         """A judge who knows further hypotheses, or of the present ones only those in ``only``."""
         mine = self.conditions.hypotheses if only is None else tuple(only)
-        judge = Judge(
-            self.prover, replace(self.conditions, hypotheses=(*mine, *hypotheses)), impossible=self.impossible
-        )
-        proved = {t: i for t, i in self.known.items() if only is None and t not in judge.known}
-        judge.known.update(proved)
+        conditions = replace(self.conditions, hypotheses=(*mine, *hypotheses))
+        judge = Judge(self.prover, conditions, impossible=self.impossible)
+        if only is None:
+            judge.known = {**self.known, **judge.known}
+            judge.rests = {**self.rests, **judge.rests}
         return judge
 
-    def learn(self, slack: Definition, interval: Interval) -> None:
-        """Use a relation that has been proved: it follows from the hypotheses, so the points stay the same."""
-        self.known[slack.tensor] = interval
-        self.prover.define(slack)
+    def used_by(self, certificate: Expr) -> tuple[Hypothesis, ...]:
+        """The hypotheses that the sign of a certificate rests on."""
+        tensors = sorted(certificate.atoms(Tensor) & self.rests.keys(), key=lambda t: t.name)
+        return tuple(dict.fromkeys(h for t in tensors for h in self.rests[t]))
+
+    def _conditions(self, rests: Sequence[Hypothesis] | None = None) -> Conditions:
+        """What is sampled: all hypotheses, or those that a proof rests on."""
+        hypotheses = self.conditions.hypotheses if rests is None else tuple(rests)
+        return replace(self.conditions, definitions=tuple(self.prover.definitions.values()), hypotheses=hypotheses)
 
     # -- equations -----------------------------------------------------------------------------------------------------
 
@@ -119,7 +128,7 @@ class Judge:
     def sign(self, certificate: Expr, relation: Relation, sides: tuple[Expr, Expr]) -> Verdict:
         """Whether a certificate shows ``relation`` between two sides, whose difference it equals."""
         if not self.has_sign(certificate, relation):
-            found = self.conditions.refute(written_out(certificate), _against_zero(relation), Integer(0))
+            found = self._conditions().refute(written_out(certificate), _against_zero(relation), Integer(0))
             if found.counterexample is not None:
                 return Verdict("refuted", "rigorous evaluation", found.counterexample)
             return Verdict("open", UNSEEN_SIGN)
@@ -127,10 +136,12 @@ class Judge:
             return Verdict("open", UNSEEN_DOMAIN)
         return Verdict("proved", f"sign of each term: {ingredients(certificate, self.known)}")
 
-    def conclude(self, left: Expr, relation: Relation, right: Expr, *verdicts: Verdict) -> Verdict:
-        """The relation that follows where the verdicts before it are all ``proved``."""
+    def conclude(
+        self, left: Expr, relation: Relation, right: Expr, verdicts: Sequence[Verdict], rests: Sequence[Hypothesis] = ()
+    ) -> Verdict:
+        """The relation that follows, from hypotheses that it rests on, where the verdicts are all ``proved``."""
         basis = "from the lines before" if all(v.is_proved for v in verdicts) else None
-        return self._sampled(left, relation, right, basis, "a line that it needs is not proved")
+        return self._sampled(left, relation, right, basis, "a line that it needs is not proved", rests)
 
     def has_sign(self, expr: Expr, relation: Relation, sides: tuple[Expr, Expr] | None = None) -> bool:
         """Whether an expression is seen to be zero, non-negative or positive; and defined where ``sides`` are."""
@@ -145,9 +156,18 @@ class Judge:
         """Whether a middle member of a chain is certainly defined wherever its ends are."""
         return self._defined(sides)(expr)
 
-    def _sampled(self, left: Expr, relation: Relation, right: Expr, basis: str | None, else_open: str) -> Verdict:
+    def _sampled(
+        self,
+        left: Expr,
+        relation: Relation,
+        right: Expr,
+        basis: str | None,
+        else_open: str,
+        rests: Sequence[Hypothesis] = (),
+    ) -> Verdict:
         """``proved`` by a basis or open, and never against a counterexample."""
-        met = self.conditions.refute(left, relation, right, thorough=self.prover.thorough)
+        conditions = self._conditions(rests if basis is not None else None)
+        met = conditions.refute(left, relation, right, thorough=self.prover.thorough)
         if met.counterexample is not None:
             if basis is not None:
                 raise ProverError(f"{left} {relation} {right} was proved ({basis}), but {met.counterexample}")
@@ -192,8 +212,9 @@ def ingredients(certificate: Expr, known: dict[Tensor, Interval]) -> str:
         words["squares"] = None
     if any(not d.is_Number for d in certificate.atoms(Indicator)):
         words["indicators"] = None
-    signs = {e.tensor.name: str(e.tensor.domain) for e in certificate.atoms(Element) if e.tensor not in known}
+    signs = {t.name: t.domain for t in certificate.atoms(Tensor) if t not in known and t.domain != REAL}
     for name, domain in sorted(signs.items()):
-        if domain in ("positive", "non-negative", "rows sum to 1", "entries 0 or 1"):
-            words[f"{name} ≥ 0" if domain != "positive" else f"{name} > 0"] = None
-    return ", ".join(words) or ("a constant" if not isinstance(certificate, Add) else "its terms")
+        words[f"{name} > 0" if domain.positive else f"{name} ≥ 0"] = None
+    if certificate.has(sympy.exp):
+        words["exp > 0"] = None
+    return ", ".join(words) or "a constant"

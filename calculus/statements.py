@@ -33,6 +33,8 @@ class Proof:
     judge: Judge
     tensors: dict[str, Tensor]
     names: dict[str, Tensor] = field(default_factory=dict)
+    #: The hypotheses that the statement at hand rests on.
+    rests: dict[Hypothesis, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for hypothesis in self.judge.conditions.hypotheses:
@@ -41,6 +43,7 @@ class Proof:
     def prove(self, goal: Statement) -> Part:
         """The part of a statement: its lines, each judged."""
         chain = parse_chain(goal.text, self.tensors)
+        self.rests = {}
         judge = self.judge if not goal.impossible else Judge(self.judge.prover, self.judge.conditions, impossible=True)
         if goal.induction is not None:
             steps = self._induction(goal, chain)
@@ -62,8 +65,9 @@ class Proof:
             self.judge.prover.define(definition)  # a certificate may name it, but nothing is known of its sign
         else:
             if goal.induction is None:
-                self.judge.learn(definition, interval)
+                self.judge.learn(definition, interval, tuple(self.rests))
             else:
+                # It follows from what holds at all steps; at a single one it is a hypothesis like the others.
                 self.judge = self.judge.using(Hypothesis(goal.name, chain, definition, interval))
 
     def _certificate(self, text: str, chain: Chain) -> Expr:
@@ -105,7 +109,9 @@ class Proof:
         first = judge.identity(difference, shown)
         second = judge.sign(certificate, relation, sides)
         sign: Relation = "=" if relation == "=" else ">=" if "=" in relation else ">"
-        verdict = judge.conclude(left, relation, right, first, second)
+        rests = judge.used_by(certificate)
+        self.rests.update(dict.fromkeys(h for h in rests if h.name != BEFORE))
+        verdict = judge.conclude(left, relation, right, (first, second), rests)
         name = rule or DIFFERENCE
         reason = second.basis.partition(": ")[2] or "sign"
         lines = [] if shown == difference else [Step(difference, shown, name, first)]
@@ -140,7 +146,7 @@ class Proof:
         steps.append(Step(derivative, shown, "derivative", judge.identity(derivative, shown)))
         sign = Verdict("open", problem) if problem else judge.sign(weight, ">=", (weight, weight))
         steps.append(Step(written_out(weight), Integer(0), "sign of the slope", sign, relation=">="))
-        final = self.judge.conclude(left, relation, right, *(s.verdict for s in steps))
+        final = self.judge.conclude(left, relation, right, [s.verdict for s in steps])
         return [*steps, Step(left, right, f"least at {name} = {place}", final, relation=relation)]
 
     def _scalar(self, name: str) -> Element:

@@ -31,7 +31,9 @@ mse_hessian = Entry(
     ),
     torch=lambda torch, X, w, y, v: torch.nn.functional.mse_loss(X @ w, y),
     conventions=(LAYOUT, DIRECTION),
-    pitfalls=("With fewer samples than weights XᵀX is singular: convex, but not strictly, and the minimum is not unique.",),
+    pitfalls=(
+        "With fewer samples than weights XᵀX is singular: convex, but not strictly, and the minimum is not unique.",
+    ),
     references=("Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2009, section 3.2", BOYD),
 )
 
@@ -57,8 +59,7 @@ logistic_hessian = Entry(
     },
     proof=(
         Statement(
-            "sum(v[i]*partial(partial(L, w[i]), w[j])*v[j] for i in d for j in d)"
-            " = sum(s*(1 - s)*(X @ v)**2)/n >= 0",
+            "sum(v[i]*partial(partial(L, w[i]), w[j])*v[j] for i in d for j in d) = sum(s*(1 - s)*(X @ v)**2)/n >= 0",
             by=("Hessian of L", "0 < s < 1, squares"),
             title="The Hessian is positive semidefinite: L is convex",
         ),
@@ -85,11 +86,14 @@ logistic_lipschitz = Entry(
         z = X @ w
         s = sigmoid(z)
         L = sum(softplus(z) - t*z)/n
-        H = sum(v[i]*partial(partial(L, w[i]), w[j])*v[j] for i in d for j in d)  # curvature along v
+        H = sum(s*(1 - s)*(X @ v)**2)/n  # curvature of L along v
     """,
     assume={"top": "sum((X @ v)**2) <= lam*sum(v**2)  # no direction is stretched by more than the largest eigenvalue"},
     proof=(
-        Statement("H = sum(s*(1 - s)*(X @ v)**2)/n", by="Hessian of L"),
+        Statement(
+            "sum(v[i]*partial(partial(L, w[i]), w[j])*v[j] for i in d for j in d) = H >= 0",
+            by=("Hessian of L", "0 < s < 1, squares"),
+        ),
         Statement(
             "H <= sum((X @ v)**2)/(4*n)",
             by="complete the square",

@@ -13,7 +13,9 @@ gibbs = Entry(
     """,
     define="D = sum(P[c]*log(P[c]/Q[c]) for c in C)  # KL(P‖Q)",
     proof=(
-        Statement("log(x) <= x - 1", title="The logarithm lies below its tangent at 1", least_at=("x", "1"), slope="1/x"),
+        Statement(
+            "log(x) <= x - 1", title="The logarithm lies below its tangent at 1", least_at=("x", "1"), slope="1/x"
+        ),
         Statement("D >= 0", by="rows sum to 1", certificate="sum(P[c]*log_gap(Q[c]/P[c]) for c in C)"),
     ),
     conventions=(

@@ -48,7 +48,6 @@ gd_convex = Entry(
         fs: real        # value at xs
         L: positive     # smoothness constant
         k: nonnegative  # number of steps
-        m: positive     # number of steps, at least one
     """,
     define=STEP,
     assume={"smooth": SMOOTH, "convex": "fs >= f + g @ (xs - x)  # f is convex: above its tangent at x"},
@@ -87,17 +86,19 @@ gd_strongly_convex = Entry(
         f1: real        # value at x1
         fs: real        # value at xs
         L: positive     # smoothness constant
-        mu: positive    # strong convexity
         q: positive     # rate
         k: nonnegative  # number of steps
         h: d            # curvatures of a quadratic
         u: d            # its iterate in the eigenbasis
     """,
-    define=STEP,
+    define="""
+        mu = L*(1 - q)  # strong convexity: the rate is q = 1 − μ/L
+        x1 = x - g/L
+    """,
     assume={
         "smooth": SMOOTH,
         "strong": "fs >= f + g @ (xs - x) + mu/2*sum((xs - x)**2)  # f is μ-strongly convex",
-        "rate": "q = 1 - mu/L",
+        "below": "q < 1  # μ is positive",
         "low": "mu <= h[i] for i in d  # the curvatures lie between μ",
         "high": "h[i] <= L for i in d  # and L",
     },
@@ -105,12 +106,12 @@ gd_strongly_convex = Entry(
         Statement("f1 <= f - sum(g**2)/(2*L)", certificate="smooth", name="descent", title="One step"),
         Statement(
             "2*mu*(f - fs) <= sum(g**2)",
-            certificate="2*mu*strong + sum((g - mu*(x - xs))**2)",
+            certificate="2*L*below*strong + sum((g - mu*(x - xs))**2)",
             name="steep",
             title="Far above the minimum the gradient is large (Polyak–Łojasiewicz)",
         ),
         Statement(
-            "f1 - fs <= q*(f - fs)", certificate="descent + steep/(2*L) + rate*(f - fs)", name="contraction",
+            "f1 - fs <= q*(f - fs)", certificate="descent + steep/(2*L)", name="contraction",
             title="Each step contracts",
         ),
         Statement(
@@ -120,7 +121,7 @@ gd_strongly_convex = Entry(
             title="So after k steps",
         ),
         Statement(
-            "sum(((1 - h/L)*u)**2) <= (1 - mu/L)**2*sum(u**2)",
+            "sum(((1 - h/L)*u)**2) <= q**2*sum(u**2)",
             certificate="sum(u[i]**2*low[i]*(2*high[i] + low[i]) for i in d)/L**2",
             title="On a quadratic the iterates contract as well",
         ),

@@ -91,7 +91,7 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
     except Exception as error:
         return Row(id, seconds=time.perf_counter() - start, messages=(_sentence(id, error),), failed=True)
     kinds = [step.verdict.kind for step in page.steps]
-    counts = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
+    counts: dict[str, Any] = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
     messages = [
         f"{id}, step {number}: {step.verdict} ({step.rule}): {step.verdict.counterexample or step.verdict.basis}"
         for number, step in enumerate(page.steps, 1)

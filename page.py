@@ -60,7 +60,10 @@ class Page:
         return bool(self.derivation.wanted)
 
     def numpy_source(self) -> str:
-        """The source of a NumPy module that computes the value and the derivatives. **Raises** NoCode for a statement."""
+        """The source of a NumPy module that computes the value and the derivatives.
+
+        **Raises** ``NoCode`` for an entry that is a statement.
+        """
         self._need_code()
         from . import numeric
 

@@ -1,9 +1,9 @@
 """The judge of relations: equations by the normal form, inequalities by a certificate whose sign can be read off.
 
-``A <= B`` is proved where B − A equals a certificate (an identity, decided by the prover) that is defined wherever A and
-B are, and every term of which is non-negative: squares, non-negative weights, slacks of hypotheses, named inequalities.
-Every relation is also sampled at points that meet the hypotheses; one that is proved and contradicted stops the run,
-and one whose hypotheses no point meets stays open.
+``A <= B`` is proved where B − A equals a certificate (an identity, decided by the prover) that is defined wherever A
+and B are, and every term of which is non-negative: squares, weights, slacks of hypotheses, named inequalities. Every
+relation is also sampled at points that meet the hypotheses it rests on; one that is proved and contradicted stops the
+run, and one whose hypotheses no point meets stays open.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 
 import sympy
-from sympy import Expr, Integer
+from sympy import Add, Expr, Integer
 
 from .conditional_sampling import Conditions
 from .definedness import Defined
@@ -27,8 +27,8 @@ from .normal_form import Normalizer
 from .polynomials import Undecided
 from .prover import Prover, ProverError
 from .relations import Relation
-from .sums import rebuild
-from .tensors import REAL, Index, Tensor
+from .sums import BoundSum, rebuild
+from .tensors import REAL, Element, Index, Tensor
 
 NOTHING_MET = "no point was found at which the assumptions hold and both sides are defined"
 UNSEEN_SIGN = "the sign of the certificate cannot be read off"
@@ -84,11 +84,31 @@ class Judge:
     def identity(self, left: Expr, right: Expr) -> Verdict:
         """An equation that needs no hypothesis but those that are definitions."""
         verdict = self.prover.judge(left, written_out(right))
-        if verdict.kind == "open":
-            cases = list(_cases(left, right))
-            if cases and all(self.prover.judge(a, b).is_proved for a, b in cases):
-                return Verdict("proved", f"each of {len(cases)} cases by the normal form")
+        if verdict.kind != "open":
+            return verdict
+        cases = list(_cases(left, right)) or [(left, right)]
+        written = [(self._without_sums(a), self._without_sums(b)) for a, b in cases]
+        if written != [(left, right)] and all(self.prover.judge(a, b).is_proved for a, b in written):
+            return Verdict("proved", "normal form, what is numbered written out")
         return verdict
+
+    def _without_sums(self, expr: Expr) -> Expr:
+        """Definitions unfolded, and sums over a number written out, where that changes the sums."""
+        unfolded = self.unfolded(self.prover.resolve(expr))
+        written = rebuild(unfolded, _written_sum)
+        return expr if written == unfolded else written
+
+    def unfolded(self, expr: Expr) -> Expr:
+        """The expression with every definition replaced by its body."""
+        definitions = self.prover.definitions
+        return rebuild(
+            expr,
+            lambda e: (
+                self.unfolded(definitions[e.tensor].at(*e.indices))
+                if isinstance(e, Element) and e.tensor in definitions
+                else None
+            ),
+        )
 
     def equation(self, left: Expr, right: Expr) -> Verdict:
         """An equation, or what the hypotheses leave of it."""
@@ -186,6 +206,19 @@ def slack(left: Expr, relation: Relation, right: Expr) -> Expr:
 
 def _against_zero(relation: Relation) -> Relation:
     return "=" if relation == "=" else ">=" if "=" in relation else ">"
+
+
+def _written_sum(expr: Expr) -> Expr | None:
+    """Σ over indices that run over numbers, term by term."""
+    if not isinstance(expr, BoundSum):
+        return None
+    body, indices = expr.open()
+    if not all(i.dim.is_Integer for i in indices) or prod(int(i.dim) for i in indices) > MOST_CASES:
+        return None
+    places = [
+        dict(zip(indices, map(Integer, at), strict=True)) for at in product(*(range(int(i.dim)) for i in indices))
+    ]
+    return Add(*(rebuild(rebuild(body, at.get), _written_sum) for at in places))  # type: ignore[arg-type]
 
 
 def _cases(left: Expr, right: Expr) -> Iterator[tuple[Expr, Expr]]:

@@ -61,7 +61,7 @@ class Conditions:
         wanted = ENOUGH * (3 if thorough else 1)
         met = tried = 0
         for point in self._points(inputs, dims, kinks):
-            if met >= wanted or tried >= TRIES * (3 if thorough else 1):
+            if met >= wanted or tried >= (TRIES // 10 if self.examples else TRIES) * (3 if thorough else 1):
                 break
             tried += 1
             try:

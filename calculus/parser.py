@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from sympy import Expr
 
@@ -198,7 +199,9 @@ def parse_array(
     source = Source(" ".join(text.split()))
     indices = indices or {}
     dims = {**_dims(tensors.values()), **{str(s): s for i in indices.values() for s in i.dim.free_symbols}}
-    nodes = NODES if not functions else {**NODES, ast.Call: partial(read_call_or, functions)}
+    nodes: dict[type[ast.AST], Callable[[Scope, Any], ArrayExpr]] = dict(NODES)
+    if functions:
+        nodes[ast.Call] = partial(read_call_or, functions)
     return Scope(source, tensors, dims, indices, nodes).read(source.parse("eval").body)
 
 

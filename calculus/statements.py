@@ -135,7 +135,7 @@ class Proof:
         judge = self.judge.using(only=())
         at = self._certificate(place, replace(chain, indices=()))
         weight = self._certificate(goal.slope, chain)
-        f = self._unfolded(slack(left, relation, right))
+        f = self.judge.unfolded(slack(left, relation, right))
         start = rebuild(f, lambda e: at if e == x else None)
         derivative = Partial(f, x)
         intervals = Intervals(judge.prover.definitions.values())
@@ -154,17 +154,6 @@ class Proof:
         if tensor is None or tensor.rank or tensor in self.judge.prover.definitions or tensor.domain.is_discrete:
             raise ParseError(f"{name} is not a given number that varies", "Give it as x: real or x: positive.")
         return tensor()
-
-    def _unfolded(self, expr: Expr) -> Expr:
-        definitions = self.judge.prover.definitions
-        return rebuild(
-            expr,
-            lambda e: (
-                self._unfolded(definitions[e.tensor].at(*e.indices))
-                if isinstance(e, Element) and e.tensor in definitions
-                else None
-            ),
-        )
 
     @staticmethod
     def _not_smooth(f: Expr, weight: Expr, at: Expr, x: Element, intervals: Intervals) -> str:
@@ -209,7 +198,7 @@ class Proof:
         return [*base, *step, Step(left, right, f"induction over {name}", verdict, relation=relation)]
 
     def _depends(self, hypothesis: Hypothesis, moving: set[Tensor]) -> bool:
-        reads = self._unfolded(hypothesis.slack.body).atoms(Tensor) | hypothesis.slack.body.atoms(Tensor)
+        reads = self.judge.unfolded(hypothesis.slack.body).atoms(Tensor) | hypothesis.slack.body.atoms(Tensor)
         return not moving.isdisjoint(reads)
 
     def _moved(self, chain: Chain, numbers: Mapping[Element, Expr], sequences: Mapping[str, str]) -> Chain:
@@ -241,7 +230,7 @@ class Proof:
         definitions = self.judge.prover.definitions
         for member in chain.members:
             for tensor in member.atoms(Tensor):
-                if tensor in definitions and {*replaced, *(k.tensor for k in numbers)} & self._unfolded(
+                if tensor in definitions and {*replaced, *(k.tensor for k in numbers)} & self.judge.unfolded(
                     Element(tensor, *tensor.indices())
                 ).atoms(Tensor):
                     raise ParseError(f"{tensor.name} depends on the step", "Write it out in the statement.")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
@@ -89,7 +90,8 @@ def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
         yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")
         for page in group:
             id, steps = page.entry.id, len(page.steps)
-            wanted = ", ".join(f"`{w}`" for w in (*page.entry.at().wanted, *(s.text for s in page.entry.at().proof)))
+            entry: Any = page.entry.at()
+            wanted = ", ".join(f"`{w}`" for w in (*entry.wanted, *(s.text for s in entry.proof)))
             yield f"| [{id}]({id}.md) | {page.entry.title} | {wanted} | {steps}, {page.verdict} |"
 
 

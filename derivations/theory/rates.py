@@ -5,8 +5,10 @@ from ..entry import Entry, Statement
 SMOOTH = "f1 <= f + g @ (x1 - x) + L/2*sum((x1 - x)**2)  # f is L-smooth: between the iterates x and x1"
 STEP = "x1 = x - g/L"
 NESTEROV = "Nesterov, Introductory Lectures on Convex Optimization, 2004"
-EVERY = "The assumptions hold at every step; x, f, g stand for the iterate, its value and its gradient at step k, x1 and f1 "
-EVERY += "for those at step k + 1."
+EVERY = (
+    "The assumptions hold at every step: x, f and g stand for the iterate, its value and its gradient at step k, "
+    "x1 and f1 for those at step k + 1."
+)
 
 descent_lemma = Entry(
     id="descent-lemma",
@@ -128,7 +130,7 @@ gd_strongly_convex = Entry(
     ),
     conventions=(EVERY, "The learning rate is 1/L."),
     pitfalls=("The condition number L/μ decides: with 1000 it takes about 1000 steps for each factor e.",),
-    references=(f"{NESTEROV}, theorem 2.1.15", "Karimi, Nutini and Schmidt, Linear convergence of gradient methods, 2016"),
+    references=(f"{NESTEROV}, theorem 2.1.15", "Karimi, Nutini and Schmidt, 2016"),
     uses=("descent-lemma",),
 )  # fmt: skip
 

@@ -201,6 +201,6 @@ vanishing_gradient = Entry(
         "With sigmoids γ = 1/4, so weights with a largest singular value below 4 make the gradient vanish.",
         "The bound is one-sided: γσ > 1 allows an exploding gradient, and does not prove one.",
     ),
-    references=("Bengio, Simard and Frasconi, Learning long-term dependencies with gradient descent is difficult, 1994",),
+    references=("Bengio, Simard and Frasconi, Learning long-term dependencies is difficult, 1994",),
     uses=("sigmoid-slope", "tanh-slope", "backprop"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ them are counted.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -30,7 +30,9 @@ from .tensors import Index, Tensor
 
 PRECISION = 340
 #: Points that are tried, and the number of those meeting the hypotheses that is enough.
-TRIES, ENOUGH = 240, 10
+TRIES, ENOUGH = 240, 20
+#: Values that all numbers take at a corner.
+CORNERS = tuple(fmpq(a, b) for a, b in ((0, 1), (1, 1), (-1, 1), (-1, 2)))
 #: Values of the free indices that are looked at.
 PLACES = 12
 
@@ -80,10 +82,13 @@ class Conditions:
         for example in self.examples:
             yield _example_point(example, inputs, dims)
         for seed in range(TRIES):
-            yield from points(inputs, dims, seed, thorough=False)
-            yield from points(inputs, dims, seed, thorough=False, styles=("unit", "positive", "unit"))
+            # Corners and ties first: that is where an inequality that is strict by mistake fails.
+            if kinks and seed == 0:
+                yield from (_corner(inputs, dims, size, value) for size in (1, 2) for value in CORNERS)
             if kinks:
                 yield from points(inputs, dims, seed, thorough=False, kinks=True)
+            yield from points(inputs, dims, seed, thorough=False)
+            yield from points(inputs, dims, seed, thorough=False, styles=("unit", "positive", "unit"))
 
     def _holds(self, hypothesis: Hypothesis, valuation: Valuation, point: Point) -> bool:
         """Whether a hypothesis certainly holds at a point (an equation: as far as balls can tell)."""
@@ -144,6 +149,27 @@ def _example_point(example: Example, inputs: Sequence[Tensor], dims: Sequence[Sy
     draw = Draw(random.Random(0), sizes, "mixed", named=True)
     values = {t: _flat(example.values[t.name]) if t.name in example.values else draw.tensor(t) for t in inputs}
     return Point(sizes, values)
+
+
+class _Corner(Draw):
+    """Every number the same (or the nearest admissible one), and every row at a corner of the simplex."""
+
+    def __init__(self, sizes: Mapping[Symbol, int], value: fmpq) -> None:
+        super().__init__(random.Random(0), sizes, "ties", named=True)
+        self.value = value
+
+    def _number(self, positive: bool, nonnegative: bool) -> fmpq:
+        value = abs(self.value) if positive or nonnegative else self.value
+        return fmpq(1) if positive and not value else value
+
+    def _row(self, size: int, *, inside: bool) -> list[fmpq]:
+        return [fmpq(1, size) if inside else fmpq(int(c == 0)) for c in range(size)]
+
+
+def _corner(inputs: Sequence[Tensor], dims: Sequence[Symbol], size: int, value: fmpq) -> Point:
+    sizes = dict.fromkeys(dims, size)
+    draw = _Corner(sizes, value)
+    return Point(sizes, {t: draw.tensor(t) for t in inputs if not t.domain.function})
 
 
 def _flat(value: Any) -> dict[tuple[int, ...], Any]:

@@ -116,7 +116,7 @@ class Proof:
         reason = second.basis.partition(": ")[2] or "sign"
         lines = [] if shown == difference else [Step(difference, shown, name, first)]
         if alone and difference == (right if relation[0] == "<" else left):
-            closing = second if not second.is_proved else verdict if first.is_proved else first
+            closing = verdict if second.is_proved else second
             closing = replace(closing, basis=second.basis) if closing.is_proved else closing
             return [*lines, Step(shown, Integer(0), reason, closing, bool(lines), relation=sign)]
         lines.append(Step(shown, Integer(0), reason, second, bool(lines), relation=sign))

@@ -154,7 +154,8 @@ class Judge:
             return Verdict("open", UNSEEN_SIGN)
         if not self._defined(sides)(certificate):
             return Verdict("open", UNSEEN_DOMAIN)
-        return Verdict("proved", f"sign of each term: {ingredients(certificate, self.known)}")
+        words = ingredients(certificate, self.known, relation)
+        return Verdict("proved", f"sign of each term: {words}")
 
     def conclude(
         self, left: Expr, relation: Relation, right: Expr, verdicts: Sequence[Verdict], rests: Sequence[Hypothesis] = ()
@@ -233,9 +234,14 @@ def _cases(left: Expr, right: Expr) -> Iterator[tuple[Expr, Expr]]:
             yield rebuild(left, at.get), rebuild(right, at.get)  # type: ignore[arg-type]
 
 
-def ingredients(certificate: Expr, known: dict[Tensor, Interval]) -> str:
-    """What makes a certificate non-negative, in words: ``squares``, named inequalities, names of hypotheses."""
+def ingredients(certificate: Expr, known: dict[Tensor, Interval], relation: Relation) -> str:
+    """What makes a certificate non-negative, in words: ``squares``, named inequalities, names of hypotheses.
+
+    A certificate that is zero is so by the equations among its hypotheses.
+    """
     words: dict[str, None] = {}
+    if relation == "=":
+        return ", ".join(sorted(t.name for t in certificate.atoms(Tensor) if t in known and known[t].zero))
     for gap in sorted(certificate.atoms(Gap), key=str):
         words[gap.statement] = None
     for tensor in sorted(certificate.atoms(Tensor), key=str):

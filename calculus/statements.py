@@ -136,15 +136,19 @@ class Proof:
         at = self._certificate(place, replace(chain, indices=()))
         weight = self._certificate(goal.slope, chain)
         f = self.judge.unfolded(slack(left, relation, right))
-        start = rebuild(f, lambda e: at if e == x else None)
-        derivative = Partial(f, x)
         intervals = Intervals(judge.prover.definitions.values())
         problem = self._not_smooth(f, weight, at, x, intervals)
+        if problem:
+            doubt = self.judge.conclude(left, relation, right, [Verdict("open")])
+            doubt = replace(doubt, basis=problem) if doubt.kind == "open" else doubt
+            return [Step(left, right, f"least at {name} = {place}", doubt, relation=relation)]
+        start = rebuild(f, lambda e: at if e == x else None)
+        derivative = Partial(f, x)
         value = judge.plain(start, ">=", Integer(0))
         steps = [Step(start, Integer(0), f"value at {name} = {place}", value, relation=">=")]
         shown = (x - at) * written_out(weight)
         steps.append(Step(derivative, shown, "derivative", judge.identity(derivative, shown)))
-        sign = Verdict("open", problem) if problem else judge.sign(weight, ">=", (weight, weight))
+        sign = judge.sign(weight, ">=", (weight, weight))
         steps.append(Step(written_out(weight), Integer(0), "sign of the slope", sign, relation=">="))
         final = self.judge.conclude(left, relation, right, [s.verdict for s in steps])
         return [*steps, Step(left, right, f"least at {name} = {place}", final, relation=relation)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ..calculus.derivation import Derivation
 from .box import Box, break_lines
@@ -92,15 +93,13 @@ def given_rows(page: Page) -> Iterator[str]:
 
 def assumed_rows(assumptions: Sequence[Assumed]) -> Iterator[str]:
     """``left &\\leq right && (smooth) words``, the words on a row of their own where a formula is long."""
-    for assumed in assumptions:
-        formula = assumed.formula
-        words = rf"\text{{({prose(assumed.name)})}}" + (rf"\ {math_words(assumed.words)}" if assumed.words else "")
-        rows = list(_equation(formula.left.text, formula.right, formula.relation))
-        if len(rows) == 1 and latex_width(rows[0]) + latex_width(words) + COLUMN_GAP <= TEXT_WIDTH:
-            yield f"{rows[0]} && {words}"
-        else:
-            yield from rows
-            yield rf"&\qquad {words}"
+    texts = [rf"\text{{({prose(a.name)})}}" + (rf"\ {math_words(a.words)}" if a.words else "") for a in assumptions]
+    rows = [list(_equation(a.formula.left.text, a.formula.right, a.formula.relation)) for a in assumptions]
+    widths = [max(map(latex_width, column), default=0.0) for column in (chain(*rows), texts)]
+    beside = sum(widths) + COLUMN_GAP <= TEXT_WIDTH
+    for own, text in zip(rows, texts, strict=True):
+        yield from own[:-1]
+        yield from (f"{own[-1]} && {text}",) if beside else (own[-1], rf"&\qquad {text}")
 
 
 def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
@@ -161,11 +160,11 @@ def _steps(lines: Sequence[Line], width: float, columns: int) -> list[str]:
     widest = max((w for w in lefts if w <= cap), default=20.0)
     reasons = [_reason(x, columns) for x in lines]
     reason = max((latex_width(r) for rs in reasons for r in rs), default=0.0) + COLUMN_GAP / 2
-    return [
-        row
-        for line, words in zip(lines, reasons, strict=True)
-        for row in _step(line, words, widest, width - widest - 16, reason)
-    ]
+    whole = width - widest - 16
+    rows = [_rows(line, widest, whole, whole - reason - COLUMN_GAP) for line in lines]
+    # A row wider than that pushes the column of reasons off the page: then the reasons stand below the formulas.
+    beside = all(latex_width(row.replace("&", "")) <= widest + whole - reason for row in chain(*rows))
+    return [row for line_rows, words in zip(rows, reasons, strict=True) for row in _with(line_rows, words, beside)]
 
 
 def _reason(line: Line, columns: int) -> list[str]:
@@ -173,21 +172,26 @@ def _reason(line: Line, columns: int) -> list[str]:
     return [f"{first} && {_MARKS[line.verdict.kind]}", *more]
 
 
-def _step(line: Line, words: list[str], widest: float, whole: float, reason: float) -> Iterator[str]:
-    beside = whole - reason - COLUMN_GAP
+def _rows(line: Line, widest: float, whole: float, beside: float) -> list[str]:
+    """The formula of a step, broken so that its reason has room beside the last row, if it can be."""
+    rows: list[str] = []
     left = line.left.text if line.left is not None else ""
-    if latex_width(left) > widest + 1:
-        yield f"& {left}"
+    if line.left is not None and latex_width(left) > widest + 1:
+        parts = [left] if latex_width(left) <= beside else broken(line.left, beside)
+        rows += [f"& {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(parts)]
         left = ""
-    box = line.right
-    pieces = [box.text] if latex_width(box.text) <= beside else broken(box, beside)
+    pieces = [line.right.text] if latex_width(line.right.text) <= beside else broken(line.right, beside)
     if any(latex_width(p) > beside for p in pieces):
-        pieces = broken(box, whole)
+        pieces = broken(line.right, whole)
     sign = _aligned(line.relation)
-    rows = [f"{left} {sign} {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
-    at = len(rows) - 1 if latex_width(pieces[-1]) + (36 if len(rows) > 1 else 0) <= beside else len(rows)
-    for k, text in enumerate(words):
-        if at + k >= len(rows):
-            rows.append("&")
-        rows[at + k] += f" && {text}"
-    yield from rows
+    return rows + [f"{left} {sign} {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
+
+
+def _with(rows: list[str], words: list[str], beside: bool) -> Iterator[str]:
+    """The rows of a step with its reason: in a column of its own, from the last row on, or in rows below."""
+    if beside:
+        yield from rows[:-1]
+        yield from (f"{row} && {text}" for row, text in zip([rows[-1], *["&"] * (len(words) - 1)], words, strict=True))
+    else:
+        yield from rows
+        yield from (rf"&\qquad {text.replace('&&', chr(92) + 'quad')}" for text in words)

@@ -116,10 +116,10 @@ natural_gradient = Entry(
     proof=(
         Statement("partial(partial(K, z[i]), z[j]) = q[i]*(delta(i, j) - q[j]) for i in C for j in C",
                   by="Hessian of K", title="The divergence curves as the Fisher information"),
-        Statement("-p @ F @ p/(2*lam) <= g @ s + lam/2*(s @ F @ s)", by="complete the square",
+        Statement("-(p @ F @ p)/(2*lam) <= g @ s + lam/2*(s @ F @ s)", by="complete the square",
                   certificate="lam/2*sum((B @ (s + p/lam))**2)",
                   title="No step trades slope against divergence better than −p/λ"),
-        Statement("g @ (-p/lam) + lam/2*((p/lam) @ F @ (p/lam)) = -p @ F @ p/(2*lam)",
+        Statement("-(g @ p)/lam + lam/2*((p/lam) @ F @ (p/lam)) = -(p @ F @ p)/(2*lam)",
                   title="which attains the bound"),
     ),
     conventions=("To second order the divergence between the model now and after a step s is sᵀFs/2.",),

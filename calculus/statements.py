@@ -144,14 +144,17 @@ class Proof:
             return [Step(left, right, f"least at {name} = {place}", doubt, relation=relation)]
         start = rebuild(f, lambda e: at if e == x else None)
         derivative = Partial(f, x)
-        value = judge.plain(start, ">=", Integer(0))
-        steps = [Step(start, Integer(0), f"value at {name} = {place}", value, relation=">=")]
+        steps: list[Step] = []
+        if start != 0:
+            value = judge.plain(start, ">=", Integer(0))
+            steps.append(Step(start, Integer(0), f"value at {name} = {place}", value, relation=">="))
         shown = (x - at) * written_out(weight)
         steps.append(Step(derivative, shown, "derivative", judge.identity(derivative, shown)))
         sign = judge.sign(weight, ">=", (weight, weight))
         steps.append(Step(written_out(weight), Integer(0), "sign of the slope", sign, relation=">="))
         final = self.judge.conclude(left, relation, right, [s.verdict for s in steps])
-        return [*steps, Step(left, right, f"least at {name} = {place}", final, relation=relation)]
+        reason = f"least at {name} = {place}" + (", where both sides agree" if start == 0 else "")
+        return [*steps, Step(left, right, reason, final, relation=relation)]
 
     def _scalar(self, name: str) -> Element:
         tensor = self.tensors.get(name)

@@ -138,7 +138,11 @@ def test_discovery_needs_a_file_and_nothing_else(tmp_path: Path) -> None:
     [
         ("x = (", 1, "SyntaxError"),
         ("\n\nimport no_such_module", 3, "no_such_module"),
-        (HEAD + "one = Entry(id='a', title='T')", 2, "missing"),
+        (HEAD + "one = Entry(id='a')", 2, "missing"),
+        (HEAD + "one = Entry(id='a', title='T')", 2, "nothing is wanted or stated"),
+        (HEAD + "one = Entry(id='a', title='T', wanted=('dy/dx',))", 2, "nothing is given or defined"),
+        (HEAD + "one = " + GOOD.format(id="a").replace("))\n", '), proof=("a <= b",))\n'), 2, "a tuple of statements"),
+        (HEAD + "one = " + GOOD.format(id="a").replace("))\n", '), assume="x > 0")\n'), 2, "a mapping such as"),
         (HEAD + "one = " + GOOD.format(id="a").replace("title", "titel"), 2, "titel"),
         (HEAD + "one = " + GOOD.format(id="Not An Id"), 2, "small letters"),
         (HEAD + "\none = " + GOOD.format(id="a").replace('("dy/dx",)', '("dy/dx")'), 3, "a tuple of texts"),

@@ -252,7 +252,7 @@ def ingredients(certificate: Expr, known: dict[Tensor, Interval], relation: Rela
     if any(not d.is_Number for d in certificate.atoms(Indicator)):
         words["indicators"] = None
     signs = {t.name: t.domain for t in certificate.atoms(Tensor) if t not in known and t.domain != REAL}
-    for name, domain in sorted(signs.items()):
+    for name, domain in sorted((n, d) for n, d in signs.items() if len(n) == 1):  # longer names may be Greek letters
         words[f"{name} > 0" if domain.positive else f"{name} ≥ 0"] = None
     if certificate.has(sympy.exp):
         words["exp > 0"] = None

@@ -30,7 +30,7 @@ from .tensors import Index, Tensor
 
 PRECISION = 340
 #: Points that are tried, and the number of those meeting the hypotheses that is enough.
-TRIES, ENOUGH = 240, 20
+TRIES, ENOUGH = 600, 20
 #: Values that all numbers take at a corner.
 CORNERS = tuple(fmpq(a, b) for a, b in ((0, 1), (1, 1), (-1, 1), (-1, 2)))
 #: Values of the free indices that are looked at.

@@ -131,12 +131,13 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Stated:
-    """What a part proves: ``left relation right``, and what it is called."""
+    """What a part proves: ``left relation right``, its title, and the name under which certificates use it."""
 
     left: Expr
     relation: str
     right: Expr
     title: str = ""
+    name: str = ""
     impossible: bool = False
 
 

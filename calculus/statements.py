@@ -54,7 +54,9 @@ class Proof:
         if goal.name:
             self._remember(goal, chain, steps)
         left, relation, right = chain.whole
-        return Part(left, tuple(steps), None, stated=Stated(left, relation, right, goal.title, goal.impossible))
+        return Part(
+            left, tuple(steps), None, stated=Stated(left, relation, right, goal.title, goal.name, goal.impossible)
+        )
 
     def _remember(self, goal: Statement, chain: Chain, steps: Sequence[Step]) -> None:
         if goal.name in self.tensors or goal.name in self.names or goal.name == BEFORE:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Expr, Rational
 
-from ..calculus.derivation import Assumption, Definition, Derivation, Part, Result, Step
+from ..calculus.derivation import Assumption, Definition, Derivation, Part, Result, Stated, Step
 from ..calculus.matrix_notation import matrix_notation
 from ..calculus.notation import Fill, Hadamard, Notation, Ones, Quotient, Softmax
 from ..calculus.sums import Partial
@@ -22,6 +22,13 @@ from .style import Style
 DIRECT = "∂⁺ is the direct derivative: every other definition is held fixed."
 DIRECT_ORDINARY = "∂ is the direct derivative, every other definition held fixed; d is the whole one."
 LAYOUT = "A gradient has the shape of its variable."
+
+
+#: Said where formulas name assumptions and statements; ``before`` is the one of an induction.
+SLACK = (
+    "In a formula the name of an assumption or of a statement stands for its larger side minus its smaller one; "
+    "in an induction step, before stands for the statement at step k."
+)
 
 
 class Author:
@@ -57,7 +64,7 @@ class Author:
             count += len(part.steps)
             heading, shape = self._heading(part, writer)
             wanted = not self._is_given(part) if part.result is None else part.result.wanted
-            title = part.stated.title if part.stated is not None else ""
+            title = _title(part.stated) if part.stated is not None else ""
             sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part, title))
             result = self._result(part, writer)
             if result is not None:
@@ -264,6 +271,8 @@ class Author:
         ranks = [t.rank for r in self.derivation.results for t in r.wrt if r.of is not None and r.of.rank == 0]
         if any(ranks) and not any(LAYOUT.rstrip(".") in s for s in said):
             said.insert(0, LAYOUT)
+        if self._names_slacks():
+            said.append(SLACK)
         if self.writer.both:
             said.append(DIRECT_ORDINARY if self.writer.ordinary else DIRECT)
         ones = "1 is a column of ones, and a vector is a column"
@@ -279,11 +288,23 @@ class Author:
                 said.append(sentence[0].upper() + sentence[1:] + ".")
         return tuple(said)
 
+    def _names_slacks(self) -> bool:
+        """True where a formula uses an assumption or an earlier statement by its name."""
+        named = {a.name for a in self.derivation.assumptions}
+        named |= {p.stated.name for p in self.derivation.parts if p.stated is not None}
+        return any(t.name in named for s in self.derivation.steps for t in s.right.atoms(Tensor))
+
     def _name(self, tensor: Tensor) -> Box:
         return self.writer.name(tensor.name)
 
     def _word(self, key: str) -> str:
         return self.style.words[key]
+
+
+def _title(stated: Stated) -> str:
+    """``One step (descent)``: the title, and the name that later lines use."""
+    name = f"({stated.name})" if stated.name else ""
+    return f"{stated.title} {name}".strip()
 
 
 def _decimal(number: Expr) -> str:

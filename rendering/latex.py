@@ -51,8 +51,10 @@ def _page(page: Page) -> Iterator[str]:
     for section in page.sections:
         if section.heading is not None:
             shape = rf", shape \({section.shape}\)" if section.shape is not None else ""
-            title = f"{prose(section.title)}: " if section.title else ""
-            yield rf"\medskip\noindent\textbf{{{section.label}}} {title}\(\displaystyle {section.heading}\){shape}"
+            title = prose(section.title)
+            heading = "" if section.says_it_in_a_line else rf"\(\displaystyle {section.heading}\){shape}"
+            said = ": ".join(filter(None, (title, heading)))
+            yield rf"\medskip\noindent\textbf{{{section.label}}}" + (f" {said}" if said else "")
         if section.note:
             yield rf". {prose(section.note)}"
         yield from align(step_rows(section.lines, TEXT_WIDTH))

@@ -44,8 +44,12 @@ def page_rows(page: Page, width: int) -> Iterator[Row]:
     yield from _labelled("Given", (_given_rows(page, width)))
     yield from _labelled("Define", _formula_rows(page.definitions, width))
     yield from _labelled("Assume", _assumed_rows(page.assumptions, width))
+    before: Section | None = None
     for section in page.sections:
-        yield ()
+        # Statements of one line without a title stand one below the other.
+        if before is None or section.title or not (section.says_it_in_a_line and before.says_it_in_a_line):
+            yield ()
+        before = section
         yield from _section(section, width)
     yield ()
     yield from _labelled("Result", _formula_rows(page.results, width))
@@ -140,9 +144,10 @@ def _broken(box: Box, first: int, rest: int) -> list[str]:
 def _section(section: Section, width: int) -> Iterator[Row]:
     if section.heading is not None:
         shape: Row = ((f", shape {section.shape}", "prose"),) if section.shape is not None else ()
-        if section.title:
-            yield from _labelled(section.label, _prose((section.title,), width))
-            yield from _labelled("", _heading_rows(section.heading, width))
+        if section.title or section.says_it_in_a_line:
+            yield from _labelled(section.label, _prose((section.title,) if section.title else (), width))
+            if not section.says_it_in_a_line:
+                yield from _labelled("", _heading_rows(section.heading, width))
         else:
             rows = list(_heading_rows(section.heading, width))
             yield from _labelled(section.label, [*rows[:-1], (*rows[-1], *shape)])

@@ -27,8 +27,9 @@ def _page(page: Page) -> Iterator[str]:
     for section in page.sections:
         if section.heading is not None:
             shape = f", shape ${section.shape}$" if section.shape is not None else ""
-            title = f"{_escape(section.title)}: " if section.title else ""
-            yield from ("", f"## {section.label} {title}${section.heading}${shape}")
+            heading = "" if section.says_it_in_a_line and section.title else f"${section.heading}${shape}"
+            said = ": ".join(filter(None, (_escape(section.title), heading)))
+            yield from ("", f"## {section.label} {said}")
         if section.note:
             yield from ("", _escape(section.note))
         if section.lines:

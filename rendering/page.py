@@ -74,6 +74,11 @@ class Section:
     title: str = ""
 
     @property
+    def says_it_in_a_line(self) -> bool:
+        """True for a statement whose proof is one line: the line says what the heading would."""
+        return self.source.stated is not None and len(self.source.steps) == 1
+
+    @property
     def label(self) -> str:
         """The word before the heading."""
         return "Show" if self.source.stated is not None else "Wanted" if self.wanted else "First"

@@ -23,7 +23,7 @@ def _define(points: int) -> str:
 
 
 def _proof(points: int) -> tuple[Statement, ...]:
-    reasons = ["all units are off", *(f"units 0 … {j - 1} are on" for j in range(1, points + 1))]
+    reasons = ["all units are off", "unit 0 is on", *(f"units 0 … {j - 1} are on" for j in range(2, points + 1))]
     return (
         Statement(
             "v = b",
@@ -43,14 +43,14 @@ def _all_given(points: int) -> str:
         b: real         # the value wanted there
         b0: real        # the value wanted at the first place
         b1: real        # the value wanted at the next place
-        dx: positive    # the distance to it
+        r: positive     # the distance to it
     """
 
 
 def _all_defined(points: int) -> str:
     return f"""{_define(points)}
-        t = (b1 - b)/dx  # slope behind the place: the sum of the weights of the units that are on
-        v1 = v + t*dx    # the network at the next place
+        t = (b1 - b)/r  # slope behind the place: the sum of the weights of the units that are on
+        v1 = v + t*r    # the network at the next place
     """
 
 

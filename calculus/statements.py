@@ -93,7 +93,8 @@ class Proof:
                 step = Step(left, right, rule or DIFFERENCE, judge.equation(left, right))
             else:
                 step = Step(left, right, rule or "sign", judge.plain(left, relation, right), relation=relation)
-            if 0 < at <= last and chain.relation != "=" and not judge.is_defined_with(left, ends):
+            joins = chain.relation != "=" or goal.name  # the ends are used without the middle
+            if at and joins and not judge.is_defined_with(left, ends):
                 doubt = "the middle of the chain may be undefined where its ends are defined"
                 step = replace(step, verdict=Verdict("open", doubt)) if step.verdict.is_proved else step
             joined.append(replace(step, continues=at > 0 or (bool(lines) and step.continues)))
@@ -191,7 +192,10 @@ class Proof:
         moving = {k.tensor, *(self.tensors[s] for s in sequences)}
         first = self._moved(chain, {k: Integer(0)}, {s: start for s, (start, _) in sequences.items()})
         then = self._moved(chain, {k: k + 1}, {s: after for s, (_, after) in sequences.items()})
-        moving |= {self.tensors[after] for _, after in sequences.values() if after in self.tensors}
+        following = {self.tensors[after] for _, after in sequences.values() if after in self.tensors}
+        if any(not following.isdisjoint(m.atoms(Tensor)) for m in chain.members):
+            raise ParseError(f"{goal.text!r} speaks of two steps at once", "State it of the sequences at step k only.")
+        moving |= following
         fixed = [h for h in self.judge.conditions.hypotheses if not self._depends(h, moving)]
         plain = replace(goal, by=())
         base = self._chain(replace(plain, by=(f"{name} = 0",)), first, self.judge.using(only=fixed), goal.base)

@@ -254,6 +254,22 @@ def test_an_induction_that_cannot_be_read(induction: tuple, part: str) -> None:
         prove(Statement("e <= e0", induction=induction), given=f"{SEQUENCE}, x: real, u: n", define="e1 = e")
 
 
+@pytest.mark.parametrize(
+    ("text", "define", "part"),
+    [
+        ("e1 <= e0", "s = e", "two steps at once"),
+        ("t <= e0", "t = e", "depends on the step"),
+        ("t <= e0", "t = k", "depends on the step"),
+        ("e <= e0 <= 2*e", "s = e", "not one relation"),
+    ],
+)
+def test_an_induction_speaks_of_one_step(text: str, define: str, part: str) -> None:
+    """Otherwise the statement at k + 1 would not be what the substitution makes of it."""
+    statement = Statement(text, certificate="before", induction=("k", {"e": ("e0", "e1")}))
+    with pytest.raises(ParseError, match=part):
+        prove(statement, given=f"{SEQUENCE}, e1: real", define=define, assume={"h": "e1 <= e"})
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 STATED = [id for id, entry in catalogue().items() if entry.proof]

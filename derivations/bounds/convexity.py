@@ -50,12 +50,13 @@ logistic_hessian = Entry(
     define="""
         z = X @ w
         s = sigmoid(z)
-        L = sum(softplus(z) - t*z)/n  # binary cross-entropy with logits
+        L = sum(softplus(z) - t*z)/n         # binary cross-entropy with logits
+        R[i, j] = s[i]*(1 - s[i])*X[i, j]    # inputs, weighted by the slope of the sigmoid
     """,
     wanted=("dL/dw", "d2L/dw2"),
     claim={
         "dL/dw": "(X.T @ s - X.T @ t)/n",
-        "d2L/dw2": "i, j: sum(X[k, i]*s[k]*(1 - s[k])*X[k, j] for k in n)/n",
+        "d2L/dw2": "X.T @ R/n",
     },
     proof=(
         Statement(

@@ -13,6 +13,7 @@ from sympy import Expr, Pow
 from .functions import Unknown, Where
 from .intervals import Intervals
 from .lemmas import log_gap
+from .scope import NOT_REAL
 from .sums import BoundSum, Partial
 from .tensors import Element
 
@@ -28,7 +29,7 @@ class Defined:
 
     def _learn(self, expr: Expr) -> None:
         """Every part of what is defined is defined, but not the branches of a case distinction."""
-        if expr in self.certain:
+        if expr in self.certain or expr in NOT_REAL:
             return
         self.certain.add(expr)
         if isinstance(expr, Element):
@@ -58,6 +59,8 @@ class Defined:
         """True where the expression is certainly defined; False where that is not seen."""
         if expr in self.certain:
             return True
+        if expr in NOT_REAL:
+            return False
         if isinstance(expr, Element):
             definition = self.intervals.definitions.get(expr.tensor)
             return definition is None or self(definition.at(*expr.indices))

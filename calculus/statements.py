@@ -17,6 +17,7 @@ from .intervals import Intervals
 from .lemmas import written_out
 from .parser import ParseError
 from .relations import Chain, Relation, parse_certificate, parse_chain
+from .scope import NOT_REAL
 from .sums import Partial, rebuild
 from .tensors import Element, Tensor
 
@@ -247,7 +248,11 @@ class Proof:
                     Element(tensor, *tensor.indices())
                 ).atoms(Tensor):
                     raise ParseError(f"{tensor.name} depends on the step", "Write it out in the statement.")
-        return replace(chain, members=tuple(rebuild(m, leaf) for m in chain.members))
+        members = tuple(rebuild(m, leaf) for m in chain.members)
+        for member, moved in zip(chain.members, members, strict=True):
+            if moved.has(*NOT_REAL):
+                raise ParseError(f"{member} has no real value at the start", "State it so that it has one at k = 0.")
+        return replace(chain, members=members)
 
 
 def _roots_inside(expr: Expr, intervals: Intervals) -> bool:

@@ -261,6 +261,8 @@ def test_an_induction_that_cannot_be_read(induction: tuple, part: str) -> None:
         ("t <= e0", "t = e", "depends on the step"),
         ("t <= e0", "t = k", "depends on the step"),
         ("e <= e0 <= 2*e", "s = e", "not one relation"),
+        ("e <= e0 + 1/k", "s = e", "no real value at the start"),
+        ("e <= e0 + sqrt(k - 1)", "s = e", "no real value at the start"),
     ],
 )
 def test_an_induction_speaks_of_one_step(text: str, define: str, part: str) -> None:

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .derivations import catalogue
+
 if TYPE_CHECKING:
+    from .derivations.options import Value
     from .numeric.report import CheckReport
 
 
@@ -53,7 +56,7 @@ SAMPLED = (
 )
 
 
-def run(ids: Sequence[str], parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> list[Row]:
+def run(ids: Sequence[str], parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> list[Row]:
     """Check entries on all cores, in the order of ``ids``."""
     if len(ids) == 1:
         return [check_one(ids[0], parameters, device, dtypes)]
@@ -81,15 +84,51 @@ def _one_thread_each() -> None:
         os.environ.setdefault(name, "1")
 
 
-def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Sequence[str]) -> Row:
-    """Prove every step of one entry, and run its code against PyTorch. Never raises for what an entry does wrong."""
+def check_one(id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
+    """Prove every step of one entry, and run its code against PyTorch. Never raises for what an entry does wrong.
+
+    Without parameters every variant that the entry states is checked as well, and counted in its row.
+    """
+    entry = catalogue().get(id)
+    settings = [parameters] if parameters or entry is None else [{}, *entry.variants]
+    rows = [_check_at(id, setting, device, dtypes) for setting in settings]
+    return rows[0] if len(rows) == 1 else _joined(rows)
+
+
+def _joined(rows: Sequence[Row]) -> Row:
+    """One row for the variants of an entry: all their steps, and the cross-check that came closest to failing."""
+    dtypes = dict.fromkeys(dtype for row in rows for dtype in row.cross_checks)
+    cross = {}
+    for dtype in dtypes:
+        checks = [row.cross_checks[dtype] for row in rows if dtype in row.cross_checks]
+        worst = max(checks, key=lambda c: (not c.passed, c.error / c.bound if c.bound else 0.0))
+        cross[dtype] = replace(worst, regimes=sum(c.regimes for c in checks))
+    return Row(
+        rows[0].id,
+        steps=sum(row.steps for row in rows),
+        proved=sum(row.proved for row in rows),
+        refuted=sum(row.refuted for row in rows),
+        open=sum(row.open for row in rows),
+        cross_checks=cross,
+        seconds=sum(row.seconds for row in rows),
+        messages=tuple(m for row in rows for m in row.messages),
+        notes=tuple(n for row in rows for n in row.notes),
+        failed=any(row.failed for row in rows),
+        missing=any(row.missing for row in rows),
+    )
+
+
+def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
+    """One setting of the parameters."""
     start = time.perf_counter()
     from .page import of_entry
 
+    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    id = f"{entry_id} with {shown}" if shown else entry_id
     try:
-        page = of_entry(id, parameters)
+        page = of_entry(entry_id, parameters)
     except Exception as error:
-        return Row(id, seconds=time.perf_counter() - start, messages=(_sentence(id, error),), failed=True)
+        return Row(entry_id, seconds=time.perf_counter() - start, messages=(_sentence(id, error),), failed=True)
     kinds = [step.verdict.kind for step in page.steps]
     counts: dict[str, Any] = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
     messages = [
@@ -97,7 +136,8 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         for number, step in enumerate(page.steps, 1)
         if not step.verdict.is_proved
     ]
-    failed, missing, cross, notes = bool(messages), False, {}, ()
+    failed, missing, cross = bool(messages), False, {}
+    notes: tuple[str, ...] = ()
     try:
         if not page.has_code:
             return Row(
@@ -113,7 +153,7 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
-        notes = (report.summary, *report.notes)
+        notes = tuple(f"{shown}: {note}" if shown else note for note in (report.summary, *report.notes))
         failed = failed or not report.passed
     except Exception as error:
         missing = type(error).__name__ in ("MissingTorch", "NoCuda")
@@ -121,7 +161,7 @@ def check_one(id: str, parameters: Mapping[str, int], device: str, dtypes: Seque
         messages.append(str(error) if missing else _sentence(id, error))
     seconds = time.perf_counter() - start
     return Row(
-        id,
+        entry_id,
         len(kinds),
         **counts,
         cross_checks=cross,

@@ -206,16 +206,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     return FINE if report.passed else FAILED
 
 
-def _parameters(texts: Sequence[str]) -> dict[str, int]:
-    """``depth=4`` as a mapping."""
-    found: dict[str, int] = {}
+def _parameters(texts: Sequence[str]) -> dict[str, str]:
+    """``depth=4`` as a mapping; the entry reads the value."""
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier() or not value.isdecimal():
-            raise WrongUsage(f"--set {text} is not a parameter with a whole number. Write --set depth=4")
-        if len(value) > 9:
-            raise WrongUsage(f"--set {text}: the number is too large")
-        found[name] = int(value)
+        if not equals or not name.isidentifier() or not value:
+            raise WrongUsage(f"--set {text} is not a parameter with a value. Write --set depth=4")
+        found[name] = value
     return found
 
 
@@ -296,7 +294,8 @@ The code of FILE.py runs in this process.
     verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
-        sub.add_argument("--set", action="append", default=[], metavar="NAME=N", help="a parameter, such as depth=4")
+        text = "a parameter, such as depth=4 or reduction=sum"
+        sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     return parser
 
 

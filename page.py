@@ -11,6 +11,7 @@ from .calculus.derivation import Derivation, Result, Step, Verdict
 from .derivations import Entry, find
 from .derivations.build import derive_entry
 from .derivations.expression import entry_from_expression
+from .derivations.options import Value
 
 
 class NoCode(ValueError):
@@ -109,11 +110,11 @@ class Page:
 
 
 def derive(
-    id: str, *, given: str | None = None, wrt: str | Sequence[str] = (), order: int = 1, **parameters: int
+    id: str, *, given: str | None = None, wrt: str | Sequence[str] = (), order: int = 1, **parameters: Value
 ) -> Page:
     """Derive a formula of the catalogue, or a formula of your own.
 
-    ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
+    ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``; ``derive("mse", reduction="sum")``;
     ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``.
 
     **Arguments**: id, an id of the catalogue, or with ``given`` a formula over the arrays described there; wrt, the
@@ -129,7 +130,7 @@ def derive(
     return Page(entry, derive_entry(entry))
 
 
-def of_entry(id: str, parameters: Mapping[str, int]) -> Page:
+def of_entry(id: str, parameters: Mapping[str, Value]) -> Page:
     """The page of a catalogue entry at some parameters."""
     entry = find(id).at(**parameters)
     return Page(entry, derive_entry(entry))

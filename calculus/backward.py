@@ -265,7 +265,8 @@ class _Run:
         else:
             if plain is not None:
                 trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
-            trail.follow(collect(sum_rows(trail.last)), ROWS)
+            summed = sum_rows(trail.last)
+            trail.follow(collect(summed), ROWS if summed != trail.last else COLLECT)
             expr, shown = state(trail, claims, every, trail.last)
         name = self.names.get(tensor, f"d{tensor.name}")
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)

@@ -9,7 +9,8 @@ from typing import Any
 from flint import arb, ctx
 from sympy import Expr, Symbol
 
-from .compiled import Code, Compiled, compiled
+from .code import Code
+from .compiled import Compiled, compiled
 from .derivation import Definition
 from .duals import ONE, Dual, Number, Position, primal
 from .tensors import Index, Tensor

@@ -221,4 +221,5 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
 }
 
 #: Names that mean something by themselves and cannot name an array.
-RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"})
+#: (``delta`` can: a Kronecker delta is always called with its two indices.)
+RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta"})

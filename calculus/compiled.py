@@ -7,7 +7,7 @@ perturbed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -17,62 +17,16 @@ import sympy
 from flint import arb, fmpq
 from sympy import Expr, Symbol
 
+from .code import NOTHING, Code, Run, Scope, Slots
 from .duals import ONE, SCALARS, UNDEFINED, ZERO, Dual, Number, Position, general_power, power, primal, total, unknown
+from .elimination import loops
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
+from .ranges import linear
 from .sums import BoundSum, Delta, Partial
 from .tensors import Element, Index, Tensor
 
 if TYPE_CHECKING:
     from .balls import World
-
-Slots = list[int]
-Run = Callable[["World", Slots], Any]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A compiled expression, with what it reads. opaque: it holds a derivative, whose inner reads are not listed."""
-
-    run: Run
-    slots: frozenset[int] = frozenset()
-    reads: frozenset[Tensor] = frozenset()
-    sizes: frozenset[Symbol] = frozenset()
-    opaque: bool = False
-
-    def using(self, run: Run, *others: Code, bound: Iterable[int] = ()) -> Code:
-        """The code of an expression with these parts, run by ``run``."""
-        parts = (self, *others)
-        return Code(
-            run,
-            frozenset().union(*(p.slots for p in parts)) - set(bound),
-            frozenset().union(*(p.reads for p in parts)),
-            frozenset().union(*(p.sizes for p in parts)),
-            any(p.opaque for p in parts),
-        )
-
-
-NOTHING = Code(lambda w, e: ZERO)
-
-
-class Scope:
-    """Which slot an index lives in. Sums bind lexically; an index that no sum binds is free."""
-
-    def __init__(self, bound: Mapping[Index, int], free: dict[Index, int], count: list[int]) -> None:
-        self.bound, self.free, self.count = bound, free, count
-
-    def slot(self, index: Index) -> int:
-        found = self.bound.get(index, self.free.get(index))
-        if found is None:
-            found = self.free[index] = self.new()
-        return found
-
-    def new(self) -> int:
-        self.count[0] += 1
-        return self.count[0] - 1
-
-    def inside(self, indices: Sequence[Index]) -> tuple[Scope, list[int]]:
-        slots = [self.new() for _ in indices]
-        return Scope({**self.bound, **dict(zip(indices, slots, strict=True))}, self.free, self.count), slots
 
 
 @dataclass(frozen=True)
@@ -147,6 +101,10 @@ def _position(expr: Expr, scope: Scope) -> Code:
     if isinstance(expr, Element):
         label = _compile(expr, scope)
         return label.using(lambda w, e: _as_integer(label.run(w, e), expr))
+    form = linear(expr)
+    whole = form is not None and all(isinstance(k, Index) and c.is_Integer for k, c in form.coefficients.items())
+    if form is not None and whole and form.rest.is_Integer:
+        return _plain_position(form.coefficients, int(form.rest), scope)
     if expr.is_Add or expr.is_Mul:
         parts = [_position(a, scope) for a in expr.args]
         if expr.is_Add:
@@ -161,6 +119,17 @@ def _position(expr: Expr, scope: Scope) -> Code:
 
         return first.using(multiply, *rest)
     raise NotImplementedError(f"no meaning for the index {expr}")
+
+
+def _plain_position(coefficients: Mapping[Any, Expr], rest: int, scope: Scope) -> Code:
+    """``2*o + u - 1`` from its slots."""
+    terms = [(scope.slot(k), int(c)) for k, c in coefficients.items()]
+    sizes = frozenset().union(*(_symbols(k.dim) for k in coefficients))
+    parts = Code(NOTHING.run, frozenset(s for s, _ in terms), sizes=sizes)
+    if len(terms) == 2:
+        (a, m), (b, n) = terms
+        return parts.using(lambda w, e: m * e[a] + n * e[b] + rest)
+    return parts.using(lambda w, e: sum([e[s] * c for s, c in terms], rest))
 
 
 def _as_integer(value: Number, expr: Expr) -> int:
@@ -184,12 +153,16 @@ def _element(expr: Element, scope: Scope) -> Code:
         value = (w.arrays.get(name) or w.array(name)).get(at)
         return w.element(name, at) if value is None else value
 
-    def padded(w: World, e: Slots) -> Number:
-        at = tuple(p.run(w, e) for p in positions)
-        inside = all(0 <= p < w.setup.size(d) for p, d in zip(at, tensor.dims, strict=True))
-        return fetch(w, at) if inside else ZERO
+    leaving = [(at, d) for at, (i, d) in enumerate(zip(expr.indices, tensor.dims, strict=True)) if _may_leave(i, d)]
 
-    if any(_may_leave(i, d) for i, d in zip(expr.indices, tensor.dims, strict=True)):
+    def padded(w: World, e: Slots) -> Number:
+        at = tuple([p.run(w, e) for p in positions])
+        for axis, dim in leaving:
+            if not 0 <= at[axis] < w.setup.size(dim):
+                return ZERO
+        return fetch(w, at)
+
+    if leaving:
         return reads.using(padded, *positions)  # an affine index, as in a convolution, reads zero outside
     if not all(isinstance(i, Index) for i in expr.indices) or len(positions) not in (1, 2):
         return reads.using(lambda w, e: fetch(w, tuple([p.run(w, e) for p in positions])), *positions)
@@ -248,20 +221,28 @@ def _pow(expr: Expr, scope: Scope) -> Code:
 def _sum(expr: BoundSum, scope: Scope) -> Code:
     # Read in place: canonical indices of nested sums differ, and the scope is lexical, so opening would only rename.
     inner, slots = scope.inside(expr.bound)
-    body = _compile(expr.body, inner)
-    dims = [k.dim for k in expr.bound]
-    term, outer = body.run, sorted(body.slots - set(slots))
-    sizes = Code(NOTHING.run, sizes=frozenset().union(*map(_symbols, dims)))
+    way = loops(expr.body, expr.bound)
+    body = _compile(way.body, inner)
+    looped, dims = [inner.slot(k) for k in way.looped], [k.dim for k in way.looped]
+    follows = [(inner.slot(k), _position(value, inner), k.dim) for k, value in way.follows]
+    code = body.using(body.run, *(value for _, value, _ in follows))
+    term, outer = body.run, sorted(code.slots - set(slots))
+    sizes = Code(NOTHING.run, sizes=frozenset().union(*(_symbols(k.dim) for k in expr.bound)))
 
     def run(w: World, e: Slots) -> Number:
         terms = []
         for values in product(*(range(w.setup.size(d)) for d in dims)):
-            for slot, value in zip(slots, values, strict=True):
+            for slot, value in zip(looped, values, strict=True):
                 e[slot] = value
-            terms.append(term(w, e))
+            for slot, following, dim in follows:
+                e[slot] = at = following.run(w, e)
+                if not 0 <= at < w.setup.size(dim):
+                    break
+            else:
+                terms.append(term(w, e))
         return total(terms)
 
-    return body.using(_remembered(run, outer, body), sizes, bound=slots)
+    return code.using(_remembered(run, outer, code), sizes, bound=slots)
 
 
 def _remembered(run: Run, outer: Sequence[int], code: Code) -> Run:

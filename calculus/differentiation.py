@@ -9,6 +9,7 @@ from sympy import Add, Expr, Function, Mul, Pow, S, exp, log
 
 from .derivation import Known
 from .functions import Unknown, Where
+from .simplification import deltas_in_front
 from .sums import BoundSum, Delta, Partial, bound_sum, rebuild
 from .tensors import Element, Tensor
 
@@ -162,7 +163,7 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
         settle = _Settler(wrt, moving)
 
         def branch(e: Expr) -> Expr:
-            return _branches(e.args[0], *map(branch, e.args[1:])) if isinstance(e, Where) else settle(d(e))
+            return deltas_in_front(e.args[0], *map(branch, e.args[1:])) if isinstance(e, Where) else settle(d(e))
 
         return "branch by branch", branch(of)
     if isinstance(of, Unknown):
@@ -177,14 +178,6 @@ def _rule_of(node: Partial, moving: Mapping[Tensor, Moving]) -> tuple[str, Expr]
     raise NotImplementedError(
         f"no rule differentiates {type(of).__name__} in {of}; write it with powers, exp, log and the named functions"
     )
-
-
-def _branches(x: Expr, a: Expr, b: Expr) -> Expr:
-    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them."""
-    found = [{f for f in Mul.make_args(branch) if isinstance(f, Delta)} for branch in (a, b) if branch != 0]
-    common = set.intersection(*found) if found else set()
-    a, b = (Mul(*(f for f in Mul.make_args(branch) if f not in common)) for branch in (a, b))
-    return Mul(*common, Where(x, a, b))
 
 
 def _is_chained(node: Partial) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn
 
+import sympy
 from sympy import Expr, Integer
 
 from .calls import RESERVED
+from .dimensions import DefinedDimension, in_free_dimensions
 from .grammar import exact_number
 from .scope import ParseError, Source
 from .tensors import Domain, Tensor, dimension
@@ -19,27 +22,41 @@ from .tensors import Domain, Tensor, dimension
 #: Refuses with (problem, hint) at a place that it knows.
 Fail = Callable[..., NoReturn]
 
-DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "function")
+DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit", "function")
 #: The words that may stand together; any other word stands alone.
 TOGETHER = ({"positive", "rows"}, {"nonnegative", "rows"}, {"onehot", "rows"})
+SIZE_HINT = "A dimension is defined by + - * // of dimensions and whole numbers: O = (H + 2 - U)//2 + 1"
 GIVEN_HINT = "A given reads NAME: dimensions domain = value  # description, such as Z: n C  # logits"
+
+
+class Givens(tuple[Tensor, ...]):
+    """The tensors that a text declares, in order; ``sizes``: the dimensions that it defines, by name."""
+
+    sizes: Mapping[str, DefinedDimension]
 
 
 def parse_givens(text: str) -> tuple[Tensor, ...]:
     """The tensors that a text declares, one a line (``Z: n C  # logits``) or with commas (``z: n C, y: n int<C``).
 
+    A line ``O = (H - U)//2 + 1`` defines a dimension.
+
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
     found: dict[str, Tensor] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        code, _, description = line.partition("#")
-        for piece in re.finditer(r"[^,]+", code):
-            if piece[0].strip():
-                tensor = _given(Source(line, number), piece[0], piece.start(), description.strip())
-                if tensor.name in found:
-                    _fail_at(Source(line, number), piece.start(), f"{tensor.name} is given twice")
-                found[tensor.name] = tensor
-    dims = {str(s) for t in found.values() for d in t.dims for s in d.free_symbols}
+    pieces = list(_pieces(text))
+    sizes: dict[str, DefinedDimension] = {}
+    for source, piece, start, _ in pieces:
+        if ":" not in piece and "=" in piece:
+            defined = _size(source, piece, start, sizes)
+            sizes[defined.name] = defined
+    for source, piece, start, description in pieces:
+        if ":" in piece or "=" not in piece:
+            tensor = _given(source, piece, start, description, sizes)
+            if tensor.name in found:
+                _fail_at(source, start, f"{tensor.name} is given twice")
+            found[tensor.name] = tensor
+    shapes = [d for t in found.values() for d in t.dims]
+    dims = {str(s) for d in shapes for s in (*d.free_symbols, *in_free_dimensions(d).free_symbols)}
     for tensor in found.values():
         for below in () if tensor.domain.below is None else tensor.domain.below.free_symbols:
             if str(below) not in dims:
@@ -49,10 +66,59 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
                 )
     for name in dims & set(found):
         raise ParseError(f"{name} names both a dimension and an array", "Give one of them another name.")
-    return tuple(found.values())
+    out = Givens(found.values())
+    out.sizes = sizes
+    return out
 
 
-def _given(source: Source, piece: str, start: int, description: str) -> Tensor:
+def _pieces(text: str) -> Iterator[tuple[Source, str, int, str]]:
+    """The declarations: the line that each stands in, its text, where it starts, and the description of its line."""
+    for number, line in enumerate(text.splitlines(), 1):
+        code, _, description = line.partition("#")
+        for piece in re.finditer(r"[^,]+", code):
+            if piece[0].strip():
+                yield Source(line, number), piece[0], piece.start(), description.strip()
+
+
+def _size(source: Source, piece: str, start: int, sizes: Mapping[str, DefinedDimension]) -> DefinedDimension:
+    """``O = (H + 2 - U)//2 + 1``: a dimension by its equation."""
+
+    def fail(problem: str, hint: str = SIZE_HINT) -> NoReturn:
+        _fail_at(source, start + len(piece) - len(piece.lstrip()), problem, hint)
+
+    head, _, text = piece.partition("=")
+    name = check_name(head.strip(), fail)
+    if name in sizes:
+        fail(f"the dimension {name} is given twice")
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        fail(f"{text.strip()!r} is not an expression of dimensions")
+    return DefinedDimension(name, _size_of(node, sizes, fail), ast.unparse(node))
+
+
+def _size_of(node: ast.expr, sizes: Mapping[str, DefinedDimension], fail: Fail) -> Expr:
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return Integer(node.value)
+    if isinstance(node, ast.Name):
+        return sizes.get(node.id) or dimension(check_name(node.id, fail))
+    if isinstance(node, ast.BinOp) and type(node.op) in SIZE_OPERATORS:
+        left, right = (_size_of(side, sizes, fail) for side in (node.left, node.right))
+        if isinstance(node.op, ast.FloorDiv) and not (right.is_Integer and right > 0):
+            fail(f"{ast.unparse(node)} does not divide by a whole number")
+        return SIZE_OPERATORS[type(node.op)](left, right)
+    fail(f"{ast.unparse(node)} is not a size")
+
+
+SIZE_OPERATORS: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
+    ast.Add: lambda a, b: a + b,
+    ast.Sub: lambda a, b: a - b,
+    ast.Mult: lambda a, b: a * b,
+    ast.FloorDiv: lambda a, b: sympy.floor(a / b),
+}
+
+
+def _given(source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]) -> Tensor:
     def fail(problem: str, hint: str = GIVEN_HINT) -> NoReturn:
         _fail_at(source, start + len(piece) - len(piece.lstrip()), problem, hint)
 
@@ -73,7 +139,7 @@ def _given(source: Source, piece: str, start: int, description: str) -> Tensor:
                 f"Domains: {', '.join(DOMAIN_WORDS)}, int<C. {GIVEN_HINT}",
             )
         else:
-            dims.append(_dimension(word, fail))
+            dims.append(sizes.get(word) or _dimension(word, fail))
     domain = _domain(name, kinds, bool(dims), fail)
     if equals:
         domain = replace(domain, value=_value(name, value.strip(), domain, bool(dims), fail))

@@ -17,9 +17,10 @@ from sympy import Expr, Integer, Rational
 from . import arrays
 from .arrays import ArrayExpr, ShapeError, elementwise, scalar, shape_text, whole
 from .functions import absolute
+from .ranges import is_affine, linear
 from .scope import GRAMMAR_HINT, Scope
 from .sums import rebuild
-from .tensors import Element, Tensor
+from .tensors import Element, Index, Tensor
 
 CONSTANTS: dict[str, Expr] = {"pi": sympy.pi, "e": sympy.E}
 LARGEST_POWER = 1000
@@ -33,31 +34,62 @@ def subscripts(node: ast.Subscript) -> list[ast.expr]:
 
 
 def index_expression(scope: Scope, node: ast.expr, dim: Expr | None, where: str) -> Expr:
-    """An index: a name, a number, or an integer label such as ``y[i]``. Its dimension must be ``dim``."""
+    """An index: a name, a number, an integer label such as ``y[i]``, or an affine one such as ``2*h + u - 1``.
+
+    A name, a number or a label must fit the dimension ``dim``; an affine index may lie outside, where it reads zero.
+    """
+    found = _affine(scope, node) if isinstance(node, ast.BinOp | ast.UnaryOp) else _single(scope, node)
+    if is_affine(found) or (isinstance(node, ast.BinOp) and isinstance(found, Index)):
+        return found
+    if isinstance(found, Integer):
+        if dim is not None and sympy.true != (found < dim):  # a relation may stay symbolic
+            scope.fail(node, f"{where} has {dim} entries, so there may be no entry {found}")
+        return found
+    has = found.dim if isinstance(found, Index) else found.tensor.domain.below  # type: ignore[attr-defined]
+    if dim is not None and has != dim:
+        scope.fail(node, f"{ast.unparse(node)} runs over {has}, but {where} has {dim} entries")
+    return found
+
+
+def _single(scope: Scope, node: ast.expr) -> Expr:
+    """An index by name, a number, or a label."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
-        if dim is not None and sympy.true != (Integer(node.value) < dim):  # a relation may stay symbolic
-            scope.fail(node, f"{where} has {dim} entries, so there may be no entry {node.value}")
         return Integer(node.value)
     if isinstance(node, ast.Name):
         if node.id not in scope.indices:
             scope.unknown(
                 node, "index", node.id, list(scope.indices), f"To sum over it, write sum(… for {node.id} in …)."
             )
-        found: Expr = scope.indices[node.id]
-        has = scope.indices[node.id].dim
-    elif isinstance(node, ast.Subscript):
+        return scope.indices[node.id]
+    if isinstance(node, ast.Subscript):
         found = scope.read(node).body
-        below = found.tensor.domain.below if isinstance(found, Element) else None
-        if below is None:
+        if not isinstance(found, Element) or found.tensor.domain.below is None:
             scope.fail(node, f"{ast.unparse(node)} is not an integer label", "Declare labels as y: n int<C.")
-        has = below
-    else:
-        scope.fail(
-            node, f"{ast.unparse(node)} is not an index", "An index is a name, a number from 0, or a label y[i]."
-        )
-    if dim is not None and has != dim:
-        scope.fail(node, f"{ast.unparse(node)} runs over {has}, but {where} has {dim} entries")
+        return found
+    scope.fail(node, f"{ast.unparse(node)} is not an index", INDEX_HINT)
+
+
+INDEX_HINT = "An index is a name, a number from 0, a label y[i], or a sum of such, with whole numbers: 2*h + u - 1."
+LARGEST_SHIFT = 10_000
+
+
+def _affine(scope: Scope, node: ast.expr) -> Expr:
+    """A sum of indices with whole numbers or dimensions as factors."""
+    found = sympy.expand(_affine_part(scope, node))
+    if linear(found) is None or found.is_negative or any(abs(n) > LARGEST_SHIFT for n in found.atoms(Integer)):
+        scope.fail(node, f"{ast.unparse(node)} is not an index", INDEX_HINT)
     return found
+
+
+def _affine_part(scope: Scope, node: ast.expr) -> Expr:
+    if isinstance(node, ast.BinOp) and type(node.op) in (ast.Add, ast.Sub, ast.Mult):
+        return BINARY[type(node.op)](_affine_part(scope, node.left), _affine_part(scope, node.right))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        inner = _affine_part(scope, node.operand)
+        return -inner if isinstance(node.op, ast.USub) else inner
+    if isinstance(node, ast.Name) and node.id in scope.dims and node.id not in scope.indices:
+        return scope.dims[node.id]
+    return _single(scope, node)
 
 
 def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:

@@ -18,7 +18,7 @@ from sympy import Add, Expr, Mul, Pow, Symbol
 from .derivation import Definition
 from .functions import Indicator, Where, absolute, relu, sigmoid, softplus
 from .lemmas import Gap
-from .sums import BoundSum, Delta, is_inside
+from .sums import BoundSum, Delta
 from .tensors import Element, Index, Tensor
 
 LARGEST_POWER = 64
@@ -161,9 +161,8 @@ class Intervals:
 
 
 def _element(at: Intervals, e: Element) -> Interval:
-    inside = all(is_inside(i, d) for i, d in zip(e.indices, e.tensor.dims, strict=True))
     found = _entry(at, e)
-    return found if inside else found.hull(point(0))  # outside its array an element reads zero
+    return found if e.is_inside else found.hull(point(0))  # outside its array an element reads zero
 
 
 def _entry(at: Intervals, e: Element) -> Interval:
@@ -174,6 +173,10 @@ def _entry(at: Intervals, e: Element) -> Interval:
         return UNIT
     if domain.rows:
         return Interval(Fraction(0), Fraction(1), domain.positive)
+    if domain.sign:
+        return Interval(Fraction(-1), Fraction(1))
+    if domain.unit:
+        return Interval(Fraction(0), Fraction(1), True, True)
     if domain.positive:
         return POSITIVE
     if domain.nonnegative or domain.below is not None:

@@ -11,7 +11,7 @@ from .sums import rebuild
 from .tensors import Index
 
 #: Letters that go together, so that a dimension's second index looks like its first.
-FAMILIES = ("ijkl", "cbaz", "hgfo", "dern", "kqml", "tsuv", "pqrs", "mlqz")
+FAMILIES = ("ijkl", "cbaz", "hgfo", "dern", "kqml", "tsuv", "pqrs", "mlqz", "uvst")
 #: The family of a dimension, by its name; others start with the small letter of their name.
 FIRST = {"n": "i", "N": "i", "m": "m", "B": "i"}
 USUAL = "ijkqrsuvabcdfghoz"
@@ -29,9 +29,14 @@ class Letters:
         dims = list(dict.fromkeys((*chosen, *dims)))
         taken = {name for names in chosen.values() for name in names}
         taken |= {str(symbol) for dim in dims for symbol in dim.free_symbols}
-        for dim in dims:
-            names = chosen.setdefault(dim, [])
-            first = names[0] if names else FIRST.get(str(dim), str(dim)[0].lower())
+        firsts = {dim: FIRST.get(str(dim), str(dim)[0].lower() if str(dim)[0].isalpha() else "u") for dim in dims}
+        for dim, first in firsts.items():  # its own letter first, before others take it for their second
+            if not chosen.setdefault(dim, []) and first not in taken:
+                chosen[dim].append(first)
+                taken.add(first)
+        for dim in sorted(dims, key=lambda d: not d.is_Integer):  # numbers have no letter of their own to fall back on
+            names = chosen[dim]
+            first = names[0] if names else firsts[dim]
             family = next((f for f in FAMILIES if f[0] == first), first)
             for letter in (*family, *USUAL):
                 if len(names) < 3 and letter not in taken:

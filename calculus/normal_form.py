@@ -16,6 +16,8 @@ from math import floor
 import sympy
 from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
+from .affine import has_one_term, spread, tidy_delta
+from .deltas import apply_deltas
 from .derivation import Definition
 from .exponentials import exponential, logarithm, positive_factors
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
@@ -36,6 +38,7 @@ from .polynomials import (
     exponent_above_one,
     exponent_of,
     factor_expr,
+    folded,
     is_composite,
     is_idempotent,
     is_onehot,
@@ -105,6 +108,9 @@ class Normalizer:
         if isinstance(expr, BoundSum):
             body, fresh = expr.open()
             return self.sum_over(self.poly(body), fresh)
+        if isinstance(expr, Delta):
+            tidy = Mul.make_args(tidy_delta(expr))
+            return self.product(single(d) if isinstance(d, Delta) else self.poly(d) for d in tidy)
         if expr is E:
             return single(E)
         if isinstance(expr, exp):
@@ -136,6 +142,9 @@ class Normalizer:
         return single(expr)
 
     def _element(self, expr: Element) -> Poly:
+        whole = spread(expr)
+        if whole is not expr:
+            return self.poly(whole)
         definition = self.unfold.get(expr.tensor)
         return single(expr) if definition is None else self.poly(definition.at(*expr.indices))
 
@@ -279,9 +288,9 @@ class Normalizer:
         extra: list[Poly] = []
         special = False
         for atom, e in factors.items():
+            e = folded(atom, e)
             if e == 0:
                 continue
-            e = tidy(e)
             if is_idempotent(atom):
                 if e > 0:
                     clean[atom] = 1
@@ -293,6 +302,9 @@ class Normalizer:
                 coefficient *= Fraction(int(atom)) ** whole
                 if e != whole:
                     clean[atom] = e - whole
+            elif e == floor(e) > 1 and isinstance(atom, BoundSum) and has_one_term(atom):
+                body, fresh = atom.open()
+                extra.append(self.sum_over(self.power(self.poly(body), floor(e)), fresh))
             elif is_composite(atom) and (e >= 1 or (isinstance(e, int) and not isinstance(atom, Add))):
                 whole = floor(e)
                 if whole <= MAX_POWER:
@@ -303,7 +315,7 @@ class Normalizer:
             else:
                 clean[atom] = e
         if special:
-            changed = self._apply_deltas(clean)
+            changed = apply_deltas(self, clean)
             if changed is not None:
                 return scale(self.product([changed, *extra]), coefficient)
         out = self._reduce(clean)
@@ -312,10 +324,9 @@ class Normalizer:
         return scale(out, coefficient)
 
     def base(self, atom: Expr) -> Poly:
-        found = self.bases.get(atom)
-        if found is None:
-            found = self.bases[atom] = self.poly(atom)
-        return found
+        if atom not in self.bases:
+            self.bases[atom] = self.poly(atom)
+        return self.bases[atom]
 
     def _reduce(self, factors: dict[Expr, Exponent]) -> Poly:
         """Divide by a term of a sum in a denominator: x/(1 + x) becomes 1 − 1/(1 + x), 1/(x(1 + x)) 1/x − 1/(1 + x)."""
@@ -336,32 +347,6 @@ class Normalizer:
             out = add(self.finish(raised), scale(self.multiply(rest, below), -1))
             return scale(out, 1 / base[divisor])
         return {frozenset((a, e) for a, e in factors.items()): Fraction(1)}
-
-    def _apply_deltas(self, factors: dict[Expr, Exponent]) -> Poly | None:
-        """δ(a, b) f(b) = δ(a, b) f(a), and Y_c Y_d = δ(c, d) Y_c for one-hot rows; None where nothing changes."""
-        for atom in factors:
-            if isinstance(atom, Delta):
-                keep, drop = atom.args
-                if not isinstance(drop, Index):
-                    keep, drop = drop, keep
-                if not isinstance(drop, Index):
-                    continue
-                others = {a: e for a, e in factors.items() if a is not atom and drop in a.free_symbols}
-                if others:
-                    rest = [self.power(self.poly(a.xreplace({drop: keep})), e) for a, e in others.items()]
-                    stay: Poly = {frozenset((a, e) for a, e in factors.items() if a not in others): Fraction(1)}
-                    return self.product([stay, *rest])
-        if self.facts:
-            rows: dict[tuple[Tensor, tuple[Expr, ...]], Element] = {}
-            for atom, e in factors.items():
-                if isinstance(atom, Element) and atom.tensor.domain.onehot and e == 1:
-                    row = (atom.tensor, atom.indices[:-1])
-                    if row in rows:
-                        first = rows[row]
-                        stay = {frozenset((a, k) for a, k in factors.items() if a is not atom): Fraction(1)}
-                        return self.multiply(stay, self.poly(Delta(first.indices[-1], atom.indices[-1])))
-                    rows[row] = atom
-        return None
 
     def exponential(self, p: Poly) -> Poly:
         """exp of a polynomial."""

@@ -13,7 +13,7 @@ from sympy import Expr
 from .arrays import ArrayExpr, readable_indices, shape_text, whole
 from .calls import dimension_of, read_call
 from .derivation import Definition
-from .givens import check_name, parse_givens
+from .givens import Givens, check_name, parse_givens
 from .grammar import ATOMS_AND_OPERATORS, find_tensor, subscripts
 from .scope import ParseError, Scope, Source
 from .sums import bound_sum
@@ -37,10 +37,11 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> tuple[Definition, 
 
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
+    sizes = dict(givens.sizes) if isinstance(givens, Givens) else {}
     tensors = {t.name: t for t in givens}
     found: list[Definition] = []
     for source, description in _logical_lines(text):
-        definition = _definition(source, tensors, description)
+        definition = _definition(source, tensors, description, sizes)
         found.append(definition)
         tensors[definition.name] = definition.tensor
     return tuple(found)
@@ -68,12 +69,14 @@ def _dedented(lines: Sequence[str], first: int) -> Source:
     return Source("\n".join([lines[0].lstrip(), *lines[1:]]), first)
 
 
-def _definition(source: Source, tensors: Mapping[str, Tensor], description: str) -> Definition:
+def _definition(
+    source: Source, tensors: Mapping[str, Tensor], description: str, sizes: Mapping[str, Expr]
+) -> Definition:
     body = source.parse("exec").body
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(body[0].targets) != 1:
         source.fail(body[0] if body else None, "this is not a definition", DEFINITION_HINT)
     target, value = body[0].targets[0], body[0].value
-    scope = Scope(source, tensors, _dims(tensors.values()), {}, NODES)
+    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES)
     name_node = target.value if isinstance(target, ast.Subscript) else target
     if not isinstance(name_node, ast.Name):
         source.fail(target, f"{ast.unparse(target)} cannot be defined", DEFINITION_HINT)

@@ -101,7 +101,7 @@ def is_positive(atom: Expr) -> bool:
     if isinstance(atom, exp) or atom is E or (atom.is_Integer and atom > 0):
         return True
     if isinstance(atom, Element):
-        return atom.tensor.domain.positive
+        return atom.is_certainly_positive
     if isinstance(atom, BoundSum | Mul | Pow):
         return all(is_positive(a) for a in atom.args if not isinstance(a, Index) and not a.is_Rational) and not any(
             a.is_Rational and a < 0 for a in atom.args if isinstance(atom, Mul)
@@ -140,6 +140,13 @@ def is_idempotent(atom: Expr) -> bool:
 
 def is_onehot(atom: Expr) -> bool:
     return isinstance(atom, Element) and atom.tensor.domain.onehot
+
+
+def folded(atom: Expr, e: Exponent) -> Exponent:
+    """The exponent of an atom, tidied; of −1 or 1 only whether it is odd matters."""
+    e = tidy(e)
+    odd_or_even = isinstance(e, int) and isinstance(atom, Element) and atom.tensor.domain.sign
+    return e % 2 if odd_or_even else e
 
 
 def tidy(e: Exponent) -> Exponent:

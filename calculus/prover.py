@@ -9,10 +9,11 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Integer, S, Symbol
+from sympy import Add, Expr, Integer, Mul, S, Symbol
 
+from .affine import body_at
 from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
 from .functions import Indicator, NamedFunction
@@ -20,7 +21,7 @@ from .generalisation import generalise
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import Domain, Element, Index, Tensor
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -159,11 +160,12 @@ class Prover:
         normalizer = Normalizer(unfolded, elementary=True, known=known)
         residual = normalizer.poly(difference)
         if given:
-            residual = normalizer.poly(rebuild(normalizer.expr(residual), given.get))
+            residual = normalizer.poly(_in_case(normalizer.expr(residual), given))
         if _vanishes(normalizer, residual):
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
-        plain = sorted((x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)), key=str)
+        plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
+        plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
         if not plain or budget < 3:
             return False
         x = plain[0]
@@ -171,8 +173,8 @@ class Prover:
         if root is None:
             return False
         for sign in _signs(x):
-            new = _with_sign(x, sign) if sign else root
-            case = tuple((rebuild(e, {**given, **new}.get), s) for e, s in (*assumed, (x, sign)))
+            new = _with_sign(x, sign, root)
+            case = tuple((_in_case(e, {**given, **new}), s) for e, s in (*assumed, (x, sign)))
             if contradictory(case):
                 continue
             if not self._vanishes_by_cases(
@@ -200,7 +202,7 @@ class Prover:
                 return known.at(of.indices, wrt.indices)
         moving = frozenset() if node.held else self.downstream(wrt.tensor)
         if isinstance(of, Element) and of.tensor in self.definitions and of.tensor != wrt.tensor:
-            of = self.definitions[of.tensor].at(*of.indices)
+            of = body_at(self.definitions[of.tensor], of)
         moved = rebuild(self.resolve(of), lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
         return _first_order(moved)
 
@@ -211,7 +213,7 @@ class Prover:
                 direction = direction * Delta(a, b)
             return element + _T * direction
         if element.tensor in moving:
-            body = self.definitions[element.tensor].at(*element.indices)
+            body = body_at(self.definitions[element.tensor], element)
             return rebuild(body, lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
         return element
 
@@ -288,28 +290,52 @@ def _has_bound(expr: Expr) -> bool:
     return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
 
 
-def _with_sign(x: Expr, sign: int) -> dict[Expr, Expr]:
-    """An element that is positive or negative in a case, as plus or minus an element that is positive everywhere."""
-    coefficient, atom = x.as_coeff_Mul()
-    if not isinstance(atom, Element):
-        return {}
-    size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
-    return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+def _in_case(expr: Expr, given: Mapping[Expr, Expr]) -> Expr:
+    """What an expression is in a case; what was replaced later stands in the values of what was replaced before."""
+    for term, value in given.items():
+        expr = rebuild(expr, {term: value}.get)
+    return expr
 
 
-def _solve_linear(x: Expr) -> dict[Expr, Expr] | None:
-    """A term of x and its value where x is zero: x = c·a + rest, with a nowhere in the rest.
+def _with_sign(x: Expr, sign: int, root: _Root) -> dict[Expr, Expr]:
+    """What a sign of x says of one atom in it: x is plus or minus something that is positive everywhere, or zero.
 
-    Elements come first, and those of any sign before the others, whose sign would be lost.
+    For x = y − t > 0 that is y = t + |y − t|.
     """
-    found: dict[Expr, Expr] | None = None
-    for term in sorted(Add.make_args(x), key=lambda t: (t.as_coeff_Mul()[1].is_nonnegative is True, str(t))):
-        slope, atom = term.as_coeff_Mul()
-        if atom.is_Number or (found is not None and not isinstance(atom, Element)):
-            continue
-        rest = x - term
-        if not rest.has(atom):
-            found = {atom: -rest / slope}
-            if isinstance(atom, Element):
-                break
-    return found
+    if sign == 0:
+        return {root.atom: root.zero}
+    coefficient, atom = x.as_coeff_Mul()
+    if isinstance(atom, Element):
+        if atom.tensor.domain.sign:
+            return {atom: Integer(sign if coefficient > 0 else -sign)}
+        size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
+        return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
+    indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
+    distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
+    return {root.atom: root.zero + sign * Element(distance, *indices) / root.slope}
+
+
+@dataclass(frozen=True)
+class _Root:
+    """x = slope · (atom − zero), where the slope is never zero and neither it nor ``zero`` contains the atom."""
+
+    atom: Expr
+    slope: Expr
+    zero: Expr
+
+
+def _solve_linear(x: Expr) -> _Root | None:
+    """Solve x = 0 for an atom in which it is linear.
+
+    Elements come first, and among them those whose sign is not known: in a case, what is known of the atom is lost.
+    """
+    found: list[tuple[tuple[bool, bool, bool, str], _Root]] = []
+    for term in Add.make_args(x):
+        coefficient, product = term.as_coeff_Mul()
+        for atom in Mul.make_args(product):
+            slope = coefficient * Mul(*(f for f in Mul.make_args(product) if f is not atom))
+            rest = x - term
+            if not atom.is_Number and slope.is_nonzero and not (rest.has(atom) or slope.has(atom)):
+                rank = (not isinstance(atom, Element), not slope.is_Number, bool(atom.is_nonnegative), str(term))
+                found.append((rank, _Root(atom, slope, -rest / slope)))
+    return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -191,6 +191,7 @@ def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterat
     yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
     if problem.is_piecewise:
         yield from points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
+        yield from points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
     yield None
     yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from flint import fmpq
 from sympy import Expr, Symbol
 
+from .dimensions import defined_dimensions, fitted, free_dimensions, is_window
 from .duals import Position
 from .tensors import Tensor
 
@@ -81,15 +82,30 @@ def points(
     """
     rng = random.Random(seed)
     given = sorted((t for t in set(tensors) if not t.domain.function), key=lambda t: t.name)
-    plans = size_plans(sorted(set(dims), key=lambda d: d.name), rng, thorough=thorough)
+    dims = tuple(dims)
+    plans = size_plans(sorted(free_dimensions(dims), key=lambda d: d.name), rng, thorough=thorough)
     found = []
-    for at, sizes in enumerate(plans):
+    for at, plan in enumerate(plans):
+        sizes = _with_outputs(plan, dims)
         if any(prod(_size(d, sizes) for d in t.dims) > MAX_ELEMENTS for t in given):
-            sizes = {d: min(size, 2 + at % 2) for d, size in sizes.items()}
+            sizes = fitted({d: min(size, 2 + at % 2) for d, size in plan.items()}, dims)
         if all(_size(d, sizes) > 0 for t in given for d in t.dims):
             draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
             found.append(Point(sizes, {t: draw.tensor(t) for t in given}, draw.style == "generic"))
     yield from sorted(found, key=lambda p: p.elements)
+
+
+def _with_outputs(plan: Mapping[Symbol, int], dims: Sequence[Expr]) -> dict[Symbol, int]:
+    """The sizes of a plan; where outputs follow from inputs and windows, small ones with more than one output."""
+    if not defined_dimensions(dims) or max(plan.values(), default=1) == 1:
+        return fitted(plan, dims)
+    related = {s for d in defined_dimensions(dims) for s in free_dimensions([d])}
+    distinct = len(set(plan.values())) == len(plan)
+    small = {d: min(size, 3 if d in related else 2) for d, size in plan.items()}
+    drawn = sorted(related & plan.keys(), key=lambda d: plan[d])
+    for group in ([d for d in drawn if is_window(d, dims)], [d for d in drawn if not is_window(d, dims)]):
+        small |= {d: 2 + at % 2 for at, d in enumerate(group) if distinct}
+    return fitted(small, dims, least=(3, 2))
 
 
 def _size(dim: Expr, sizes: Mapping[Symbol, int]) -> int:
@@ -119,7 +135,11 @@ class Draw:
             below = _size(domain.below, self.sizes)
             return {at: fmpq(self.rng.randrange(below)) for at in places}
         if domain.mask:
-            return {at: fmpq(self.rng.randrange(2)) for at in places}
+            return self._two_valued(list(places), 0, 1)
+        if domain.sign:
+            return self._two_valued(list(places), -1, 1)
+        if domain.unit:
+            return {at: self._fraction() for at in places}
         return {at: self._number(domain.positive, domain.nonnegative) for at in places}
 
     def _number(self, positive: bool, nonnegative: bool) -> fmpq:
@@ -138,6 +158,18 @@ class Draw:
         self.used.add(magnitude)
         signed = self.style == "mixed" and not positive and not nonnegative
         return -magnitude if signed and self.rng.random() < 0.5 else magnitude
+
+    def _two_valued(self, places: list[Position], low: int, high: int) -> dict[Position, Any]:
+        """One of two values at each place; both occur where there is room for them."""
+        values = [low, high] * (len(places) // 2) + [self.rng.choice((low, high))] * (len(places) % 2)
+        self.rng.shuffle(values)
+        return dict(zip(places, map(fmpq, values), strict=True))
+
+    def _fraction(self) -> fmpq:
+        """Between 0 and 1, ends excluded; among ties often one half."""
+        if self.style == "ties":
+            return fmpq(self.rng.randint(1, 3), 4)
+        return fmpq(self.rng.randint(1, 63), 64)
 
     def _row(self, size: int, *, inside: bool) -> list[fmpq]:
         """Dyadic fractions that sum to exactly 1; none is zero where they lie inside the simplex."""

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
 
+from .affine import body_at, contractions
 from .derivation import Definition
-from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, is_inside, rebuild
+from .functions import Where
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index
 
 
@@ -48,12 +50,14 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
             return Add(*(sum_out(t, bound) for t in body.args))
         return _close(body, bound)
     factors = Mul.make_args(body)
+    if any(isinstance(f, Where) and _deltas(f, inside) for f in factors):
+        body = Mul(*(deltas_in_front(*f.args) if isinstance(f, Where) else f for f in factors))
+        factors = Mul.make_args(body)
     for delta in factors:
         if isinstance(delta, Delta):
-            for drop, keep in (delta.args, delta.args[::-1]):
-                if drop in inside and drop not in keep.free_symbols and is_inside(keep, drop.dim):
-                    rest = Mul(*(f for f in factors if f is not delta)).xreplace({drop: keep})
-                    return sum_out(rest, tuple(k for k in bound if k != drop))
+            others = tuple(f for f in factors if f is not delta)
+            for drop, keep in contractions(delta, others, bound):
+                return sum_out(Mul(*others).xreplace({drop: keep}), tuple(k for k in bound if k != drop))
     for at, factor in enumerate(factors):
         if isinstance(factor, Add) and _deltas(factor, inside):
             others = (*factors[:at], *factors[at + 1 :])
@@ -63,6 +67,17 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
             others = (*factors[:at], *factors[at + 1 :])
             return sum_out(Mul(*others, inner), (*bound, *fresh))
     return _close(body, bound)
+
+
+def deltas_in_front(x: Expr, a: Expr, b: Expr) -> Expr:
+    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them."""
+    terms = [Mul.make_args(t) for branch in (a, b) if branch != 0 for t in Add.make_args(branch)]
+    found = [{f for f in factors if isinstance(f, Delta)} for factors in terms]
+    common = set.intersection(*found) if found else set()
+    if not common:
+        return Where(x, a, b)
+    ones = dict.fromkeys(common, S.One)
+    return Mul(*common, Where(x, a.xreplace(ones), b.xreplace(ones)))
 
 
 def _deltas(expr: Expr, inside: set[Index]) -> bool:
@@ -194,7 +209,7 @@ def expand_logarithms(expr: Expr) -> Expr:
 def unfold(expr: Expr, definition: Definition) -> Expr:
     """Every element of a definition replaced by its body."""
     tensor = definition.tensor
-    return rebuild(expr, lambda e: definition.at(*e.indices) if isinstance(e, Element) and e.tensor == tensor else None)
+    return rebuild(expr, lambda e: body_at(definition, e) if isinstance(e, Element) and e.tensor == tensor else None)
 
 
 def fold(expr: Expr, definition: Definition) -> Expr:

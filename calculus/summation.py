@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from sympy import Expr
 
+from .affine import solutions
 from .contraction import canonical_order, components
+from .deltas import equal_leaves
 from .polynomials import Monomial, Poly, accumulate_all, constant, single
-from .sums import BoundSum, Delta, bound_sum, is_inside
+from .ranges import is_inside
+from .sums import BoundSum, Delta, bound_sum
 from .tensors import Element, Index
 
 if TYPE_CHECKING:
@@ -30,9 +33,12 @@ def _contract(normalizer: Normalizer, m: Monomial, bound: tuple[Index, ...]) -> 
     inside = set(bound)
     for atom, e in m:
         if isinstance(atom, Delta) and e > 0:
-            for drop, keep in (atom.args, atom.args[::-1]):
-                if drop in inside and drop not in keep.free_symbols and is_inside(keep, drop.dim):
+            for drop, keep in solutions(atom, bound):
+                if is_inside(keep, drop.dim):
                     return _contract_delta(normalizer, m, atom, drop, keep, bound)
+    leaves = equal_leaves(m, inside)
+    if leaves is not None:
+        return normalizer.multiply(normalizer.poly(leaves[1]), _contract(normalizer, leaves[0], bound))
     nested = [
         (a, e) for a, e in m if isinstance(a, BoundSum) and isinstance(e, int) and e > 0 and a.free_symbols & inside
     ]

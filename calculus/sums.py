@@ -44,15 +44,6 @@ class Delta(Expr):
         return f"δ({printer._print(self.args[0])},{printer._print(self.args[1])})"
 
 
-def is_inside(index: Expr, dim: Expr) -> bool:
-    """Whether an index certainly lies in 0 … dim − 1: only then is Σ_k δ(k, index) f(k) = f(index) at every size."""
-    if isinstance(index, Index):
-        return bool(index.dim == dim)
-    if isinstance(index, Element):
-        return bool(index.tensor.domain.below == dim)
-    return bool(index.is_Integer and index >= 0 and (index < dim) == True)  # noqa: E712  (a relation may stay symbolic)
-
-
 def index_key(index: Expr) -> tuple[Any, ...]:
     """A total order on index expressions: free names first, then fresh ones, then label elements and numbers."""
     if isinstance(index, Index):

@@ -69,6 +69,7 @@ class Domain:
 
     positive, nonnegative: sign of every entry. rows: entries along the last axis are non-negative and sum to 1.
     onehot: rows, and every entry is 0 or 1. below: entries are integer labels 0 … below − 1. mask: entries are 0 or 1.
+    sign: entries are −1 or 1. unit: entries lie between 0 and 1, and are neither.
     value: the numeric value of a named constant (a scalar), or the default of a parameter.
     function: the name stands for an unspecified differentiable function of one real variable.
     """
@@ -78,6 +79,8 @@ class Domain:
     rows: bool = False
     onehot: bool = False
     mask: bool = False
+    sign: bool = False
+    unit: bool = False
     below: Expr | None = None
     value: Expr | None = None
     function: bool = False
@@ -88,7 +91,7 @@ class Domain:
     @property
     def is_discrete(self) -> bool:
         """True where entries take isolated values, so no derivative with respect to them exists."""
-        return self.below is not None or self.mask or self.onehot
+        return self.below is not None or self.mask or self.onehot or self.sign
 
     def __str__(self) -> str:
         if self.below is not None:
@@ -99,6 +102,8 @@ class Domain:
             (self.onehot, "one-hot rows"),
             (self.rows, "rows sum to 1"),
             (self.mask, "entries 0 or 1"),
+            (self.sign, "entries −1 or 1"),
+            (self.unit, "between 0 and 1"),
             (self.positive, "positive"),
             (self.nonnegative, "non-negative"),
         ):
@@ -190,17 +195,30 @@ class Element(Expr):
         return True
 
     def _eval_is_positive(self) -> bool | None:
-        return True if self.tensor.domain.positive else None
+        return True if self.is_certainly_positive else None
+
+    @property
+    def is_certainly_positive(self) -> bool:
+        """Positive by its domain, and inside its array at every size: outside it reads zero."""
+        return (self.tensor.domain.positive or self.tensor.domain.unit) and self.is_inside
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether no index can lie outside its axis, at any size."""
+        from .ranges import may_leave
+
+        return not may_leave(self)
 
     def _eval_is_nonnegative(self) -> bool | None:
         d = self.tensor.domain
-        return True if d.positive or d.nonnegative or d.rows or d.onehot or d.mask or d.below is not None else None
+        known = d.positive or d.nonnegative or d.unit or d.rows or d.onehot or d.mask or d.below is not None
+        return True if known else None
 
     def _eval_is_integer(self) -> bool | None:
         return True if self.tensor.domain.is_discrete else None
 
     def _eval_is_nonzero(self) -> bool | None:
-        return True if self.tensor.domain.positive else None
+        return True if self.is_certainly_positive or (self.tensor.domain.sign and self.is_inside) else None
 
     def _eval_derivative(self, symbol: Any) -> Expr:
         return Integer(0)

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .entry import Entry, Example, ParameterError, Statement
+from .entry import Entry, Example, Statement
+from .options import ParameterError, is_kind
 
 __all__ = [
     "Entry",
@@ -194,7 +195,16 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
     ),
     ("examples", lambda v: isinstance(v, tuple) and all(isinstance(e, Example) for e in v), "a tuple of examples"),
     ("torch", lambda v: v is None or callable(v), "a function of torch and the givens"),
-    ("parameters", lambda v: all(type(n) is int and n > 0 for n in v.values()), "positive integers by name"),
+    (
+        "parameters",
+        lambda v: all(map(is_kind, v.values())),
+        'defaults by name: 3, 0.5, False, or the choices ("mean", "sum")',
+    ),
+    (
+        "variants",
+        lambda v: isinstance(v, tuple) and all(callable(s.keys) and s for s in v),
+        'settings of the parameters, such as ({"reduction": "sum"},)',
+    ),
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),
     *((name, _is_texts, "a tuple of texts") for name in ("rules", "conventions", "pitfalls", "references", "uses")),
 )
@@ -213,6 +223,11 @@ def _problem(entry: Entry) -> str:
         return 'nothing is wanted or stated; expected is wanted=("dL/dZ",) or proof=(Statement("a <= b"),)'
     if not (callable(entry.given) or callable(entry.define)) and not (entry.given.strip() or entry.define.strip()):
         return 'nothing is given or defined; expected are lines such as "x: real"'
+    for setting in entry.variants:
+        try:
+            entry.at(**setting)
+        except ParameterError as error:
+            return f"variants={entry.variants!r}: {error}"
     if not callable(entry.wanted) and not callable(entry.claim):
         for key in entry.claim:
             if key.removesuffix(" in output") not in entry.wanted:

@@ -20,8 +20,9 @@ from ..calculus.letters import Letters
 from ..calculus.parser import parse_claim, parse_definitions, parse_expression, parse_givens
 from ..calculus.prover import Prover
 from ..calculus.statements import Proof
-from ..calculus.tensors import Tensor
+from ..calculus.tensors import Element, Index, Tensor
 from .entry import Entry
+from .options import Value
 
 _FIRST = re.compile(r"d([A-Za-z_]\w*)/d([A-Za-z_]\w*)")
 _SECOND = re.compile(r"d2([A-Za-z_]\w*)/d([A-Za-z_]\w*?)2")
@@ -41,7 +42,7 @@ class Wanted:
     order: int
 
 
-def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: int) -> Derivation:
+def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: Value) -> Derivation:
     """The derivation of an entry, every step judged.
 
     **Arguments**: parameters of the entry (``depth=4``); thorough: more sample points per step.
@@ -66,6 +67,7 @@ def derive(
 ) -> Derivation:
     """The derivation of what ``entry`` wants and states, over parsed givens, definitions and hypotheses."""
     dims = [d for t in (*givens, *(d.tensor for d in definitions)) for d in t.dims]
+    dims += sorted({k.dim for d in definitions for k in d.body.atoms(Index)} - set(dims), key=str)
     letters = Letters(definitions, dims)
     definitions = [letters.name_definition(d) for d in definitions]
     tensors = {t.name: t for t in (*givens, *(d.tensor for d in definitions))}
@@ -186,7 +188,13 @@ class _Builder:
         return self.backward.second(first, wanted.wrt, name=self._name(wanted), claims=self._claims(wanted))
 
     def _identity(self, text: str) -> Part:
-        left, right = (self._side(side.strip()) for side in text.split("=", 1))
+        names = [side.strip() for side in text.split("=", 1)]
+        arrays = [self.tensors[name] for name in names if name in self.tensors]
+        if len(arrays) == 2 and arrays[0].dims == arrays[1].dims:
+            indices = self.backward.letters.take(arrays[0].dims)
+            left, right = (Element(t, *indices) for t in arrays)
+        else:
+            left, right = map(self._side, names)
         return prove_identity(self.backward, left, right, self.entry.rules)
 
     def _side(self, text: str) -> Expr:

@@ -11,3 +11,8 @@ JACOBIAN = "In the Jacobian dp/dz the axes of the output come first, then those 
 def kink(value: str, interval: str) -> str:
     """What holds at x = 0, and every other value that would be a subgradient."""
     return f"At the kink x = 0 the derivative is {value}, as in PyTorch; the subgradients there are {interval}."
+
+
+def reduced(over: str) -> str:
+    """What the mean of a loss is taken over, and that the sum has no such factor."""
+    return f"L is the mean over {over}, as PyTorch's default; with reduction=sum the factor is 1, in the gradient too."

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ..calculus.goal import Example, Statement
+from .options import LARGEST_PARAMETER, Kind, ParameterError, Value, default, read, stated
 
-__all__ = ["Entry", "Example", "ParameterError", "Statement"]
-
-
-class ParameterError(ValueError):
-    """A parameter that an entry does not have, or a value that it cannot take."""
+__all__ = ["LARGEST_PARAMETER", "Entry", "Example", "ParameterError", "Statement"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +20,9 @@ class Entry:
 
     id, title: what a user types, and what a page is headed. The id never changes.
     given: one tensor a line, ``NAME: dimensions domain = value  # description``; domains are ``positive``,
-        ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask``, ``int<C``, ``function``; default real.
+        ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask`` (0 or 1), ``sign`` (−1 or 1), ``unit``
+        (between 0 and 1), ``int<C``, ``function``; default real.
+        A line ``O = (H - U + 2)//2 + 1`` defines a dimension by others.
     define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
         form (``A = tanh(X @ W + b)``).
     wanted: what to derive, if anything: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
@@ -33,9 +34,12 @@ class Entry:
     proof: the statements that are proved, in order (see :class:`.Statement`). An entry may have nothing else to derive.
     examples: points at which the hypotheses hold, where random ones never do.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
-        value; or several, by name, where the entry differentiates several.
-    parameters: values a user may set (``depth=4``), with their defaults. given, define, wanted, claim, assume and proof
-        may then be functions of the parameters; :meth:`at` fills them in.
+        value; or several, by name, where the entry differentiates several. It may also take parameters, with the
+        default that the entry states.
+    parameters: what a user may set, with its default: a whole number (``depth=3``), a decimal, a switch (``False``), or
+        choices, the default first (``("mean", "sum")``). given, define, wanted, claim, assume and proof may then be
+        functions of the parameters; :meth:`at` fills them in.
+    variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
     uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
     """
 
@@ -50,7 +54,8 @@ class Entry:
     proof: tuple[Statement, ...] | Callable[..., tuple[Statement, ...]] = ()
     examples: tuple[Example, ...] = ()
     torch: Callable[..., Any] | None = None
-    parameters: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, Kind] = field(default_factory=dict)
+    variants: tuple[Mapping[str, Value], ...] = ()
     kind: str = "gradient"
     conventions: tuple[str, ...] = ()
     pitfalls: tuple[str, ...] = ()
@@ -58,27 +63,24 @@ class Entry:
     uses: tuple[str, ...] = ()
     topic: str = ""
 
-    def at(self, **parameters: int) -> Entry:
-        """The entry with its parameters filled in: given, define, wanted and claim are then plain data.
+    def at(self, **parameters: Value) -> Entry:
+        """The entry with its parameters filled in: given, define, wanted and claim are then plain data, and torch takes
+        the givens only.
 
-        **Raises** :class:`ParameterError` for a parameter it does not have, or a value that is not a positive integer.
+        **Raises** :class:`ParameterError` for a parameter it does not have, or a value that it cannot take.
         """
+        values = {name: default(kind) for name, kind in self.parameters.items()}
         for name, value in parameters.items():
             if name not in self.parameters:
-                has = ", ".join(f"{k}={v}" for k, v in self.parameters.items()) or "none"
+                has = stated(dict(self.parameters))
                 raise ParameterError(f"{self.id} has no parameter {name}; its parameters: {has}")
-            if type(value) is not int or not 1 <= value <= LARGEST_PARAMETER:
-                raise ParameterError(
-                    f"{name}={value!r} for {self.id}: a whole number from 1 to {LARGEST_PARAMETER} is expected, "
-                    f"such as {name}={self.parameters[name]}"
-                )
-        values = {**self.parameters, **parameters}
+            values[name] = read(self.id, name, self.parameters[name], value)
         filled: dict[str, Any] = {
             part: value(**values)
             for part in ("given", "define", "wanted", "claim", "assume", "proof")
             if callable(value := getattr(self, part))
         }
-        return replace(self, parameters=values, **filled)
-
-
-LARGEST_PARAMETER = 64
+        if self.torch is not None and values:
+            takes = inspect.signature(self.torch).parameters
+            filled["torch"] = partial(self.torch, **{name: v for name, v in values.items() if name in takes})
+        return replace(self, parameters={}, variants=(), **filled)

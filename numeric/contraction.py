@@ -22,7 +22,7 @@ def contract(factors: Sequence[Array], bound: Sequence[Index], hint: Layout) -> 
             break
         step = _best_pair(groups, left, hint)
         if step is None:
-            return _einsum(groups, hint, left)
+            return _weighted(groups, hint, left) or _einsum(groups, hint, left)
         a, b, product = step
         groups = [g for g in groups if g is not a and g is not b] + [product]
         groups = _merge_equal(groups, hint)
@@ -92,6 +92,15 @@ def _matmul(a: Array, b: Array, contracted: set[Index], batch: set[Index], hint:
         product = program.matmul(arrange(left, (*stack, *rows, k)), arrange(right, (*stack, k, *columns)))
         return Array(product, (*stack, *rows, *columns))
     return None
+
+
+def _weighted(groups: list[Array], hint: Layout, left: set[Index]) -> Array | None:
+    """One factor has the axes of all others: they are its weights, and the product is no larger than it is."""
+    largest = max(groups, key=lambda g: len(g.layout))
+    if any(k not in largest.layout for g in groups for k in g.layout):
+        return None
+    product = _product([largest, *(g for g in groups if g is not largest)], hint)
+    return _sum_own(product, [product], left)
 
 
 def _einsum(groups: list[Array], hint: Layout, left: set[Index]) -> Array:

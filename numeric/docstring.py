@@ -11,6 +11,7 @@ from sympy.printing.str import StrPrinter
 
 from ..calculus.comparisons import comparison
 from ..calculus.derivation import Definition, Derivation
+from ..calculus.dimensions import defined_dimensions
 from ..calculus.functions import Indicator, Where
 from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor
@@ -106,6 +107,8 @@ def compose(
     else:
         for t in givens:
             lines.append(f"{t.name}: {_given(t)}")
+        dims = [dim for t in (*givens, *(d.tensor for d in plan.returns)) for dim in t.dims]
+        lines += [f"{dim} = {dim.text}." for dim in defined_dimensions(dims)]
         for d in plan.returns:
             lines.append(f"Returns {d.name}: {shape(d.tensor.dims)}.")
     tested = any(d.body.has(Where, Indicator) for d in (*plan.returns, *_where(plan.returns, known)))

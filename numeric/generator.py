@@ -11,6 +11,7 @@ from typing import Literal
 from sympy import Expr
 
 from ..calculus.derivation import Definition, Derivation, Result
+from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ..calculus.functions import Unknown
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
@@ -153,7 +154,9 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
     returned = [d.name for d in plan.returns]
     needed = list(returned) if elementwise else _needed(returned, targets, known)
-    arguments = _arguments(derivation, [targets[n] for n in needed])
+    arguments = _arguments(
+        derivation, [targets[n] for n in needed], [d for n in returned for d in known[n].tensor.dims]
+    )
     givens = tuple(a.given for a in arguments)
     anchor = next((t.name for t in givens if _is_float(t)), None)
     nodes = {n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed}
@@ -163,7 +166,9 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
     single = len(returned) == 1
     assigned = [(identifier(n), nodes[n]) for n in needed if not (single and n == returned[0])]
     body = writer.assign(assigned, [nodes[n] for n in returned])
-    opening, used = _opening(givens, writer, elementwise)
+    arguments = _with_sizes(derivation, arguments, writer)
+    givens = tuple(a.given for a in arguments)
+    opening, used = _opening(derivation, givens, writer, elementwise)
     doc = docstring.compose(derivation, plan, known, givens, elementwise)
     head = f"def {plan.name}({_signature(arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
@@ -238,9 +243,13 @@ class Argument:
     default: float | None = None
 
 
-def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Argument, ...]:
-    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last."""
+def _arguments(derivation: Derivation, targets: Sequence[Expr], dims: Sequence[Expr]) -> tuple[Argument, ...]:
+    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last.
+
+    dims: the axes of what is returned. A given that tells a size or the dtype is an argument too.
+    """
     read = {t.name for e in targets for t in e.atoms(Tensor)}
+    read |= _telling(derivation, read, dims)
     orders = {(u.name, u.order) for e in targets for u in e.atoms(Unknown)}
     found: list[Argument] = []
     for t in derivation.givens:
@@ -252,11 +261,41 @@ def _arguments(derivation: Derivation, targets: Sequence[Expr]) -> tuple[Argumen
     return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function)))
 
 
+def _with_sizes(derivation: Derivation, arguments: tuple[Argument, ...], writer: Writer) -> tuple[Argument, ...]:
+    """The arguments, and for each dimension that the code needs and none of them has, a given that has it."""
+    by_name = {str(d): d for d in derivation.dims}
+    needed = free_dimensions(by_name[d] for d in writer.dims if d in by_name)
+    found = list(arguments)
+    for dim in needed:
+        if not any(dim in a.given.dims for a in found):
+            found += [Argument(identifier(t.name), t) for t in derivation.givens if dim in t.dims][:1]
+    order = {identifier(t.name): at for at, t in enumerate(derivation.givens)}
+    if len(found) == len(arguments):
+        return arguments
+    return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function, order.get(a.name, 0))))
+def _telling(derivation: Derivation, read: set[str], dims: Sequence[Expr]) -> set[str]:
+    """Givens that are not read, but without which a size, or the dtype of the answer, would not be known."""
+    chosen = [t for t in derivation.givens if t.name in read]
+    below = [t.domain.below for t in chosen if t.domain.below is not None]
+    missing = set(free_dimensions((*dims, *below))) - {s for t in chosen for d in t.dims for s in d.free_symbols}
+    added: set[str] = set()
+    floats = [t for t in derivation.givens if t.rank and _is_float(t)]
+    typeless = bool(dims) and not any(_is_float(t) for t in chosen)
+    for t in sorted(floats, key=lambda t: -len(missing & set(t.dims))):
+        if typeless or missing & set(t.dims):
+            added.add(t.name)
+            missing -= set(t.dims)
+            typeless = False
+    return added
+
+
 def _signature(arguments: Sequence[Argument]) -> str:
     return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
-def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tuple[list[str], dict[str, None]]:
+def _opening(
+    derivation: Derivation, givens: Sequence[Tensor], writer: Writer, elementwise: bool
+) -> tuple[list[str], dict[str, None]]:
     """Checks of the arguments, and the dimensions that the code uses."""
     used: dict[str, None] = {}
     lines: list[str] = []
@@ -280,10 +319,25 @@ def _opening(givens: Sequence[Tensor], writer: Writer, elementwise: bool) -> tup
         lines.append(f'{n} = _labels("{n}", {n}, {_dims(t)}, sizes, {bound})')
         used["_labels"] = None
     dims = [d for d in writer.dims if not d.isdigit()]
-    simple = [d for d in dims if d.isidentifier()]
-    for d in simple:
-        lines.append(f'{d} = sizes["{d}"]')
+    by_name = {str(d): d for d in derivation.dims}
+    shown = [by_name[d] for d in dims if d in by_name]
+    shown += [d for t in givens for d in t.dims if isinstance(d, DefinedDimension) and d not in shown]
+    defined = [d for d in defined_dimensions(shown) if _is_known(d, givens)]
+    for d in (*free_dimensions(defined), *(x for x in shown if x not in defined)):
+        line = f'{d} = sizes["{d}"]'
+        if line not in lines and (str(d) in dims or d not in shown):
+            lines.append(line)
+    for d in defined:
+        size = f'_dimension("{d}", {d.text}, sizes)'
+        lines.append(f"{d} = {size}" if str(d) in dims else size)
+        used["_dimension"] = None
     return lines, used
+
+
+def _is_known(dim: DefinedDimension, givens: Sequence[Tensor]) -> bool:
+    """Whether the arguments have all that the equation of a dimension needs."""
+    has = {s for t in givens for d in t.dims for s in d.free_symbols}
+    return all(s in has for s in free_dimensions([dim]))
 
 
 def _dims(t: Tensor) -> str:

@@ -107,6 +107,53 @@ def _log_sum(e, axis):
     return np.log1p(rest.sum(axis))
 '''
 
+TAKE = '''
+def _take(x, at, axis):
+    """The entries of x at the positions ``at`` along an axis, zero outside. The axes of ``at`` stand for that axis."""
+    inside = (at >= 0) & (at < x.shape[axis])
+    inside = inside.reshape(inside.shape + (1,) * (x.ndim - axis - 1))
+    return np.where(inside, x.take(np.clip(at, 0, x.shape[axis] - 1), axis=axis), x.dtype.type(0))
+'''
+
+PUT = '''
+def _put(values, at, size):
+    """A last axis of the given size: at a, the sum of all values with position a; those with positions outside go.
+
+    The positions belong to the last axes of values. Along the first of these no position comes twice.
+    """
+    lead = values.shape[: values.ndim - at.ndim]
+    values = np.broadcast_to(values, lead + at.shape)
+    out = np.zeros((*lead, size), dtype=values.dtype)
+    for offset in np.ndindex(at.shape[1:]):
+        place = at[(slice(None), *offset)]
+        inside = (place >= 0) & (place < size)
+        out[..., place[inside]] += values[(..., slice(None), *offset)][..., inside]
+    return out
+'''
+
+ADD_AT = '''
+def _add_at(values, at, size):
+    """A last axis of the given size: at a, the sum of all values with position a, however often it comes.
+
+    The positions belong to the last axes of values.
+    """
+    lead = values.shape[: values.ndim - at.ndim]
+    values = np.broadcast_to(values, lead + at.shape)
+    out = np.zeros((size, *lead), dtype=values.dtype)
+    np.add.at(out, at.ravel(), np.moveaxis(values.reshape(*lead, at.size), -1, 0))
+    return np.moveaxis(out, 0, -1)
+'''
+
+DIMENSION = '''
+def _dimension(name, size, sizes):
+    """A dimension that follows from others: at least 1, and what the arrays say."""
+    if size < 1:
+        raise ValueError(f"{name} is {size}, it must be at least 1: the window is larger than the padded input")
+    if sizes.setdefault(name, size) != size:
+        raise ValueError(f"{name} is {sizes[name]}, expected {size}")
+    return size
+'''
+
 #: In the order in which they appear in a module.
 HELPERS: dict[str, str] = {
     "_floats": FLOATS,
@@ -121,4 +168,8 @@ HELPERS: dict[str, str] = {
     "_xlogx": XLOGX,
     "_tanh_remainder": TANH_REMAINDER,
     "_log_sum": LOG_SUM,
+    "_take": TAKE,
+    "_put": PUT,
+    "_add_at": ADD_AT,
+    "_dimension": DIMENSION,
 }

@@ -9,9 +9,11 @@ from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
 from ..calculus.comparisons import Comparison, comparison
 from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigmoid, softplus
+from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from . import forms, program
+from .affine import positions, put, take
 from .contraction import contract
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
@@ -81,6 +83,11 @@ def _element(e: Expr, hint: Layout) -> Array:
     tensor = e.tensor
     node = program.name(tensor.name, tensor.rank, _kind(tensor))
     plain = [i for i in e.indices if isinstance(i, Index)]
+    if any(is_affine(i) or (isinstance(i, Index) and i.dim != d) for i, d in zip(e.indices, tensor.dims, strict=True)):
+        taken = take(e, node, lower)
+        if taken is None:
+            raise Unsupported(f"{e} uses an index in two axes, one of them affine; that has no NumPy form yet")
+        return taken
     if len(plain) == tensor.rank == len(set(plain)):
         return Array(node, e.indices)  # type: ignore[arg-type]
     return _gather(node, e.indices, tensor.dims, hint)
@@ -114,14 +121,12 @@ def _is_plain(indices: tuple[Expr, ...], at: int) -> bool:
 
 
 def _position(index: Expr) -> Array:
-    if not (isinstance(index, Index | Element) or index.is_Integer):
-        raise Unsupported(f"the index {index} has no NumPy form yet")
-    return lower(index)
+    return positions(index, lower)
 
 
 def _delta(e: Expr, hint: Layout) -> Array:
     a, b = e.args
-    if isinstance(a, Index) and isinstance(b, Index):
+    if isinstance(a, Index) and isinstance(b, Index) and a.dim == b.dim:
         order = (b, a) if a in hint and b in hint and hint.index(b) < hint.index(a) else (a, b)
         return Array(Node("eye", (), (str(a.dim),), 2, "float"), order)
     nodes, layout = align([_position(a), _position(b)], hint)  # type: ignore[arg-type]
@@ -140,7 +145,11 @@ def _add(e: Expr, hint: Layout) -> Array:
         coefficient, rest = term.as_coeff_Mul()
         minus = bool(coefficient.is_negative)
         terms.append((-1 if minus else 1, lower(-coefficient * rest if minus else term, hint)))
-    terms.sort(key=lambda t: (-t[0], t[1].node.kind == "bool"))
+    # Differences of inputs first, and what is added to them last: z − y + 1 is exact where z and y are equal and large.
+    late = len(terms) > 2
+    terms.sort(
+        key=lambda t: (late and not t[1].node.rank and t[1].node.kind == "python", -t[0], t[1].node.kind == "bool")
+    )
     nodes, layout = align([a for _, a in terms], hint)
     if not any(n.kind == "float" for n in nodes):
         nodes = tuple(program.as_float(n) for n in nodes)
@@ -277,6 +286,9 @@ def _sum(e: Expr, hint: Layout) -> Array:
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
     if isinstance(body, Add) and all(t.as_coeff_Mul()[0].is_negative for t in body.args):
         body = Mul(-1, Add(*(-t for t in body.args)), evaluate=False)
+    placed = put(Mul.make_args(body), bound, lower, hint)
+    if placed is not None:
+        return placed
     coefficient, rest = body.as_coeff_Mul()
     groups: dict[frozenset[Index], list[Expr]] = {}
     for f in Mul.make_args(rest):

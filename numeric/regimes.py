@@ -13,6 +13,7 @@ import numpy as np
 from sympy import Symbol
 
 from ..calculus.derivation import Derivation
+from ..calculus.dimensions import defined_dimensions, fitted, free_dimensions
 from ..calculus.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
@@ -31,8 +32,9 @@ class Regime:
 
     real: draws the entries of real tensors. sizes: gives each dimension its size. elementwise: applies to functions of
     scalars (True), to arrays (False), or to both (None). ordinary: here any sound implementation is accurate, so a
-    deviation means that it computes something else. rows, labels, strided: what this family does to distributions,
-    labels and memory layout. needs: tensors it is about. alone: applies only where a single real tensor is free.
+    deviation means that it computes something else. rows, labels, masks, strided: what this family does to
+    distributions, labels, masks and memory layout. needs: tensors it is about. alone: applies only where a single real
+    tensor is free.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Regime:
     ordinary: bool = True
     rows: str = "typical"
     labels: str = "typical"
+    masks: str = "typical"
     strided: bool = False
     alone: bool = False
     needs: str = ""
@@ -124,6 +127,8 @@ REGIMES: tuple[Regime, ...] = (
         "one-hot, large logits", _choice(-1000.0, 1e4), elementwise=False, ordinary=False, rows="onehot", needs="rows"
     ),
     Regime("repeated labels", _normal, elementwise=False, labels="repeated", needs="labels"),
+    Regime("one entry counts", _normal, elementwise=False, masks="one", needs="masks"),
+    Regime("all entries count", _normal, elementwise=False, masks="all", needs="masks"),
     Regime("non-contiguous", _normal, elementwise=False, strided=True),
     Regime("non-contiguous", _spread(0.05, 6.0), elementwise=True, strided=True),
 )
@@ -136,9 +141,10 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
     has = {
         "rows": any(t.domain.rows and not t.domain.positive and not t.domain.onehot for t in givens),
         "labels": any(t.domain.below is not None for t in givens),
+        "masks": any(t.domain.mask for t in givens),
         "": True,
     }
-    dims = len(derivation.dims)
+    dims = len(free_dimensions(derivation.dims))
     return tuple(
         r
         for r in REGIMES
@@ -152,7 +158,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
 
 def _is_real(t: Tensor) -> bool:
     d = t.domain
-    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.function) and d.value is None
+    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
 
 def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int, elementwise: bool) -> Case:
@@ -161,8 +167,7 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
     Parameters keep their value, unless a derivative with respect to them is wanted.
     """
     rng = np.random.default_rng([seed, *regime.name.encode()])
-    dims = derivation.dims
-    sizes = dict(zip(dims, regime.sizes(len(dims)), strict=True))
+    sizes = _sizes(derivation.dims, regime)
     trained = {t.name for r in derivation.wanted for t in r.wrt}
     values: dict[str, Array] = {}
     for t in derivation.givens:
@@ -176,6 +181,17 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
     return Case(regime, sizes, values)
 
 
+def _sizes(dims: Sequence[Symbol], regime: Regime) -> dict[Symbol, int]:
+    """The sizes of a regime. Where outputs follow from inputs and windows, all are small, with a few windows."""
+    free = free_dimensions(dims)
+    wish = regime.sizes(len(free))
+    if not defined_dimensions(dims):
+        return dict(zip(free, wish, strict=True))
+    varied = len(set(wish)) > 1
+    sizes = {d: 2 + at % 2 if varied and w > 1 else w for at, (d, w) in enumerate(zip(free, wish, strict=True))}
+    return fitted(sizes, dims, least=(3, 2) if varied else (1,))
+
+
 def _entries(
     t: Tensor, regime: Regime, rng: np.random.Generator, shape: tuple[int, ...], sizes: Mapping[Symbol, int], dtype: Any
 ) -> Array:
@@ -186,7 +202,11 @@ def _entries(
     if d.value is not None:
         return np.full(shape if t.rank else (), float(d.value)).astype(dtype)
     if d.mask:
-        return rng.integers(2, size=shape).astype(dtype)
+        return _mask(regime, rng, shape).astype(dtype)
+    if d.sign:
+        return rng.choice((-1.0, 1.0), size=shape).astype(dtype)
+    if d.unit:
+        return _unit(regime, rng, shape).astype(dtype)
     if d.onehot or (d.rows and not d.positive and regime.rows == "onehot"):
         return np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])].astype(dtype)
     if d.rows:
@@ -196,6 +216,21 @@ def _entries(
         return rng.uniform(0.1, 3.0, size=shape).astype(dtype)
     with np.errstate(under="ignore"):
         return regime.real(rng, shape).astype(dtype)
+
+
+def _mask(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Zeros and ones, with at least one 1: where all is masked, a mean would be 0/0."""
+    entries = np.ones(shape) if regime.masks == "all" else rng.integers(2, size=shape)
+    if regime.masks == "one" or not entries.any():
+        entries = np.zeros(shape)
+        entries.reshape(-1)[rng.integers(entries.size)] = 1
+    return entries
+
+
+def _unit(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Between 0 and 1; close to both ends where a regime goes to extremes, and never at an end once it is rounded."""
+    extremes = (1e-20, 1e-6, 0.5, 1 - 1e-6)
+    return rng.uniform(0.05, 0.95, size=shape) if regime.ordinary else rng.choice(extremes, size=shape)
 
 
 def _strided(a: Array, strided: bool) -> Array:

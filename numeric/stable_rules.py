@@ -13,6 +13,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 from ..calculus.functions import Where, sigmoid, softplus
 from ..calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, tanh_remainder, xlogx
+from .vanishing_rules import x_log_x_in_sum
 
 Rule = Callable[[Expr], Expr | None]
 
@@ -284,6 +285,7 @@ RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
         ratio_of_expm1,
         hyperbolic,
         x_log_x,
+        x_log_x_in_sum,
         split_log,
     ),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
@@ -47,6 +48,9 @@ NAMES: dict[str, str] = {
     "matmul": "product",
     "transpose": "flipped",
     "eye": "identity",
+    "take": "windows",
+    "take_inside": "windows",
+    "put": "placed",
     "compare": "mask",
     "log_sum": "log_total",
     "exp": "e",
@@ -80,6 +84,7 @@ class Writer:
         self.dims: dict[str, None] = {}
         self.uses: Counter[Node] = Counter()
         self.twins: set[Node] = set()
+        self.read: set[object] = set()
         self.longest = LONG
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
@@ -88,7 +93,8 @@ class Writer:
         self._count(roots)
         for target, node in targets:
             text = self._line(f"{target} = ", [node])
-            if text != f"{target} = {self.names.get(node)}":
+            # What was computed before needs its own name only where later lines use that name.
+            if target in self.read or text != f"{target} = {self.names.get(node)}":
                 self.lines.append(text)
                 self.names[node] = target
         self.lines.append(self._line("return ", returns))
@@ -111,6 +117,7 @@ class Writer:
             if node not in seen:
                 seen.add(node)
                 stack.extend(node.args)
+        self.read |= {n.data[0] for n in seen if n.op == "name"}
         plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
         self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
@@ -273,6 +280,19 @@ def _index(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.operand(n.args[0], ATOM)}[{positions}]", ATOM
 
 
+def _take(w: Writer, n: Node) -> tuple[str, int]:
+    """Entries of one axis; zero where the position is outside."""
+    array, at = (w.expression(a)[0] for a in n.args)
+    if n.op == "take":
+        return f"{w.operand(n.args[0], ATOM)}.take({at}, axis={n.data[0]})", ATOM
+    return f"{w.helper('_take')}({array}, {at}, axis={n.data[0]})", ATOM
+
+
+def _put(w: Writer, n: Node) -> tuple[str, int]:
+    values, at = (w.expression(a)[0] for a in n.args)
+    return f"{w.helper(str(n.data[0]))}({values}, {at}, {w_dim(w, str(n.data[1]))})", ATOM
+
+
 def _eye(w: Writer, n: Node) -> tuple[str, int]:
     return f"np.eye({w_dim(w, str(n.data[0]))}, dtype={w.dtype})", ATOM
 
@@ -310,6 +330,8 @@ def _full(w: Writer, n: Node) -> tuple[str, int]:
     """A value spread over a shape, as an array of its own."""
     value = w.expression(n.args[0])[0]
     like, shape = n.data
+    for size in re.findall(r"[^\W\d]\w*", str(shape or "")):
+        w_dim(w, size)
     if n.args[0].kind == "python":
         if shape is None:
             return (f"np.zeros_like({like})" if value == "0" else f"np.full_like({like}, {value})"), ATOM
@@ -331,6 +353,9 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "matmul": _matmul,
     "einsum": _einsum,
     "index": _index,
+    "take": _take,
+    "take_inside": _take,
+    "put": _put,
     "eye": _eye,
     "arange": _arange,
     "compare": _compare,

@@ -77,7 +77,7 @@ class TorchSide:
         if t.domain.value is not None and t.name not in self.trained and t.rank == 0:
             return float(np.ravel(value)[0])
         tensor = torch.as_tensor(np.array(value, order="C").astype(np.float64), device=self.device)
-        return tensor.to(getattr(torch, dtype)).requires_grad_(not t.domain.is_discrete)
+        return tensor.to(getattr(torch, dtype)).requires_grad_(t.name in self.trained)
 
     def _call(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by name. A forward that returns one value returns the definition that is differentiated."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sympy import Expr, Rational
 
 from ..calculus.derivation import Assumption, Definition, Derivation, Part, Result, Stated, Step
+from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ..calculus.matrix_notation import matrix_notation
 from ..calculus.notation import Fill, Hadamard, Notation, Ones, Quotient, Softmax
 from ..calculus.sums import Partial
@@ -16,7 +17,8 @@ from .box import ATOM, PREFIX, Box, join
 from .expressions import Writer
 from .letters import alphabet, free_indices
 from .matrices import nodes, write_notation
-from .page import Assumed, Formula, Given, Line, Page, Section
+from .page import Assumed, Formula, Given, Line, Page, Section, Size
+from .places import size_text
 from .style import Style
 
 DIRECT = "∂⁺ is the direct derivative: every other definition is held fixed."
@@ -81,6 +83,7 @@ class Author:
             () if brief else d.references,
             _totals(d),
             d.verdict,
+            tuple(self._size(x) for x in defined_dimensions(d.dims)),
             tuple(self._assumed(a) for a in d.assumptions),
         )
 
@@ -108,7 +111,13 @@ class Author:
             )
         else:
             member = join([self._name(tensor), self.style.relation["in"], self._set(tensor)], ATOM)
-        said = "" if domain.below is not None or domain.mask else "differentiable" if domain.function else str(domain)
+        said = (
+            ""
+            if domain.below is not None or domain.mask or domain.sign or domain.unit
+            else "differentiable"
+            if domain.function
+            else str(domain)
+        )
         if tensor.rank == 1:
             said = said.replace("rows sum", "entries sum").replace("rows", "entries")
         if said not in ("", "real") and said not in tensor.description:
@@ -116,6 +125,10 @@ class Author:
         if domain.value is not None:
             words.append(f"default {_decimal(domain.value)}")
         return Given(tensor, member, ", ".join(words))
+
+    def _size(self, dim: DefinedDimension) -> Size:
+        equals = self.style.relation["="]
+        return Size(dim, join([self.writer(dim), equals, size_text(dim.text, self.style)], ATOM))
 
     def _set(self, tensor: Tensor) -> str:
         latex = self.style.latex
@@ -125,6 +138,10 @@ class Author:
             base = rf"\lbrace 0, \dots, {top} \rbrace" if latex else f"{{0, …, {top}}}"
         elif domain.mask or domain.onehot:
             base = r"\lbrace 0, 1 \rbrace" if latex else "{0, 1}"
+        elif domain.sign:
+            base = r"\lbrace -1, 1 \rbrace" if latex else "{−1, 1}"
+        elif domain.unit:
+            base = "(0, 1)"
         else:
             base = self._word("reals")
         if not tensor.dims:
@@ -351,6 +368,6 @@ def _totals(derivation: Derivation) -> str:
     """``7 steps: 7 proved, for all n, C``: how many steps met which verdict, and over what the proofs range."""
     kinds = [s.verdict.kind for s in derivation.steps]
     counts = [f"{kinds.count(k)} {k}" for k in ("proved", "refuted", "open") if k in kinds]
-    sizes = ", ".join(map(str, derivation.dims))
+    sizes = ", ".join(map(str, free_dimensions(derivation.dims)))
     scope = f", for all {sizes}" if sizes and kinds and set(kinds) == {"proved"} else ""
     return f"{len(kinds)} step{'' if len(kinds) == 1 else 's'}: {', '.join(counts) or 'none'}{scope}"

@@ -13,11 +13,13 @@ from sympy.core.function import Function
 from ..calculus.comparisons import comparison
 from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.notation import Notation
+from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
 from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
+from .places import place_text
 from .style import Style
 from .text_style import TEXT
 
@@ -78,7 +80,12 @@ def _element(w: Writer, e: Element) -> Box:
 
 
 def _index_text(w: Writer, indices: tuple[Expr, ...]) -> str:
-    return w.style.indices([w._write(i).text for i in indices]) if indices else ""
+    return w.style.indices([_place(w, i) for i in indices]) if indices else ""
+
+
+def _place(w: Writer, index: Expr) -> str:
+    affine = place_text(index, w.letters, w.style, lambda e: w._write(e).text) if is_affine(index) else None
+    return w._write(index).text if affine is None else affine
 
 
 def _index(w: Writer, index: Index) -> Box:
@@ -98,6 +105,8 @@ def _number(w: Writer, number: Expr) -> Box:
 
 
 def _sum(w: Writer, expr: Add) -> Box:
+    if _content(expr) != 1 and not expr.has(BoundSum):
+        return _product(w, expr)
     parts: list[str | Box] = []
     for term in ordered_terms(expr, w.letters, w.places):
         negative = is_negative(term)
@@ -108,7 +117,7 @@ def _sum(w: Writer, expr: Add) -> Box:
 
 
 def _product(w: Writer, expr: Expr) -> Box:
-    parts = fraction(absorb_sign(expr))
+    parts = fraction(absorb_sign(_content_in_front(expr)))
     over = _factors(w, parts.over)
     tail = [b for b in over if b.binds == PREFIX] if parts.under and not w.small else []
     head = [b for b in over if b not in tail]
@@ -121,6 +130,23 @@ def _product(w: Writer, expr: Expr) -> Box:
     else:
         box = _times(w, head)
     return join([w.style.minus, w.style.wrap(box, PRODUCT)], SUM) if parts.negative else box
+
+
+def _content(expr: Expr) -> Expr:
+    """The whole number that all terms of a sum share."""
+    number = expr.primitive()[0] if isinstance(expr, Add) else S.One
+    return number if number.is_Integer else S.One
+
+
+def _content_in_front(expr: Expr) -> Expr:
+    """The whole number that all terms of a sum share, in front of the product: (2a − 2b)/n is 2 (a − b)/n."""
+    factors = Mul.make_args(expr)
+    contents = [_content(f) for f in factors]
+    if all(content == 1 for content in contents):
+        return expr
+    rest = [f if content == 1 else f.primitive()[1] for f, content in zip(factors, contents, strict=True)]
+    number = Mul(*contents, *(f for f in rest if f.is_Number))
+    return Mul(number, *(f for f in rest if not f.is_Number), evaluate=False)
 
 
 def _factors(w: Writer, factors: tuple[Expr, ...]) -> list[Box]:

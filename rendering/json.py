@@ -31,6 +31,10 @@ def as_data(derivation: Derivation, options: Options = PLAIN) -> dict[str, Any]:
         "topic": derivation.topic,
         "dimensions": [str(d) for d in derivation.dims],
         "givens": [_given(*pair) for pair in zip(text.givens, latex.givens, strict=True)],
+        "sizes": [
+            {"name": str(pair[0].dimension), "size": _math(pair[0].membership, pair[1].membership)}
+            for pair in zip(text.sizes, latex.sizes, strict=True)
+        ],
         "definitions": [_formula(*pair) for pair in zip(text.definitions, latex.definitions, strict=True)],
         "assumptions": [_assumed(*pair) for pair in zip(text.assumptions, latex.assumptions, strict=True)],
         "parts": [_section(*pair) for pair in zip(text.sections, latex.sections, strict=True)],

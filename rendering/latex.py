@@ -83,11 +83,12 @@ def align(rows: Iterable[str]) -> list[str]:
 
 def given_rows(page: Page) -> Iterator[str]:
     """``Z &\\in R^{n x C} && logits``, long words on further rows."""
-    widest = max((latex_width(g.membership.text) for g in page.givens), default=0.0)
+    widest = max((latex_width(g.membership.text) for g in page.declared), default=0.0)
     columns = int((TEXT_WIDTH - widest - COLUMN_GAP) / 5.4)
-    for given in page.givens:
+    for given in page.declared:
         first, *more = textwrap.wrap(given.words, columns) or [""]
         math = given.membership.text.replace(r" \in ", r" &\in ", 1)
+        math = math if "&" in math else math.replace(" = ", r" &= ", 1)
         math = math if "&" in math else math.replace(": ", r" &\colon ", 1)
         yield math + (f" && {math_words(first)}" if first else "")
         yield from (f" & && {math_words(words)}" for words in more)

@@ -70,8 +70,8 @@ def _prose(sentences: Sequence[str], width: int) -> Iterator[Row]:
 
 
 def _given_rows(page: Page, width: int) -> Iterator[Row]:
-    widest = max((len(g.membership.text) for g in page.givens), default=0)
-    for given in page.givens:
+    widest = max((len(g.membership.text) for g in page.declared), default=0)
+    for given in page.declared:
         room = max(width - LABEL - widest - GAP, 20)
         for at, words in enumerate(textwrap.wrap(given.words, room) or [""]):
             math = given.membership.text if at == 0 else ""

@@ -18,7 +18,7 @@ def render(derivation: Derivation, options: Options = PLAIN) -> str:
 
 def _page(page: Page) -> Iterator[str]:
     yield from (f"# {page.title}", "", f"`{page.id}`", "", "## Given", "")
-    for given in page.givens:
+    for given in page.declared:
         yield f"- ${given.membership}$" + (f": {_escape(given.words)}" if given.words else "")
     if page.definitions:
         yield from ("", "## Define", "", *_block(formula_rows(page.definitions)))

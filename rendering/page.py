@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..calculus.derivation import Counterexample, Definition, Derivation, Part, Result, Verdict
+from ..calculus.dimensions import DefinedDimension
 from ..calculus.tensors import Tensor
 from .box import Box
 from .style import Style
@@ -17,6 +18,15 @@ class Given:
     tensor: Tensor
     membership: Box
     words: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """A dimension that follows from others, as ``O = ⌊(H − U)/2⌋ + 1``."""
+
+    dimension: DefinedDimension
+    membership: Box
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,13 @@ class Page:
     references: tuple[str, ...]
     verdicts: str
     verdict: Verdict
+    sizes: tuple[Size, ...] = ()
     assumptions: tuple[Assumed, ...] = ()
+
+    @property
+    def declared(self) -> tuple[Given | Size, ...]:
+        """The givens, and the sizes that follow from theirs."""
+        return (*self.givens, *self.sizes)
 
     @property
     def notes(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -86,7 +86,7 @@ def test_parameters_fill_the_texts_in(depth: int) -> None:
         ("mlp-deep", {"deep": 3}, "its parameters: depth=3"),
         ("softmax-ce", {"depth": 3}, "its parameters: none"),
         ("mlp-deep", {"depth": 0}, "from 1 to 64"),
-        ("mlp-deep", {"depth": 2.0}, "such as depth=3"),
+        ("mlp-deep", {"depth": 2.5}, "such as depth=3"),
         ("mlp-deep", {"depth": True}, "whole number"),
     ],
 )

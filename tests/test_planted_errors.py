@@ -10,7 +10,9 @@ from typing import Any
 import planted_activations
 import pytest
 from flint import arb
+from planted_losses import LOSS_TOPICS, WRONG_LOSSES, WRONG_OPTIONS
 from planted_statements import WRONG as WRONG_STATEMENTS
+from planted_windows import WRONG_WINDOWS
 
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.derivation import Counterexample, Derivation, Part, Step
@@ -181,7 +183,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("mlp-deep", "dL/dW1", "X.T @ ((((P - Y) @ W3.T) @ W2.T) * (1 - A1**2))/n", "missing factor of an inner layer"),
 ]
 
-WRONG += WRONG_STATEMENTS
+WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS
 
 #: Square matrices, where a transpose has the right shape and only the values tell.
 SQUARE = {
@@ -427,6 +429,15 @@ def test_a_wrong_claim_is_refuted(row: tuple[str, str, str, str]) -> None:
     assert part.result is not None and part.result.expr != step.right, "a refuted claim must not become the result"
 
 
+@pytest.mark.parametrize("row", WRONG_OPTIONS, ids=lambda row: f"{row[0]} {row[1]} {row[3]}")
+def test_a_wrong_claim_is_refuted_at_every_setting(row: tuple[str, dict[str, str], str, str]) -> None:
+    id, setting, wanted, claim = row
+    derivation = derive_entry(replace(find(id).at(**setting), wanted=(wanted,), claim={wanted: claim}))
+    ((part, step),) = refuted_steps(derivation)
+    assert step.rule == CLAIM and all(s.verdict.is_proved for s in derivation.steps if s is not step)
+    assert_genuine(derivation, part, step)
+
+
 @pytest.mark.parametrize("row", RIGHT, ids=name)
 def test_a_right_claim_is_proved_however_it_is_written(row: tuple[str, str, str]) -> None:
     derivation = derived(*row)
@@ -444,9 +455,10 @@ def test_a_claim_of_a_wrong_shape_is_rejected(row: tuple[str, str, str, str]) ->
 def test_the_table_is_what_it_says() -> None:
     assert len(WRONG) == len(set(WRONG)) >= 150
     families = {catalogue()[id].topic for id, *_ in WRONG if id in catalogue()}
+    complete = {"activations", "bounds", "classification", "identities", "information", *LOSS_TOPICS}
+    assert families >= {*complete, "networks", "convolution"}
     derived_entries = {id: entry for id, entry in catalogue().items() if entry.at().wanted}
-    assert families == {entry.topic for entry in derived_entries.values()}
-    assert {id for id, *_ in WRONG} >= set(derived_entries)
+    assert {id for id, *_ in WRONG} >= {id for id, entry in derived_entries.items() if entry.topic in complete}
     classes = " ".join(error for *_, error in WRONG)
     for kind in "sign|factor|index swapped|transposed|missing term|power|normaliser|captured index".split("|"):
         assert kind in classes

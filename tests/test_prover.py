@@ -175,14 +175,14 @@ def any_row(m: object, bound: object) -> object:
     return frozenset(), ()
 
 
-def no_deltas(self: Normalizer, factors: object) -> object:
+def no_deltas(normalizer: Normalizer, factors: object) -> object:
     return {}
 
 
 #: Unsound normal forms: what is patched, and an equation that only the unsound one proves.
 UNSOUND = [
     ("rows of anything sum to 1", (summation, "_sum_row", any_row), total(A[i, k], k), Integer(1)),
-    ("a delta makes zero", (Normalizer, "_apply_deltas", no_deltas), Delta(i, j) * u, Integer(0)),
+    ("a delta makes zero", (normal_form, "apply_deltas", no_deltas), Delta(i, j) * u, Integer(0)),
     ("everything is positive", (polynomials, "is_positive", lambda atom: True), Indicator(u * x), Integer(1)),
 ]
 

@@ -14,6 +14,8 @@ GIVEN = """
     Q: n C rows
     T: n C onehot
     M: n D mask
+    e: n D sign
+    u: n D unit
     s: D positive
     a: D nonnegative
     y: n int<C
@@ -41,6 +43,7 @@ def test_domains_are_obeyed(regime, dtype) -> None:
     assert (v["Q"] >= 0).all() and np.allclose(v["Q"].sum(-1), 1)
     assert set(np.unique(v["T"])) <= {0, 1} and (v["T"].sum(-1) == 1).all()
     assert set(np.unique(v["M"])) <= {0, 1}
+    assert v["M"].any() and set(np.unique(v["e"])) <= {-1, 1} and (v["u"] > 0).all() and (v["u"] < 1).all()
     assert (v["s"] > 0).all() and (v["a"] >= 0).all()
     assert v["y"].dtype.kind == "i" and v["y"].min() >= 0 and v["y"].max() < sizes["C"]
     assert v["lam"].ndim == 0 and v["lam"] == np.dtype(dtype).type(0.01)
@@ -66,6 +69,8 @@ PROMISES = {
     "one-hot targets": lambda c: set(np.unique(c.values["Q"])) <= {0, 1},
     "one-hot, large logits": lambda c: set(np.unique(c.values["Q"])) <= {0, 1} and np.abs(c.values["X"]).max() >= 1000,
     "repeated labels": lambda c: len(np.unique(c.values["y"])) == 1,
+    "one entry counts": lambda c: c.values["M"].sum() == 1,
+    "all entries count": lambda c: c.values["M"].all(),
     "non-contiguous": lambda c: not c.values["X"].flags.c_contiguous,
     "float extremes": lambda c: np.abs(c.values["X"]).max() > 1e29,
 }

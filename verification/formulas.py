@@ -12,8 +12,9 @@ from sympy import Symbol
 
 from ..calculus.derivation import Definition
 from ..calculus.tensors import Tensor
-from .subjects.protocol import Pass, Subject
+from .subjects.protocol import Pass, Subject, SubjectError
 from .subjects.sandbox import guarded
+from .subjects.torch_code import Recorded
 from .tracing.session import Untraceable
 from .tracing.trace import Trace, trace
 
@@ -31,7 +32,7 @@ def trace_gradients(
     **Arguments**: tensors by the names of the subject's parameters.
     **Raises** :class:`Untraceable`.
     """
-    _need_numpy(subject)
+    _need_code(subject)
     template = _template(subject, tensors)
 
     def run(inputs: dict[str, Any], given: Any) -> dict[str, Any]:
@@ -46,18 +47,60 @@ def trace_forward(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
 
     **Raises** :class:`Untraceable`.
     """
-    _need_numpy(subject)
+    _need_code(subject)
     template = _template(subject, tensors)
 
     def run(inputs: dict[str, Any]) -> Any:
-        return subject.start(inputs, _fresh(template)).out
+        started = subject.start(inputs, _fresh(template))
+        if isinstance(started.state, Recorded):
+            started.state.refuse_detached()
+        return started.out
 
     return _in_time(lambda: trace(run, [dict(tensors)]), subject)
 
 
-def _need_numpy(subject: Subject) -> None:
-    if subject.kind not in ("gradient function", "forward/backward", "class"):
-        raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "only NumPy code can be traced")
+def trace_own(subject: Subject, tensors: Mapping[str, Tensor]) -> Trace:
+    """The forward pass that a subject's own backward is verified against.
+
+    **Raises** :class:`Untraceable`; SubjectError where torch differentiates all of it, and nothing is written by hand.
+    """
+    if subject.kind == "torch callable" and not calls_functions(subject, tensors):
+        raise SubjectError(
+            f"torch differentiates {subject.name} itself: no torch.autograd.Function is called in it, so there is "
+            "nothing to verify. Say what it should be the gradient of: --against ID, an expression, or FILE.py:FUNCTION"
+        )
+    return trace_forward(subject, tensors)
+
+
+def calls_functions(subject: Subject, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the forward pass of torch code calls a custom Function.
+
+    **Raises** :class:`Untraceable`.
+    """
+    called: list[bool] = []
+
+    def run(inputs: dict[str, Any]) -> Any:
+        started = subject.start(inputs, None)
+        called.append(isinstance(started.state, Recorded) and bool(started.state.tape.nodes))
+        return started.out
+
+    _in_time(lambda: trace(run, [dict(tensors)]), subject)
+    return any(called)
+
+
+def trace_reference(other: Subject, tensors: Mapping[str, Tensor]) -> Trace:
+    """The forward pass of a function that a gradient is compared with, given tensors for its parameters.
+
+    **Raises** :class:`Untraceable`.
+    """
+    if other.kind in ("torch callable", "torch function", "class"):
+        return trace_forward(other, tensors)
+    return trace(other.raw, list(tensors.values()))
+
+
+def _need_code(subject: Subject) -> None:
+    if subject.kind == "jax":
+        raise Untraceable(subject.kind, subject.file or "", subject.line or 0, "JAX code is not traced")
 
 
 def _in_time(function: Callable[[], _Value], subject: Subject) -> _Value:

@@ -14,17 +14,19 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
+from .autograd_oracle import NeedsAutograd, judged_by_autograd
 from .diagnosis.diagnose import diagnose
 from .diagnosis.hazards import remarks
 from .diagnosis.labels import with_labels
 from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
-from .formulas import trace_forward, trace_gradients
+from .formulas import trace_gradients, trace_own, trace_reference
 from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
-from .subjects.adapters import adapt, load
+from .subjects.adapters import adapt, as_reference, load
+from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
 from .subjects.protocol import Subject, SubjectError
 from .tracing.intermediates import unfolded
@@ -87,7 +89,10 @@ def verify(
     reference = _stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)
-        reference = _own_reference(adapted, against, binding)
+        try:
+            reference = _own_reference(adapted, against, binding)
+        except NeedsAutograd as needed:
+            return judged_by_autograd(adapted, binding, needed, dtypes)
     else:
         reference, binding = _bound(adapted, reference, inputs)
     reference, binding = _with_upstream(_asked(reference, binding), binding)
@@ -196,18 +201,17 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
         other, words = subject, "the gradient of its own forward, traced"
     else:
         obj = load(against) if isinstance(against, str) else against
-        other = adapt(obj)
+        other = as_reference(obj)
         words = f"the gradient of {other.name}, traced"
         tensors = {n: t for n, t in zip(other.parameter_names, _in_order(other, tensors), strict=False)}
     try:
-        if against is None:
-            traced = trace_forward(subject, tensors)
-        else:
-            from .tracing.trace import trace
-
-            traced = trace(other.raw, list(tensors.values()))
+        traced = trace_own(subject, tensors) if against is None else trace_reference(other, tensors)
         formulas = from_traced(other.name, traced, binding.tensors, wrt)
     except Untraceable as error:
+        if subject.kind == "torch function" and against is None:
+            raise NeedsAutograd(forward_of(subject), tensors, error, own=True) from error
+        if other.kind == "torch callable" and against is not None:
+            raise NeedsAutograd(other, tensors, error) from error
         raise SubjectError(
             f"the formula of {other.name} cannot be read from its code ({error}); say what it computes: "
             "--against ID or an expression"

@@ -1,4 +1,4 @@
-"""Cross-entropy of softmax and sigmoid outputs."""
+"""Cross-entropy of softmax outputs with target distributions."""
 
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry, Statement
@@ -35,30 +35,6 @@ softmax_ce = Entry(
     uses=("softmax-jacobian",),
 )
 
-softmax_ce_labels = Entry(
-    id="softmax-ce-labels",
-    title="Softmax cross-entropy with integer labels",
-    given="""
-        Z: n C      # logits
-        y: n int<C  # labels
-    """,
-    define="""
-        P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)
-        L = -sum(log(P[i, y[i]]) for i in n)/n
-    """,
-    wanted=("dL/dZ",),
-    claim={"dL/dZ": "i, c: (P[i, c] - delta(c, y[i]))/n"},
-    torch=lambda torch, Z, y: torch.nn.functional.cross_entropy(Z, y),
-    conventions=(LAYOUT, BATCH, MEAN, STABLE, "Labels count from 0."),
-    pitfalls=(
-        "P − 1 at the target loses its digits when the model is sure; −Σ of the other probabilities does not.",
-        "Subtracting 1 at P[arange(n), y] in place changes P, which the caller may still need.",
-        "A label outside 0 … C − 1, such as −1 for padding, silently indexes from the end in NumPy.",
-    ),
-    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.3", f"{BISHOP}.4"),
-    uses=("softmax-ce",),
-)
-
 softmax_ce_hessian = Entry(
     id="softmax-ce-hessian",
     title="Hessian of softmax cross-entropy in the logits of one sample",
@@ -90,31 +66,4 @@ softmax_ce_hessian = Entry(
     ),
     references=("Böhning, Multinomial logistic regression algorithm, 1992", f"{BISHOP}.4, eq. 4.110"),
     uses=("softmax-ce", "softmax-jacobian"),
-)
-
-bce_with_logits = Entry(
-    id="bce-with-logits",
-    title="Binary cross-entropy with logits",
-    given="""
-        z: n  # logits
-        t: n  # targets: 0 or 1, or probabilities between
-    """,
-    define="""
-        s[i] = sigmoid(z[i])
-        L = -sum(t[i]*log(s[i]) + (1 - t[i])*log(1 - s[i]) for i in n)/n
-    """,
-    wanted=("dL/dz",),
-    claim={"dL/dz": "(s - t)/n"},
-    torch=lambda torch, z, t: torch.nn.functional.binary_cross_entropy_with_logits(z, t),
-    conventions=(
-        LAYOUT,
-        "L is the mean over the n entries, as PyTorch's default.",
-        "Computed as t·softplus(−z) + (1 − t)·softplus(z), never as the logarithm of a rounded s.",
-    ),
-    pitfalls=(
-        "Through dL/ds = (s − t)/(s(1 − s)) the gradient is 0·∞ once s rounds to 0 or 1: cancel before computing.",
-        "s − t with t = 1 is exactly 0 once s rounds to 1, although the gradient −σ(−z) is not.",
-    ),
-    references=("Goodfellow, Bengio and Courville, Deep Learning, 2016, section 6.2.2.2", f"{BISHOP}.2, eq. 4.91"),
-    uses=("sigmoid", "softplus"),
 )

@@ -1,3 +1,3 @@
 """Layers and networks"""
 
-PAGE = ("neuron", "dense", "backprop", "mlp-mse", "mlp-softmax", "mlp-deep")
+PAGE = ("neuron", "dense", "backprop", "mlp-mse", "mlp-softmax", "mlp-deep", "embedding", "dropout")

@@ -83,7 +83,7 @@ def failure_regions(prober: Prober, comparisons: Sequence[Comparison], until: fl
 def _ramps(prober: Prober) -> Iterator[tuple[Ramp, Tensor]]:
     for t in prober.binding.tensors:
         d = t.domain
-        if d.is_discrete or d.rows or d.positive or d.nonnegative or d.value is not None:
+        if d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.value is not None:
             continue
         for ramp in ELEMENTWISE if prober.elementwise else RAMPS:
             if prober.elementwise or t.rank >= ramp.rank:

@@ -295,7 +295,8 @@ class _Checks:
 
     def integers(self) -> Iterator[SafetyIssue]:
         """Whole numbers in an integer array mean the same as in a float array."""
-        if self.prober.subject.kind in ("torch function", "torch callable", "jax"):
+        subject = self.prober.subject
+        if subject.kind in ("torch function", "torch callable", "jax") or hasattr(subject.raw, "of_tensors"):
             return  # integer tensors have no gradient there
         real = {t.name for t in self.prober.binding.tensors if _is_real(t)}
         names = dict(zip(self.prober.binding.arguments, self.prober.binding.tensors, strict=True))
@@ -333,7 +334,7 @@ CHECKS = (
 
 def _is_real(t: Any) -> bool:
     d = t.domain
-    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.function) and d.value is None
+    return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
 
 
 def _changed(values: dict[str, Array]) -> None:

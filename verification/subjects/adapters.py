@@ -12,10 +12,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .autograd import is_jax, is_torch_callable, is_torch_function, jax_function, torch_callable, torch_function
+from .autograd import (
+    is_jax,
+    is_torch_callable,
+    is_torch_class,
+    is_torch_code,
+    is_torch_function,
+    jax_function,
+    returns_gradients,
+    torch_callable,
+    torch_function,
+)
 from .layers import layer, methods
 from .pairs import gradient_function, pair
 from .protocol import Pass, Subject, SubjectError, shown
+from .torch_classes import class_of_arrays
+from .torch_code import on_arrays
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
 
@@ -114,20 +126,20 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     """
     name = name or getattr(obj, "__name__", None) or type(obj).__name__
     if isinstance(obj, tuple) and len(obj) == 2 and all(map(callable, obj)):
-        return pair(obj[0], obj[1], getattr(obj[1], "__name__", name))
+        return pair(*_halves(*obj), getattr(obj[1], "__name__", name))
     if forward is not None:
         if not callable(obj) or not callable(forward):
             raise SubjectError(f"{name} and forward must both be functions; pass verify(backward, forward=forward)")
-        return pair(forward, obj, name)
+        return pair(*_halves(forward, obj), name)
     if is_torch_function(obj):
         return torch_function(obj, name)
-    if is_torch_callable(obj):
+    if (is_torch_callable(obj) or is_torch_code(obj)) and not returns_gradients(obj) and not _halves_beside(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
         return jax_function(obj, name)
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
-            return layer(obj, name)
+            return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
         if isinstance(obj, type) or not callable(obj):
             has = [n for n in dir(obj) if not n.startswith("_")]
             raise SubjectError(
@@ -136,8 +148,25 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
             )
     halves = _halves_beside(obj)
     if halves is not None:
-        return pair(*halves, name)
-    return gradient_function(obj, name)
+        return pair(*_halves(*halves), name)
+    return gradient_function(on_arrays(obj) if is_torch_code(obj) else obj, name)
+
+
+def as_reference(obj: Any) -> Subject:
+    """The subject that a forward pass is, to compare a gradient with: torch code is always run forward.
+
+    **Raises** :class:`SubjectError` as :func:`adapt`.
+    """
+    name = getattr(obj, "__name__", None) or type(obj).__name__
+    if is_torch_callable(obj) or is_torch_code(obj):
+        return torch_callable(obj, name)
+    return adapt(obj)
+
+
+def _halves(forward: Any, backward: Any) -> tuple[Any, Any]:
+    """A forward and a backward function, of arrays where one of them is torch code."""
+    both = forward, backward
+    return (on_arrays(forward), on_arrays(backward)) if any(map(is_torch_code, both)) else both
 
 
 def _described(obj: Any) -> str:

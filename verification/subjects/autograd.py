@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from .naming import is_gradient_name, is_upstream, matching, returned_names
 from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
+from .torch_code import are_symbolic, array_of, symbolic_pass, tensor
 
 
 def is_torch_function(obj: Any) -> bool:
@@ -30,22 +33,53 @@ def is_torch_callable(obj: Any) -> bool:
     return _speaks_of(obj, "torch", (torch.autograd.Function, torch.nn.Module))
 
 
+def is_torch_code(obj: Any) -> bool:
+    """A function of torch tensors: its code speaks of torch, or its file imports torch and no NumPy."""
+    if "torch" not in sys.modules or not inspect.isroutine(obj):
+        return False
+    names = getattr(inspect.unwrap(obj), "__globals__", {})
+    modules = {v.__name__.split(".")[0] for v in list(names.values()) if inspect.ismodule(v)}
+    return _speaks_of(obj, "torch", ()) or ("torch" in modules and "numpy" not in modules)
+
+
+def is_torch_class(obj: Any) -> bool:
+    """A class with methods of its own in which torch is spoken of."""
+    cls = obj if isinstance(obj, type) else type(obj)
+    return any(is_torch_code(f) for base in cls.__mro__ for f in vars(base).values() if inspect.isfunction(f))
+
+
+def returns_gradients(function: Any) -> bool:
+    """Whether torch code computes gradients itself, rather than a forward pass: by the names that it gives things."""
+    if not inspect.isfunction(function):
+        return False
+    names = tuple(p.name for p in parameters(function))
+    words = function.__name__.lower().split("_")
+    if any(w in ("backward", "bwd", "bprop", "backprop", "grad", "grads", "gradient", "gradients") for w in words):
+        return True
+    if any(is_upstream(n) for n in names if len(n) > 1):
+        return True
+    gives = [n for n in returned_names(function) if n is not None and n not in names]
+    return any(is_gradient_name(n) or (n[0] == "d" and matching(n[1:].lstrip("_"), names)) for n in gives)
+
+
 def is_jax(obj: Any) -> bool:
     return "jax" in sys.modules and (type(obj).__name__ in ("custom_vjp", "PjitFunction") or _speaks_of(obj, "jax", ()))
 
 
 def _speaks_of(obj: Any, library: str, classes: tuple[type, ...]) -> bool:
     """Whether a function names a module of the library, or one of these classes."""
-    code, names = getattr(obj, "__code__", None), getattr(obj, "__globals__", {})
+    inner = inspect.unwrap(obj) if callable(obj) else obj
+    code, names = getattr(inner, "__code__", None), getattr(inner, "__globals__", {})
     if code is None:
         return False
     for name in code.co_names:
         value = names.get(name)
         if inspect.ismodule(value) and value.__name__.split(".")[0] == library:
             return True
-        if isinstance(value, type) and classes and issubclass(value, classes):
+        inner_names = [v for n in code.co_names if inspect.ismodule(value) and (v := vars(value).get(n)) is not None]
+        if any(isinstance(v, type) and classes and issubclass(v, classes) for v in (value, *inner_names)):
             return True
-    return any(library in str(a) for a in getattr(obj, "__annotations__", {}).values())
+    return any(library in str(a) for a in getattr(inner, "__annotations__", {}).values())
 
 
 def torch_function(function: Any, name: str) -> Subject:
@@ -56,18 +90,41 @@ def torch_function(function: Any, name: str) -> Subject:
     names = tuple(p.name for p in takes)
 
     def run(inputs: Mapping[str, Any]) -> Any:
-        values = [inputs.get(p.name, p.default) for p in takes]
-        while values and values[-1] is inspect.Parameter.empty:
-            values.pop()
-        return function.apply(*values)
+        return function.apply(*_positional(takes, inputs))
 
     optional = frozenset(p.name for p in takes if p.default is not inspect.Parameter.empty)
+    functools.update_wrapper(run, function.forward)
     return _torch_subject(function, name, "torch function", names, optional, run)
 
 
+def forward_of(subject: Subject) -> Subject:
+    """The forward of a custom Function alone, which torch differentiates operation by operation."""
+    from ..tracing.torch_tape import Context
+
+    function = subject.raw
+    own = _has_own_setup(function)
+    takes = parameters(function.forward)[0 if own else 1 :]
+
+    def run(inputs: Mapping[str, Any]) -> Any:
+        return function.forward(*(() if own else (Context(),)), *_positional(takes, inputs))
+
+    name = f"{subject.name}.forward"
+    return _torch_subject(function, name, "torch callable", subject.parameter_names, subject.optional, run)
+
+
+def _positional(takes: Sequence[inspect.Parameter], inputs: Mapping[str, Any]) -> list[Any]:
+    """The values of parameters in order, without those at the end that nobody gave."""
+    values = [inputs.get(p.name, p.default) for p in takes]
+    while values and values[-1] is inspect.Parameter.empty:
+        values.pop()
+    return values
+
+
 def _has_own_setup(function: Any) -> bool:
-    """Functions with ``setup_context`` have a forward without ctx."""
-    return "setup_context" in vars(function)
+    """Functions with ``setup_context``, their own or inherited, have a forward without ctx."""
+    from ..tracing.torch_tape import has_setup
+
+    return has_setup(function)
 
 
 def torch_callable(function: Any, name: str) -> Subject:
@@ -88,10 +145,16 @@ def torch_callable(function: Any, name: str) -> Subject:
             held = {n: p.detach().to(dtype) for n, p in module.named_parameters() if n not in given}
             return torch.func.functional_call(module, {**held, **given}, (), rest)
 
+        functools.update_wrapper(run, module.forward)
         return _torch_subject(module, name, "torch callable", names, frozenset(own), run)
     names = tuple(p.name for p in parameters(function))
     optional = frozenset(names) - set(required(function))
-    return _torch_subject(function, name, "torch callable", names, optional, lambda inputs: call(function, inputs))
+
+    def called(inputs: Mapping[str, Any]) -> Any:
+        return call(function, inputs)
+
+    functools.update_wrapper(called, function)
+    return _torch_subject(function, name, "torch callable", names, optional, called)
 
 
 def _torch_subject(
@@ -105,37 +168,24 @@ def _torch_subject(
     def start(inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
         import torch
 
-        tensors = {n: _tensor(v) for n, v in inputs.items()}
+        if are_symbolic(inputs):
+            return symbolic_pass(inputs, run)
+        tensors = {n: tensor(v) for n, v in inputs.items()}
         leaves = {n: t.requires_grad_() for n, t in tensors.items() if t.is_floating_point()}
         out = run(tensors)
         out = out[0] if isinstance(out, tuple | list) else out
 
         def backward(upstream: Array | None) -> Named:
-            seed = torch.ones_like(out) if upstream is None else _tensor(upstream)
+            seed = torch.ones_like(out) if upstream is None else tensor(upstream)
             if not out.requires_grad:
                 return tuple((f"d{n}", None) for n in leaves)
             found = torch.autograd.grad(out, list(leaves.values()), seed, retain_graph=True, allow_unused=True)
-            return tuple((f"d{n}", None if g is None else _array(g)) for n, g in zip(leaves, found, strict=True))
+            return tuple((f"d{n}", None if g is None else array_of(g)) for n, g in zip(leaves, found, strict=True))
 
-        return Pass((("the output of forward", _array(out)),), _array(out), backward)
+        return Pass((("the output of forward", array_of(out)),), array_of(out), backward)
 
     file, line = place(raw if isinstance(raw, type) or inspect.isfunction(raw) else type(raw))
     return Subject(name, kind, file, line, names, (), raw, start, run, "grad_output", optional)
-
-
-def _tensor(value: Any) -> Any:
-    """A tensor over the same memory, with the same strides; reversed views, which torch lacks, are copied."""
-    import torch
-
-    array = np.asarray(value)
-    if any(s < 0 for s in array.strides):
-        array = np.ascontiguousarray(array)
-    return torch.from_numpy(array)
-
-
-def _array(tensor: Any) -> Array:
-    found: Array = tensor.detach().cpu().numpy()
-    return found
 
 
 def jax_function(function: Any, name: str) -> Subject:

@@ -14,7 +14,7 @@ from sympy import Symbol
 
 from ...calculus.derivation import Derivation
 from ...calculus.parser import parse_givens
-from ...calculus.tensors import Domain, Tensor, dimension
+from ...calculus.tensors import REAL, Domain, Tensor, dimension
 from ...numeric.regimes import REGIMES, Regime, draw
 from ..probing.observations import as_array
 from .naming import is_target, is_upstream, matching, target_of
@@ -62,7 +62,7 @@ def declared(t: Tensor) -> str:
     if domain.below is not None:
         words = f"int<{domain.below}"
     else:
-        flags = ("positive", "nonnegative", "onehot", "rows", "mask", "function")
+        flags = ("positive", "nonnegative", "onehot", "rows", "mask", "sign", "unit", "function")
         found = [f for f in flags if getattr(domain, f)]
         words = "onehot" if "onehot" in found else " ".join(found) or ("" if t.rank else "real")
     return f"{t.name}: {' '.join(filter(None, (*map(str, t.dims), words)))}"
@@ -220,9 +220,13 @@ def _named_for(name: str | None, tensors: Sequence[Tensor]) -> bool:
 
 
 def _upstream(subject: Subject, names: Sequence[str], tensors: Sequence[Tensor]) -> Tensor | None:
-    """The given that is an upstream gradient, where the code takes one: called dY, and no parameter is called that."""
+    """The given that is an upstream gradient, where the code takes one: called dY, and no parameter is called that.
+
+    A given with a value, or with a sign, is a setting of the formula, whatever it is called: the δ of the Huber loss.
+    """
     if subject.upstream_name is None:
         return None
+    tensors = [t for t in tensors if t.domain == REAL]
     same = matching(subject.upstream_name, [t.name for t in tensors], aliases=False)
     others = [t for t in tensors if is_upstream(t.name) and not matching(t.name, names, aliases=False)]
     if same and (is_upstream(same)):

@@ -50,6 +50,8 @@ def _len(value: Any) -> int:
         if not value.axes:
             raise TypeError("len() of unsized object")
         return value.shape[0]  # type: ignore[no-any-return]
+    if type(value).__name__ == "SymbolicTensor":
+        return value.shape[0] if value.ndim else len(value)  # type: ignore[no-any-return]
     return len(value)
 
 

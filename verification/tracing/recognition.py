@@ -35,7 +35,8 @@ class Recognition:
     def __init__(self, known: Iterable[Definition]) -> None:
         self._normalizer = Normalizer(elementary=True)
         self._found: dict[Any, tuple[Tensor, tuple[int, ...], dict[int, Expr]]] = {}
-        for definition in known:
+        self.known = tuple(known)
+        for definition in self.known:
             if not definition.pairing:
                 self._learn(definition)
 

@@ -35,6 +35,8 @@ _MACHINERY = tuple(
         os.path.dirname(os.__file__),
     )
 )
+#: The classes of symbolic arrays, by name.
+_ARRAYS = ("SymbolicArray", "SymbolicTensor")
 _PACKAGES = os.path.join("", "site-packages", "")
 
 
@@ -108,6 +110,8 @@ def untraceable(operation: str, reason: str) -> Untraceable:
 
 def is_persons(file: str) -> bool:
     """Whether a source file is the person's, and not part of Python, a library or this package."""
+    if os.path.dirname(file) == _ROOT:
+        return False
     return not (file.startswith((*_MACHINERY, "<frozen", "<__array")) or _PACKAGES in file)
 
 
@@ -140,7 +144,7 @@ def record_write(memory: object) -> None:
     if frame is None:
         return
     name = getattr(memory, "name", "")
-    target = re.match(r"[A-Za-z_][\w.]*", line_text(frame))
+    target = re.match(r"[A-Za-z_][\w.]*?(?=\.\w+_\(|[^\w.]|$)", line_text(frame))
     through = target[0] if target else ""
     places: dict[Any, str] = {}
     for f in persons_frames():
@@ -163,7 +167,7 @@ def names_of(memory: object, namespace: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_in(memory: object, value: Any) -> bool:
-    return type(value).__name__ == "SymbolicArray" and value.memory is memory
+    return type(value).__name__ in _ARRAYS and value.memory is memory
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -173,7 +177,7 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from ((f"{name}[{k}]", (id(value), k), v) for k, v in enumerate(value))
     elif kind is dict and len(value) < 100:
         yield from ((f"{name}[{k!r}]", (id(value), k), v) for k, v in value.items())
-    elif kind.__module__ not in ("numpy", "sympy", "builtins") and kind.__name__ not in ("SymbolicArray", "type"):
+    elif kind.__module__ not in ("numpy", "sympy", "builtins") and kind.__name__ not in (*_ARRAYS, "type"):
         attributes = getattr(value, "__dict__", None)
         for key, inner in list(attributes.items()) if isinstance(attributes, dict) else ():
             yield f"{name}.{key}", (id(value), key), inner

@@ -1,0 +1,3 @@
+"""Generative adversarial losses"""
+
+PAGE = ("gan-minimax", "gan-nonsaturating", "lsgan", "wgan-gp")

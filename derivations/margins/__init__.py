@@ -1,0 +1,6 @@
+"""Margin losses"""
+
+PAGE = (
+    *("hinge", "squared-hinge", "soft-margin", "multi-margin", "multilabel-margin"),
+    *("margin-ranking", "hinge-embedding", "cosine-embedding", "triplet-margin"),
+)

@@ -1,0 +1,3 @@
+"""Penalties on the weights"""
+
+PAGE = ("l2-penalty", "l1-penalty", "mse-l2")

@@ -1,0 +1,3 @@
+"""Contrast and preference"""
+
+PAGE = ("info-nce", "dpo")

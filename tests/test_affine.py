@@ -1,0 +1,384 @@
+"""Affine indices: what is read, what is proved, what is refuted, and what the generated code computes."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+import numpy as np
+import pytest
+from sympy import Expr, Integer
+
+from nnmath.calculus.affine import spread, tidy_delta
+from nnmath.calculus.dimensions import DefinedDimension, fitted, free_dimensions, is_nonnegative
+from nnmath.calculus.elimination import loops
+from nnmath.calculus.parser import ParseError, parse_definitions, parse_expression, parse_givens
+from nnmath.calculus.prover import Prover
+from nnmath.calculus.ranges import is_inside
+from nnmath.calculus.sums import BoundSum, Delta, bound_sum
+from nnmath.calculus.tensors import Element, Index, dimension
+from nnmath.derivations import Entry, find
+from nnmath.derivations.build import derive_entry
+from nnmath.numeric.execution import load_source
+from nnmath.numeric.generator import generate
+
+GIVENS = """
+    x: H, K: U, p: H positive, r: n H rows, m: H mask, ids: n int<V, dy: O, w: V, z: P
+    O = H - U + 1, P = (H - U + 2)//2 + 1, D = 2*H, M = U*V
+    big: D, mat: U V, flat: M
+"""
+DEFINE = """
+    e[h] = exp(x[h])
+    c[o: O] = sum(K[u]*x[o + u] for u in U)
+    s[q: P] = sum(K[u]*x[2*q + u - 1] for u in U)
+"""
+PARSED = parse_givens(GIVENS)
+DEFINITIONS = parse_definitions(DEFINE, PARSED)
+TENSORS = {t.name: t for t in (*PARSED, *(d.tensor for d in DEFINITIONS))}
+H, U, V, n = map(dimension, "HUVn")
+O, P, D, M = (PARSED.sizes[name] for name in "OPDM")
+INDICES = {
+    i.name: i
+    for i in (Index("a", H), Index("b", H), Index("u", U), Index("t", U), Index("o", O), Index("q", P), Index("v", V),
+              Index("i", n), Index("k", D), Index("j", M), Index("w_", V))
+}  # fmt: skip
+
+
+def entry(text: str) -> Expr:
+    return parse_expression(text, TENSORS, INDICES)
+
+
+def prover() -> Prover:
+    return Prover(DEFINITIONS, PARSED)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("x[a*b]", "not an index"),
+        ("x[a/2]", "not an index"),
+        ("x[-1]", "not an index"),
+        ("x[2*3 - 7]", "not an index"),
+        ("x[a + 99999999]", "not an index"),
+        ("x[a + y]", "y is not known"),
+        ("x[x[a] + 1]", "not an integer label"),
+        ("x[u]", "runs over U"),
+    ],
+)
+def test_refused_indices(text: str, part: str) -> None:
+    with pytest.raises(ParseError, match=part):
+        entry(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("x: H\nO = H/2", "not a size"),
+        ("x: H\nO = H//U", "whole number"),
+        ("x: H\nO = H//0", "whole number"),
+        ("x: H\nO = f(H)", "not a size"),
+        ("x: H\nO = H +", "not an expression"),
+        ("x: H\nO = H, O = H - 1", "given twice"),
+        ("x: H\nsum = H - 1", "already means"),
+    ],
+)
+def test_refused_sizes(text: str, part: str) -> None:
+    with pytest.raises(ParseError, match=part):
+        parse_givens(text)
+
+
+def test_the_size_of_an_axis_may_follow_from_others() -> None:
+    assert TENSORS["dy"].dims == (O,) and isinstance(O, DefinedDimension) and O.text == "H - U + 1"
+    assert set(free_dimensions([O, P])) == {H, U}
+    assert fitted({H: 1, U: 4}, [O]) == {H: 4, U: 4, O: 1}
+    assert fitted({H: 1, U: 4}, [O, P], least=(3, 2)) == {H: 6, U: 4, O: 3, P: 3}
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------
+
+a, b, u, t, o, q, v, i, k, j, w_ = INDICES.values()
+
+
+@pytest.mark.parametrize(
+    ("index", "dim", "inside"),
+    [
+        (o + u, H, True),
+        (o + u + 1, H, False),
+        (o + u - 1, H, False),
+        (H - 1 - a, H, True),
+        (H - a, H, False),
+        (2 * a + 1, D, True),
+        (2 * a + 2, D, False),
+        (V * u + v, M, True),
+        (U * u + v, M, False),
+        (2 * q + u - 1, H, False),
+        (2 * q + u - 2, H, False),
+        (a, D, True),
+        (a, U, False),
+        (Integer(0), H, True),
+        (Integer(1), H, False),
+        (Element(TENSORS["ids"], i), V, True),
+        (Element(TENSORS["ids"], i) + 1, V, False),
+        (a * u, H, False),
+    ],
+)
+def test_what_stays_inside(index: Expr, dim: Expr, inside: bool) -> None:
+    assert is_inside(index, dim) is inside
+    if inside:  # at every size that is possible
+        for sizes in product((1, 2, 3), repeat=4):
+            size = fitted(dict(zip((H, U, V, n), sizes, strict=True)), [O, P, D, M])
+            names = sorted((x for x in index.free_symbols if isinstance(x, Index) and x != i), key=str)
+            for values in product(*(range(int(x.dim.xreplace(size))) for x in names)):
+                place = index.xreplace({Element(TENSORS["ids"], i): Integer(0)})
+                place = place.xreplace(dict(zip(names, map(Integer, values), strict=True))).xreplace(size)
+                assert 0 <= place < dim.xreplace(size), (index, size, values)
+
+
+@pytest.mark.parametrize(
+    ("expr", "known"),
+    [(H - 1, True), (H - 2, False), (H * U - 1, True), (H - U, False), (O - 1, True), (H - O - U + 1, True), (1 - H, False)],
+)
+def test_signs_of_sizes(expr: Expr, known: bool) -> None:
+    assert is_nonnegative(expr) is known
+
+
+def test_equations_have_one_form() -> None:
+    assert tidy_delta(Delta(a, o + u)) == tidy_delta(Delta(o, a - u)) == tidy_delta(Delta(2 * u, 2 * a - 2 * o))
+    assert tidy_delta(Delta(2 * a, 4 * o + 1)) == 0
+    assert tidy_delta(Delta(V * u + v, V * t + w_)) == Delta(u, t) * Delta(v, w_)
+    assert tidy_delta(Delta(U * u + v, U * t + w_)) != Delta(u, t) * Delta(v, w_)
+
+
+def test_a_delta_saves_a_loop() -> None:
+    total = bound_sum(Delta(a, 2 * q + u) * Element(TENSORS["K"], u) * Element(TENSORS["z"], q), q, u)
+    assert isinstance(total, BoundSum)
+    way = loops(total.body, total.bound)
+    assert [x.dim for x in way.looped] == [P] and [x.dim for x, _ in way.follows] == [U]
+
+
+# -- proofs ----------------------------------------------------------------------------------------------------------
+
+TRUE = [
+    ("x[a + 1 - 1]", "x[a]"),
+    ("sum(delta(b, a + 1)*x[b] for b in H)", "x[a + 1]"),
+    ("sum(K[u]*dy[a - u] for u in U)", "sum(delta(a, o + u)*K[u]*dy[o] for o in O for u in U)"),
+    ("sum(K[u]*dy[a - u] for u in U)", "sum(K[a - o]*dy[o] for o in O)"),
+    ("sum(K[u]*x[2*q + u - 1] for u in U)", "sum(K[b - 2*q + 1]*x[b] for b in H)"),
+    ("c[o]", "sum(K[b - o]*x[b] for b in H)"),
+    ("c[o]*c[o]", "sum(K[u]*K[t]*x[o + u]*x[o + t] for u in U for t in U)"),
+    ("x[a + 1]**2", "sum(delta(b, a + 1)*x[b]**2 for b in H)"),
+    ("m[a + 1]**2", "m[a + 1]"),
+    ("sum(big[2*b + 1] for b in H)", "sum(delta(k, 2*b + 1)*big[k] for k in D for b in H)"),
+    ("sum(delta(j, V*u + v)*mat[u, v] for u in U for v in V)", "sum(delta(V*u + v, j)*mat[u, v] for v in V for u in U)"),
+    (
+        "sum(sum(delta(j, V*u + v)*mat[u, v] for u in U for v in V)**2 for j in M)",
+        "sum(mat[u, v]**2 for u in U for v in V)",
+    ),
+    ("e[a + 1]", "sum(delta(b, a + 1)*exp(x[b]) for b in H)"),
+    ("delta(v, ids[i])*delta(w_, ids[i])", "delta(v, w_)*delta(v, ids[i])"),
+    ("sum(delta(v, ids[i])*delta(0, ids[i])*x[0] for i in n)", "delta(v, 0)*sum(delta(v, ids[i])*x[0] for i in n)"),
+    ("log(p[a])", "2*log(sqrt(p[a]))"),
+    ("sum(r[i, a] for a in H)", "1"),
+]
+
+FALSE = [
+    # the index
+    ("x[a + 1]", "x[a]"),
+    ("x[a + 1]", "x[a + 2]"),
+    ("x[2*a]", "x[a]"),
+    ("x[H - 1 - a]", "x[a]"),
+    ("sum(K[u]*x[o + u] for u in U)", "sum(K[u]*x[o - u] for u in U)"),
+    ("sum(K[u]*x[2*q + u - 1] for u in U)", "sum(K[u]*x[2*q + u] for u in U)"),
+    ("sum(K[u]*x[2*q + u - 1] for u in U)", "sum(K[u]*x[q + 2*u - 1] for u in U)"),
+    ("sum(K[u]*dy[a - u] for u in U)", "sum(K[u]*dy[a + u] for u in U)"),
+    ("sum(K[u]*dy[a - u] for u in U)", "sum(K[U - 1 - u]*dy[a - u] for u in U)"),
+    ("delta(a, 2*q + u)", "delta(a, q + u)"),
+    ("delta(a, o + u)", "1"),
+    ("sum(delta(a, 2*b) for b in H)", "1"),
+    ("sum(delta(b, a + 1) for b in H)", "1"),
+    ("sum(delta(a, o + u) for o in O)", "1"),
+    ("sum(delta(j, U*u + v)*delta(j, U*t + w_) for j in M)", "delta(u, t)*delta(v, w_)"),
+    # what holds inside only
+    ("e[a + 1]", "exp(x[a + 1])"),
+    ("exp(x[a + 1])", "sum(delta(b, a + 1)*exp(x[b]) for b in H)"),
+    ("p[a + 1]/p[a + 1]*0 + sum(delta(b, a + 1) for b in H)", "1"),
+    ("sum(r[i + 1, a] for a in H)", "1"),
+    ("c[o + 1]", "sum(K[u]*x[o + u + 1] for u in U)"),
+    ("sum(c[o + 1] for o in O)", "sum(c[o] for o in O)"),
+    ("sum(x[a + 1] for a in H)", "sum(x[a] for a in H)"),
+    ("sum(big[b + 1] for b in H)", "sum(big[k] for k in D)"),
+    # repeated labels
+    ("sum(delta(v, ids[i]) for i in n)", "1"),
+    ("sum(delta(v, ids[i])*delta(w_, ids[i]) for i in n)", "sum(delta(v, ids[i]) for i in n)"),
+    ("delta(v, ids[i])*delta(0, ids[i])", "delta(v, ids[i])"),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), TRUE, ids=[f"{x} = {y}" for x, y in TRUE])
+def test_true_statements_are_proved(left: str, right: str) -> None:
+    assert prover().judge(entry(left), entry(right)).is_proved
+
+
+@pytest.mark.parametrize(("left", "right"), FALSE, ids=[f"{x} = {y}" for x, y in FALSE])
+def test_false_statements_are_refuted(left: str, right: str) -> None:
+    verdict = Prover(DEFINITIONS, PARSED, thorough=True).judge(entry(left), entry(right))
+    assert verdict.kind == "refuted", verdict
+
+
+def _random_sum(rng: random.Random, stride: int, shift: int) -> str:
+    """The same sum, written in one of four ways; or another, where a number is changed."""
+    at = f"{stride}*q + u - {shift}"
+    ways = (
+        f"sum(K[u]*x[{at}] for u in U)",
+        f"sum(delta(b, {at})*K[u]*x[b] for u in U for b in H)",
+        f"sum(K[b - {stride}*q + {shift}]*x[b] for b in H)",
+        f"sum(delta(u, b + {shift} - {stride}*q)*K[u]*x[b] for b in H for u in U)",
+    )
+    return rng.choice(ways)
+
+
+def test_random_sums_are_equal_exactly_when_their_numbers_are() -> None:
+    """A false equation that were proved would raise ProverError: every proof is sampled."""
+    rng = random.Random(5)
+    for _ in range(40):
+        one, other = [(rng.choice((1, 2, 3)), rng.choice((0, 1, 2))) for _ in range(2)]
+        other = one if rng.random() < 0.5 else other
+        verdict = Prover((), PARSED).judge(entry(_random_sum(rng, *one)), entry(_random_sum(rng, *other)))
+        assert verdict.is_proved if one == other else not verdict.is_proved, (one, other, verdict)
+
+
+def test_nothing_is_known_of_a_place_outside() -> None:
+    positive = TENSORS["p"]
+    assert Element(positive, a).is_positive and Element(positive, a + 1).is_positive is None
+    assert spread(Element(positive, a)) == Element(positive, a)
+    assert isinstance(spread(Element(positive, a + 1)), BoundSum)
+    assert not prover().judge(entry("indicator(p[a + 1])"), Integer(1)).is_proved  # it is 0 at the end, a kink
+
+
+# -- entries ---------------------------------------------------------------------------------------------------------
+
+CONV = {
+    "dL/dX": "i, c, h: sum(K[f, c, u]*dY[i, f, h - u + 1] for f in F for u in U)",
+    "dL/dK": "f, c, u: sum(dY[i, f, o]*X[i, c, o + u - 1] for i in n for o in O)",
+}
+PLANTED = [
+    ("dL/dX", "h - u + 1", "h + u - 1", "index of the forward pass"),
+    ("dL/dX", "h - u + 1", "h - u", "padding left out"),
+    ("dL/dX", "h - u + 1", "h - u + 2", "off by one"),
+    ("dL/dX", "h - u + 1", "2*h - u + 1", "stride"),
+    ("dL/dX", "K[f, c, u]", "K[f, c, U - 1 - u]", "flipped kernel"),
+    ("dL/dX", "sum(", "-sum(", "sign"),
+    ("dL/dX", "sum(", "2*sum(", "factor"),
+    ("dL/dK", "o + u - 1", "o + u", "padding left out"),
+    ("dL/dK", "o + u - 1", "o - u + 1", "flipped kernel"),
+    ("dL/dK", "o + u - 1", "2*o + u - 1", "stride"),
+    ("dL/dK", "o + u - 1", "o + 2*u - 1", "dilation"),
+    ("dL/dK", "dY[i, f, o]", "dY[i, f, o + 1]", "shifted upstream gradient"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "right", "wrong", "_"), PLANTED, ids=[p[3] + p[0] for p in PLANTED])
+def test_planted_errors_of_a_convolution_are_refuted(wanted: str, right: str, wrong: str, _: str) -> None:
+    plain = find("conv1d").at(padding=1)
+    assert right in CONV[wanted]
+    for claim, kind in ((CONV[wanted], "proved"), (CONV[wanted].replace(right, wrong), "refuted")):
+        stated = Entry(
+            id="planted", title="Planted", given=plain.given, define=plain.define, wanted=(wanted,), claim={wanted: claim}
+        )  # fmt: skip
+        found = derive_entry(stated)
+        assert found.verdict.kind == kind, [str(s.right) for s in found.steps]
+
+
+@pytest.mark.parametrize(
+    ("id", "right", "wrong"),
+    [
+        ("im2col", "U*V*c + V*u + v)*K", "U*V*c + U*u + v)*K"),
+        ("im2col", "P*o + p)*delta", "P*p + o)*delta"),
+        ("im2col", "o + u", "o + u + 1"),
+        ("conv-equivariance", "m + 1", "m + 2"),
+        ("conv-equivariance", "o + 1", "o + 0"),
+    ],
+)
+def test_planted_errors_of_identities_are_refuted(id: str, right: str, wrong: str) -> None:
+    plain = find(id).at()
+    assert isinstance(plain.define, str) and right in plain.define
+    define = plain.define.replace(right, wrong, 1)
+    stated = Entry(id="planted", title="Planted", given=plain.given, define=define, wanted=plain.wanted)
+    assert derive_entry(stated).verdict.kind == "refuted"
+
+
+def _conv2d(X: np.ndarray, K: np.ndarray, b: np.ndarray, stride: int, padding: int, dilation: int) -> np.ndarray:
+    """By its definition, entry by entry."""
+    n, _, height, width = X.shape
+    count, _, rows, columns = K.shape
+    wide = np.pad(X, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    high = (height + 2 * padding - dilation * (rows - 1) - 1) // stride + 1
+    long = (width + 2 * padding - dilation * (columns - 1) - 1) // stride + 1
+    Y = np.zeros((n, count, high, long))
+    for i, f, o, p, y, z in product(range(n), range(count), range(high), range(long), range(rows), range(columns)):
+        Y[i, f, o, p] += K[f, :, y, z] @ wide[i, :, stride * o + dilation * y, stride * p + dilation * z]
+    return Y + b[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("stride", "padding", "dilation"), [(1, 0, 1), (1, 2, 1), (2, 1, 1), (3, 0, 1), (1, 1, 2), (2, 3, 2), (4, 0, 1)]
+)
+def test_generated_convolutions_compute_the_definition_and_its_adjoint(stride: int, padding: int, dilation: int) -> None:
+    setting = {"stride": stride, "padding": padding, "dilation": dilation}
+    module = generate(derive_entry(find("conv2d"), **setting))
+    forward, backward = (load_source(module.source)[f.name] for f in module.functions)
+    rng = np.random.default_rng(0)
+    X, K, b = rng.normal(size=(2, 3, 9, 7)), rng.normal(size=(4, 3, 3, 2)), rng.normal(size=4)
+    Y = _conv2d(X, K, b, **setting)
+    np.testing.assert_allclose(forward(X, K, b), Y, atol=1e-12)
+    dY = rng.normal(size=Y.shape)
+    dX, dK, db = backward(X, K, dY)
+    for array, gradient, at in ((X, dX, lambda e: (e, K, b)), (K, dK, lambda e: (X, e, b)), (b, db, lambda e: (X, K, e))):
+        direction = rng.normal(size=array.shape)
+        change = _conv2d(*at(array + direction), **setting) - Y  # type: ignore[no-untyped-call]
+        np.testing.assert_allclose((gradient * direction).sum(), (dY * change).sum(), rtol=1e-9)
+
+
+def test_code_of_a_convolution_says_what_does_not_fit() -> None:
+    functions = load_source(generate(derive_entry(find("conv1d"))).source)
+    X, K, b = np.ones((1, 1, 2)), np.ones((1, 1, 3)), np.ones(1)
+    with pytest.raises(ValueError, match="O is 0, it must be at least 1"):
+        functions["conv1d"](X, K, b)
+    with pytest.raises(ValueError, match="O is 3, expected 2"):
+        functions["conv1d_backward"](np.ones((1, 1, 4)), K, np.ones((1, 1, 3)))
+
+
+def test_repeated_ids_add_up() -> None:
+    functions = load_source(generate(derive_entry(find("embedding"))).source)
+    dE = functions["embedding_backward"](np.zeros((4, 2)), np.array([1, 1, 3]), np.arange(6.0).reshape(3, 2))
+    assert dE.tolist() == [[0, 0], [2, 4], [0, 0], [4, 5]]
+
+
+def test_ties_in_a_window_go_to_the_first() -> None:
+    functions = load_source(generate(derive_entry(find("max-pool2d"))).source)
+    dX = functions["max_pool2d_backward"](np.zeros((1, 1, 4, 2)), np.ones((1, 1, 2, 1)))
+    assert dX[0, 0].tolist() == [[1, 0], [0, 0], [1, 0], [0, 0]]
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("id", "setting", "text", "latex"),
+    [
+        ("conv1d", {"stride": 2, "padding": 1}, "X_{i,c,2o+u−1}", "X_{i,c,2o+u-1}"),
+        ("conv1d", {"stride": 2, "padding": 1}, "δ_{h,2o+u−1}", r"\delta_{h,2o+u-1}"),
+        ("conv1d", {}, "dY_{i,f,h−u}", r"\mathrm{d}Y_{i,f,h-u}"),
+        ("conv1d", {"stride": 2}, "O = ⌊(H − U)/2⌋ + 1", r"O &= \lfloor \frac{H - U}{2} \rfloor + 1"),
+        ("im2col", {}, "δ_{m,UVc+Vu+v}", r"\delta_{m,UVc+Vu+v}"),
+    ],
+)
+def test_affine_indices_on_the_page(id: str, setting: dict[str, int], text: str, latex: str) -> None:
+    import nnmath
+
+    page = nnmath.derive(id, **setting)
+    assert text in str(page)
+    assert latex in page.latex()

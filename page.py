@@ -58,7 +58,7 @@ class Page:
     @property
     def has_code(self) -> bool:
         """False for an entry that only states something: there is nothing to compute."""
-        return bool(self.derivation.wanted)
+        return bool(self.entry.wanted)
 
     def numpy_source(self) -> str:
         """The source of a NumPy module that computes the value and the derivatives.

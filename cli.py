@@ -39,6 +39,7 @@ EXIT_CODES = {
     "NoCuda": MISSING,
     "NoCode": USAGE,
     "SubjectError": USAGE,
+    "Untraceable": USAGE,
     "ReferenceError": USAGE,
 }
 
@@ -122,20 +123,28 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _page(arguments: argparse.Namespace) -> Any:
-    """The page of an id, or with --given of a formula."""
+    """The page of an id, with --given of a formula, or of FILE.py:FUNCTION."""
     parameters = _parameters(arguments.set)
-    own = {"--wrt": arguments.wrt, "--order": arguments.order != 1}
-    if arguments.given is None:
+    if not _is_own(arguments.id, arguments):
         find(arguments.id).at(**parameters)
-        for option, used in own.items():
-            if used:
-                raise WrongUsage(f'{option} goes with a formula of your own. Add its arrays: --given "X: n d, w: d"')
     elif parameters:
         raise WrongUsage("--set is for entries of the catalogue; a formula has no parameters")
     from .page import derive
 
     wrt = [name.strip() for text in arguments.wrt for name in text.split(",") if name.strip()]
-    return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **parameters)
+    return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **parameters)  # type: ignore[arg-type]
+
+
+def _is_own(id: str, arguments: argparse.Namespace) -> bool:
+    """Whether a formula or a function of the person's own is meant, and no entry of the catalogue."""
+    if arguments.given is not None or ".py:" in id:
+        return True
+    if id.endswith(".py"):
+        raise WrongUsage(f"{id} is a file; which function in it? Write {id}:FUNCTION")
+    for option, used in {"--wrt": arguments.wrt, "--order": arguments.order != 1}.items():
+        if used:
+            raise WrongUsage(f'{option} goes with a formula of your own. Add its arrays: --given "X: n d, w: d"')
+    return False
 
 
 def _derive(arguments: argparse.Namespace) -> int:
@@ -163,7 +172,13 @@ def _check(arguments: argparse.Namespace) -> int:
         raise WrongUsage("check takes ids, or --all for the whole catalogue: nnmath check softmax-ce")
     ids = list(catalogue()) if arguments.all else list(dict.fromkeys(arguments.ids))
     parameters = _parameters(arguments.set)
-    for id in ids:
+    arguments.id = ids[0] if ids else ""
+    own = not arguments.all and [id for id in ids if _is_own(id, arguments)]
+    if own and len(ids) > 1:
+        raise WrongUsage(
+            f"check takes one formula of your own at a time, and {len(ids)} names were given: {' '.join(ids)}"
+        )
+    for id in ids if not own else ():
         find(id).at(**parameters)
     dtypes = tuple(dict.fromkeys(d for text in arguments.dtype or ["float64,float32"] for d in text.split(",")))
     for dtype in dtypes:
@@ -171,7 +186,11 @@ def _check(arguments: argparse.Namespace) -> int:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
     from . import checks
 
-    rows = checks.run(ids, parameters, arguments.device, dtypes)
+    rows = (
+        [checks.check_page(lambda: _page(arguments), arguments.device, dtypes)]
+        if own
+        else checks.run(ids, parameters, arguments.device, dtypes)
+    )
     write(checks.as_json(rows) if arguments.json else checks.as_table(rows, dtypes, _width()), None)
     sys.stdout.flush()
     refused = problems() if arguments.all else ()
@@ -186,6 +205,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
         if dtype not in DTYPES:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
+    from .verification.probing.stated import parse_sizes
     from .verifying import verify
 
     report = verify(
@@ -194,6 +214,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         inputs=arguments.inputs,
         device=arguments.device,
         dtypes=tuple(dict.fromkeys(dtypes)) or None,
+        sizes=[parse_sizes(text) for text in arguments.sizes],
     )
     if arguments.json:
         write(report.as_json(), None)
@@ -257,6 +278,9 @@ def _parser() -> argparse.ArgumentParser:
   nnmath derive softmax-ce
   nnmath derive softmax-ce --format latex --document -o softmax-ce.tex
   nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
+  nnmath derive mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
+
+The code of FILE.py runs in this process.
 
 {EPILOG}"""
     derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
@@ -265,15 +289,31 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 
     code = command("code", _code, "print the NumPy code of a formula")
+    code.epilog = f"""examples:
+  nnmath code softmax-ce -o softmax_ce.py
+  nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
+  nnmath code mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
+
+{EPILOG}"""
     for sub in (derive, code):
-        sub.add_argument("id", metavar="ID", help="an id of the catalogue, or with --given a formula")
-        sub.add_argument("--given", metavar="ARRAYS", help='the arrays of the formula: "X: n d, w: d, y: n int<C"')
-        sub.add_argument("--wrt", action="append", default=[], metavar="NAME", help="differentiate by it; else by all")
-        sub.add_argument("--order", type=int, choices=(1, 2), default=1, help="1: gradients, 2: also Hessians")
+        sub.add_argument("id", metavar="ID", help="an id of the catalogue, FILE.py:FUNCTION, or with --given a formula")
         sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
-    check.add_argument("ids", metavar="ID", nargs="*")
+    check.epilog = f"""examples:
+  nnmath check softmax-ce layernorm
+  nnmath check --all
+  nnmath check "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
+  nnmath check mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
+
+{EPILOG}"""
+    check.add_argument("ids", metavar="ID", nargs="*", help="ids of the catalogue, a formula, or FILE.py:FUNCTION")
+    for sub in (derive, code, check):
+        sub.add_argument(
+            "--given", "--inputs", metavar="ARRAYS", help='arrays of a formula or function: "X: n d, w: d, y: n int<C"'
+        )
+        sub.add_argument("--wrt", action="append", default=[], metavar="NAME", help="differentiate by it; else by all")
+        sub.add_argument("--order", type=int, choices=(1, 2), default=1, help="1: gradients, 2: also Hessians")
     check.add_argument("--all", action="store_true", help="the whole catalogue")
     check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
@@ -290,8 +330,9 @@ The code of FILE.py runs in this process.
     verify.add_argument("subject", metavar="FILE.py:OBJECT", help="a function, a class, or a torch Function")
     verify.add_argument("--against", metavar="REF", help="an id, a formula, or FILE.py:FUNCTION; else its own forward")
     verify.add_argument("--inputs", metavar="ARRAYS", help='its arrays: "z: n C, y: n int<C"')
-    verify.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu; a GPU is not used yet")
-    verify.add_argument("--dtype", action="append", default=[], metavar="D", help="float64 or float32; default: both")
+    verify.add_argument("--device", choices=DEVICES, default="cpu", help="for torch code; default: cpu")
+    verify.add_argument("--dtype", action="append", default=[], metavar="D", help="default: float64,float32; or half")
+    verify.add_argument("--sizes", action="append", default=[], metavar="S", help='also try these: "n=512, C=1000"')
     verify.add_argument("--json", action="store_true", help="as JSON")
     for sub in (derive, code, check):
         text = "a parameter, such as depth=4 or reduction=sum"

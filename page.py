@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import rendering
 from .calculus.derivation import Derivation, Result, Step, Verdict
 from .derivations import Entry, find
+from .derivations.build import derive as derive_formulas
 from .derivations.build import derive_entry
-from .derivations.expression import entry_from_expression
+from .derivations.expression import EXPRESSION, OWN, entry_from_expression
+
+if TYPE_CHECKING:
+    from .verification.own_function import OwnFunction
 from .derivations.options import Value
 
 
@@ -20,10 +26,14 @@ class NoCode(ValueError):
 
 @dataclass(frozen=True, repr=False)
 class Page:
-    """A catalogue entry and its derivation. Shows itself in notebooks, in terminals (rich) and as text."""
+    """A formula and its derivation. Shows itself in notebooks, in terminals (rich) and as text.
+
+    entry: of the catalogue, or made on the spot. function: the code that the formula was read from, if any.
+    """
 
     entry: Entry
     derivation: Derivation
+    function: OwnFunction | None = None
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -71,7 +81,10 @@ class Page:
         return numeric.generate(self.derivation).source
 
     def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
-        """Run the generated code against PyTorch's autograd of an independently written forward, on every regime.
+        """Run the generated code against exact values and PyTorch's autograd of an independently written forward.
+
+        A function of your own has no such forward: its derivatives are compared with exact values only, and the value
+        also with what the function itself returns. All on every regime.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
@@ -82,7 +95,27 @@ class Page:
         self._need_code()
         from . import numeric
 
-        return numeric.check(self.derivation, self.entry.torch, device=device, dtypes=tuple(dtypes))
+        own = self.entry.topic in (EXPRESSION, OWN)
+        report = numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
+        if self.function is None:
+            return report
+        from .verification.own_check import beside_the_function
+
+        return beside_the_function(report, self.function, self.derivation)
+
+    @property
+    def forward(self) -> Callable[..., Any] | None:
+        """The independent forward for torch: of the entry, or a formula's own text read once more, by torch.
+
+        A torch function of your own is its own counterpart. None for one in NumPy: its derivatives are compared with
+        exact values only.
+        """
+        if self.entry.torch is not None or self.entry.topic != EXPRESSION:
+            return self.entry.torch
+        from .numeric.torch_text import text_forward
+
+        assert isinstance(self.entry.given, str) and isinstance(self.entry.define, str)
+        return text_forward(self.entry.given, self.entry.define)
 
     def _need_code(self) -> None:
         if not self.has_code:
@@ -110,24 +143,51 @@ class Page:
 
 
 def derive(
-    id: str, *, given: str | None = None, wrt: str | Sequence[str] = (), order: int = 1, **parameters: Value
+    id: str | Callable[..., Any],
+    *,
+    given: str | None = None,
+    inputs: str | tuple[Any, ...] | None = None,
+    wrt: str | Sequence[str] = (),
+    order: int = 1,
+    **parameters: Value,
 ) -> Page:
-    """Derive a formula of the catalogue, or a formula of your own.
+    """Derive a formula of the catalogue, a formula of your own, or what your own function in NumPy or torch computes.
 
-    ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``; ``derive("mse", reduction="sum")``;
-    ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``.
+    ``derive("softmax-ce")``; ``derive("mlp-deep", depth=4)``;
+    ``derive("mean((X @ w - y)**2)", given="X: n d, w: d, y: n", wrt="w", order=2)``;
+    ``derive(loss, inputs="X: n d, w: d, y: n", wrt="w")``, also as ``derive("mymodel.py:loss", …)``.
 
-    **Arguments**: id, an id of the catalogue, or with ``given`` a formula over the arrays described there; wrt, the
-    names to differentiate by (all real arrays where none is named); order, 1 or 2; parameters of the entry.
+    **Arguments**: id, an id of the catalogue, with ``given`` a formula over the arrays described there, or a function;
+    inputs, the arrays that a function takes, described or as a tuple of examples, where annotations do not;
+    wrt, the names to differentiate by (all real arrays where none is named); order, 1 or 2; parameters of the entry.
 
     **Raises** ``UnknownEntry`` with suggestions; ``ParameterError`` for a parameter that the entry does not have;
-    ``ParseError`` and ``EntryError`` for a formula that cannot be read or differentiated.
+    ``ParseError`` and ``EntryError`` for a formula that cannot be read or differentiated; ``SubjectError`` for a
+    function that cannot be found or read, with the line and what to type.
     """
+    names = [wrt] if isinstance(wrt, str) else list(wrt)
+    if not isinstance(id, str) or is_place(id):
+        return _of_function(id, inputs if inputs is not None else given, names, order)
     if given is None:
         return of_entry(id, parameters)
-    names = [wrt] if isinstance(wrt, str) else list(wrt)
     entry = entry_from_expression(id, given, names, order)
     return Page(entry, derive_entry(entry))
+
+
+def _of_function(
+    function: str | Callable[..., Any], inputs: str | tuple[Any, ...] | None, wrt: Sequence[str], order: int
+) -> Page:
+    from .verification.own_function import read_function
+
+    with redirect_stdout(sys.stderr):  # what a person's code prints is no part of the page
+        own = read_function(function, inputs)
+    entry = own.entry(wrt, order)
+    return Page(entry, derive_formulas(entry, own.formulas.givens, own.formulas.definitions), own)
+
+
+def is_place(text: str) -> bool:
+    """Whether a text names an object in a file: ``FILE.py:OBJECT``."""
+    return ".py:" in text
 
 
 def of_entry(id: str, parameters: Mapping[str, Value]) -> Page:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -22,6 +22,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
 ) -> Report:
     """Judge a gradient that was written by hand.
 
@@ -29,10 +30,13 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; device, ``cpu``; dtypes, among ``float64`` and ``float32`` (both by default).
+    example arrays or tensors, which are tried as they are too (one more than the parameters is the upstream gradient);
+    device, ``cpu``, or for torch code ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32``, ``float16`` and for
+    torch code ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried:
+    ``{"n": 512, "C": 1000}``, or several such.
 
-    **Raises** ``SubjectError``, ``ParseError``, ``UnknownEntry`` and ``EntryError`` with what to type. What the
-    subject's own code raises is a finding, not an exception.
+    **Raises** ``SubjectError``, ``ParseError``, ``UnknownEntry`` and ``EntryError`` with what to type, ``MissingTorch``
+    and ``NoCuda``. What the subject's own code raises is a finding, not an exception.
     """
     writer = Writer()
     # What a person's code prints is not part of the report, which may go to a pipe as JSON.
@@ -44,5 +48,6 @@ def verify(
             inputs=inputs,
             device=device,
             dtypes=dtypes,
+            sizes=sizes,
             write=lambda expr: writer(expr).text,
         )

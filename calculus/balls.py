@@ -163,6 +163,8 @@ class Valuation:
     precision: in bits.
     kinks: False leaves the kinks of piecewise functions out: at x = 0 exactly, ``Where`` and ``Indicator`` are
         undefined, and so are the derivatives of relu and abs. (A zero that comes from masks and labels is no kink.)
+    lazily: True evaluates only the elements that are asked for, which is for a few elements of large arrays; a chain of
+        definitions is then walked by recursion. Arrays of values are taken as they are, as balls.
 
     What is undefined (log of a negative number, a division by zero, a case that a ball does not decide) is ``nan``.
     """
@@ -175,13 +177,18 @@ class Valuation:
         *,
         precision: int = 170,
         kinks: bool = True,
+        lazily: bool = False,
     ) -> None:
         self.precision = precision
         self.setup = Setup(definitions, sizes, kinks)
         self.world = World(self.setup, None, "", frozenset())
+        if lazily:
+            self.world.ready.update(self.setup.units)
         with ctx.workprec(precision):
             for tensor, array in values.items():
-                if tensor.name not in self.setup.units:
+                if lazily and tensor.name not in self.setup.units:
+                    self.world.arrays[tensor.name] = array  # type: ignore[assignment]
+                elif tensor.name not in self.setup.units:
                     self.world.arrays[tensor.name] = {at: self._ball(v) for at, v in array.items()}
 
     def _ball(self, value: Value) -> Any:

@@ -2,7 +2,7 @@
 
 The definition of the output is solved for the exponential in it, and the exponential is replaced everywhere. Two
 general cases: the body is a product with one exponential (softmax), or a Möbius function of one exponential, possibly
-inside a logarithm (sigmoid, tanh, softplus, each branch of elu).
+inside a logarithm (sigmoid, tanh, softplus, each branch of elu). A root is replaced where its power stands.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def in_terms_of_output(expr: Expr, definition: Definition) -> Expr:
     if folded != expr:
         expr = folded
     body = definition.body
+    if isinstance(body, Pow) and not body.exp.is_integer:
+        return _through_root(expr, definition)
     if isinstance(body, Mul):
         product = _through_product(expr, definition)
         if product is not None:
@@ -35,6 +37,19 @@ def in_terms_of_output(expr: Expr, definition: Definition) -> Expr:
         return Where(body.args[0], *(n if n is not None else e for n, e in zip(branches, expr.args[1:], strict=True)))
     solved = _through_moebius(expr, body, element)
     return expr if solved is None else solved
+
+
+def _through_root(expr: Expr, definition: Definition) -> Expr:
+    """body = u^r, so u^(k r) is the output to the power k, at every index: of y = √u, 1/(2 √u) is 1/(2 y)."""
+    body = definition.body
+    assert isinstance(body, Pow)
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Pow) and e.base == body.base and (e.exp / body.exp).is_Integer:
+            return Pow(definition.element, e.exp / body.exp)
+        return None
+
+    return rebuild(expr, leaf)
 
 
 def _through_product(expr: Expr, definition: Definition) -> Expr | None:

@@ -11,8 +11,10 @@ import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
 
 from .affine import body_at, contractions
+from .cancellation import cancelled
 from .derivation import Definition
 from .functions import Where
+from .ranges import is_affine
 from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index
 
@@ -70,14 +72,20 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
 
 
 def deltas_in_front(x: Expr, a: Expr, b: Expr) -> Expr:
-    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them."""
+    """``Where(x, a, b)`` with the deltas of both branches in front of it, where a sum can contract them.
+
+    Branches with different deltas of affine indices become two terms, each with its own in front.
+    """
     terms = [Mul.make_args(t) for branch in (a, b) if branch != 0 for t in Add.make_args(branch)]
     found = [{f for f in factors if isinstance(f, Delta)} for factors in terms]
     common = set.intersection(*found) if found else set()
-    if not common:
-        return Where(x, a, b)
     ones = dict.fromkeys(common, S.One)
-    return Mul(*common, Where(x, a.xreplace(ones), b.xreplace(ones)))
+    a, b = a.xreplace(ones), b.xreplace(ones)
+    apart = [[f for f in Mul.make_args(branch) if isinstance(f, Delta)] for branch in (a, b)]
+    if any(is_affine(index) for deltas in apart for delta in deltas for index in delta.args):
+        a, b = (Mul(*(f for f in Mul.make_args(branch) if not isinstance(f, Delta))) for branch in (a, b))
+        return Mul(*common, *apart[0], Where(x, a, S.Zero)) + Mul(*common, *apart[1], Where(x, S.Zero, b))
+    return Mul(*common, Where(x, a, b))
 
 
 def _deltas(expr: Expr, inside: set[Index]) -> bool:
@@ -97,14 +105,19 @@ def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
 
 
 def collect(expr: Expr) -> Expr:
-    """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are."""
+    """Common factors of the terms of a sum in front: a b + a c = a (b + c). Numeric factors stay where they are.
+
+    Then factors that a product shares with denominators inside of it are cancelled.
+    """
 
     def visit(e: Expr) -> Expr:
         if isinstance(e, Add):
             return _collect(e)
         return _without_leading_minus(e) if isinstance(e, Mul) else e
 
-    return bottom_up(expr, visit)
+    found = bottom_up(expr, visit)
+    shorter = cancelled(found)
+    return found if shorter == found else bottom_up(shorter, visit)
 
 
 def _without_leading_minus(expr: Mul) -> Expr:
@@ -157,7 +170,7 @@ def sum_rows(expr: Expr) -> Expr:
     def visit(e: Expr) -> Expr:
         if isinstance(e, BoundSum) and isinstance(e.body, Element) and e.bound == (e.body.indices[-1],):
             domain = e.body.tensor.domain
-            if (domain.rows or domain.onehot) and e.bound[0] not in e.body.indices[:-1]:
+            if (domain.rows or domain.onehot) and e.bound[0] not in e.body.indices[:-1] and e.body.is_inside:
                 return S.One
         return e
 

@@ -9,6 +9,10 @@ from ..calculus.tensors import Tensor
 from .build import EntryError
 from .entry import Entry
 
+#: The id and the topic of a formula that is in no catalogue.
+EXPRESSION = "expression"
+#: The topic of what a function of a person's own computes.
+OWN = "own"
 #: What the value is called when its name is not taken: L for a scalar, Y for an array.
 SCALAR_NAMES, ARRAY_NAMES = ("L", "J", "loss", "value"), ("Y", "F", "out", "value")
 
@@ -45,13 +49,13 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
     if order == 2:
         wanted += [f"d2{value.name}/d{name}2" for name in names]
     return Entry(
-        id="expression",
+        id=EXPRESSION,
         title=text.strip() if len(lines) == 1 else f"Derivatives of {value.name}",
         given=given,
         define="\n".join(lines),
         wanted=tuple(wanted),
         conventions=("A gradient has the shape of its variable.",),
-        topic="expression",
+        topic=EXPRESSION,
     )
 
 

@@ -33,17 +33,20 @@ def check(
     regimes: Sequence[str] | None = None,
     seed: int = 0,
     module: GeneratedModule | None = None,
+    may_be_undefined: bool = False,
 ) -> CheckReport:
     """Run the generated code of a derivation in every regime and compare value and derivatives with the exact ones.
 
     **Arguments**: torch_forward: an independent forward ``f(torch, **givens)``; None compares with exact values only.
     device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
+    may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
+    zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module).run(regimes)
+    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined).run(regimes)
 
 
 #: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is
@@ -60,11 +63,13 @@ class _Check:
         dtypes: tuple[str, ...],
         seed: int,
         module: GeneratedModule | None,
+        may_be_undefined: bool,
     ) -> None:
         for d in dtypes:
             if d not in ("float64", "float32", *TORCH_ONLY):
                 raise ValueError(f"dtype is {d!r}; it must be float64, float32, float16 or bfloat16")
         self.derivation, self.dtypes, self.seed = derivation, dtypes, seed
+        self.may_be_undefined = may_be_undefined
         self.elementwise = is_elementwise(derivation)
         self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
         self.device = self.side.device if self.side else "cpu"
@@ -72,6 +77,7 @@ class _Check:
         self.module = module or generate(derivation)
         self.functions = load_source(self.module.source)
         self.notes: dict[str, dict[str, None]] = {}
+        self.compared: set[tuple[str, str, str]] = set()
 
     def run(self, chosen: Sequence[str] | None) -> CheckReport:
         available = applicable(self.derivation, self.elementwise)
@@ -82,9 +88,16 @@ class _Check:
                 raise ValueError(f"no regime {', '.join(unknown)} for {self.derivation.id}; there are {known}")
             available = tuple(r for r in available if r.name in chosen)
         results = [r for dtype in self.dtypes for regime in available for r in self.regime(regime, dtype)]
+        results += self._never_compared(results)
         notes = tuple(f"{text}: {', '.join(names)}" for text, names in self.notes.items())
         version = str(self.side.torch.__version__) if self.side else None
         return CheckReport(self.derivation.id, self.device, self.dtypes, version, tuple(results), notes)
+
+    def _never_compared(self, results: Sequence[RegimeResult]) -> list[RegimeResult]:
+        """An error for every array that has no exact value anywhere: nothing was checked then."""
+        places = dict.fromkeys((r.function, r.result, r.dtype) for r in results if r.kind == "ok")
+        detail = "it has no exact value in any regime. Say what its inputs are, such as x: n positive"
+        return [self._error((f, "every regime", d), r, detail) for f, r, d in places if (f, r, d) not in self.compared]
 
     def regime(self, regime: Regime, dtype: str) -> list[RegimeResult]:
         """All comparisons of one regime in one dtype."""
@@ -167,14 +180,25 @@ class _Check:
                 return run(**arguments)
         except FloatingPointError:
             undefined = not all(b.is_finite() for name in exact for b in exact[name].values.ravel())
-            fits = _in_range([exact[n].values for n in function.returns if n in exact], working)
-            if not undefined:
-                if not self.elementwise or np.all(fits):
+            if not undefined and not self.elementwise and not self._leaves_the_range(function, exact, working):
+                raise
+            if not undefined and self.elementwise:
+                fits = _in_range([exact[n].values for n in function.returns if n in exact], working)
+                if np.all(fits):
                     raise
                 with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
                     run(**{n: v[fits] if np.ndim(v) else v for n, v in arguments.items()})
         with np.errstate(all="ignore"):
             return run(**arguments)
+
+    def _leaves_the_range(
+        self, function: GeneratedFunction, exact: Mapping[str, ExactArray], working: np.dtype[Any]
+    ) -> bool:
+        """Whether a result has no value here, or none that the dtype holds, and may have none."""
+        top = float(np.finfo(working).max)
+        return self.may_be_undefined and any(
+            bool(np.any(~(np.abs(as_floats(exact[r].values)) <= top))) for r in function.returns if r in exact
+        )
 
     def _magnitude(self, case: Case) -> Array:
         """The size of the variables, point by point, or of all arrays."""
@@ -208,13 +232,18 @@ class _Check:
         allowed = bound(middle, exact.movement, working, count, magnitude)
         allowed = np.where(np.isinf(middle), 0.0, allowed)  # beyond every float only the infinity of that sign is right
         error = _error_beyond(ours, exact.values, middle, working)
+        if self.may_be_undefined:  # what no number of the dtype holds is not judged
+            error = np.where(np.abs(middle) > float(np.finfo(working).max), np.nan, error)
         known = ~np.isnan(error)
+        if np.any(known):
+            self.compared.add((function, name, dtype))
         skipped = int(np.size(error) - np.count_nonzero(known))
         if skipped:
             self._note(f"{function}: {name} has no exact value at {skipped} of {error.size} entries", regime)
-            if demand_finite and not np.all(np.isfinite(ours[~known])):
+            if demand_finite and not self.may_be_undefined and not np.all(np.isfinite(ours[~known])):
                 return self._error(place, name, "it is not finite where the exact value could not be computed")
-        share = np.where(known, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
+        with np.errstate(invalid="ignore"):  # beyond the range of the dtype the bound is infinite
+            share = np.where(known, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
         kind: Kind = "ok" if np.all(error[known] <= allowed[known]) else "wrong"
         at = np.unravel_index(int(np.argmax(share)), share.shape) if share.ndim else ()
         detail, torch_error = "", None

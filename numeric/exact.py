@@ -94,15 +94,15 @@ class Judge:
         """
         wanted = [self.definitions[n].tensor for n in names]
         precision = PRECISION
-        exact = self._at(wanted, sizes, values, precision)
+        exact = self.at(wanted, sizes, values, precision)
         movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
         while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
             precision *= 4
-            exact = self._at(wanted, sizes, values, precision)
+            exact = self.at(wanted, sizes, values, precision)
             movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
         kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
         if self.has_kinks:
-            smooth = self._at(wanted, sizes, values, precision, kinks=False)
+            smooth = self.at(wanted, sizes, values, precision, kinks=False)
             kink = {n: _undefined(smooth[n]) & ~_undefined(exact[n]) for n in kink}
         return {t.name: ExactArray(exact[t.name], movement[t.name], kink[t.name]) for t in wanted}
 
@@ -129,13 +129,13 @@ class Judge:
         for _ in range(PATTERNS):
             moved = {t: v if t.domain.is_discrete else _scaled(v, eps, rng) for t, v in values.items()}
             moved |= {ROUNDING: np.array(eps), **{t: _signs(t, sizes, rng) for t in noise}}
-            shifted = self._at(wanted, sizes, moved, precision, rounded=True)
+            shifted = self.at(wanted, sizes, moved, precision, rounded=True)
             for n in movement:
                 change = np.nan_to_num(_change(shifted[n], exact[n]), nan=0.0, posinf=np.inf)
                 movement[n] = np.maximum(movement[n], change)
         return movement
 
-    def _at(
+    def at(
         self,
         wanted: Sequence[Tensor],
         sizes: Mapping[Symbol, int],
@@ -145,10 +145,54 @@ class Judge:
         rounded: bool = False,
         kinks: bool = True,
     ) -> dict[str, Array]:
+        """Balls of definitions and results by name, at one precision in bits.
+
+        rounded: every entry, and every sum that is a term, is moved by ε s, with ε and s among the values. kinks: False
+        leaves entries that rest on the convention at a kink undefined.
+        """
         definitions = self.rounded if rounded else tuple(self.definitions.values())
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
         return {t.name: _object_array(valuation.array(t)) for t in wanted}
+
+    def entries(
+        self,
+        name: str,
+        positions: Iterable[tuple[int, ...]],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[Tensor, Array],
+        precision: int = PRECISION,
+    ) -> list[Any]:
+        """Balls of a few entries of one result; nothing is computed or converted that they do not need."""
+        lazy = {t: LazyBalls(v) for t, v in values.items()}
+        valuation = Valuation(list(self.definitions.values()), sizes, lazy, precision=precision, lazily=True)
+        return [valuation.element(self.definitions[name].tensor, at) for at in positions]
+
+
+class LazyBalls(dict[tuple[int, ...], Any]):
+    """The entries of an array as balls, made when they are asked for."""
+
+    def __init__(self, array: Array) -> None:
+        super().__init__()
+        self.values_at = np.asarray(array)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, at: object) -> bool:
+        return self.get(at) is not None
+
+    def __missing__(self, at: tuple[int, ...]) -> Any:
+        if len(at) != self.values_at.ndim or not all(0 <= p < s for p, s in zip(at, self.values_at.shape, strict=True)):
+            raise KeyError(at)
+        found = self[at] = arb(float(self.values_at[at]))
+        return found
+
+    def get(self, at: Any, default: Any = None) -> Any:
+        try:
+            return self[at]
+        except KeyError:
+            return default
 
 
 def _inner_sums(d: Definition) -> tuple[Expr, ...]:

@@ -163,6 +163,15 @@ class Writer:
             self.helpers[name] = None
         return name
 
+    def named(self, node: Node, base: str) -> str:
+        """The name of a node; it gets one with this base, unless it is a name or a short expression."""
+        text, _ = self.expression(node, inline=True)
+        if node in self.names or len(text) <= 18:
+            return text
+        self.names[node] = self._unused(base)
+        self.lines.append(f"{self.names[node]} = {text}")
+        return self.names[node]
+
     def _fresh(self, node: Node) -> str:
         key = str(node.data[0]) if node.op in ("call", "reduce") else node.op
         if key == "add" and any(a.op in ("reduce", "expand") and "max" in str(_reduction(a)) for a in node.args):
@@ -170,6 +179,9 @@ class Writer:
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")
+        return self._unused(base)
+
+    def _unused(self, base: str) -> str:
         name, number = base, 1
         while name in self.taken:
             number += 1
@@ -282,15 +294,16 @@ def _index(w: Writer, n: Node) -> tuple[str, int]:
 
 def _take(w: Writer, n: Node) -> tuple[str, int]:
     """Entries of one axis; zero where the position is outside."""
-    array, at = (w.expression(a)[0] for a in n.args)
+    array = w.operand(n.args[0], ATOM)
+    at = w.named(n.args[1], "places")
     if n.op == "take":
-        return f"{w.operand(n.args[0], ATOM)}.take({at}, axis={n.data[0]})", ATOM
+        return f"{array}.take({at}, axis={n.data[0]})", ATOM
     return f"{w.helper('_take')}({array}, {at}, axis={n.data[0]})", ATOM
 
 
 def _put(w: Writer, n: Node) -> tuple[str, int]:
-    values, at = (w.expression(a)[0] for a in n.args)
-    return f"{w.helper(str(n.data[0]))}({values}, {at}, {w_dim(w, str(n.data[1]))})", ATOM
+    values = w.expression(n.args[0])[0]
+    return f"{w.helper(str(n.data[0]))}({values}, {w.named(n.args[1], 'places')}, {w_dim(w, str(n.data[1]))})", ATOM
 
 
 def _eye(w: Writer, n: Node) -> tuple[str, int]:

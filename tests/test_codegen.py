@@ -175,7 +175,7 @@ def test_source_is_plain_numpy(id) -> None:
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     assert max(map(len, module.source.splitlines())) <= 120
     assert "~" not in module.source and "·" not in module.source  # names of bound indices are nobody's business
-    assert "einsum" not in module.source
+    assert "einsum" not in module.source or catalogue()[id].topic == "convolution"  # a sum over several indices at once
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
     assert [f.name for f in public] == [f.name for f in module.functions]
     for node, function in zip(public, module.functions, strict=True):

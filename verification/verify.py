@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..calculus.derivation import Derivation
 from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from ..derivations import find
+from .at_sizes import Sized, entry_by_entry, proofs_at_sizes, what_to_type
 from .autograd_oracle import NeedsAutograd, judged_by_autograd
 from .diagnosis.diagnose import diagnose
 from .diagnosis.hazards import remarks
@@ -25,6 +26,7 @@ from .probing.observations import Observations
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Proof, Report, verdict_of
+from .setting import is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
 from .subjects.binding import Binding, Trial, bind
@@ -33,8 +35,6 @@ from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
 
 _IN_DTYPE = re.compile(r"(.*) \((b?float\d+)\)")
-#: Of a text that is meant as an id, and not as an expression.
-_ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,6 @@ class Reference:
     words: str
 
 
-#: What a person's code is run in.
-DEVICES, DTYPES = ("cpu", "auto"), ("float64", "float32")
-
-
-def _refuse_what_is_not_built(device: str, dtypes: Sequence[str] | None) -> None:
-    if device not in DEVICES:
-        raise SubjectError(f"verify runs code on the CPU; device {device!r} is not built yet. Leave --device out")
-    for dtype in dtypes or ():
-        if dtype not in DTYPES:
-            raise SubjectError(f"verify runs code in {' and '.join(DTYPES)}; {dtype!r} is not built yet")
-
-
 def verify(
     subject: Any,
     *,
@@ -65,6 +53,7 @@ def verify(
     inputs: str | tuple[Any, ...] | None = None,
     device: str = "cpu",
     dtypes: Sequence[str] | None = None,
+    sizes: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
     write: Callable[[Any], str] = str,
 ) -> Report:
     """Judge a gradient that was written by hand.
@@ -73,24 +62,27 @@ def verify(
     class with both, a ``torch.autograd.Function``, any torch callable, or ``"FILE.py:OBJECT"``; against, an id of the
     catalogue, an expression (with ``inputs``), a function or ``"FILE.py:FUNCTION"``; without it, the gradient of the
     subject's own forward; inputs, the arrays in order of the parameters: ``"z: n C, y: n int<C"``, or a tuple of
-    examples; device, ``cpu`` or ``auto``; dtypes, among ``float64`` and ``float32`` (both by default); write, how a
-    formula becomes text.
+    examples, which are tried as they are too (one more than the parameters is the upstream gradient); device, ``cpu``,
+    or for torch code ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32``, ``float16`` and for torch code
+    ``bfloat16`` (by default the first two, on a GPU all); sizes, also to be tried: ``{"n": 512, "C": 1000}``, or
+    several such; write, how a formula becomes text.
 
-    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type. What the subject's own code
-    raises is a finding, not an exception.
+    **Raises** SubjectError, ParseError, UnknownEntry and EntryError with what to type, MissingTorch and NoCuda. What
+    the subject's own code raises is a finding, not an exception.
     """
     from .probing.probe import probe
 
-    _refuse_what_is_not_built(device, dtypes)
     start = time.perf_counter()
     obj = load(subject) if isinstance(subject, str) else subject
     name = subject.rpartition(":")[2] if isinstance(subject, str) else ""
-    adapted = adapt(obj, forward=forward, name=name)
+    traceable = adapt(obj, forward=forward, name=name)
+    setting = settled(traceable, device, dtypes, sizes, inputs, None if _is_place(against) else against)
+    adapted, inputs = setting.subject, setting.inputs
     reference = _stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)
         try:
-            reference = _own_reference(adapted, against, binding)
+            reference = _own_reference(traceable, against, binding)
         except NeedsAutograd as needed:
             return judged_by_autograd(adapted, binding, needed, dtypes)
     else:
@@ -98,15 +90,20 @@ def verify(
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
-    proofs, court, why_not = _proofs(adapted, binding, derivation, write)
-    options: dict[str, Any] = {} if dtypes is None else {"dtypes": tuple(dtypes)}
+    if setting.kernel is None:
+        proofs, court, why_not, sized = _proofs(traceable, binding, derivation, write)
+    else:
+        proofs, court, sized = [], None, None
+        why_not = f"it launches the kernel {setting.kernel}, and kernels are not traced"
 
     def run(other: Derivation) -> Observations:
-        return probe(adapted, binding, other, **options)
+        return probe(adapted, binding, other, dtypes=setting.dtypes, stated=setting.stated)
 
     seen = run(derivation)
-    diagnosis = diagnose(adapted, derivation, seen, court, proofs, write, binding, run)
+    diagnosis = diagnose(traceable, derivation, seen, court, proofs, write, binding, run)
     findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
+    if sized is not None:
+        proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -153,7 +150,7 @@ def _stated_reference(against: Any, inputs: Any) -> Reference | None:
     """The reference that does not need the subject: an entry, or an expression; None for a function or nothing."""
     if not isinstance(against, str) or _is_place(against):
         return None
-    if set(against) <= _ID or not isinstance(inputs, str):
+    if is_id(against) or not isinstance(inputs, str):
         entry = find(against)
         return Reference(from_entry(entry), f"{entry.id}: {entry.title}")
     return Reference(from_expression(against, inputs), f"the expression {against}")
@@ -184,8 +181,8 @@ def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Referen
     raise problem
 
 
-def _is_place(text: str) -> bool:
-    return ".py:" in text
+def _is_place(text: Any) -> bool:
+    return isinstance(text, str) and ".py:" in text
 
 
 def _own_reference(subject: Subject, against: Any, binding: Binding) -> Reference:
@@ -214,7 +211,7 @@ def _own_reference(subject: Subject, against: Any, binding: Binding) -> Referenc
             raise NeedsAutograd(other, tensors, error) from error
         raise SubjectError(
             f"the formula of {other.name} cannot be read from its code ({error}); say what it computes: "
-            "--against ID or an expression"
+            f"--against ID or an expression{what_to_type(error, binding.tensors)}"
         ) from error
     return Reference(formulas, words)
 
@@ -253,8 +250,8 @@ def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, B
 
 def _proofs(
     subject: Subject, binding: Binding, derivation: Derivation, write: Callable[[Any], str]
-) -> tuple[list[Proof], Court | None, str]:
-    """The proofs, the court that gave them, and why there are none."""
+) -> tuple[list[Proof], Court | None, str, Sized | None]:
+    """The proofs, the court that gave them, why there are none, and proofs at some sizes in their place."""
     tensors = dict(zip(binding.arguments, binding.tensors, strict=True))
     flat = pointwise(derivation)
     given = {n: lifted(t) if flat else t for n, t in tensors.items()}
@@ -262,11 +259,12 @@ def _proofs(
     try:
         traced = trace_gradients(subject, given, upstream, () if flat else all_formulas(derivation))
     except Untraceable as error:
-        return [], None, str(error)
+        sized = proofs_at_sizes(subject, binding, derivation, error, write)
+        return [], None, str(error), sized
     outputs: dict[str, int] = {}
     for at, tensor in enumerate(binding.gradient_of[: len(traced.entries)]):
         result = next((r for r in derivation.wanted if tensor is not None and r.wrt == (tensor,)), None)
         if result is not None and traced.entries[at] is not None:
             outputs.setdefault(result.name, at)
     court = Court(derivation, Traced(traced, outputs), write)
-    return court.proofs(), court, ""
+    return entry_by_entry(derivation, court.traced, court.proofs(), write), court, "", None

@@ -73,3 +73,24 @@ def through_function(x, w, b):
 
 def torch_silu(x):
     return x * torch.sigmoid(x)
+
+
+def softmax_ce_grad(z, y):
+    dz = torch.softmax(z, 1)
+    dz[torch.arange(len(y)), y] -= 1
+    return dz / len(y)
+
+
+def softmax_ce_summed(z, y):
+    dz = torch.softmax(z, 1)
+    dz[torch.arange(len(y)), y] -= 1
+    return dz
+
+
+def tanh_layer_forward(x):
+    out = torch.tanh(x)
+    return out, out
+
+
+def tanh_layer_backward(dout, out):
+    return dout * (1 - out**2)

@@ -45,7 +45,8 @@ class Case:
 
     wrong: the gradients that differ. autograd: they come from automatic differentiation of the person's own loss.
     reported: the loss that the code reports, as a multiple of the reference's. is_loss: what is differentiated is a
-    loss, and not an array with an upstream gradient.
+    loss, and not an array with an upstream gradient. by_size: for every gradient the sizes tried, and whether it was
+    right there.
     """
 
     derivation: Derivation
@@ -61,6 +62,7 @@ class Case:
     is_loss: bool = False
     upstream: tuple[str, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
+    by_size: Mapping[str, Sequence[tuple[Mapping[str, int], bool]]] = field(default_factory=dict)
 
     @cached_property
     def evaluations(self) -> list[tuple[Sample, Evaluation]]:

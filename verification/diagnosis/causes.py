@@ -6,9 +6,23 @@ from .case import Case, Cause, names
 from .relations import scaled, shaped, swapped, transposed, zero
 from .residuals import extra, patterned, quotient
 from .slips import guards, ignored_upstream, slip
+from .tails import tails
 
 #: The searches, the surest first.
-SEARCHES = (zero, scaled, shaped, swapped, transposed, ignored_upstream, guards, slip, extra, quotient, patterned)
+SEARCHES = (
+    zero,
+    tails,
+    scaled,
+    shaped,
+    swapped,
+    transposed,
+    ignored_upstream,
+    guards,
+    slip,
+    extra,
+    quotient,
+    patterned,
+)
 
 
 def causes(case: Case) -> list[Cause]:

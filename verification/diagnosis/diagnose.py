@@ -18,10 +18,11 @@ from .as_written import as_written
 from .case import Case, Cause
 from .causes import causes
 from .edits import Write
-from .evidence import samples
+from .evidence import closeness, finest, samples
 from .hazards import unsafe
 from .instability import deviates, unstable
 from .losses import loss, reported
+from .tails import sizes_of
 from .variants import formulas
 
 Probe = Callable[[Derivation], Observations]
@@ -118,7 +119,8 @@ def _causes(
     proved = {p.gradient for p in proofs if p.verdict == "proved"}
     refuted = [p.gradient for p in proofs if p.verdict == "refuted"]
     failing = [c for c in seen.comparisons if c.ordinary and deviates(c) and c.gradient not in proved]
-    failing = [c for c in failing if c.dtype == "float64" or c.dtype not in ("float64", "float32")]
+    best = finest(c.dtype for c in seen.comparisons)
+    failing = [c for c in failing if c.dtype == best]
     wrong = tuple(r.name for r in derivation.wanted if r.name in {c.gradient for c in failing} | set(refuted))
     if not wrong:
         return [], []
@@ -141,8 +143,10 @@ def _causes(
         autograd=subject.kind == "torch callable",
         upstream=(binding.upstream.name,) if binding.upstream is not None else (),
         results={r.name: r for r in derivation.wanted},
+        by_size=sizes_of(seen.comparisons, wrong, best),
     )
-    return causes(case), failing
+    with closeness(best):
+        return causes(case), failing
 
 
 def _finding(

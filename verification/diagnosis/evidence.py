@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -13,19 +15,24 @@ from sympy import Expr, Symbol
 from ...calculus.balls import Valuation
 from ...calculus.derivation import Definition, Derivation
 from ...calculus.tensors import Tensor
+from ...numeric.tolerance import precision
 from .lifting import pointwise
 
 Array = np.ndarray[Any, Any]
 
 #: Relative to the largest entry: two arrays this close, in float64 and at ordinary inputs, are the same formula.
 CLOSE = 1e-7
+#: Where float64 was not run, the finest dtype tells what it can: arrays this many roundings apart are the same.
+ROUNDINGS = 256
+#: But never further apart than this: a factor of two must show.
+FURTHEST = 0.06
 #: What rounding leaves of a zero, at inputs of ordinary size.
 TINY = 1e-13
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One call at ordinary inputs in float64: sizes, inputs, and for every gradient the value got and the exact one."""
+    """One call at ordinary inputs in the finest dtype: sizes, inputs, every gradient as got and as it is exactly."""
 
     regime: str
     sizes: Mapping[str, int]
@@ -42,15 +49,17 @@ class Sample:
 
 
 def samples(comparisons: Iterable[Any], ordinary: Sequence[str], upstream: str | None = None) -> list[Sample]:
-    """The comparisons of one call joined, the smallest first. Only float64 and the regimes named are taken.
+    """The comparisons of one call joined, the smallest first. Only the finest dtype and the regimes named are taken.
 
     upstream: the name under which the upstream gradient is an input too.
 
     Non-finite values say nothing about a formula and are left out.
     """
     joined: dict[Any, Sample] = {}
+    comparisons = list(comparisons)
+    best = finest(c.dtype for c in comparisons)
     for c in comparisons:
-        if str(c.dtype) != "float64" or c.regime not in ordinary or c.got is None:
+        if str(c.dtype) != best or c.regime not in ordinary or c.got is None:
             continue
         got, exact = np.asarray(c.got, dtype=float), np.asarray(c.exact, dtype=float)
         if not (np.isfinite(got).all() and np.isfinite(exact).all()):
@@ -67,6 +76,30 @@ def samples(comparisons: Iterable[Any], ordinary: Sequence[str], upstream: str |
     return sorted(joined.values(), key=lambda s: s.volume)
 
 
+def finest(dtypes: Iterable[str]) -> str:
+    """The dtype with the most digits, of those that were run."""
+    return min(dtypes, key=lambda d: precision(d).eps, default="float64")
+
+
+@contextmanager
+def closeness(dtype: str) -> Iterator[None]:
+    """Within this, arrays are compared as values of a dtype."""
+    wide = min(ROUNDINGS * precision(dtype).eps, FURTHEST) if dtype != "float64" else CLOSE
+    token = _close.set(wide)
+    try:
+        yield
+    finally:
+        _close.reset(token)
+
+
+def close() -> float:
+    """How far apart, relative to the largest entry, two arrays may be to be the same formula."""
+    return _close.get()
+
+
+_close: ContextVar[float] = ContextVar("close", default=CLOSE)
+
+
 def same(a: Array, b: Array, scale: float | None = None) -> bool:
     """Whether two arrays are the same up to rounding; scale: the largest entry that went into them."""
     if a.shape != b.shape:
@@ -74,7 +107,7 @@ def same(a: Array, b: Array, scale: float | None = None) -> bool:
     if not a.size:
         return True
     scale = max(float(np.abs(a).max()), float(np.abs(b).max()), scale or 0.0)
-    return bool(np.abs(a - b).max() <= CLOSE * scale + TINY)
+    return bool(np.abs(a - b).max() <= close() * scale + TINY)
 
 
 class Evaluation:

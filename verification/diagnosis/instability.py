@@ -7,18 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from ...numeric.tolerance import precision
 from ..probing.observations import Comparison, Observations, Region
 from ..report import Finding
 from ..subjects.protocol import Subject
+from .evidence import finest
+from .halves import accumulated
 from .source import Line, clipped, global_maxima, small_constants
 
-#: Errors of up to this many bounds are taken for the order of operations, not for a fault.
+#: Errors of up to this many bounds are taken for the order of operations, not for a fault. In half precision the bound
+#: is wide already: a hundred of them would be larger than the values.
 GRACE = 100.0
+
+
+#: What helps where only half precision fails.
+IN_SINGLE = "compute in float32, and round once at the end: x.float() first, .to(x.dtype) last"
 
 
 def deviates(c: Comparison) -> bool:
     """Whether a value is certainly wrong: not finite, of another shape, or far beyond the error allowed."""
-    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= GRACE)
+    grace = 1.0 if precision(c.dtype).is_half else GRACE
+    return not c.ok and (not c.finite or not c.shape_ok or not c.excess <= grace)
 
 
 def unstable(
@@ -28,10 +37,11 @@ def unstable(
 
     is_wrong: the formula itself is wrong; then only what is not finite or zero says something of floating point.
     """
-    groups: dict[str, list[Region]] = {}
+    groups: dict[tuple[str, bool], list[Region]] = {}
     for region in seen.regions:
-        groups.setdefault(_kind(region, tuple(objects), region.gradient in proved), []).append(region)
-    for kind, regions in groups.items():
+        half = precision(region.dtype).is_half
+        groups.setdefault((_kind(region, tuple(objects), region.gradient in proved), half), []).append(region)
+    for (kind, _), regions in groups.items():
         if is_wrong and kind == "cancellation":
             continue
         yield _finding(subject, kind, regions, tuple(objects))
@@ -40,6 +50,8 @@ def unstable(
 
 
 def _kind(region: Region, objects: tuple[Any, ...], is_proved: bool) -> str:
+    if precision(region.dtype).is_half:
+        return "dtype" if region.finite else "overflow"
     if not region.finite or global_maxima(objects):
         return "overflow"
     if not is_proved and (small_constants(objects) or clipped(objects)):  # a proved formula has the reference's own
@@ -59,6 +71,7 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
         "overflow": "overflow",
         "epsilon": "lose their value to a small constant",
         "cancellation": "lose their digits",
+        "dtype": "lose their digits",
     }[kind]
     if kind == "overflow" and all(r.finite for r in regions):
         verb = "become zero"
@@ -66,7 +79,7 @@ def _finding(subject: Subject, kind: str, regions: Sequence[Region], objects: tu
     example = next(iter(first.values()))
     values = f"{example.gradient} = {example.got:.6g}, exact {example.exact:.6g}"
     shown = f"{example.description} = {example.from_value:.6g}: {values} ({example.dtype})"
-    line, fix = _culprit(kind, objects)
+    line, fix = _culprit(kind, objects) if not precision(example.dtype).is_half else (None, IN_SINGLE)
     where = line.where if line is not None else subject.where
     reason = _row_gaps(tuple(first)) if kind == "overflow" and global_maxima(objects) else ""
     return Finding(kind, where, f"{gradients} {verb} {places}{reason}", shown, fix)
@@ -109,13 +122,16 @@ def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> I
         for c in seen.comparisons
         if deviates(c) and c.shape_ok and c.kink == "" and (not c.ordinary or c.gradient in proved)
     ]
-    ordinary_only_in_one = [
+    best = finest(c.dtype for c in seen.comparisons)
+    fine = {c.gradient for c in seen.comparisons if c.dtype == best and c.ok and c.ordinary}
+    coarser = [
         c
         for c in seen.comparisons
-        if deviates(c) and c.ordinary and c.dtype == "float32" and c.shape_ok and c.kink == ""
+        if deviates(c) and c.ordinary and c.dtype != best and c.shape_ok and c.kink == "" and c.gradient in fine
     ]
-    ok64 = {c.gradient for c in seen.comparisons if c.dtype == "float64" and c.ok and c.ordinary}
-    failing += [c for c in ordinary_only_in_one if c.gradient in ok64 and c not in failing]
+    halves = [c for c in coarser if precision(c.dtype).is_half and c.finite]
+    yield from accumulated(subject, halves)
+    failing = [c for c in failing if c not in halves] + [c for c in coarser if c not in halves and c not in failing]
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for c in failing:
         groups.setdefault((c.gradient, "cancellation" if c.finite else "overflow"), []).append(c)

@@ -10,7 +10,7 @@ import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
 from ...calculus.tensors import Element, Tensor
-from .evidence import CLOSE, Array, Sample
+from .evidence import FURTHEST, Array, Sample, close
 
 HALVES = (Rational(1), Rational(-1), Rational(1, 2), Rational(-1, 2), Rational(2), Rational(-2))
 CONSTANTS = tuple(map(Rational, "1 -1 2 1/2 -2 -1/2 4 1/4 3 1/3".split()))
@@ -24,7 +24,9 @@ def ratio(got: Array, exact: Array) -> float | None:
     if square == 0:
         return None
     q = float((got * exact).sum()) / square
-    return q if np.abs(got - q * exact).max() <= CLOSE * max(np.abs(got).max(), abs(q) * np.abs(exact).max()) else None
+    return (
+        q if np.abs(got - q * exact).max() <= close() * max(np.abs(got).max(), abs(q) * np.abs(exact).max()) else None
+    )
 
 
 def ratios(samples: Sequence[Sample], gradient: str) -> list[tuple[Sample, float]] | None:
@@ -65,7 +67,7 @@ def value(expr: Expr, sample: Sample, numbers: Sequence[Tensor]) -> float:
 
 
 def _is(a: float, b: float) -> bool:
-    return abs(a - b) <= 10 * CLOSE * max(abs(a), abs(b))
+    return abs(a - b) <= min(10 * close(), FURTHEST) * max(abs(a), abs(b))
 
 
 def _candidates(dims: Sequence[Expr], numbers: Sequence[Tensor]) -> Iterator[Expr]:

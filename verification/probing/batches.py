@@ -30,7 +30,7 @@ def rank_three(prober: Prober) -> str | None:
     regime = next(r for r in REGIMES if r.name == "unequal sizes")
     others = iter(s for s in DISTINCT if s not in (6, 2, 3))
     sizes = tuple(6 if d == batch else next(others) for d in dims)
-    point = prober.point(replace(regime, name="two batch axes", sizes=lambda k: sizes), "float64")
+    point = prober.point(replace(regime, name="two batch axes", sizes=lambda k: sizes), prober.finest)
     tensors = dict(zip(prober.binding.arguments, prober.binding.tensors, strict=True))
     wide = {a: _split(v) if _leads(tensors[a], batch) else v for a, v in point.arguments.items()}
     assert point.upstream is not None

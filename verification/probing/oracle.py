@@ -14,7 +14,7 @@ from ...calculus.derivation import Derivation, Result
 from ...calculus.tensors import Tensor
 from ...numeric.exact import ExactArray, Judge, as_floats
 from ...numeric.generator import is_elementwise
-from ...numeric.tolerance import bound, roundings
+from ...numeric.tolerance import Precision, bound, granted, roundings
 from ..subjects.protocol import Array, SubjectError
 
 #: Offsets to either side of a kink, relative to the size of the inputs: far below any tolerance that matters.
@@ -23,6 +23,10 @@ NUDGE = 1e-9
 DIRECTIONS = 4
 #: What hand-written code is granted beyond generated code: its own order of operations and its own intermediates.
 SLACK = 8.0
+#: The same in half precision, where the roundings of a formula are few.
+HALF_SLACK = 2.0
+#: Kernels compute in float32 throughout: what they round to half precision is the result and an intermediate or two.
+KERNEL_SLACK = 1.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Exact:
     kink: Array
     low: Array
     high: Array
+
+
+def slack_in(dtype: Precision) -> float:
+    return HALF_SLACK if dtype.is_half else SLACK
 
 
 class Oracle:
@@ -75,14 +83,14 @@ class Oracle:
         sizes: Mapping[Symbol, int],
         values: Mapping[str, Array],
         upstream: Array | None,
-        dtype: np.dtype[Any],
+        dtype: Precision,
         *,
         ordinary: bool = True,
     ) -> dict[str, Exact]:
         """Gradients by tensor name, from arrays of all givens and the upstream gradient of the differentiated value."""
         results = {t.name: self.result(t) for t in tensors}
         names = sorted({r.name for r in results.values()})
-        eps = float(np.finfo(dtype).eps)
+        eps = dtype.eps
         weights = None if self.paired else upstream
         exact = self._exact(names, sizes, values, eps)
         kinked = any(e.kink.any() for e in exact.values())
@@ -92,15 +100,16 @@ class Oracle:
             sums = upstream is not None and self._sums(r, values)
             middle, moved, kink = _pulled(exact[r.name], r, weights, eps, sums)
             terms = 0 if weights is None else int(np.size(weights))
-            count = roundings(self.judge.definitions, r.name, sizes) + terms
+            count = granted(roundings(self.judge.definitions, r.name, sizes) + terms, dtype)
             magnitude = float(max((np.max(np.abs(v)) for v in values.values() if v.size), default=1.0))
-            sharp = SLACK * bound(middle, moved, dtype, count, magnitude if self.elementwise else 1.0)
+            slack = slack_in(dtype)
+            sharp = slack * bound(middle, moved, dtype, count, magnitude if self.elementwise else 1.0)
             finite = np.abs(middle[np.isfinite(middle)])
             largest = float(np.max(finite)) if finite.size else 0.0
             if ordinary:
                 self.scales[name] = max(self.scales.get(name, 0.0), largest)
             scale = max(largest, self.scales.get(name, 0.0)) if self.elementwise else largest
-            floor = SLACK * count * eps * scale
+            floor = slack * count * eps * scale
             pulled = [_pulled(s[r.name], r, weights, eps, sums)[0] for s in sides] or [middle]
             low, high = np.fmin.reduce([*pulled, middle]), np.fmax.reduce([*pulled, middle])
             found[name] = Exact(middle, sharp + floor, sharp, kink, low, high)
@@ -112,7 +121,7 @@ class Oracle:
         """Definitions by name, as float64."""
         tensors = {t: np.asarray(values[t.name]) for t in self.derivation.givens if t.name in values}
         wanted = [self.judge.definitions[n].tensor for n in names]
-        return {n: as_floats(v) for n, v in self.judge._at(wanted, sizes, tensors, 256).items()} if wanted else {}
+        return {n: as_floats(v) for n, v in self.judge.at(wanted, sizes, tensors, 256).items()} if wanted else {}
 
     def _sums(self, r: Result, values: Mapping[str, Array]) -> bool:
         """A scalar parameter of an elementwise function collects from all entries."""
@@ -151,7 +160,7 @@ class Oracle:
         if not quick:
             return self.judge.evaluate(names, sizes, arrays, eps, rng)
         wanted = [self.judge.definitions[n].tensor for n in names]
-        values = self.judge._at(wanted, sizes, arrays, 256)
+        values = self.judge.at(wanted, sizes, arrays, 256)
         return {n: ExactArray(v, np.zeros(v.shape), np.zeros(v.shape, dtype=bool)) for n, v in values.items()}
 
     def _nudged(self, values: Mapping[str, Array]) -> list[dict[str, Array]]:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from ...calculus.derivation import Derivation
+from ...numeric.tolerance import precision
 from ..subjects.binding import Binding
+from ..subjects.placement import TORCH
 from ..subjects.protocol import Array, Subject
 from ..subjects.sandbox import SECONDS, guarded
 from .batches import rank_three
+from .large import NoLargeOracle
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue
-from .prober import Point, Prober
+from .prober import FLOAT16_UP_TO, Point, Prober
 from .regions import failure_regions
 from .safety import hazards
+from .stated import Stated
 
 Forward = Callable[..., Any]
+NOTHING_STATED = Stated()
+#: Of the sizes of blocks, those are left out at which a call would take longer than this, in seconds.
+PATIENCE = 2.0
 
 
 def probe(
@@ -29,16 +39,19 @@ def probe(
     seed: int = 0,
     seconds: float = 60.0,
     torch_forward: Forward | None = None,
+    stated: Stated = NOTHING_STATED,
 ) -> Observations:
     """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
 
-    **Arguments**: dtypes: float64 and float32; seconds: the time for all of it; a single call has at most ten.
+    **Arguments**: dtypes: of float64, float32, float16 and bfloat16; stated: sizes and arrays to try too; seconds: the
+    time for all of it; a single call has at most ten.
     torch_forward: an independent forward; its gradients are put beside those that deviate.
 
     **Raises** :class:`SubjectError` where the binding does not fit the derivation.
     """
     started = time.monotonic()
-    prober = Prober(subject, binding, derivation, seed)
+    prober = Prober(subject, binding, derivation, seed, dtypes)
+    prober.at_size.kernel = stated.kernel
     prober.limit = min(SECONDS, seconds)
     endless = prober.settle()
     comparisons: list[Comparison] = []
@@ -46,24 +59,42 @@ def probe(
     covered: dict[str, None] = {}
     skipped: dict[str, None] = {}
     side = _Beside(prober, torch_forward)
+    pace = _Pace()
     stopped = "a call before it did not end" if errors else ""
     for dtype in dtypes:
-        for regime in prober.regimes():
-            label = f"{regime.name} ({dtype})"
+        points = chain((prober.point(regime, dtype) for regime in prober.regimes()), stated.points(prober, dtype))
+        for point in points:
+            label = f"{point.regime.name} ({dtype})"
             if stopped or time.monotonic() - started > seconds:
                 skipped[f"{label}: {stopped or 'out of time'}"] = None
                 continue
-            point = prober.point(regime, dtype)
+            if not _representable(point):
+                skipped[f"{label}: the numbers do not fit into {dtype}"] = None
+                continue
+            if (expected := pace.expected(point)) > PATIENCE:
+                skipped[f"{label}: a call would take about {expected:.0f} s"] = None
+                continue
+            begun = time.monotonic()
             ran = prober.call(point)
+            pace.took(point, time.monotonic() - begun)
             failed = prober.failure(point, ran)
+            if failed is not None and failed.kind == "hang" and point.stated:
+                skipped[f"{label}: a call takes more than {prober.limit:g} s"] = None
+                continue
             if failed is not None:
                 errors.append(failed)
                 stopped = "a call before it did not end" if failed.kind == "hang" else ""
                 continue
-            found, wrong = prober.compare(point, ran.value)
+            try:
+                found, wrong = prober.compare(point, ran.value)
+            except NoLargeOracle as error:
+                skipped[f"{label}: {error}"] = None
+                continue
             comparisons += [side.shown(c, point) for c in found]
             errors += wrong
             covered[label] = None
+    for name, why in prober.at_size.unchecked.items():
+        skipped[f"{name} by ball arithmetic at large sizes: {why}"] = None
     safety: tuple[SafetyIssue, ...] = ()
     regions: tuple[Region, ...] = ()
     if not stopped:
@@ -83,11 +114,37 @@ def probe(
     for t in derivation.givens:
         if t.name in prober.oracle.results and t not in prober.targets and t in binding.tensors:
             skipped[f"the gradient of {t.name}: the code returns none"] = None
-    if "float64" in dtypes and len(dtypes) > 1:
-        skipped["half precision (float16, bfloat16): NumPy code runs in float64 and float32"] = None
+    if "float16" in dtypes:
+        skipped[f"inputs beyond {FLOAT16_UP_TO:g} in float16, other than example arrays"] = None
+    if "float64" in dtypes and len(dtypes) > 1 and not any(precision(d).is_half for d in dtypes):
+        half = "float16 or bfloat16" if subject.kind in TORCH else "float16"
+        skipped[f"half precision: add --dtype {half}"] = None
     return Observations(
         tuple(comparisons), safety, tuple(errors), regions, tuple(covered), tuple(skipped), time.monotonic() - started
     )
+
+
+def _representable(point: Point) -> bool:
+    """Whether the inputs are numbers in the dtype: 1e30 is none in float16. What a person gives is taken as it is."""
+    if not point.dtype.is_half:
+        return True
+    return all(bool(np.isfinite(v).all()) for v in point.values.values() if v.dtype.kind == "f")
+
+
+class _Pace:
+    """How long calls take, along one dimension after the other: kernels may be run by an interpreter."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def took(self, point: Point, seconds: float) -> None:
+        if point.family and point.elements > 1:
+            self.known[point.family, point.dtype.name] = (point.elements, seconds)
+
+    def expected(self, point: Point) -> float:
+        """Seconds, if a call takes in proportion to its elements what the one before took; 0 where there was none."""
+        elements, seconds = self.known.get((point.family, point.dtype.name), (1, 0.0))
+        return seconds * point.elements / elements if point.family else 0.0
 
 
 class _Beside:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,40 +12,71 @@ from sympy import Expr
 from ...calculus.derivation import Derivation
 from ...calculus.tensors import Tensor
 from ...numeric.regimes import Case, Regime, applicable, draw
+from ...numeric.tolerance import Precision, precision
 from ..subjects.adapters import one_line
 from ..subjects.binding import Binding
+from ..subjects.placement import placed
 from ..subjects.protocol import Array, Named, Subject, SubjectError
 from ..subjects.sandbox import SECONDS, Outcome, guarded
+from .large import LargeOracle
 from .observations import CallError, Comparison, as_array
 from .oracle import Exact, Oracle
+
+#: The largest input in float16: exp of it is infinite, and products of a few such numbers are not.
+FLOAT16_UP_TO = 32.0
+#: Of stated inputs: up to this many entries in all together, each is judged by balls; beyond, by the generated code.
+EXACT_UP_TO = 160
 
 
 @dataclass(frozen=True)
 class Point:
-    """Concrete inputs: all givens by tensor, the arguments of the code by parameter, the upstream gradient."""
+    """Concrete inputs: all givens by tensor, the arguments of the code by parameter, the upstream gradient.
+
+    Arrays are in the carrier of the dtype. stated: somebody asked for these sizes or arrays, so they may be large.
+    family: points that differ in the size of one dimension.
+    """
 
     regime: Regime
-    dtype: np.dtype[Any]
+    dtype: Precision
     sizes: Mapping[Expr, int]
     values: Mapping[str, Array]
     arguments: Mapping[str, Array]
     upstream: Array | None
+    stated: bool = False
+    family: str = ""
 
     @property
     def named_sizes(self) -> dict[str, int]:
         return {str(k): int(v) for k, v in self.sizes.items()}
 
+    @property
+    def elements(self) -> int:
+        return sum(v.size for v in self.values.values())
+
 
 class Prober:
     """One subject, bound to one derivation, ready to be run anywhere."""
 
-    def __init__(self, subject: Subject, binding: Binding, derivation: Derivation, seed: int = 0) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        binding: Binding,
+        derivation: Derivation,
+        seed: int = 0,
+        dtypes: Sequence[str] = ("float64", "float32"),
+    ) -> None:
         givens = {t.name for t in derivation.givens}
         for t in binding.tensors:
             if t.name not in givens:
                 raise SubjectError(f"{t.name} is not a given of the reference; it has {', '.join(givens)}")
         self.subject, self.binding, self.derivation, self.seed = subject, binding, derivation, seed
+        self.dtypes = tuple(dtypes)
+        #: What is not about rounding is looked at in the finest dtype that is asked for.
+        self.finest = min(self.dtypes, key=lambda d: precision(d).eps)
+        if self.finest == "bfloat16":
+            self.subject = placed(subject, dtype=self.finest)
         self.oracle = Oracle(derivation, binding.upstream)
+        self.at_size = LargeOracle(self.oracle)
         self.elementwise = self.oracle.elementwise
         self.targets = tuple(
             t if t is not None and t.name in self.oracle.results else None for t in binding.gradient_of
@@ -61,9 +92,10 @@ class Prober:
 
     def point(self, regime: Regime, dtype: str, change: Callable[[dict[str, Array]], None] | None = None) -> Point:
         """Inputs of a regime in a dtype, changed by ``change`` where given."""
-        working = np.dtype(dtype)
-        case = draw(self.derivation, regime, working, self.seed, self.elementwise)
-        values = dict(case.values)
+        working = precision(dtype)
+        with np.errstate(over="ignore"):  # 1e30 is infinite in float16
+            case = draw(self.derivation, regime, working.carrier, self.seed, self.elementwise)
+        values = {n: _within(v, working) for n, v in case.values.items()}
         if self.elementwise:  # a parameter is one number for all entries, also where its own gradient is wanted
             for t in self.derivation.givens:
                 if t.domain.value is not None:
@@ -72,10 +104,13 @@ class Prober:
             change(values)
         return self.at(case, working, values)
 
-    def at(self, case: Case, dtype: np.dtype[Any], values: Mapping[str, Array]) -> Point:
+    def at(self, case: Case, dtype: Precision, values: Mapping[str, Array], upstream: Array | None = None) -> Point:
+        """A point from arrays of all givens, rounded to the dtype for both sides."""
+        values = {n: _kept(v, dtype) for n, v in values.items()}
         pairs = zip(self.binding.arguments, self.binding.tensors, strict=True)
         arguments = {a: fresh(self._with_units(t.name, values[t.name])) for a, t in pairs}
-        return Point(case.regime, dtype, case.sizes, values, arguments, self._upstream(case, dtype, values))
+        upstream = self._upstream(case, dtype, values) if upstream is None else _kept(upstream, dtype)
+        return Point(case.regime, dtype, case.sizes, values, arguments, upstream)
 
     def _with_units(self, name: str, v: Array) -> Array:
         axes = self.units.get(name)
@@ -87,7 +122,7 @@ class Prober:
         **Returns** the error of code that does not come to an end, so that it is run only once.
         """
         regime = next(r for r in self.regimes() if r.ordinary)
-        point = self.point(regime, "float64")
+        point = self.point(regime, self.finest)
         ran = self.call(point)
         if ran.hung:
             return self.failure(point, ran)
@@ -102,11 +137,11 @@ class Prober:
             places = [k for k, s in enumerate(got.shape) if s != 1]
             if tuple(got.shape[k] for k in places) == shape:
                 self.units[t.name] = tuple(places.index(k) if k in places else None for k in range(got.ndim))
-        if self.units and self.call(self.point(regime, "float64")).error is not None:
+        if self.units and self.call(self.point(regime, self.finest)).error is not None:
             self.units.clear()
         return None
 
-    def _upstream(self, case: Case, dtype: np.dtype[Any], values: Mapping[str, Array]) -> Array | None:
+    def _upstream(self, case: Case, dtype: Precision, values: Mapping[str, Array]) -> Array | None:
         if self.binding.upstream is None:
             return None
         if self.oracle.paired:
@@ -114,7 +149,7 @@ class Prober:
         like = np.broadcast_shapes(*(v.shape for v in values.values())) if self.elementwise else ()
         shape = self.oracle.upstream_shape(case.sizes, like)
         rng = np.random.default_rng([self.seed, 7])
-        return np.asarray(rng.normal(size=shape) + (1.5 if not shape else 0.0)).astype(dtype)
+        return dtype.rounded(np.asarray(rng.normal(size=shape) + (1.5 if not shape else 0.0)))
 
     # -- one call ----------------------------------------------------------------------------------------------------
 
@@ -122,10 +157,13 @@ class Prober:
         """One forward and backward pass from fresh state, on copies with the memory layout of the point."""
         arguments = {a: fresh(v) for a, v in point.arguments.items()}
         upstream = None if point.upstream is None else fresh(point.upstream)
-        return guarded(lambda: self.subject.start(arguments, None).backward(upstream), self.limit)
+        subject = self.subject if point.dtype.name != "bfloat16" else placed(self.subject, dtype="bfloat16")
+        return guarded(lambda: subject.start(arguments, None).backward(upstream), self.limit)
 
     def exact(self, point: Point) -> dict[str, Exact]:
         tensors = [t for t in dict.fromkeys(self.targets) if t is not None]
+        if point.stated and point.elements > EXACT_UP_TO:
+            return self.at_size.evaluate(tensors, point.sizes, point.values, point.upstream, point.dtype)
         return self.oracle.evaluate(
             tensors, point.sizes, point.values, point.upstream, point.dtype, ordinary=point.regime.ordinary
         )  # type: ignore[arg-type]
@@ -227,12 +265,37 @@ def fresh(a: Array) -> Array:
     return view
 
 
-def _error(got: Array, exact: Array, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+def _within(v: Array, dtype: Precision) -> Array:
+    """Scaled into the range in which float16 can compute at all; the other dtypes have room for every regime."""
+    if dtype.name != "float16" or v.dtype.kind != "f" or not v.size:
+        return v
+    with np.errstate(invalid="ignore"):
+        largest = float(np.max(np.abs(v)))
+    if not np.isfinite(largest) or largest <= FLOAT16_UP_TO:
+        return v
+    v = fresh(v)
+    v *= v.dtype.type(FLOAT16_UP_TO / largest)
+    return v
+
+
+def _kept(v: Array, dtype: Precision) -> Array:
+    """Rounded to the dtype, with the same strides."""
+    if v.dtype.kind != "f":
+        return v
+    if v.dtype != dtype.carrier:
+        return dtype.rounded(v)
+    if dtype.name == "bfloat16":
+        v = fresh(v)
+        v[...] = dtype.rounded(np.array(v, copy=True))
+    return v
+
+
+def _error(got: Array, exact: Array, dtype: Precision) -> tuple[Array, Array]:
     """|got − exact|, zero where both lie beyond the dtype's range on one side; and where an exact value is known."""
     known = ~np.isnan(exact)
     with np.errstate(all="ignore"):
         error = np.abs(got.astype(float) - exact)
-        top = float(np.finfo(dtype).max)
+        top = dtype.max
         beyond = np.isinf(got) & (np.abs(exact) >= top * (1 - 1e-6)) & (np.sign(got) == np.sign(exact))
         error = np.where(beyond, 0.0, np.where(np.isfinite(got), error, np.inf))
     return error, known

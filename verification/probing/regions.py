@@ -14,11 +14,13 @@ from ...calculus.tensors import Tensor
 from ...numeric.regimes import REGIMES
 from ..subjects.protocol import Array
 from .observations import Comparison, Region
-from .prober import Point, Prober
+from .prober import FLOAT16_UP_TO, Point, Prober
 
 LARGEST = 1e5
 #: Bisections; a threshold is known to about one part in a thousand.
 STEPS = 14
+#: A value that is not finite this little further on was about to overflow.
+BEYOND = 1.02
 #: A threshold is stated where the error is this many times what is allowed, not where the last digits begin to go.
 GROSS = 1e3
 
@@ -90,6 +92,11 @@ def _ramps(prober: Prober) -> Iterator[tuple[Ramp, Tensor]]:
                 yield ramp, t
 
 
+def _top(dtype: str) -> float:
+    """The largest quantity that is tried."""
+    return 2 * FLOAT16_UP_TO if dtype == "float16" else LARGEST
+
+
 def _thresholds(
     prober: Prober, ramp: Ramp, tensor: Tensor, dtype: str, gradients: set[str], wrong: set[str]
 ) -> Iterator[Region]:
@@ -101,7 +108,7 @@ def _thresholds(
         return known[s][1].get(gradient)
 
     for gradient in sorted(gradients):
-        top, first = at(LARGEST, gradient), at(1.0, gradient)
+        top, first = at(_top(dtype), gradient), at(1.0, gradient)
         if top is None or first is None:
             continue
         allowed = np.inf if gradient in wrong else GROSS if top.excess > GROSS else 1.0
@@ -111,7 +118,7 @@ def _thresholds(
 
         if fine(top) or not fine(first):
             continue
-        low, high = 1.0, LARGEST
+        low, high = 1.0, _top(dtype)
         for _ in range(STEPS):
             middle = float(f"{np.sqrt(low * high):.6g}")
             low, high = (middle, high) if fine(at(middle, gradient)) else (low, middle)
@@ -122,7 +129,10 @@ def _thresholds(
         got, exact = (float(v[place]) if v.ndim else float(v) for v in (c.got, c.exact))
         inside = _inside(prober, known[high][0])
         name = ramp.name.format(tensor.name)
-        yield Region(gradient, dtype, c.regime, name, high, got, exact, c.finite, inside)
+        # Just before exp overflows, a sum of its values does, and what is divided by it is zero: finite, for a moment.
+        beyond = at(float(f"{high * BEYOND:.6g}"), gradient)
+        finite = c.finite and (beyond is None or beyond.finite)
+        yield Region(gradient, dtype, c.regime, name, high, got, exact, finite, inside)
 
 
 def _inside(prober: Prober, point: Point) -> dict[str, float]:

@@ -21,9 +21,9 @@ PLAIN = {False: "unequal sizes", True: "typical"}
 
 
 def hazards(prober: Prober, covered: dict[str, None], skipped: dict[str, None]) -> tuple[SafetyIssue, ...]:
-    """All checks, at one ordinary point in float64, and one in float32 for the dtype."""
+    """All checks, at one ordinary point in the finest dtype, and one in each for the dtype."""
     regime = next(r for r in REGIMES if r.name == PLAIN[prober.elementwise] and r.elementwise is prober.elementwise)
-    point = prober.point(regime, "float64")
+    point = prober.point(regime, prober.finest)
     base = prober.call(point)
     if base.error is not None:
         skipped["mutation, state and memory layouts: the code does not run on ordinary input"] = None
@@ -192,7 +192,7 @@ class _Checks:
 
     def stale(self) -> Iterator[SafetyIssue]:
         """New data through the same object, or through the same functions, after old data."""
-        other = self.prober.point(self.point.regime, "float64", _changed)
+        other = self.prober.point(self.point.regime, self.prober.finest, _changed)
         anew = self.run(other)
         if isinstance(anew, str):
             return
@@ -223,7 +223,7 @@ class _Checks:
         """Functions have no fresh state: one that remembers by shape is right on the first data, wrong on the next."""
         if self.prober.subject.kind == "class":
             return
-        other = self.prober.point(self.point.regime, "float64", _changed)
+        other = self.prober.point(self.point.regime, self.prober.finest, _changed)
         ran = self.prober.call(other)
         if ran.error is None:
             first, _ = self.prober.compare(self.point, self.base.value)
@@ -276,7 +276,7 @@ class _Checks:
 
     def dtypes(self) -> Iterator[SafetyIssue]:
         """float32 stays float32, float64 stays float64."""
-        for dtype in ("float64", "float32"):
+        for dtype in (d for d in ("float64", "float32", "float16") if d in self.prober.dtypes):
             ran = self.prober.call(self.prober.point(self.point.regime, dtype))
             if ran.error is not None:
                 continue
@@ -370,7 +370,9 @@ def _close(x: Array, y: Array) -> bool:
     if x.shape != y.shape:
         return False
     scale = float(np.max(np.abs(x), initial=0.0))
-    return bool(np.allclose(x, y, rtol=1e-9, atol=1e-11 * scale, equal_nan=True))
+    eps = max(float(np.finfo(v.dtype).eps) if v.dtype.kind == "f" else 0.0 for v in (x, y))
+    rtol, atol = (1e-9, 1e-11) if eps < 1e-12 else (100 * eps, 10 * eps)
+    return bool(np.allclose(x, y, rtol=rtol, atol=atol * scale, equal_nan=True))
 
 
 def _difference(x: Array, y: Array) -> str:

@@ -18,11 +18,12 @@ from .autograd import (
     is_torch_class,
     is_torch_code,
     is_torch_function,
-    jax_function,
     returns_gradients,
     torch_callable,
     torch_function,
 )
+from .jax_functions import jax_function, jax_gradient
+from .kernels import kernel_of
 from .layers import layer, methods
 from .pairs import gradient_function, pair
 from .protocol import Pass, Subject, SubjectError, shown
@@ -120,7 +121,8 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
 
     **Arguments**: a gradient function; a backward function with ``forward`` or with a function NAME_forward beside it;
     a pair (forward, backward); a class or object with forward and backward; a ``torch.autograd.Function``, module or
-    function of torch tensors; a JAX function.
+    function of torch tensors; a JAX function. A function of tensors that has a backward function beside it, an upstream
+    gradient among its parameters or a gradient in its return is taken for hand-written, any other for autograd's.
 
     **Raises** :class:`SubjectError` for anything else.
     """
@@ -136,7 +138,7 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     if (is_torch_callable(obj) or is_torch_code(obj)) and not returns_gradients(obj) and not _halves_beside(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
-        return jax_function(obj, name)
+        return jax_gradient(obj, name) if returns_gradients(obj) else jax_function(obj, name)
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
             return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
@@ -167,6 +169,12 @@ def _halves(forward: Any, backward: Any) -> tuple[Any, Any]:
     """A forward and a backward function, of arrays where one of them is torch code."""
     both = forward, backward
     return (on_arrays(forward), on_arrays(backward)) if any(map(is_torch_code, both)) else both
+
+
+def on_tensors(obj: Any) -> bool:
+    """Whether functions work on torch tensors: their own code speaks of torch, or launches a kernel."""
+    parts = obj if isinstance(obj, tuple) else (obj,)
+    return any(is_torch_callable(p) or is_torch_code(p) or kernel_of(p) is not None for p in parts)
 
 
 def _described(obj: Any) -> str:

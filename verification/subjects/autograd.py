@@ -1,4 +1,4 @@
-"""Gradients through torch's autograd and JAX's: custom Functions, modules, any torch callable, ``custom_vjp``."""
+"""Gradients through torch's autograd: custom Functions, modules, any torch callable; and what is JAX code."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from .naming import is_gradient_name, is_upstream, matching, returned_names
 from .protocol import Array, Kind, Named, Pass, Subject, call, parameters, place, required
@@ -186,32 +184,3 @@ def _torch_subject(
 
     file, line = place(raw if isinstance(raw, type) or inspect.isfunction(raw) else type(raw))
     return Subject(name, kind, file, line, names, (), raw, start, run, "grad_output", optional)
-
-
-def jax_function(function: Any, name: str) -> Subject:
-    """A JAX function, with or without a ``custom_vjp``; x64 is switched on for the call alone."""
-    inner = getattr(function, "__wrapped__", None) or getattr(function, "fun", function)
-    names = tuple(p.name for p in parameters(inner))
-
-    def start(inputs: Mapping[str, Any], previous: Pass | None) -> Pass:
-        import jax  # type: ignore[import-not-found,unused-ignore]
-
-        values = {n: inputs[n] for n in names if n in inputs}
-        moving = [n for n, v in values.items() if np.issubdtype(np.asarray(v).dtype, np.floating)]
-
-        def of(*arguments: Any) -> Any:
-            return call(function, {**values, **dict(zip(moving, arguments, strict=True))})
-
-        with jax.experimental.enable_x64():
-            out, pull = jax.vjp(of, *(values[n] for n in moving))
-
-        def backward(upstream: Array | None) -> Named:
-            with jax.experimental.enable_x64():
-                found = pull(np.ones_like(out) if upstream is None else np.asarray(upstream))
-            return tuple((f"d{n}", np.asarray(g)) for n, g in zip(moving, found, strict=True))
-
-        return Pass((), np.asarray(out), backward)
-
-    file, line = place(inner)
-    optional = frozenset(names) - set(required(inner))
-    return Subject(name, "jax", file, line, names, (), function, start, function, "cotangent", optional)

@@ -82,16 +82,11 @@ def bind(
 
     **Raises** :class:`SubjectError` with what to type, where a parameter could be several tensors or none.
     """
-    if inputs is not None and not inputs:
-        inputs = None
-    if isinstance(inputs, str):
-        stated, source = parse_givens(inputs), "from --inputs"
-    elif inputs is not None:
-        stated, source = _from_arrays(subject, inputs), "from the example arrays"
-    elif entry_tensors is not None:
-        stated, source = (), "from the reference"
+    inputs = inputs or None
+    if inputs is not None or entry_tensors is None:
+        stated, source = stated_tensors(subject, inputs)
     else:
-        stated, source = _from_code(subject)
+        stated, source = (), "from the reference"
     if entry_tensors is None:
         entry_tensors = stated
     pairs, upstream = _assign(subject, stated, tuple(entry_tensors))
@@ -106,14 +101,26 @@ def bind(
 # -- where shapes come from ------------------------------------------------------------------------------------------
 
 
-def _from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def stated_tensors(subject: Subject, inputs: str | tuple[Any, ...] | None) -> tuple[tuple[Tensor, ...], str]:
+    """What a person says of the arrays, and where: declarations, examples, annotations, an example in the file.
+
+    **Raises** :class:`SubjectError` with what to type.
+    """
+    if isinstance(inputs, str):
+        return parse_givens(inputs), "from --inputs"
+    if inputs is not None:
+        return from_arrays(subject, inputs), "from the example arrays"
+    return _from_code(subject)
+
+
+def from_arrays(subject: Subject, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for example arrays: equal sizes are one dimension, integer arrays are labels below a dimension."""
     found = [as_array(a) for a in arrays]
     names = subject.parameter_names[: len(arrays)]
     if len(names) < len(arrays) or any(a is None for a in found):
         raise SubjectError(
             f"{len(arrays)} example arrays were given, and {subject.name} takes {', '.join(subject.parameter_names)}; "
-            f"give one numeric array for each, or {_what_to_type(subject, ())}"
+            f"give one numeric array for each, or {what_to_type(subject, ())}"
         )
     shapes = [a for a in found if a is not None]
     sizes = list(dict.fromkeys(s for a in shapes for s in a.shape))
@@ -159,13 +166,16 @@ def _from_code(subject: Subject) -> tuple[tuple[Tensor, ...], str]:
         if callable(example):
             example = guarded(example).value
         if isinstance(example, tuple) and example:
-            return _from_arrays(subject, example), f"from {name} in the file"
-    raise SubjectError(f"the shapes of {subject.name} are not known; {_what_to_type(subject, ())}")
+            return from_arrays(subject, example), f"from {name} in the file"
+    raise SubjectError(f"the shapes of {subject.name} are not known; {what_to_type(subject, ())}")
 
 
-def _what_to_type(subject: Subject, tensors: Sequence[Tensor]) -> str:
+def what_to_type(subject: Subject, tensors: Sequence[Tensor]) -> str:
     """``type --inputs "z: n C, y: n int<C"``, with the tensors as far as they go."""
     names = [n for n in subject.parameter_names if n not in subject.optional and n != subject.upstream_name]
+    of = {t.name: t for t in tensors}
+    if tensors and set(of) < set(names):  # some are known by name
+        tensors = [of.get(n, Tensor(n, tuple(map(dimension, "nd" if k == 0 else "n")))) for k, n in enumerate(names)]
     shown = [declared(Tensor(n, t.dims, t.domain)) for n, t in zip(names, tensors, strict=False)] or [
         f"{n}: n {'d' if k == 0 else ''}".strip() for k, n in enumerate(names or ["z"])
     ]
@@ -282,7 +292,7 @@ def _by_order(
         f"{subject.name} takes {', '.join(left)}, the reference has {', '.join(map(declared, rest)) or 'nothing left'}"
     )
     why = "several orders are possible" if runs else "they do not match"
-    raise SubjectError(f"{what}, and {why}; {_what_to_type(subject, [t for t in entry if t != upstream])}")
+    raise SubjectError(f"{what}, and {why}; {what_to_type(subject, [t for t in entry if t != upstream])}")
 
 
 # -- what the code returns -------------------------------------------------------------------------------------------

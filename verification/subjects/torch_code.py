@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import Array, Named, Pass
+from .placement import array_of as array_of
+from .placement import tensor_of
+from .protocol import Named, Pass
 
 
 def are_symbolic(inputs: Mapping[str, Any]) -> bool:
@@ -78,6 +80,8 @@ def on_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
             from ..tracing.torch_mode import on_tensors
 
             return on_tensors(function)(*arguments, **options)
+        if _holds_tensors([arguments, options]):  # on a device, or in a dtype that NumPy lacks
+            return function(*arguments, **options)
         return _arrays(function(*_tensors(arguments), **_tensors(options)))
 
     run.of_tensors = True  # type: ignore[attr-defined]
@@ -92,19 +96,17 @@ def _holds_symbolic(value: Any) -> bool:
     return type(value).__name__ == "SymbolicArray"
 
 
+def _holds_tensors(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _holds_tensors(list(value.values()))
+    if isinstance(value, tuple | list):
+        return any(map(_holds_tensors, value))
+    return hasattr(value, "detach")
+
+
 def tensor(value: Any) -> Any:
     """A tensor over the same memory, with the same strides; reversed views, which torch lacks, are copied."""
-    import torch
-
-    array = np.asarray(value)
-    if any(s < 0 for s in array.strides):
-        array = np.ascontiguousarray(array)
-    return torch.from_numpy(array)
-
-
-def array_of(value: Any) -> Array:
-    found: Array = value.detach().cpu().numpy()
-    return found
+    return tensor_of(value)
 
 
 def _tensors(value: Any) -> Any:

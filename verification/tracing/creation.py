@@ -40,7 +40,7 @@ class SymbolicRange:
     def array(self) -> SymbolicArray:
         count = sympy.expand(self.stop - self.start)
         if self.step != 1:
-            raise untraceable("range", f"it has the step {self.step} and a symbolic size")
+            raise untraceable("range", f"it has the step {self.step} and a symbolic size", count)
         axis = axis_of(count)
         return made(Entries((axis,), sympy.Add(self.start, *axis)), "i")
 
@@ -51,10 +51,12 @@ class SymbolicRange:
         raise untraceable(
             f"a loop over range({self.stop})",
             f"{self.stop} is a symbolic size: at concrete sizes the loop can be traced",
+            self.start,
+            self.stop,
         )
 
     def __getitem__(self, index: Any) -> Any:
-        raise untraceable("an entry of a range", "it has a symbolic size")
+        raise untraceable("an entry of a range", "it has a symbolic size", self.start, self.stop)
 
     def __repr__(self) -> str:
         return f"range({self.start}, {self.stop})"

@@ -177,7 +177,9 @@ def _at_position(axis: Axis, position: Expr, places: dict[Index, Expr]) -> None:
     if position.is_Integer and dim.is_Integer and not 0 <= position < dim:
         raise IndexError(f"index {position} is out of bounds for axis with size {dim}")
     if position.is_Integer and not dim.is_Integer and position > MAX_INTEGER:
-        raise untraceable(f"the index {position}", f"the axis has the symbolic size {dim}: is this a loop over it?")
+        raise untraceable(
+            f"the index {position}", f"the axis has the symbolic size {dim}: is this a loop over it?", dim
+        )
     if position.has(Delta) or not _is_position(position):
         raise untraceable("an index", f"{position} is no sum of labels, positions and numbers")
     for index, value in _unravelled(axis, position):
@@ -253,7 +255,7 @@ def _steps(count: Expr, step: int) -> Expr:
     if all((c / step).is_Integer for c in sympy.Poly(varying).coeffs()):
         rest = Integer(-(-int(constant) // step))
         return sympy.expand(varying / step + rest)
-    raise untraceable("a slice", f"how many steps of {step} fit into {count} depends on the sizes")
+    raise untraceable("a slice", f"how many steps of {step} fit into {count} depends on the sizes", count)
 
 
 def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
@@ -268,7 +270,7 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
     if sign is None:
         low, _ = standins.bounds(bound)
         if low is None or low < 0:
-            raise untraceable("a slice", f"whether the bound {bound} is negative depends on the sizes")
+            raise untraceable("a slice", f"whether the bound {bound} is negative depends on the sizes", bound)
     if sign == -1:
         _assume_at_least(dim, -bound)
         bound = sympy.expand(dim + bound)
@@ -281,7 +283,9 @@ def _bound(value: Any, dim: Expr, default: Expr, step: int) -> Expr:
         return dim
     if least is None or least < 0:
         if not bound.is_Integer and least is None:
-            raise untraceable("a slice", f"whether the bound {bound} exceeds the size {dim} depends on the sizes")
+            raise untraceable(
+                "a slice", f"whether the bound {bound} exceeds the size {dim} depends on the sizes", bound, dim
+            )
         standins.assume(f"{dim} ≥ {bound}")
     return bound
 

@@ -74,6 +74,10 @@ class Memory:
             body = self._base
         return rename(body, dict(zip(self.indices, address, strict=True)))
 
+    def rebase(self, body: Expr) -> None:
+        """Another formula for what it holds: the same values under a name."""
+        self._base, self._places, self._folded = body, {}, None
+
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def write(self, address: Address, own: Sequence[Index], value: Expr, *, add: bool = False) -> None:

@@ -141,7 +141,7 @@ def _prod(body: Expr, over: tuple[Index, ...]) -> Expr:
     out: Expr = body
     for index in over:
         if not index.dim.is_Integer:
-            raise untraceable("np.prod", f"a product over the symbolic size {index.dim} has no formula here")
+            raise untraceable("np.prod", f"a product over the symbolic size {index.dim} has no formula here", index.dim)
         out = sympy.Mul(*(out.xreplace({index: Integer(k)}) for k in range(int(index.dim))))
     return out
 

@@ -5,7 +5,7 @@ The shift of a softmax cancels in a proof, whatever its value. Where it does not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import sympy
@@ -14,7 +14,7 @@ from sympy import Expr, Integer
 from ...calculus.derivation import Definition
 from ...calculus.functions import Where
 from ...calculus.tensors import Element, Index, Tensor
-from .session import session
+from .session import person, session
 from .values import Entries, rename
 
 #: Up to this many entries, a maximum over concrete dimensions is spelled out as a case distinction.
@@ -23,13 +23,18 @@ MAX_ENTRIES = 16
 
 @dataclass(frozen=True)
 class Opaque:
-    """``tensor[indices]`` is the max or min of ``body`` over the indices ``over``, or (``empty``) anything at all."""
+    """``tensor[indices]`` is the max or min of ``body`` over the indices ``over``, or (``empty``) anything at all.
+
+    file, line: where the code asks for it.
+    """
 
     tensor: Tensor
     operation: str
     indices: tuple[Index, ...]
     over: tuple[Index, ...]
     body: Expr
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
     @property
     def definition(self) -> Definition | None:
@@ -83,5 +88,7 @@ def unknown(array: Entries) -> Entries:
 def _new(operation: str, indices: tuple[Index, ...], over: tuple[Index, ...], body: Expr) -> Expr:
     known = session().opaque
     tensor = Tensor(f"{operation}{len(known) + 1}", tuple(i.dim for i in indices))
-    known.append(Opaque(tensor, operation, indices, over, body))
+    frame = person()
+    file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
+    known.append(Opaque(tensor, operation, indices, over, body, file, line))
     return Element(tensor, *indices)

@@ -44,7 +44,8 @@ class Recognition:
         for fixed in _instances(definition):
             free = [a for a in range(len(definition.indices)) if a not in fixed]
             body = rename(definition.body, {definition.indices[a]: k for a, k in fixed.items()})
-            orders = permutations(free) if len(free) <= MAX_PERMUTED else iter([tuple(free)])
+            is_part = bool(fixed) and not all(i.dim.is_Integer for i in definition.indices)
+            orders = permutations(free) if len(free) <= MAX_PERMUTED and not is_part else iter([tuple(free)])
             for order in orders:
                 key = self._key(tuple(definition.indices[a] for a in order), body)
                 if key is not None:
@@ -75,10 +76,10 @@ class Recognition:
 
 
 def _instances(definition: Definition) -> Iterator[dict[int, Expr]]:
-    """The whole array, and where its sizes are concrete and small, its rows, columns and entries too."""
+    """The whole array, and along axes whose sizes are concrete and small, its rows, columns and entries too."""
     axes = definition.indices
     sizes = [int(i.dim) if i.dim.is_Integer else 0 for i in axes]
-    if not all(sizes) or prod(s + 1 for s in sizes) > MAX_INSTANCES:
+    if not any(sizes) or prod(s + 1 for s in sizes) > MAX_INSTANCES:
         yield {}
         return
     for chosen in product(*([None, *range(s)] for s in sizes)):

@@ -6,7 +6,7 @@ import linecache
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
@@ -16,6 +16,7 @@ import numpy
 import sympy
 
 if TYPE_CHECKING:
+    from .naming import LocalNames
     from .opaque import Opaque
     from .recognition import Recognition
     from .sizes import StandIns
@@ -41,11 +42,15 @@ _PACKAGES = os.path.join("", "site-packages", "")
 
 
 class Untraceable(Exception):
-    """The code does something that has no formula here: which operation, where, and why."""
+    """The code does something that has no formula here: which operation, where, and why.
 
-    def __init__(self, operation: str, file: str, line: int, reason: str) -> None:
-        super().__init__(operation, file, line, reason)
+    sizes: the symbolic sizes that it would have to know; with numbers in their place the trace goes on from here.
+    """
+
+    def __init__(self, operation: str, file: str, line: int, reason: str, sizes: Iterable[Any] = ()) -> None:
+        super().__init__(operation, file, line, reason, sizes)
         self.operation, self.file, self.line, self.reason = operation, file, line, reason
+        self.sizes: tuple[Any, ...] = tuple(sorted({s for e in sizes for s in e.free_symbols}, key=str))
 
     def __str__(self) -> str:
         place = f"{os.path.basename(self.file)}, line {self.line}: " if self.file else ""
@@ -69,10 +74,14 @@ class Write:
 
 @dataclass
 class Session:
-    """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic."""
+    """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic.
+
+    naming: makes definitions of local variables, where that is wanted.
+    """
 
     standins: StandIns
     recognition: Recognition | None = None
+    naming: LocalNames | None = None
     opaque: list[Opaque] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     operations: int = 0
@@ -97,11 +106,14 @@ def left(token: Any) -> None:
     _current.reset(token)
 
 
-def untraceable(operation: str, reason: str) -> Untraceable:
-    """The exception to raise. The trace fails even where the code catches it: what follows would be a guess."""
+def untraceable(operation: str, reason: str, *sizes: Any) -> Untraceable:
+    """The exception to raise. The trace fails even where the code catches it: what follows would be a guess.
+
+    sizes: what it depends on, where numbers in the place of sizes would help.
+    """
     frame = person()
     file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
-    failure = Untraceable(operation, file, line, reason)
+    failure = Untraceable(operation, file, line, reason, sizes)
     current = _current.get(None)
     if current is not None and current.failed is None:
         current.failed = failure

@@ -238,15 +238,22 @@ def _floor_divide(self: Any, other: Any) -> Any:
         return NotImplemented
     quotient = number(self.expr / exact(other, self.standins), self.standins)
     if isinstance(quotient, float):
-        raise untraceable(f"{self} // {other}", f"whether {self} is divisible by {other} depends on the sizes")
+        raise untraceable(
+            f"{self} // {other}",
+            f"whether {self} is divisible by {other} depends on the sizes",
+            quotient.expr,  # type: ignore[attr-defined]
+        )
     return quotient
 
 
 def _modulo(self: Any, other: Any) -> Any:
     if not isinstance(other, int):
         return NotImplemented
-    if isinstance(number(self.expr / exact(other, self.standins), self.standins), float):
-        raise untraceable(f"{self} % {other}", f"whether {self} is divisible by {other} depends on the sizes")
+    theirs = exact(other, self.standins)
+    if isinstance(number(self.expr / theirs, self.standins), float):
+        raise untraceable(
+            f"{self} % {other}", f"whether {self} is divisible by {other} depends on the sizes", self.expr, theirs
+        )
     return 0
 
 
@@ -290,7 +297,7 @@ def _assumed(standins: StandIns, name: str, mine: Expr, theirs: Expr, difference
         standins.assume(f"{mine} {'<' if name in ('lt', 'ge') else '≤'} {theirs}")
         return name in ("lt", "le")
     sign = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}[name]
-    raise untraceable(f"{mine} {sign} {theirs}", "the answer depends on the sizes")
+    raise untraceable(f"{mine} {sign} {theirs}", "the answer depends on the sizes", mine, theirs)
 
 
 def _ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:

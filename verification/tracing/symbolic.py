@@ -118,7 +118,7 @@ class SymbolicArray:
             raise TypeError("iteration over a 0-d array")
         count = length(self.axes[0])
         if not count.is_Integer:
-            raise untraceable("a loop over an array", f"its first axis has the symbolic size {count}")
+            raise untraceable("a loop over an array", f"its first axis has the symbolic size {count}", count)
         return (self[k] for k in range(int(count)))
 
     def __contains__(self, value: Any) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -22,6 +23,7 @@ from ...calculus.normal_form import Normalizer
 from ...calculus.tensors import Index, Tensor
 from .concrete import at_sizes, definition_at, tensor_at
 from .conversion import symbolic
+from .naming import LocalNames
 from .opaque import Opaque
 from .patching import numpy_made_symbolic
 from .recognition import Recognition
@@ -45,6 +47,8 @@ class Trace:
     opaque: values left unexplained, such as the maximum that a softmax subtracts; they stand in formulas as tensors.
     assumptions: what was taken for granted about sizes where the code asked (``n ≠ 1``).
     notes: how numbers were read, and what else a report should say.
+    definitions: what local variables held on the way, where that was asked for, in the order in which it is computed;
+        local_names: what the code calls them.
     """
 
     entries: tuple[Entries | None, ...]
@@ -54,6 +58,8 @@ class Trace:
     opaque: tuple[Opaque, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    local_names: Mapping[Tensor, str] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[ArrayExpr | None, ...]:
@@ -85,6 +91,7 @@ def trace(
     *,
     dims: Mapping[Symbol, int] | None = None,
     known: Sequence[Definition] = (),
+    naming: bool = False,
 ) -> Trace:
     """The formulas that a NumPy function computes.
 
@@ -92,6 +99,7 @@ def trace(
     arguments: a :class:`Tensor` becomes a symbolic array, an ``ArrayExpr`` an array of formulas, a dimension an
     integer, containers are searched, and anything else is passed as it is. dims: sizes to make concrete, in the
     tensors' shapes too. known: definitions and adjoints; an intermediate array that equals one takes its name.
+    naming: make definitions of what local variables hold, and refer to them in what follows.
 
     **Raises** :class:`Untraceable` with the operation, the file and the line, also where the code itself raises.
     """
@@ -100,9 +108,13 @@ def trace(
     known = [definition_at(d, sizes) for d in known] if sizes else list(known)
     symbols = _symbols([given, known])
     recognition = Recognition(known) if known else None
-    first = _run(function, given, Session(StandIns(symbols), recognition, is_concrete=not symbols))
+
+    def names() -> LocalNames | None:
+        return LocalNames() if naming else None
+
+    first = _run(function, given, Session(StandIns(symbols), recognition, names(), is_concrete=not symbols))
     if symbols:
-        second = _run(function, given, Session(StandIns(symbols, run=1), recognition))
+        second = _run(function, given, Session(StandIns(symbols, run=1), recognition, names()))
         if not _agree(first, second):
             code = getattr(function, "__code__", None)
             file, line = (code.co_filename, code.co_firstlineno) if code else ("", 0)
@@ -164,7 +176,8 @@ def _run(function: Callable[..., Any], given: Sequence[Any], current: Session) -
         arguments = [_argument(a) for a in given]
         with numpy_made_symbolic(function):
             try:
-                returned = function(*arguments)
+                with nullcontext() if current.naming is None else current.naming.watching():
+                    returned = function(*arguments)
             except Untraceable:
                 raise
             except Exception as error:
@@ -201,6 +214,7 @@ def _collected(returned: Any, current: Session) -> Trace:
         array = symbolic(value)
         outputs.append(array.entries)
         memories.append((what, array))
+    named = current.naming
     return Trace(
         tuple(outputs),
         tuple(name for name, _ in values),
@@ -209,6 +223,8 @@ def _collected(returned: Any, current: Session) -> Trace:
         tuple(current.opaque),
         tuple(current.standins.assumed),
         tuple(current.standins.readings),
+        tuple(named.definitions) if named else (),
+        {d.tensor: n for d in named.definitions if (n := named.name_of(d.tensor))} if named else {},
     )
 
 
@@ -236,6 +252,11 @@ def _agree(first: Trace, second: Trace) -> bool:
     pairs += [
         (ArrayExpr((*a.indices, *a.over), a.body), ArrayExpr((*b.indices, *b.over), b.body))
         for a, b in zip(first.opaque, second.opaque, strict=False)
+    ]
+    same.append([d.tensor for d in first.definitions] == [d.tensor for d in second.definitions])
+    pairs += [
+        (ArrayExpr(c.indices, c.body), ArrayExpr(d.indices, d.body))
+        for c, d in zip(first.definitions, second.definitions, strict=False)
     ]
     for a, b in pairs:  # (both runs make their arrays alike, flattened axes too)
         if a is None or b is None:

@@ -1,0 +1,51 @@
+"""Common factors of numerators and denominators: p (1 − p) ((1 − t)/(1 − p) − t/p) is p − t."""
+
+from __future__ import annotations
+
+import sympy
+from sympy import Add, Expr, Mul, Pow
+
+from .sums import BoundSum, count_nodes, rebuild
+
+#: A larger formula is left as it is: its common denominator might be large.
+MAX_NODES = 80
+
+
+def cancelled(expr: Expr) -> Expr:
+    """The expression with the factors cancelled that a product and the denominators inside of it share.
+
+    Only where the result is smaller and has fewer denominators: otherwise the form that was found is kept.
+    """
+    return rebuild(expr, lambda e: _cancelled(e) if isinstance(e, Mul) else None)
+
+
+def _cancelled(product: Expr) -> Expr | None:
+    """The product in lowest terms; None where nothing is gained."""
+    sums = [f for f in product.args if isinstance(f, Add)]
+    inner = {d for s in sums for t in s.args for d in _denominators(t)}
+    if not inner or not any(f in inner for f in product.args) or count_nodes(product) > MAX_NODES:
+        return None
+    atoms: dict[Expr, Expr] = {}
+    flat = _flat(product, atoms)
+    back = {symbol: e for e, symbol in atoms.items()}
+    try:
+        found = sympy.cancel(flat)
+    except sympy.PolynomialError:
+        return None
+    found = found.xreplace(back)
+    return found if count_nodes(found) < count_nodes(product) else None
+
+
+def _denominators(term: Expr) -> list[Expr]:
+    return [f.base for f in Mul.make_args(term) if isinstance(f, Pow) and f.exp.is_negative]
+
+
+def _flat(e: Expr, atoms: dict[Expr, Expr]) -> Expr:
+    """A rational function of symbols, one for everything that is not a sum, a product or a whole power."""
+    if e.is_Rational:
+        return e
+    if isinstance(e, Add | Mul) and not isinstance(e, BoundSum):
+        return e.func(*(_flat(a, atoms) for a in e.args))  # type: ignore[arg-type]
+    if isinstance(e, Pow) and e.exp.is_Integer:
+        return Pow(_flat(e.base, atoms), e.exp)
+    return atoms.setdefault(e, sympy.Dummy(f"a{len(atoms)}"))

@@ -157,7 +157,7 @@ def check_page(
     try:
         if not page.has_code:
             return Row(
-                id,
+                entry_id,
                 len(kinds),
                 **counts,
                 seconds=time.perf_counter() - start,

@@ -35,7 +35,7 @@ class Row:
     """What checking one entry gave.
 
     against: what the generated code was compared with beside exact values. missing: something is not installed, so the
-    cross-check could not be made.
+    cross-check could not be made. statement: the entry has no code; its lines were sampled rigorously instead.
     """
 
     id: str
@@ -50,6 +50,13 @@ class Row:
     notes: tuple[str, ...] = ()
     failed: bool = False
     missing: bool = False
+    statement: bool = False
+
+
+SAMPLED = (
+    "No code: a statement. Every line is judged by the prover, and evaluated in ball arithmetic at random points that "
+    "meet the assumptions."
+)
 
 
 def run(ids: Sequence[str], parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> list[Row]:
@@ -139,7 +146,7 @@ def check_page(
     entry_id = entry_id or page.entry.id
     id = f"{entry_id} with {shown}" if shown else entry_id
     kinds = [step.verdict.kind for step in page.steps]
-    counts = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
+    counts: dict[str, Any] = {kind: kinds.count(kind) for kind in ("proved", "refuted", "open")}
     messages = [
         f"{id}, step {number}: {step.verdict} ({step.rule}): {step.verdict.counterexample or step.verdict.basis}"
         for number, step in enumerate(page.steps, 1)
@@ -148,6 +155,17 @@ def check_page(
     failed, missing, cross = bool(messages), False, {}
     notes: tuple[str, ...] = ()
     try:
+        if not page.has_code:
+            return Row(
+                entry_id,
+                len(kinds),
+                **counts,
+                seconds=time.perf_counter() - start,
+                messages=tuple(messages),
+                notes=(SAMPLED,),
+                failed=failed,
+                statement=True,
+            )
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
@@ -212,6 +230,7 @@ def totals(rows: Sequence[Row]) -> dict[str, Any]:
         **{name: sum(getattr(row, name) for row in rows) for name in ("steps", "proved", "refuted", "open")},
         "cross_checked": sum(_is_checked(row) and row.against == "torch" for row in rows),
         "checked_exactly": sum(_is_checked(row) and row.against != "torch" for row in rows),
+        "statements": sum(row.statement for row in rows),
     }
 
 
@@ -243,7 +262,7 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     table.add_column("s", justify="right")
     for row in rows:
         counts = [str(n) if n else "·" for n in (row.steps, row.proved, row.refuted, row.open)]
-        checks = [_cell(row.cross_checks.get(dtype)) for dtype in dtypes]
+        checks = ["statement" if row.statement else _cell(row.cross_checks.get(dtype)) for dtype in dtypes]
         table.add_row(row.id, *counts, *checks, f"{row.seconds:.2f}", style="red" if row.failed else "")
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
@@ -254,6 +273,8 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
             "Under a dtype: the largest error of the generated code, of the error allowed there, in ULP of the exact "
             "value (regimes of input).\n"
         )
+    if len(rows) > 1 and sums["statements"]:
+        console.print(f"statement: {SAMPLED[0].lower()}{SAMPLED[1:]}\n")
     if len(rows) == 1:
         for note in rows[0].notes:
             console.print(f"{note}\n")

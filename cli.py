@@ -37,6 +37,7 @@ EXIT_CODES = {
     "EntryError": USAGE,
     "MissingTorch": MISSING,
     "NoCuda": MISSING,
+    "NoCode": USAGE,
     "SubjectError": USAGE,
     "Untraceable": USAGE,
     "ReferenceError": USAGE,

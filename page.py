@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 from .derivations.options import Value
 
 
+class NoCode(ValueError):
+    """Code was asked for of an entry that only states something."""
+
+
 @dataclass(frozen=True, repr=False)
 class Page:
     """A formula and its derivation. Shows itself in notebooks, in terminals (rich) and as text.
@@ -61,8 +65,17 @@ class Page:
         """The page as ``terminal``, ``text``, ``latex``, ``markdown`` or ``json``."""
         return rendering.render(self.derivation, format, **options)
 
+    @property
+    def has_code(self) -> bool:
+        """False for an entry that only states something: there is nothing to compute."""
+        return bool(self.entry.wanted)
+
     def numpy_source(self) -> str:
-        """The source of a NumPy module that computes the value and the derivatives."""
+        """The source of a NumPy module that computes the value and the derivatives.
+
+        **Raises** ``NoCode`` for an entry that is a statement.
+        """
+        self._need_code()
         from . import numeric
 
         return numeric.generate(self.derivation).source
@@ -76,8 +89,10 @@ class Page:
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
 
-        **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device.
+        **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device, ``NoCode``
+        for an entry that is a statement.
         """
+        self._need_code()
         from . import numeric
 
         own = self.entry.topic in (EXPRESSION, OWN)
@@ -101,6 +116,13 @@ class Page:
 
         assert isinstance(self.entry.given, str) and isinstance(self.entry.define, str)
         return text_forward(self.entry.given, self.entry.define)
+
+    def _need_code(self) -> None:
+        if not self.has_code:
+            raise NoCode(
+                f"{self.entry.id} is a statement and computes nothing, so it has no code; "
+                f"for its proof type: nnmath derive {self.entry.id}"
+            )
 
     def _repr_latex_(self) -> str:
         return self.render("latex")

@@ -15,7 +15,7 @@ from .arrays import ArrayExpr, elementwise, scalar
 from .functions import BY_NAME, Unknown, Where, relu
 from .grammar import index_expression, own_absolute
 from .scope import Scope
-from .sums import Delta, bound_sum
+from .sums import Delta, Partial, bound_sum
 from .tensors import Element, Index, fresh_index
 
 
@@ -191,6 +191,16 @@ def larger(a: Expr, b: Expr) -> Expr:
     return Where(a - b, a, b)
 
 
+def read_partial(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``partial(L, W[i, j])``, or ``partial(L, W)`` with the axes of L and then those of W."""
+    of, wrt = _values(scope, node, 2)
+    if not isinstance(wrt.body, Element):
+        scope.fail(
+            node.args[1], f"{ast.unparse(node.args[1])} is not an array or an entry of one", "partial(L, W[i, j])"
+        )
+    return ArrayExpr((*of.indices, *wrt.indices), Partial(of.body, wrt.body))
+
+
 def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope, ast.Call], ArrayExpr]:
     return lambda scope, node: function(*_values(scope, node, count))
 
@@ -205,6 +215,7 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "diag": of_arrays(arrays.diag, 1),
     "delta": read_delta,
     "where": read_where,
+    "partial": read_partial,
     "max": read_max,
     "min": read_min,
 }

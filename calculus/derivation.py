@@ -105,7 +105,8 @@ class Known:
 class Step:
     """One line: ``left = right`` because of ``rule``. ``continues`` says that left is the line before's right side.
 
-    detail holds the single rewriting steps behind a line that joins several.
+    detail holds the single rewriting steps behind a line that joins several. relation: ``=``, ``<=``, ``<``, ``>=`` or
+    ``>``.
     """
 
     left: Expr
@@ -114,6 +115,30 @@ class Step:
     verdict: Verdict
     continues: bool = False
     detail: tuple[Step, ...] = ()
+    relation: str = "="
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A hypothesis of the page: ``left relation right``, by name, and in words."""
+
+    name: str
+    left: Expr
+    relation: str
+    right: Expr
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a part proves: ``left relation right``, its title, and the name under which certificates use it."""
+
+    left: Expr
+    relation: str
+    right: Expr
+    title: str = ""
+    name: str = ""
+    impossible: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,12 +172,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Part:
-    """The steps that lead to one result, under a heading such as ∂L/∂Z."""
+    """The steps that lead to one result, under a heading such as ∂L/∂Z, or to a statement."""
 
     left: Expr | None
     steps: tuple[Step, ...]
     result: Result | None
     note: str = ""
+    stated: Stated | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +195,7 @@ class Derivation:
     references: tuple[str, ...] = ()
     topic: str = ""
     letters: Mapping[str, str] = field(default_factory=dict)
+    assumptions: tuple[Assumption, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

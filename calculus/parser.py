@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from sympy import Expr
 
@@ -17,7 +19,7 @@ from .scope import ParseError, Scope, Source
 from .sums import bound_sum
 from .tensors import Index, Tensor, fresh_index
 
-__all__ = ["ParseError", "parse_claim", "parse_definitions", "parse_expression", "parse_givens"]
+__all__ = ["ParseError", "parse_array", "parse_claim", "parse_definitions", "parse_expression", "parse_givens"]
 
 NODES = {**ATOMS_AND_OPERATORS, ast.Call: read_call}
 
@@ -179,17 +181,39 @@ def parse_expression(text: str, tensors: Mapping[str, Tensor], indices: Mapping[
 
     **Raises** :class:`ParseError` with the place, what was expected and what to type.
     """
+    array = parse_array(text, tensors, indices)
+    if not array.rank:
+        return array.body
+    axes = tuple((indices or {}).values())
+    if array.dims != tuple(i.dim for i in axes):
+        wanted = shape_text(i.dim for i in axes)
+        problem = f"the expression has shape {shape_text(array.dims)}, and shape {wanted} is expected"
+        Source(" ".join(text.split())).fail(None, problem)
+    return array.at(*axes)
+
+
+def parse_array(
+    text: str,
+    tensors: Mapping[str, Tensor],
+    indices: Mapping[str, Index] | None = None,
+    functions: Mapping[str, Callable[[Scope, ast.Call], ArrayExpr]] | None = None,
+) -> ArrayExpr:
+    """The array that a text stands for; ``functions`` are known beside those of the grammar. Raises ParseError."""
     source = Source(" ".join(text.split()))
     indices = indices or {}
     dims = {**_dims(tensors.values()), **{str(s): s for i in indices.values() for s in i.dim.free_symbols}}
-    array = Scope(source, tensors, dims, indices, NODES).read(source.parse("eval").body)
-    if not array.rank:
-        return array.body
-    axes = tuple(indices.values())
-    if array.dims != tuple(i.dim for i in axes):
-        wanted = shape_text(i.dim for i in axes)
-        source.fail(None, f"the expression has shape {shape_text(array.dims)}, and shape {wanted} is expected")
-    return array.at(*axes)
+    nodes: dict[type[ast.AST], Callable[[Scope, Any], ArrayExpr]] = dict(NODES)
+    if functions:
+        nodes[ast.Call] = partial(read_call_or, functions)
+    return Scope(source, tensors, dims, indices, nodes).read(source.parse("eval").body)
+
+
+def read_call_or(
+    functions: Mapping[str, Callable[[Scope, ast.Call], ArrayExpr]], scope: Scope, node: ast.Call
+) -> ArrayExpr:
+    """A call of one of ``functions``, or of the grammar's own."""
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    return functions[name](scope, node) if name in functions else read_call(scope, node)
 
 
 def parse_claim(text: str, tensors: Mapping[str, Tensor], axes: Sequence[Expr]) -> tuple[tuple[Index, ...], Expr]:

@@ -138,8 +138,28 @@ def _problem(
     givens: tuple[Tensor, ...],
     free: Sequence[Index] | None,
 ) -> Problem:
-    by_name = {d.name: d for d in definitions}
     sides = (compiled(left), compiled(right))
+    found = {index for side in sides for index in side.free}
+    order = tuple(free or ()) + tuple(sorted(found - set(free or ()), key=lambda i: (len(i.name), i.name)))
+    reads, inputs, dims = _read_by((left, right), definitions, givens, order)
+    used = tuple(d for d in definitions if d.name in reads)
+    return Problem(left, right, used, order, inputs, dims)
+
+
+def inputs_of(
+    exprs: Sequence[Expr], definitions: Sequence[Definition], givens: Sequence[Tensor]
+) -> tuple[tuple[Tensor, ...], tuple[Symbol, ...]]:
+    """The inputs that expressions read through definitions, givens first, and the dimensions there are."""
+    free = tuple(index for e in exprs for index in compiled(e).free)
+    return _read_by(exprs, definitions, givens, free)[1:]
+
+
+def _read_by(
+    exprs: Sequence[Expr], definitions: Sequence[Definition], givens: Sequence[Tensor], free: Sequence[Index]
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...], tuple[Symbol, ...]]:
+    """All tensors that are read, by name; the inputs among them, in order; the dimensions."""
+    by_name = {d.name: d for d in definitions}
+    sides = [compiled(e) for e in exprs]
     reads: dict[str, Tensor] = {}
     dims: set[Symbol] = set().union(*(side.code.sizes for side in sides))
     queue = list(chain.from_iterable(side.code.reads for side in sides))
@@ -154,9 +174,7 @@ def _problem(
     for tensor in reads.values():
         below = () if tensor.domain.below is None else (tensor.domain.below,)
         dims = dims.union(*(d.free_symbols for d in (*tensor.dims, *below)))
-    found = {index for side in sides for index in side.free}
-    order = tuple(free or ()) + tuple(sorted(found - set(free or ()), key=lambda i: (len(i.name), i.name)))
-    for index in order:
+    for index in free:
         dims |= index.dim.free_symbols
     places = {t.name: at for at, t in enumerate(givens)}
     inputs = tuple(
@@ -165,8 +183,7 @@ def _problem(
             key=lambda t: (places.get(t.name, len(places)), t.name),
         )
     )
-    used = tuple(d for d in definitions if d.name in reads)
-    return Problem(left, right, used, order, inputs, tuple(sorted(dims, key=lambda d: d.name)))
+    return reads, inputs, tuple(sorted(dims, key=lambda d: d.name))
 
 
 def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
@@ -228,8 +245,15 @@ def _judge(left: Any, right: Any, precision: int) -> bool | None:
 
 
 def _counterexample(problem: Problem, point: Point, place: Position, left: Any, right: Any) -> Counterexample:
-    names = [i.name if not (i.is_fresh or i.is_bound) else f"index {k}" for k, i in enumerate(problem.free, 1)]
-    values = {t.name: _nested(point.values[t], t.rank) for t in problem.inputs if t in point.values}
+    return counterexample_at(problem.free, problem.inputs, point, place, left, right)
+
+
+def counterexample_at(
+    free: Sequence[Index], inputs: Sequence[Tensor], point: Point, place: Position, left: Any, right: Any
+) -> Counterexample:
+    """A point at which two sides were seen to be as they should not, for a reader."""
+    names = [i.name if not (i.is_fresh or i.is_bound) else f"index {k}" for k, i in enumerate(free, 1)]
+    values = {t.name: _nested(point.values[t], t.rank) for t in inputs if t in point.values}
     digits = next((d for d in (6, 12, 24, 48) if _decimal(left, d) != _decimal(right, d)), 100)
     return Counterexample(
         sizes={d.name: size for d, size in point.sizes.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, Literal
@@ -126,7 +127,8 @@ class Draw:
         if domain.value is not None and self.named:
             return dict.fromkeys(places, domain.value)
         if domain.onehot or domain.rows:
-            row: Callable[[int], list[fmpq]] = self._onehot if domain.onehot else self._row
+            inside = self.style != "ties" or domain.positive
+            row: Callable[[int], list[fmpq]] = self._onehot if domain.onehot else partial(self._row, inside=inside)
             rows = product(*map(range, shape[:-1]))
             return {(*at, c): v for at in rows for c, v in enumerate(row(shape[-1]))}
         if domain.below is not None:
@@ -169,12 +171,12 @@ class Draw:
             return fmpq(self.rng.randint(1, 3), 4)
         return fmpq(self.rng.randint(1, 63), 64)
 
-    def _row(self, size: int) -> list[fmpq]:
-        """Dyadic fractions that sum to exactly 1; none is zero, except among ties."""
+    def _row(self, size: int, *, inside: bool) -> list[fmpq]:
+        """Dyadic fractions that sum to exactly 1; none is zero where they lie inside the simplex."""
         whole = 8
         while whole < 2 * size:
             whole *= 2
-        if self.style == "ties":
+        if not inside:
             cuts = sorted(self.rng.randint(0, whole) for _ in range(size - 1))
         else:
             cuts = sorted(self.rng.sample(range(1, whole), size - 1))

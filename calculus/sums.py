@@ -129,7 +129,8 @@ def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
         new = rebuild(body, leaf)
         return expr if new == body else bound_sum(new, *fresh)
     if isinstance(expr, Partial):
-        return expr.func(rebuild(expr.of, leaf), *expr.args[1:])
+        wrt = Element(expr.wrt.tensor, *(rebuild(i, leaf) for i in expr.wrt.indices))
+        return expr.func(rebuild(expr.of, leaf), wrt, *expr.args[2:])
     args = [rebuild(a, leaf) for a in expr.args]  # type: ignore[arg-type]
     return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 

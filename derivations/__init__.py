@@ -18,10 +18,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .entry import Entry
+from .entry import Entry, Example, Statement
 from .options import ParameterError, is_kind
 
-__all__ = ["Entry", "MalformedEntry", "ParameterError", "Scan", "UnknownEntry", "catalogue", "find", "scan", "topics"]
+__all__ = [
+    "Entry",
+    "Example",
+    "MalformedEntry",
+    "ParameterError",
+    "Scan",
+    "Statement",
+    "UnknownEntry",
+    "catalogue",
+    "find",
+    "scan",
+    "topics",
+]
 
 KINDS = ("gradient", "identity", "inequality", "update", "construction")
 
@@ -163,14 +175,25 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
         'small letters, such as "softmax-ce"',
     ),
     ("title", _is_text, "a text"),
-    ("given", lambda v: callable(v) or _is_text(v), 'lines such as "Z: n C  # logits"'),
-    ("define", lambda v: callable(v) or _is_text(v), 'lines such as "y = exp(x)"'),
-    ("wanted", lambda v: callable(v) or (_is_texts(v) and v), 'a tuple of texts, such as ("dL/dZ",)'),
+    ("given", lambda v: callable(v) or isinstance(v, str), 'lines such as "Z: n C  # logits"'),
+    ("define", lambda v: callable(v) or isinstance(v, str), 'lines such as "y = exp(x)"'),
+    ("wanted", lambda v: callable(v) or _is_texts(v), 'a tuple of texts, such as ("dL/dZ",)'),
     (
         "claim",
         lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))),
         'a mapping such as {"dL/dZ": "(P - Y)/n"}',
     ),
+    (
+        "assume",
+        lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))),
+        'a mapping such as {"smooth": "f1 <= f0"}',
+    ),
+    (
+        "proof",
+        lambda v: callable(v) or (isinstance(v, tuple) and all(isinstance(s, Statement) for s in v)),
+        'a tuple of statements, such as (Statement("a*b <= (a**2 + b**2)/2"),)',
+    ),
+    ("examples", lambda v: isinstance(v, tuple) and all(isinstance(e, Example) for e in v), "a tuple of examples"),
     ("torch", lambda v: v is None or callable(v), "a function of torch and the givens"),
     (
         "parameters",
@@ -196,6 +219,10 @@ def _problem(entry: Entry) -> str:
             fine = False
         if not fine:
             return f"{name}={value!r}; expected is {expected}"
+    if not (entry.wanted or entry.proof):
+        return 'nothing is wanted or stated; expected is wanted=("dL/dZ",) or proof=(Statement("a <= b"),)'
+    if not (callable(entry.given) or callable(entry.define)) and not (entry.given.strip() or entry.define.strip()):
+        return 'nothing is given or defined; expected are lines such as "x: real"'
     for setting in entry.variants:
         try:
             entry.at(**setting)

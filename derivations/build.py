@@ -10,11 +10,16 @@ from typing import Any
 from sympy import Expr
 
 from ..calculus.backward import Backward, Claim, Claims
+from ..calculus.certificates import Judge
+from ..calculus.conditional_sampling import Conditions
 from ..calculus.derivation import Definition, Derivation, Part, Result
+from ..calculus.goal import Statement
+from ..calculus.hypotheses import Hypothesis, in_order, parse_hypotheses
 from ..calculus.identities import prove_identity
 from ..calculus.letters import Letters
 from ..calculus.parser import parse_claim, parse_definitions, parse_expression, parse_givens
 from ..calculus.prover import Prover
+from ..calculus.statements import Proof
 from ..calculus.tensors import Element, Index, Tensor
 from .entry import Entry
 from .options import Value
@@ -47,33 +52,53 @@ def derive_entry(entry: Entry, *, thorough: bool = False, **parameters: Value) -
     assert isinstance(entry.given, str) and isinstance(entry.define, str)
     givens = parse_givens(entry.given)
     definitions = parse_definitions(entry.define, givens)
-    return derive(entry, givens, definitions, thorough=thorough)
+    assert not callable(entry.assume)
+    hypotheses = parse_hypotheses(entry.assume, givens, definitions)
+    return derive(entry, givens, definitions, hypotheses, thorough=thorough)
 
 
 def derive(
-    entry: Entry, givens: Sequence[Tensor], definitions: Sequence[Definition], *, thorough: bool = False
+    entry: Entry,
+    givens: Sequence[Tensor],
+    definitions: Sequence[Definition],
+    hypotheses: Sequence[Hypothesis] = (),
+    *,
+    thorough: bool = False,
 ) -> Derivation:
-    """The derivation of what ``entry`` wants, over parsed givens and definitions."""
+    """The derivation of what ``entry`` wants and states, over parsed givens, definitions and hypotheses."""
     dims = [d for t in (*givens, *(d.tensor for d in definitions)) for d in t.dims]
     dims += sorted({k.dim for d in definitions for k in d.body.atoms(Index)} - set(dims), key=str)
     letters = Letters(definitions, dims)
     definitions = [letters.name_definition(d) for d in definitions]
     tensors = {t.name: t for t in (*givens, *(d.tensor for d in definitions))}
-    functions = [t for t in givens if t.domain.function]
-    prover = Prover(definitions, [t for t in givens if t not in functions], thorough=thorough)
-    owner = _Builder(entry, tensors, Backward(definitions, letters, prover))
+    sampled = [t for t in givens if not t.domain.function]
+    solved = [h.solved for h in hypotheses if h.solved is not None]
+    every = in_order([*solved, *definitions]) if solved else definitions
+    prover = Prover(every, sampled, thorough=thorough)
+    owner = _Builder(entry, tensors, Backward(every, letters, prover))
+    parts = [*owner.parts()]
+    if entry.proof:
+        conditions = Conditions(tuple(prover.definitions.values()), tuple(sampled), tuple(hypotheses), entry.examples)
+        proof = Proof(Judge(prover, conditions), tensors)
+        parts += [proof.prove(statement) for statement in _statements(entry)]
     return Derivation(
         entry.id,
         entry.title,
         tuple(givens),
         tuple(definitions),
-        tuple(owner.parts()),
+        tuple(parts),
         entry.conventions,
         entry.pitfalls,
         entry.references,
         entry.topic,
         letters.as_mapping(),
+        tuple(h.assumption for h in hypotheses),
     )
+
+
+def _statements(entry: Entry) -> tuple[Statement, ...]:
+    assert not callable(entry.proof)
+    return entry.proof
 
 
 class _Builder:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from ..calculus.goal import Example, Statement
 from .options import LARGEST_PARAMETER, Kind, ParameterError, Value, default, read, stated
 
-__all__ = ["LARGEST_PARAMETER", "Entry", "ParameterError"]
+__all__ = ["LARGEST_PARAMETER", "Entry", "Example", "ParameterError", "Statement"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,27 +25,34 @@ class Entry:
         A line ``O = (H - U + 2)//2 + 1`` defines a dimension by others.
     define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
         form (``A = tanh(X @ W + b)``).
-    wanted: what to derive: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
+    wanted: what to derive, if anything: ``dL/dZ``, ``dP/dZ``, ``d2L/dZ2``, or an identity ``D = H - S``.
     claim: closed forms that the entry states and the prover decides, by wanted: in array form (``"(P - Y)/n"``) or by
         the entry at named axes (``"i, c: (P[i, c] - Y[i, c])/n"``). The key ``dy/dx in output`` claims a form in y.
     rules: for an identity, the rules to apply, in order, to the left side.
+    assume: hypotheses by name, ``"smooth": "f1 <= f0 + g @ (x1 - x0) + L/2*sum((x1 - x0)**2)  # in words"``. An
+        equation that gives the entries of a given is its definition.
+    proof: the statements that are proved, in order (see :class:`.Statement`). An entry may have nothing else to derive.
+    examples: points at which the hypotheses hold, where random ones never do.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
         value; or several, by name, where the entry differentiates several. It may also take parameters, with the
         default that the entry states.
     parameters: what a user may set, with its default: a whole number (``depth=3``), a decimal, a switch (``False``), or
-        choices, the default first (``("mean", "sum")``). given, define, wanted and claim may then be functions of the
-        parameters; :meth:`at` fills them in.
+        choices, the default first (``("mean", "sum")``). given, define, wanted, claim, assume and proof may then be
+        functions of the parameters; :meth:`at` fills them in.
     variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
     uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
     """
 
     id: str
     title: str
-    given: str | Callable[..., str]
-    define: str | Callable[..., str]
-    wanted: tuple[str, ...] | Callable[..., tuple[str, ...]]
+    given: str | Callable[..., str] = ""
+    define: str | Callable[..., str] = ""
+    wanted: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()
     claim: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
+    assume: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
+    proof: tuple[Statement, ...] | Callable[..., tuple[Statement, ...]] = ()
+    examples: tuple[Example, ...] = ()
     torch: Callable[..., Any] | None = None
     parameters: Mapping[str, Kind] = field(default_factory=dict)
     variants: tuple[Mapping[str, Value], ...] = ()
@@ -69,7 +77,7 @@ class Entry:
             values[name] = read(self.id, name, self.parameters[name], value)
         filled: dict[str, Any] = {
             part: value(**values)
-            for part in ("given", "define", "wanted", "claim")
+            for part in ("given", "define", "wanted", "claim", "assume", "proof")
             if callable(value := getattr(self, part))
         }
         if self.torch is not None and values:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
@@ -67,7 +68,8 @@ def entry_pages(pages: Mapping[str, nnmath.Page]) -> dict[Path, str]:
 
 def entry_page(page: nnmath.Page) -> str:
     """The derivation, and the NumPy module generated from it."""
-    sections = (NOTE, page.markdown().strip(), "## NumPy", f"`nnmath code {page.entry.id}`", _code(page), _links(page))
+    code = ("## NumPy", f"`nnmath code {page.entry.id}`", _code(page)) if page.has_code else ()
+    sections = (NOTE, page.markdown().strip(), *code, _links(page))
     return "\n\n".join(s for s in sections if s) + "\n"
 
 
@@ -88,7 +90,8 @@ def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
         yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")
         for page in group:
             id, steps = page.entry.id, len(page.steps)
-            wanted = ", ".join(f"`{w}`" for w in tuple(page.entry.wanted))  # type: ignore[arg-type]
+            entry: Any = page.entry.at()
+            wanted = ", ".join(f"`{w}`" for w in (*entry.wanted, *(s.text for s in entry.proof)))
             yield f"| [{id}]({id}.md) | {page.entry.title} | {wanted} | {steps}, {page.verdict} |"
 
 
@@ -96,7 +99,7 @@ def rules_page(pages: Mapping[str, nnmath.Page]) -> str:
     """Every reason that stands beside a step of the catalogue: what it says, and where it is used."""
     used: dict[str, dict[str, None]] = {}
     for id, page in pages.items():
-        for name in rule_names(page.steps):
+        for name in rule_names([s for part in page.derivation.parts if part.stated is None for s in part.steps]):
             used.setdefault(name, {})[id] = None
     lines = [NOTE, "", "# The rules", ""]
     lines += ["The reasons that stand beside the steps. A rule computes a step; the prover, which shares no code with"]
@@ -108,7 +111,7 @@ def rules_page(pages: Mapping[str, nnmath.Page]) -> str:
 
 
 def rule_names(steps: Iterable[Step]) -> Iterator[str]:
-    """The names of the rules behind steps and behind their details, one by one."""
+    """The names of the rules behind steps and behind their details, one by one. (Statements give their own reasons.)"""
     for step in steps:
         yield from step.rule.split(", ")
         yield from rule_names(step.detail)

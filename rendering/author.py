@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Expr, Rational
 
-from ..calculus.derivation import Definition, Derivation, Part, Result, Step
+from ..calculus.derivation import Assumption, Definition, Derivation, Part, Result, Stated, Step
 from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ..calculus.matrix_notation import matrix_notation
 from ..calculus.notation import Fill, Hadamard, Notation, Ones, Quotient, Softmax
@@ -17,13 +17,20 @@ from .box import ATOM, PREFIX, Box, join
 from .expressions import Writer
 from .letters import alphabet, free_indices
 from .matrices import nodes, write_notation
-from .page import Formula, Given, Line, Page, Section, Size
+from .page import Assumed, Formula, Given, Line, Page, Section, Size
 from .places import size_text
 from .style import Style
 
 DIRECT = "∂⁺ is the direct derivative: every other definition is held fixed."
 DIRECT_ORDINARY = "∂ is the direct derivative, every other definition held fixed; d is the whole one."
 LAYOUT = "A gradient has the shape of its variable."
+
+
+#: Said where formulas name assumptions and statements; ``before`` is the one of an induction.
+SLACK = (
+    "In a formula the name of an assumption or of a statement stands for its larger side minus its smaller one; "
+    "in an induction step, before stands for the statement at step k."
+)
 
 
 class Author:
@@ -59,7 +66,8 @@ class Author:
             count += len(part.steps)
             heading, shape = self._heading(part, writer)
             wanted = not self._is_given(part) if part.result is None else part.result.wanted
-            sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part))
+            title = _title(part.stated) if part.stated is not None else ""
+            sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part, title))
             result = self._result(part, writer)
             if result is not None:
                 results.append(result)
@@ -76,11 +84,20 @@ class Author:
             _totals(d),
             d.verdict,
             tuple(self._size(x) for x in defined_dimensions(d.dims)),
+            tuple(self._assumed(a) for a in d.assumptions),
         )
+
+    def _assumed(self, assumption: Assumption) -> Assumed:
+        line = self.writer.for_line(assumption.left, assumption.right)
+        formula = Formula(
+            line(assumption.left), line(assumption.right), relation=self.style.relation[assumption.relation]
+        )
+        return Assumed(assumption.name, formula, assumption.words, self.writer.name(assumption.name))
 
     def _named(self, part: Part) -> Writer:
         """The writer with one letter for each free index of the part, in the order in which a reader meets them."""
-        shown = [e for s in part.steps for e in (s.left, s.right)]
+        stated = (part.stated.left, part.stated.right) if part.stated is not None else ()
+        shown = [*stated, *(e for s in part.steps for e in (s.left, s.right))]
         writer = self.writer.for_line(*(part.result.indices if part.result else ()), *shown)
         order = free_indices(*shown, *(part.result.indices if part.result else ()))
         return replace(self.writer, letters=self.writer.alphabet.name(_own_names_first(order), {})) if order else writer
@@ -200,10 +217,14 @@ class Author:
             counterexample,
             depth,
             left,
+            self.style.relation[step.relation],
         )
 
     def _heading(self, part: Part, writer: Writer) -> tuple[Box | None, Box | None]:
         result = part.result
+        if part.stated is not None:
+            sides = writer(part.stated.left), writer(part.stated.right)
+            return join([sides[0], self.style.relation[part.stated.relation], sides[1]], ATOM), None
         if result is None:
             if part.left is None or not part.steps or self._is_given(part):
                 return (writer(part.left) if part.left is not None else None), None
@@ -239,6 +260,12 @@ class Author:
 
     def _result(self, part: Part, writer: Writer) -> Formula | None:
         result = part.result
+        if part.stated is not None:
+            stated = part.stated
+            if stated.impossible:
+                return None
+            line = writer.only(stated.left, stated.right)
+            return Formula(line(stated.left), line(stated.right), relation=self.style.relation[stated.relation])
         if result is None:
             if not part.steps or part.left is None or self._is_given(part):
                 return None
@@ -261,6 +288,8 @@ class Author:
         ranks = [t.rank for r in self.derivation.results for t in r.wrt if r.of is not None and r.of.rank == 0]
         if any(ranks) and not any(LAYOUT.rstrip(".") in s for s in said):
             said.insert(0, LAYOUT)
+        if self._names_slacks():
+            said.append(SLACK)
         if self.writer.both:
             said.append(DIRECT_ORDINARY if self.writer.ordinary else DIRECT)
         ones = "1 is a column of ones, and a vector is a column"
@@ -276,11 +305,23 @@ class Author:
                 said.append(sentence[0].upper() + sentence[1:] + ".")
         return tuple(said)
 
+    def _names_slacks(self) -> bool:
+        """True where a formula uses an assumption or an earlier statement by its name."""
+        named = {a.name for a in self.derivation.assumptions}
+        named |= {p.stated.name for p in self.derivation.parts if p.stated is not None}
+        return any(t.name in named for s in self.derivation.steps for t in s.right.atoms(Tensor))
+
     def _name(self, tensor: Tensor) -> Box:
         return self.writer.name(tensor.name)
 
     def _word(self, key: str) -> str:
         return self.style.words[key]
+
+
+def _title(stated: Stated) -> str:
+    """``One step (descent)``: the title, and the name that later lines use."""
+    name = f"({stated.name})" if stated.name else ""
+    return f"{stated.title} {name}".strip()
 
 
 def _decimal(number: Expr) -> str:

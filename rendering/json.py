@@ -10,7 +10,7 @@ from ..calculus.derivation import Counterexample, Derivation, Verdict
 from .box import Box
 from .latex_style import LATEX
 from .options import PLAIN, Options
-from .page import Formula, Given, Line, Section, page
+from .page import Assumed, Formula, Given, Line, Section, page
 from .text_style import TEXT
 
 VERSION = 1
@@ -36,6 +36,7 @@ def as_data(derivation: Derivation, options: Options = PLAIN) -> dict[str, Any]:
             for pair in zip(text.sizes, latex.sizes, strict=True)
         ],
         "definitions": [_formula(*pair) for pair in zip(text.definitions, latex.definitions, strict=True)],
+        "assumptions": [_assumed(*pair) for pair in zip(text.assumptions, latex.assumptions, strict=True)],
         "parts": [_section(*pair) for pair in zip(text.sections, latex.sections, strict=True)],
         "results": [_formula(*pair) for pair in zip(text.results, latex.results, strict=True)],
         "conventions": list(text.conventions),
@@ -79,6 +80,18 @@ def _formula(text: Formula, latex: Formula) -> dict[str, Any]:
         "matrix_left": _math(text.matrix_left, latex.matrix_left),
         "matrix_right": _math(text.matrix_right, latex.matrix_right),
         "in_output": _math(text.in_output, latex.in_output),
+        "relation": text.relation.strip(),
+    }
+
+
+def _assumed(text: Assumed, latex: Assumed) -> dict[str, Any]:
+    formulas = text.formula, latex.formula
+    return {
+        "name": text.name,
+        "left": _math(*(f.left for f in formulas)),
+        "relation": text.formula.relation.strip(),
+        "right": _math(*(f.right for f in formulas)),
+        "description": text.words,
     }
 
 
@@ -89,6 +102,7 @@ def _section(text: Section, latex: Section) -> dict[str, Any]:
         "shape": None if result is None else [str(d) for d in result.dims],
         "result": None if result is None else result.name,
         "wanted": text.wanted,
+        "title": text.title,
         "note": text.note,
         "steps": _lines(text, latex),
     }
@@ -109,6 +123,7 @@ def _line(text: Line, latex: Line) -> dict[str, Any]:
     return {
         "number": text.number,
         "left": _math(text.first, latex.first),
+        "relation": text.relation.strip(),
         "right": _math(text.right, latex.right),
         "continues": text.left is None,
         "rule": text.rule,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ..calculus.derivation import Derivation
 from .box import Box, break_lines
@@ -15,7 +16,7 @@ from .latex_prose import math_words, prose
 from .latex_style import LATEX
 from .latex_width import latex_width
 from .options import PLAIN, Options
-from .page import Formula, Line, Page, page
+from .page import Assumed, Formula, Line, Page, page
 
 TEXT_WIDTH = 470.0
 REASONS = (44, 34, 26)
@@ -45,11 +46,15 @@ def _page(page: Page) -> Iterator[str]:
     yield rf"{{\Large\bfseries {prose(page.title)}}}\hfill\texttt{{{prose(page.id)}}}\par"
     yield from _block("Given", align(given_rows(page)))
     yield from _block("Define", align(formula_rows(page.definitions)))
+    if page.assumptions:
+        yield from _block("Assume", align(assumed_rows(page.assumptions)))
     for section in page.sections:
         if section.heading is not None:
             shape = rf", shape \({section.shape}\)" if section.shape is not None else ""
-            word = "Wanted" if section.wanted else "First"
-            yield rf"\medskip\noindent\textbf{{{word}}} \(\displaystyle {section.heading}\){shape}"
+            title = prose(section.title)
+            heading = "" if section.says_it_in_a_line else rf"\(\displaystyle {section.heading}\){shape}"
+            said = ": ".join(filter(None, (title, heading)))
+            yield rf"\medskip\noindent\textbf{{{section.label}}}" + (f" {said}" if said else "")
         if section.note:
             yield rf". {prose(section.note)}"
         yield from align(step_rows(section.lines, TEXT_WIDTH))
@@ -89,6 +94,17 @@ def given_rows(page: Page) -> Iterator[str]:
         yield from (f" & && {math_words(words)}" for words in more)
 
 
+def assumed_rows(assumptions: Sequence[Assumed]) -> Iterator[str]:
+    """``left &\\leq right && (smooth) words``, the words on a row of their own where a formula is long."""
+    texts = [rf"\text{{({prose(a.name)})}}" + (rf"\ {math_words(a.words)}" if a.words else "") for a in assumptions]
+    rows = [list(_equation(a.formula.left.text, a.formula.right, a.formula.relation)) for a in assumptions]
+    widths = [max(map(latex_width, column), default=0.0) for column in (chain(*rows), texts)]
+    beside = sum(widths) + COLUMN_GAP <= TEXT_WIDTH
+    for own, text in zip(rows, texts, strict=True):
+        yield from own[:-1]
+        yield from (f"{own[-1]} && {text}",) if beside else (own[-1], rf"&\qquad {text}")
+
+
 def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
     """Matrix form, element form and form in the output, one below the other."""
     pairs = _side_by_side(formulas)
@@ -99,13 +115,13 @@ def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
             continue
         if pairs:
             matrix = "&" if formula.matrix_left is None else f"{formula.matrix_left} &= {formula.matrix_right}"
-            yield f"{matrix} & {formula.left} &= {formula.right}"
+            yield f"{matrix} & {formula.left} {_aligned(formula.relation)} {formula.right}"
             if formula.in_output is not None:
                 yield f"& & &= {formula.in_output}"
             continue
         if formula.matrix_left is not None and formula.matrix_right is not None:
             yield from _equation(formula.matrix_left.text, formula.matrix_right)
-        yield from _equation(formula.left.text, formula.right)
+        yield from _equation(formula.left.text, formula.right, formula.relation)
         if formula.in_output is not None:
             yield from _equation("", formula.in_output)
 
@@ -113,15 +129,20 @@ def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
 def _side_by_side(formulas: Sequence[Formula]) -> bool:
     """True where the matrix forms and the element forms have room in two columns."""
     matrices = [f"{f.matrix_left} = {f.matrix_right}" for f in formulas if f.matrix_left is not None and not f.words]
-    elements = [f"{f.left} = {f.in_output or f.right}" for f in formulas if not f.words]
+    elements = [f"{f.left}{f.relation}{f.in_output or f.right}" for f in formulas if not f.words]
     widest = [max(map(latex_width, texts), default=0.0) for texts in (matrices, elements)]
     return bool(matrices) and sum(widest) + 3 * COLUMN_GAP <= TEXT_WIDTH
 
 
-def _equation(left: str, right: Box) -> Iterator[str]:
+def _equation(left: str, right: Box, relation: str = " = ") -> Iterator[str]:
     room = TEXT_WIDTH - latex_width(left) - 20
     for at, text in enumerate(broken(right, room)):
-        yield f"{left} &= {text}" if at == 0 else rf"&\qquad {text}"
+        yield f"{left} {_aligned(relation)} {text}" if at == 0 else rf"&\qquad {text}"
+
+
+def _aligned(relation: str) -> str:
+    """A sign that the rows of a block share a column at."""
+    return "&" + relation.strip()
 
 
 def broken(box: Box, room: float) -> list[str]:
@@ -142,11 +163,11 @@ def _steps(lines: Sequence[Line], width: float, columns: int) -> list[str]:
     widest = max((w for w in lefts if w <= cap), default=20.0)
     reasons = [_reason(x, columns) for x in lines]
     reason = max((latex_width(r) for rs in reasons for r in rs), default=0.0) + COLUMN_GAP / 2
-    return [
-        row
-        for line, words in zip(lines, reasons, strict=True)
-        for row in _step(line, words, widest, width - widest - 16, reason)
-    ]
+    whole = width - widest - 16
+    rows = [_rows(line, widest, whole, whole - reason - COLUMN_GAP) for line in lines]
+    # A row wider than that pushes the column of reasons off the page: then the reasons stand below the formulas.
+    beside = all(latex_width(row.replace("&", "")) <= widest + whole - reason for row in chain(*rows))
+    return [row for line_rows, words in zip(rows, reasons, strict=True) for row in _with(line_rows, words, beside)]
 
 
 def _reason(line: Line, columns: int) -> list[str]:
@@ -154,20 +175,26 @@ def _reason(line: Line, columns: int) -> list[str]:
     return [f"{first} && {_MARKS[line.verdict.kind]}", *more]
 
 
-def _step(line: Line, words: list[str], widest: float, whole: float, reason: float) -> Iterator[str]:
-    beside = whole - reason - COLUMN_GAP
+def _rows(line: Line, widest: float, whole: float, beside: float) -> list[str]:
+    """The formula of a step, broken so that its reason has room beside the last row, if it can be."""
+    rows: list[str] = []
     left = line.left.text if line.left is not None else ""
-    if latex_width(left) > widest + 1:
-        yield f"& {left}"
+    if line.left is not None and latex_width(left) > widest + 1:
+        parts = [left] if latex_width(left) <= beside else broken(line.left, beside)
+        rows += [f"& {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(parts)]
         left = ""
-    box = line.right
-    pieces = [box.text] if latex_width(box.text) <= beside else broken(box, beside)
+    pieces = [line.right.text] if latex_width(line.right.text) <= beside else broken(line.right, beside)
     if any(latex_width(p) > beside for p in pieces):
-        pieces = broken(box, whole)
-    rows = [f"{left} &= {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
-    at = len(rows) - 1 if latex_width(pieces[-1]) + (36 if len(rows) > 1 else 0) <= beside else len(rows)
-    for k, text in enumerate(words):
-        if at + k >= len(rows):
-            rows.append("&")
-        rows[at + k] += f" && {text}"
-    yield from rows
+        pieces = broken(line.right, whole)
+    sign = _aligned(line.relation)
+    return rows + [f"{left} {sign} {p}" if at == 0 else rf"&\qquad {p}" for at, p in enumerate(pieces)]
+
+
+def _with(rows: list[str], words: list[str], beside: bool) -> Iterator[str]:
+    """The rows of a step with its reason: in a column of its own, from the last row on, or in rows below."""
+    if beside:
+        yield from rows[:-1]
+        yield from (f"{row} && {text}" for row, text in zip([rows[-1], *["&"] * (len(words) - 1)], words, strict=True))
+    else:
+        yield from rows
+        yield from (rf"&\qquad {text.replace('&&', chr(92) + 'quad')}" for text in words)

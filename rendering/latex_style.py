@@ -108,7 +108,7 @@ LATEX = Style(
     functions=_FUNCTIONS,
     operator=lambda name: rf"\mathrm{{{latex_escape(name)}}}",
     relation={
-        **{">": " > ", "<": " < ", "≤": r" \le ", "≥": r" \ge ", "=": " = "},
+        **{">": " > ", "<": " < ", "≤": r" \le ", "≥": r" \ge ", "=": " = ", "<=": r" \leq ", ">=": r" \geq "},
         **{"in": r" \in ", "x": r" \times ", "to": r" \to "},
     },
     words={"reals": r"\mathbb{R}", "pi": r"\pi", "E": "e", "ones": r"\mathbf{1}", "identity": "I"},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .box import Box, break_lines
-from .page import Formula, Line, Page, Section
+from .page import Assumed, Formula, Line, Page, Section
 
 Span: TypeAlias = tuple[str, str]
 Row: TypeAlias = tuple[Span, ...]
@@ -43,8 +43,13 @@ def page_rows(page: Page, width: int) -> Iterator[Row]:
     yield ((page.id, "id"), ("   ", ""), (page.title, "title"))
     yield from _labelled("Given", (_given_rows(page, width)))
     yield from _labelled("Define", _formula_rows(page.definitions, width))
+    yield from _labelled("Assume", _assumed_rows(page.assumptions, width))
+    before: Section | None = None
     for section in page.sections:
-        yield ()
+        # Statements of one line without a title stand one below the other.
+        if before is None or section.title or not (section.says_it_in_a_line and before.says_it_in_a_line):
+            yield ()
+        before = section
         yield from _section(section, width)
     yield ()
     yield from _labelled("Result", _formula_rows(page.results, width))
@@ -73,6 +78,21 @@ def _given_rows(page: Page, width: int) -> Iterator[Row]:
             yield ((math.ljust(widest if words else 0), "math"), (" " * GAP if words else "", ""), (words, "prose"))
 
 
+def _assumed_rows(assumptions: Sequence[Assumed], width: int) -> Iterator[Row]:
+    """``smooth: f1 ≤ f0 + …``, and the words beside it or, where there is no room, below."""
+    for assumed in assumptions:
+        formula = assumed.formula
+        rows = list(_equation(formula.left.text, formula.right, width - LABEL - len(assumed.name) - 2, "math", formula))
+        used = sum(len(text) for text, _ in rows[-1]) + len(assumed.name) + 2
+        beside = len(rows) == 1 and used + GAP + len(assumed.words) <= width - LABEL
+        for at, row in enumerate(rows):
+            lead: Span = (f"{assumed.name}: ", "label") if at == 0 else (" " * (len(assumed.name) + 2), "")
+            yield (lead, *row, *(((" " * GAP, ""), (assumed.words, "prose")) if beside and assumed.words else ()))
+        if assumed.words and not beside:
+            for text in textwrap.wrap(assumed.words, max(width - LABEL - 2, 20)):
+                yield (("  ", ""), (text, "prose"))
+
+
 def _formula_rows(formulas: Sequence[Formula], width: int) -> Iterator[Row]:
     """Matrix form and element form side by side where every pair has room, else one below the other."""
     room = width - LABEL
@@ -88,25 +108,25 @@ def _formula_rows(formulas: Sequence[Formula], width: int) -> Iterator[Row]:
                 (f"{formula.right} = {formula.matrix_right}", "math"),
             )
             continue
-        element = f"{formula.left} = {formula.right}"
+        element = f"{formula.left}{formula.relation}{formula.right}"
         role = "second" if matrix else "math"
         if matrix and len(matrix) <= widest and widest + GAP + len(element) <= room:
             yield ((matrix.ljust(widest + GAP), "math"), (element, role))
         else:
             if matrix:
                 assert formula.matrix_left is not None and formula.matrix_right is not None
-                yield from _equation(formula.matrix_left.text, formula.matrix_right, room, "math")
-            yield from _equation(formula.left.text, formula.right, room, role, 2 if matrix else 0)
+                yield from _equation(formula.matrix_left.text, formula.matrix_right, room, "math", formula)
+            yield from _equation(formula.left.text, formula.right, room, role, formula, 2 if matrix else 0)
         if formula.in_output is not None:
-            yield from _equation(" " * len(formula.left.text), formula.in_output, room, "math")
+            yield from _equation(" " * len(formula.left.text), formula.in_output, room, "math", formula)
 
 
 def _matrix_text(formula: Formula) -> str:
     return f"{formula.matrix_left} = {formula.matrix_right}" if formula.matrix_left is not None else ""
 
 
-def _equation(left: str, right: Box, room: int, role: str, indent: int = 0) -> Iterator[Row]:
-    lead = " " * indent + left + " = "
+def _equation(left: str, right: Box, room: int, role: str, formula: Formula, indent: int = 0) -> Iterator[Row]:
+    lead = " " * indent + left + formula.relation
     hang = min(len(lead), 12)
     for at, text in enumerate(_broken(right, room - len(lead), room - hang)):
         yield ((lead + text if at == 0 else " " * hang + text, role),)
@@ -123,14 +143,24 @@ def _broken(box: Box, first: int, rest: int) -> list[str]:
 
 def _section(section: Section, width: int) -> Iterator[Row]:
     if section.heading is not None:
-        label = "Wanted" if section.wanted else "First"
         shape: Row = ((f", shape {section.shape}", "prose"),) if section.shape is not None else ()
-        yield from _labelled(label, [((section.heading.text, "heading"), *shape)])
+        if section.title or section.says_it_in_a_line:
+            yield from _labelled(section.label, _prose((section.title,) if section.title else (), width))
+            if not section.says_it_in_a_line:
+                yield from _labelled("", _heading_rows(section.heading, width))
+        else:
+            rows = list(_heading_rows(section.heading, width))
+            yield from _labelled(section.label, [*rows[:-1], (*rows[-1], *shape)])
     if section.note:
         yield from _labelled("", _prose((section.note,), width))
     columns = _columns(section.lines, width)
     for line in section.lines:
         yield from _step(line, columns)
+
+
+def _heading_rows(heading: Box, width: int) -> Iterator[Row]:
+    for text in break_lines(heading, len, width - LABEL, width - LABEL):
+        yield ((text, "heading"),)
 
 
 def _columns(lines: Sequence[Line], width: int) -> _Columns:
@@ -172,7 +202,7 @@ def _body(line: Line, columns: _Columns) -> list[Row]:
             rows.append([(start, "number"), (text, role)])
             start = " " * indent
         left = ""
-    lead = left.ljust(columns.equals + NUMBER - indent) + " = "
+    lead = left.ljust(columns.equals + NUMBER - indent) + line.relation
     room = columns.width - indent - len(lead)
     beside = columns.reason_start - GAP - indent - len(lead)
     reasons = textwrap.wrap(line.rule, max(columns.reason, 8)) or [""]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..calculus.derivation import Derivation
-from .latex import TEXT_WIDTH, formula_rows, step_rows
+from .latex import TEXT_WIDTH, assumed_rows, formula_rows, step_rows
 from .latex_style import LATEX
 from .options import PLAIN, Options
 from .page import Page, page
@@ -22,10 +22,14 @@ def _page(page: Page) -> Iterator[str]:
         yield f"- ${given.membership}$" + (f": {_escape(given.words)}" if given.words else "")
     if page.definitions:
         yield from ("", "## Define", "", *_block(formula_rows(page.definitions)))
+    if page.assumptions:
+        yield from ("", "## Assume", "", *_block(assumed_rows(page.assumptions)))
     for section in page.sections:
         if section.heading is not None:
             shape = f", shape ${section.shape}$" if section.shape is not None else ""
-            yield from ("", f"## {'Wanted' if section.wanted else 'First'} ${section.heading}${shape}")
+            heading = "" if section.says_it_in_a_line and section.title else f"${section.heading}${shape}"
+            said = ": ".join(filter(None, (_escape(section.title), heading)))
+            yield from ("", f"## {section.label} {said}")
         if section.note:
             yield from ("", _escape(section.note))
         if section.lines:

@@ -40,11 +40,25 @@ class Formula:
     in_output: Box | None = None
     words: str = ""
     source: Definition | Result | None = None
+    relation: str = " = "
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """A hypothesis: the name under which certificates use it, its two sides, and what it says in words."""
+
+    name: str
+    formula: Formula
+    words: str
+    mark: Box
 
 
 @dataclass(frozen=True)
 class Line:
-    """A step: ``left`` is None where the line goes on from the one before. depth: 1 and more for a step's details."""
+    """A step: ``left`` is None where the line goes on from the one before. depth: 1 and more for a step's details.
+
+    relation: the sign between the sides, in the style of the page.
+    """
 
     number: str
     left: Box | None
@@ -54,6 +68,7 @@ class Line:
     counterexample: Counterexample | None
     depth: int = 0
     first: Box | None = None
+    relation: str = " = "
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,17 @@ class Section:
     lines: tuple[Line, ...]
     note: str
     source: Part
+    title: str = ""
+
+    @property
+    def says_it_in_a_line(self) -> bool:
+        """True for a statement whose proof is one line: the line says what the heading would."""
+        return self.source.stated is not None and len(self.source.steps) == 1
+
+    @property
+    def label(self) -> str:
+        """The word before the heading."""
+        return "Show" if self.source.stated is not None else "Wanted" if self.wanted else "First"
 
 
 @dataclass(frozen=True)
@@ -84,6 +110,7 @@ class Page:
     verdicts: str
     verdict: Verdict
     sizes: tuple[Size, ...] = ()
+    assumptions: tuple[Assumed, ...] = ()
 
     @property
     def declared(self) -> tuple[Given | Size, ...]:

@@ -102,7 +102,10 @@ TEXT = Style(
     primes=_primes,
     functions=_FUNCTIONS,
     operator=lambda name: name,
-    relation={">": " > ", "<": " < ", "≤": " ≤ ", "≥": " ≥ ", "=": " = ", "in": " ∈ ", "x": "×", "to": " → "},
+    relation={
+        **{">": " > ", "<": " < ", "≤": " ≤ ", "≥": " ≥ ", "=": " = ", "<=": " ≤ ", ">=": " ≥ "},
+        **{"in": " ∈ ", "x": "×", "to": " → "},
+    },
     words={"reals": "ℝ", "pi": "π", "E": "e", "ones": "1", "identity": "I"},
     measure=len,
 )

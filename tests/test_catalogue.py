@@ -40,7 +40,7 @@ def test_the_four_families_are_there_in_page_order() -> None:
 def test_givens_and_definitions_parse(entry: Entry) -> None:
     givens = parse_givens(entry.given)
     definitions = parse_definitions(entry.define, givens)
-    assert givens and definitions
+    assert (givens or definitions) and (entry.wanted or entry.proof)
 
 
 @each_entry
@@ -57,7 +57,11 @@ def test_claims_parse_with_the_shape_of_what_they_claim(entry: Entry) -> None:
 
 @each_entry
 def test_the_torch_forward_takes_the_givens(entry: Entry) -> None:
-    assert entry.torch is not None
+    """What has code is checked against torch; a statement has none."""
+    assert (entry.torch is not None) == bool(entry.wanted)
+    if entry.torch is None:
+        assert entry.proof and entry.kind != "gradient"
+        return
     names = ["torch", *(t.name for t in parse_givens(entry.given))]
     inspect.signature(entry.torch).bind(**dict.fromkeys(names))
 
@@ -134,7 +138,11 @@ def test_discovery_needs_a_file_and_nothing_else(tmp_path: Path) -> None:
     [
         ("x = (", 1, "SyntaxError"),
         ("\n\nimport no_such_module", 3, "no_such_module"),
-        (HEAD + "one = Entry(id='a', title='T')", 2, "missing"),
+        (HEAD + "one = Entry(id='a')", 2, "missing"),
+        (HEAD + "one = Entry(id='a', title='T')", 2, "nothing is wanted or stated"),
+        (HEAD + "one = Entry(id='a', title='T', wanted=('dy/dx',))", 2, "nothing is given or defined"),
+        (HEAD + "one = " + GOOD.format(id="a").replace("))\n", '), proof=("a <= b",))\n'), 2, "a tuple of statements"),
+        (HEAD + "one = " + GOOD.format(id="a").replace("))\n", '), assume="x > 0")\n'), 2, "a mapping such as"),
         (HEAD + "one = " + GOOD.format(id="a").replace("title", "titel"), 2, "titel"),
         (HEAD + "one = " + GOOD.format(id="Not An Id"), 2, "small letters"),
         (HEAD + "\none = " + GOOD.format(id="a").replace('("dy/dx",)', '("dy/dx")'), 3, "a tuple of texts"),

@@ -22,7 +22,8 @@ from nnmath.numeric.torch_side import MissingTorch, NoCuda
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-IDS = tuple(catalogue())
+#: A statement has no code.
+IDS = tuple(id for id, entry in catalogue().items() if entry.wanted)
 
 
 @cache

@@ -11,6 +11,7 @@ import planted_activations
 import pytest
 from flint import arb
 from planted_losses import LOSS_TOPICS, WRONG_LOSSES, WRONG_OPTIONS
+from planted_statements import WRONG as WRONG_STATEMENTS
 from planted_windows import WRONG_WINDOWS
 
 from nnmath.calculus.balls import Valuation
@@ -182,7 +183,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("mlp-deep", "dL/dW1", "X.T @ ((((P - Y) @ W3.T) @ W2.T) * (1 - A1**2))/n", "missing factor of an inner layer"),
 ]
 
-WRONG += WRONG_LOSSES + WRONG_WINDOWS
+WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS
 
 #: Square matrices, where a transpose has the right shape and only the values tell.
 SQUARE = {
@@ -454,9 +455,10 @@ def test_a_claim_of_a_wrong_shape_is_rejected(row: tuple[str, str, str, str]) ->
 def test_the_table_is_what_it_says() -> None:
     assert len(WRONG) == len(set(WRONG)) >= 150
     families = {catalogue()[id].topic for id, *_ in WRONG if id in catalogue()}
-    complete = {"activations", "classification", "information", *LOSS_TOPICS}
+    complete = {"activations", "bounds", "classification", "identities", "information", *LOSS_TOPICS}
     assert families >= {*complete, "networks", "convolution"}
-    assert {id for id, *_ in WRONG} >= {id for id, entry in catalogue().items() if entry.topic in complete}
+    derived_entries = {id: entry for id, entry in catalogue().items() if entry.at().wanted}
+    assert {id for id, *_ in WRONG} >= {id for id, entry in derived_entries.items() if entry.topic in complete}
     classes = " ".join(error for *_, error in WRONG)
     for kind in "sign|factor|index swapped|transposed|missing term|power|normaliser|captured index".split("|"):
         assert kind in classes

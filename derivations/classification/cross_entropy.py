@@ -1,7 +1,7 @@
 """Cross-entropy of softmax outputs with target distributions."""
 
 from ..conventions import BATCH, LAYOUT
-from ..entry import Entry
+from ..entry import Entry, Statement
 
 MEAN = "L is the mean over the n samples, as PyTorch's default; for the sum leave out 1/n, in the gradient too."
 STABLE = "log P is computed from the logits (log-sum-exp), never as the logarithm of a rounded P."
@@ -41,6 +41,7 @@ softmax_ce_hessian = Entry(
     given="""
         z: C       # logits
         y: C rows  # target distribution
+        v: C       # any direction
     """,
     define="""
         p[c] = exp(z[c]) / sum(exp(z[k]) for k in C)
@@ -48,7 +49,15 @@ softmax_ce_hessian = Entry(
     """,
     wanted=("dL/dz", "d2L/dz2"),
     claim={"dL/dz": "p - y", "d2L/dz2": "diag(p) - outer(p, p)"},
-    torch=lambda torch, z, y: torch.nn.functional.cross_entropy(z, y),
+    proof=(
+        Statement(
+            "sum(v[i]*partial(partial(L, z[i]), z[j])*v[j] for i in C for j in C)"
+            " = sum(p[i]*(v[i] - sum(p[j]*v[j] for j in C))**2 for i in C) >= 0",
+            by=("variance of v under p", "squares, p > 0"),
+            title="The Hessian is positive semidefinite: L is convex in the logits",
+        ),
+    ),
+    torch=lambda torch, z, y, v: torch.nn.functional.cross_entropy(z, y),
     conventions=(LAYOUT, "The Hessian has the axes of z twice; it is symmetric.", STABLE),
     pitfalls=(
         "It does not depend on the targets, and it is the covariance of the one-hot outcome, so it is positive "

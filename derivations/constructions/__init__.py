@@ -1,0 +1,3 @@
+"""Constructions"""
+
+PAGE = ("perceptron-and", "perceptron-or", "xor-not-linear", "xor-mlp", "relu-interpolation")

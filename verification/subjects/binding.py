@@ -17,8 +17,9 @@ from ...calculus.parser import parse_givens
 from ...calculus.tensors import REAL, Domain, Tensor, dimension
 from ...numeric.regimes import REGIMES, Regime, draw
 from ..probing.observations import as_array
-from .naming import is_target, is_upstream, matching, target_of
+from .naming import is_upstream, matching
 from .protocol import Array, Subject, SubjectError
+from .returned import gradients_of
 from .sandbox import Endless, Outcome, guarded
 
 #: With more parameters than this left over, orders are not tried out.
@@ -94,7 +95,7 @@ def bind(
     trial = Trial(subject, tensors, arguments, upstream)
     if upstream is None and subject.upstream_name is not None and subject.upstream_name not in arguments:
         upstream = trial.learn_upstream()
-    of = _gradients(subject, pairs, trial.run(upstream), trial.sizes, wanted)
+    of = gradients_of(subject, pairs, trial.run(upstream), trial.sizes, wanted)
     return Binding(tensors, arguments, upstream, of, source)
 
 
@@ -344,63 +345,3 @@ def _ended(ran: Outcome) -> Outcome:
     if ran.hung:
         raise Endless(str(ran.error))
     return ran
-
-
-def _gradients(
-    subject: Subject,
-    pairs: Mapping[str, Tensor],
-    ran: Outcome,
-    sizes: Mapping[Symbol, int],
-    wanted: Sequence[str] | None,
-) -> tuple[Tensor | None, ...]:
-    """For each returned value its tensor: by the name it has in the code, else by shape, else by order."""
-    real = {a: t for a, t in pairs.items() if not t.domain.is_discrete and (wanted is None or t.name in wanted)}
-    ordinary = [t for t in real.values() if wanted is not None or (t.domain.value is None and not t.domain.rows)]
-    if ran.error is None:
-        names: list[str | None] = [n for n, _ in ran.value]
-        shapes = [None if (a := as_array(v)) is None else a.shape for _, v in ran.value]
-    else:
-        names = list(subject.gradient_names) or [None] * len(ordinary)
-        shapes = [None] * len(names)
-    found: list[Tensor | None] = [_by_name(n, pairs) for n in names]
-    for k, name in enumerate(names):
-        if found[k] is None:
-            free = [t for t in ordinary if t not in found]
-            fits = [t for t in free if shapes[k] is not None and _shape(t, sizes) == shapes[k]]
-            alone = len(names) - sum(f is not None for f in found) == 1
-            beside = len(names) > 1 and (_is_value(name) or shapes[k] == ()) and not fits
-            if beside and any(t.rank for t in pairs.values()):
-                continue
-            in_order = [t for t in free if t == _at(ordinary, k, len(names))]
-            found[k] = next(iter((fits if len(fits) == 1 else []) or in_order or fits or (free if alone else [])), None)
-    if ran.error is None:  # a torch Function says with None that a target needs no gradient
-        targets = {t for a, t in pairs.items() if is_target(a)}
-        found = [None if v is None and t in targets else t for t, (_, v) in zip(found, ran.value, strict=True)]
-    return tuple(found)
-
-
-def _is_value(name: str | None) -> bool:
-    return name is not None and name.casefold() in ("loss", "l", "out", "cost", "j", "value", "probs", "p", "y_pred")
-
-
-def _at(tensors: Sequence[Tensor], k: int, count: int) -> Tensor | None:
-    return tensors[k] if len(tensors) == count and k < count else None
-
-
-def _by_name(name: str | None, pairs: Mapping[str, Tensor]) -> Tensor | None:
-    if name is None:
-        return None
-    plain = {a.rpartition(".")[2]: t for a, t in pairs.items()}
-    if name[1:] in pairs:
-        return pairs[name[1:]]
-    if (found := target_of(name, tuple(plain))) is not None:
-        return plain[found]
-    tensors = {t.name: t for t in pairs.values()}
-    found = target_of(name, tuple(tensors))
-    return tensors[found] if found is not None else None
-
-
-def _shape(t: Tensor, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
-    if not sizes and not t.rank:
-        return ()
-    return tuple(int(d.xreplace(dict(sizes))) for d in t.dims)

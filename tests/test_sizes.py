@@ -15,6 +15,7 @@ from sympy import Expr, Symbol
 
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.derivation import Derivation, Part
+from nnmath.calculus.dimensions import fitted, free_dimensions
 from nnmath.calculus.parser import parse_givens
 from nnmath.calculus.sampling import Draw
 from nnmath.calculus.tensors import Tensor
@@ -56,7 +57,8 @@ each_case = pytest.mark.parametrize(("id", "wanted", "sizes"), CASES, ids=[" ".j
 
 
 def sized(id: str, name: str) -> dict[Symbol, int]:
-    return {d: SIZES[name](place) for place, d in enumerate(derivation(id).dims)}
+    dims = derivation(id).dims
+    return fitted({d: SIZES[name](place) for place, d in enumerate(free_dimensions(dims))}, dims)
 
 
 def drawn(id: str, sizes: Mapping[Symbol, int]) -> dict[Tensor, Positions]:

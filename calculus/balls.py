@@ -31,6 +31,8 @@ class Setup:
         self.kinks = kinks
         self.units: dict[str, tuple[Definition, Compiled]] = {d.name: (d, compiled(d.body)) for d in definitions}
         self.sizes: dict[Expr, int] = dict(sizes)
+        #: The laws of random arrays, as far as they have been drawn.
+        self.laws: dict[Any, Any] = {}
         self._upstream: dict[str, dict[str, None]] = {}
         self._downstream: dict[str, frozenset[str]] = {}
         for name in self.units:  # in order, so that a deep chain of definitions is not walked by recursion

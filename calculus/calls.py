@@ -12,6 +12,7 @@ from sympy import Expr, Integer, Symbol
 
 from . import arrays
 from .arrays import ArrayExpr, elementwise, scalar
+from .expectation import Covariance, Expectation, Variance, is_random
 from .functions import BY_NAME, Unknown, Where, relu
 from .grammar import index_expression, own_absolute
 from .scope import Scope
@@ -198,7 +199,15 @@ def read_partial(scope: Scope, node: ast.Call) -> ArrayExpr:
         scope.fail(
             node.args[1], f"{ast.unparse(node.args[1])} is not an array or an entry of one", "partial(L, W[i, j])"
         )
+    if is_random(wrt.body):
+        scope.fail(node.args[1], f"{ast.unparse(node.args[1])} is random", "Differentiate in what is not averaged over.")
     return ArrayExpr((*of.indices, *wrt.indices), Partial(of.body, wrt.body))
+
+
+def of_random(node_type: Any) -> Callable[[Scope, ast.Call], ArrayExpr]:
+    """``E(f)``, ``Var(f)``, ``Cov(f, g)``: entry by entry."""
+    count = 2 if node_type is Covariance else 1
+    return lambda scope, node: elementwise(node_type, *_values(scope, node, count))
 
 
 def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope, ast.Call], ArrayExpr]:
@@ -216,10 +225,13 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "delta": read_delta,
     "where": read_where,
     "partial": read_partial,
+    "E": of_random(Expectation),
+    "Var": of_random(Variance),
+    "Cov": of_random(Covariance),
     "max": read_max,
     "min": read_min,
 }
 
 #: Names that mean something by themselves and cannot name an array.
-#: (``delta`` can: a Kronecker delta is always called with its two indices.)
-RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta"})
+#: (``delta`` and E can: they are always called, which an array never is.)
+RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta", "E", "Var", "Cov"})

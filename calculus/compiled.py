@@ -20,6 +20,8 @@ from sympy import Expr, Symbol
 from .code import NOTHING, Code, Run, Scope, Slots
 from .duals import ONE, SCALARS, UNDEFINED, ZERO, Dual, Number, Position, general_power, power, primal, total, unknown
 from .elimination import loops
+from .distributions import averaged, parameters
+from .expectation import Covariance, Expectation, Variance
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
 from .ranges import linear
 from .sums import BoundSum, Delta, Partial
@@ -62,6 +64,8 @@ def _compile(expr: Expr, scope: Scope) -> Code:
         return x.using(lambda w, e: scalar(x.run(w, e)), x)
     if isinstance(expr, NamedFunction):
         return _compile(expr.as_elementary(), scope)
+    if isinstance(expr, Variance | Covariance):
+        return _compile(expr.written(), scope)
     raise NotImplementedError(f"no rigorous evaluation of {type(expr).__name__} in {expr}")
 
 
@@ -147,7 +151,7 @@ def _element(expr: Element, scope: Scope) -> Code:
     tensor, name = expr.tensor, expr.tensor.name
     positions = [_position(i, scope) for i in expr.indices]
     sizes = frozenset().union(*(_symbols(d) for d in tensor.dims))
-    reads = Code(NOTHING.run, reads=frozenset({tensor}), sizes=sizes)
+    reads = Code(NOTHING.run, reads=frozenset({tensor, *parameters(tensor)}), sizes=sizes)
 
     def fetch(w: World, at: Position) -> Number:
         value = (w.arrays.get(name) or w.array(name)).get(at)
@@ -260,6 +264,12 @@ def _remembered(run: Run, outer: Sequence[int], code: Code) -> Run:
     return remembering
 
 
+def _expectation(expr: Expectation, scope: Scope) -> Code:
+    body = _compile(expr.of[0], scope)
+    code = averaged(expr.of[0], body)
+    return code.using(_remembered(code.run, sorted(code.slots), code))
+
+
 def _partial(expr: Partial, scope: Scope) -> Code:
     name, held, of = expr.wrt.tensor.name, expr.held, expr.of
     at = [_position(i, scope) for i in expr.wrt.indices]
@@ -361,4 +371,5 @@ HEADS: dict[Any, Callable[[Any, Scope], Code]] = {
     relu: _continuous(0),
     absolute: _continuous(-1),
     Unknown: _unknown,
+    Expectation: _expectation,
 }

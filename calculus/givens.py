@@ -16,13 +16,14 @@ from sympy import Expr, Integer
 from .calls import RESERVED
 from .dimensions import DefinedDimension, in_free_dimensions
 from .grammar import exact_number
+from .random_givens import RANDOM_WORDS, Law, law_of, split_law, with_law
 from .scope import ParseError, Source
 from .tensors import Domain, Tensor, dimension
 
 #: Refuses with (problem, hint) at a place that it knows.
 Fail = Callable[..., NoReturn]
 
-DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit", "function")
+DOMAIN_WORDS = ("real", "positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit", "function", *RANDOM_WORDS)
 #: The words that may stand together; any other word stands alone.
 TOGETHER = ({"positive", "rows"}, {"nonnegative", "rows"}, {"onehot", "rows"})
 SIZE_HINT = "A dimension is defined by + - * // of dimensions and whole numbers: O = (H + 2 - U)//2 + 1"
@@ -49,12 +50,16 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
         if ":" not in piece and "=" in piece:
             defined = _size(source, piece, start, sizes)
             sizes[defined.name] = defined
+    laws: dict[str, Law] = {}
     for source, piece, start, description in pieces:
         if ":" in piece or "=" not in piece:
-            tensor = _given(source, piece, start, description, sizes)
+            tensor, law = _given(source, piece, start, description, sizes)
             if tensor.name in found:
                 _fail_at(source, start, f"{tensor.name} is given twice")
             found[tensor.name] = tensor
+            if law is not None:
+                laws[tensor.name] = law
+    found = {name: with_law(t, laws[name], {n: u for n, u in found.items() if n not in laws}) if name in laws else t for name, t in found.items()}
     shapes = [d for t in found.values() for d in t.dims]
     dims = {str(s) for d in shapes for s in (*d.free_symbols, *in_free_dimensions(d).free_symbols)}
     for tensor in found.values():
@@ -118,7 +123,7 @@ SIZE_OPERATORS: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
 }
 
 
-def _given(source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]) -> Tensor:
+def _given(source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]) -> tuple[Tensor, Law | None]:
     def fail(problem: str, hint: str = GIVEN_HINT) -> NoReturn:
         _fail_at(source, start + len(piece) - len(piece.lstrip()), problem, hint)
 
@@ -126,6 +131,7 @@ def _given(source: Source, piece: str, start: int, description: str, sizes: Mapp
     name = check_name(head.strip(), fail)
     if not colon:
         fail(f"{name} has no colon", f"Dimensions are separated by blanks. {GIVEN_HINT}")
+    rest, moments = split_law(rest)
     rest, equals, value = rest.partition("=")
     words = re.sub(r"int\s*<\s*", "int<", rest).split()
     dims: list[Expr] = []
@@ -140,10 +146,11 @@ def _given(source: Source, piece: str, start: int, description: str, sizes: Mapp
             )
         else:
             dims.append(sizes.get(word) or _dimension(word, fail))
-    domain = _domain(name, kinds, bool(dims), fail)
+    law = law_of(name, kinds, moments, fail)
+    domain = _domain(name, [k for k in kinds if k not in RANDOM_WORDS], bool(dims), fail)
     if equals:
         domain = replace(domain, value=_value(name, value.strip(), domain, bool(dims), fail))
-    return Tensor(name, tuple(dims), domain, description)
+    return Tensor(name, tuple(dims), domain, description), law
 
 
 def _fail_at(source: Source, column: int, problem: str, hint: str = "") -> NoReturn:

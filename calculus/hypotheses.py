@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .derivation import Assumption, Definition
+from .expectation import is_average, is_random
 from .intervals import NONNEGATIVE, POSITIVE, Interval, point
-from .parser import ParseError
+from .parser import ParseError, domain_of
 from .relations import Chain, parse_chain
 from .tensors import REAL, Element, Index, Tensor
 
@@ -43,7 +44,7 @@ def slack_of(name: str, chain: Chain) -> tuple[Definition, Interval]:
     left, relation, right = chain.whole
     interval = point(0) if relation == "=" else POSITIVE if relation in "<>" else NONNEGATIVE
     body = right - left if relation[0] == "<" else left - right
-    tensor = Tensor(name, tuple(i.dim for i in chain.indices))
+    tensor = Tensor(name, tuple(i.dim for i in chain.indices), domain_of(body))
     return Definition(tensor, chain.indices, body), interval
 
 
@@ -63,6 +64,9 @@ def parse_hypotheses(
         chain = parse_chain(statement, tensors)
         if len(chain.relations) != 1:
             raise ParseError(f"the hypothesis {name} has {len(chain.relations)} relations", "Give each its own name.")
+        if any(is_random(e) or is_average(e) for e in chain.members):
+            hint = "What is assumed of a random array stands behind its name: x: n random independent mean=0 var=s2"
+            raise ParseError(f"the hypothesis {name} is about random values", hint)
         slack, interval = slack_of(name, chain)
         solved = _solved(chain, givens, [*definitions, *(h.solved for h in found if h.solved)])
         found.append(Hypothesis(name, chain, slack, interval, words.strip(), solved))

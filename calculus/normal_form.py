@@ -19,6 +19,8 @@ from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp
 from .affine import has_one_term, spread, tidy_delta
 from .deltas import apply_deltas
 from .derivation import Definition
+from .expectation import Average
+from .expected_values import average
 from .exponentials import exponential, logarithm, positive_factors
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
 from .polynomials import (
@@ -136,6 +138,8 @@ class Normalizer:
         if isinstance(expr, sinh | cosh) and self.elementary:
             x = expr.args[0]
             return self.poly((exp(x) + (1 if isinstance(expr, cosh) else -1) * exp(-x)) / 2)
+        if isinstance(expr, Average):
+            return average(self, expr)
         if isinstance(expr, Function):
             new = expr.func(*(self.expr(self.poly(a)) for a in expr.args))
             return single(new) if type(new) is type(expr) else self.poly(new)

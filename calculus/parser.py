@@ -13,11 +13,13 @@ from sympy import Expr
 from .arrays import ArrayExpr, readable_indices, shape_text, whole
 from .calls import dimension_of, read_call
 from .derivation import Definition
+from .expectation import is_random
 from .givens import Givens, check_name, parse_givens
 from .grammar import ATOMS_AND_OPERATORS, find_tensor, subscripts
+from .moments import DERIVED
 from .scope import ParseError, Scope, Source
 from .sums import bound_sum
-from .tensors import Index, Tensor, fresh_index
+from .tensors import REAL, Domain, Index, Tensor, fresh_index
 
 __all__ = ["ParseError", "parse_array", "parse_claim", "parse_definitions", "parse_expression", "parse_givens"]
 
@@ -88,7 +90,8 @@ def _definition(
     if not isinstance(target, ast.Subscript):
         array = scope.read(value)
         indices = readable_indices(array.dims, {*tensors, *scope.dims, name})
-        return Definition(Tensor(name, array.dims, description=description), indices, array.at(*indices))
+        body = array.at(*indices)
+        return Definition(Tensor(name, array.dims, domain_of(body), description), indices, body)
     indices = _left_indices(scope, target, value)
     inner = replace(scope, indices={i.name: i for i in indices})
     array = inner.read(value)
@@ -98,7 +101,13 @@ def _definition(
             f"the left side is one entry, and the right side an array of shape {shape_text(array.dims)}",
             f"Write {name} = … without brackets, or index the arrays on the right.",
         )
-    return Definition(Tensor(name, tuple(i.dim for i in indices), description=description), indices, array.body)
+    dims = tuple(i.dim for i in indices)
+    return Definition(Tensor(name, dims, domain_of(array.body), description), indices, array.body)
+
+
+def domain_of(body: Expr) -> Domain:
+    """The domain of a definition: real, and random where its body is."""
+    return replace(REAL, random=DERIVED) if is_random(body) else REAL
 
 
 def _dims(tensors: Iterable[Tensor]) -> dict[str, Expr]:

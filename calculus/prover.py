@@ -16,6 +16,7 @@ from sympy import Add, Expr, Integer, Mul, S, Symbol
 from .affine import body_at
 from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
+from .expectation import is_average, is_random
 from .functions import Indicator, NamedFunction
 from .generalisation import generalise
 from .normal_form import Normalizer
@@ -47,7 +48,9 @@ class Prover:
             self.define(definition)
 
     def define(self, definition: Definition) -> None:
-        """Add a definition; it may read those already there."""
+        """Add a definition; it may read those already there. Raises ValueError for one that hides what is random."""
+        if definition.tensor.domain.random is None and is_random(definition.body):
+            raise ValueError(f"{definition.name} is random, and its name does not say so")
         self.definitions[definition.tensor] = definition
         self._below.clear()
 
@@ -130,6 +133,8 @@ class Prover:
 
             return rebuild(difference, leaf)
 
+        if is_average(difference):
+            return False  # an arbitrary argument would no longer be random
         defined = self._defined(difference)
         for tensors in ((), *((t,) for t in defined), *([tuple(defined)] if len(defined) > 1 else [])):
             candidate = unfolded(*tensors)
@@ -165,6 +170,8 @@ class Prover:
             return True
         arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
         plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
+        if is_average(normalizer.expr(residual)):
+            plain = [x for x in plain if not is_random(x)]  # inside an average no single case covers all outcomes
         plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
         if not plain or budget < 3:
             return False

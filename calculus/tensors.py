@@ -14,6 +14,8 @@ import sympy
 from sympy import Expr, Integer, Symbol
 from sympy.core.cache import cacheit
 
+from .moments import Moments
+
 _fresh = count()
 
 
@@ -72,6 +74,7 @@ class Domain:
     sign: entries are −1 or 1. unit: entries lie between 0 and 1, and are neither.
     value: the numeric value of a named constant (a scalar), or the default of a parameter.
     function: the name stands for an unspecified differentiable function of one real variable.
+    random: what is assumed of the law of a random array.
     """
 
     positive: bool = False
@@ -84,6 +87,7 @@ class Domain:
     below: Expr | None = None
     value: Expr | None = None
     function: bool = False
+    random: Moments | None = None
 
     def __lt__(self, other: Domain) -> bool:
         return repr(self) < repr(other)  # SymPy sorts factors by content, also of equal tensors made twice
@@ -98,6 +102,8 @@ class Domain:
             return f"integers in 0 … {self.below} − 1"
         if self.function:
             return "differentiable function"
+        if self.random is not None:
+            return ", ".join([*(w for w in ("positive", "mask") if getattr(self, w)), str(self.random)])
         for flag, words in (
             (self.onehot, "one-hot rows"),
             (self.rows, "rows sum to 1"),

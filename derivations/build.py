@@ -66,6 +66,8 @@ def derive(
     thorough: bool = False,
 ) -> Derivation:
     """The derivation of what ``entry`` wants and states, over parsed givens, definitions and hypotheses."""
+    if entry.wanted and any(t.domain.random is not None for t in givens):
+        raise EntryError(f"{entry.id}: a derivative is wanted, and {entry.id} has random givens; state it in `proof`")
     dims = [d for t in (*givens, *(d.tensor for d in definitions)) for d in t.dims]
     dims += sorted({k.dim for d in definitions for k in d.body.atoms(Index)} - set(dims), key=str)
     letters = Letters(definitions, dims)

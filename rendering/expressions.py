@@ -11,6 +11,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, Symbol
 from sympy.core.function import Function
 
 from ..calculus.comparisons import comparison
+from ..calculus.expectation import Average, Covariance, Expectation, Variance
 from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.notation import Notation
 from ..calculus.ranges import is_affine
@@ -228,6 +229,11 @@ def _partial(w: Writer, expr: Partial) -> Box:
     return join([w.style.derivative(len(by), None, below, mark), " ", w.style.wrap(w._write(of), PREFIX)], PREFIX)
 
 
+def _average(w: Writer, expr: Average) -> Box:
+    inside = join([p for a in expr.of for p in (", ", w._write(a))][1:], SUM)
+    return join([w.style.average[expr.symbol], w.style.bracketed(inside)], ATOM)
+
+
 def _where(w: Writer, expr: Where) -> Box:
     branches = []
     rest: Expr = expr
@@ -319,6 +325,9 @@ _WRITERS: dict[type[Any], Callable[[Writer, Any], Box]] = {
     Where: _where,
     Indicator: _indicator,
     Unknown: _unknown,
+    Expectation: _average,
+    Variance: _average,
+    Covariance: _average,
 }
 
 

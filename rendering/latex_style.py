@@ -112,5 +112,6 @@ LATEX = Style(
         **{"in": r" \in ", "x": r" \times ", "to": r" \to "},
     },
     words={"reals": r"\mathbb{R}", "pi": r"\pi", "E": "e", "ones": r"\mathbf{1}", "identity": "I"},
+    average={"E": r"\mathbb{E}", "Var": r"\operatorname{Var}", "Cov": r"\operatorname{Cov}"},
     measure=latex_width,
 )

@@ -42,11 +42,17 @@ class Style:
     operator: Callable[[str], str]
     relation: Mapping[str, str]
     words: Mapping[str, str]
+    average: Mapping[str, str]
     measure: Callable[[str], float]
 
     def wrap(self, box: Box, at_least: int) -> Box:
         """The box, in parentheses where it binds less than its place asks for."""
         return box if box.binds >= at_least else self.enclosed(box)
+
+    def bracketed(self, box: Box) -> Box:
+        """The box in square brackets, as large as its parentheses would be."""
+        left, right = (mark.replace("(", "[").replace(")", "]") for mark in self.parentheses(box.tall))
+        return replace(enclose(box, left, right), tall=max(box.tall, min(box.tall + 1, 2)))
 
     def enclosed(self, box: Box) -> Box:
         return replace(enclose(box, *self.parentheses(box.tall)), tall=max(box.tall, min(box.tall + 1, 2)))

@@ -107,5 +107,6 @@ TEXT = Style(
         **{"in": " ∈ ", "x": "×", "to": " → "},
     },
     words={"reals": "ℝ", "pi": "π", "E": "e", "ones": "1", "identity": "I"},
+    average={"E": "𝔼", "Var": "Var", "Cov": "Cov"},
     measure=len,
 )

@@ -30,6 +30,8 @@ class Counterexample:
         point += [f"{k} = {_array_text(v)}" for k, v in self.values.items()]
         at = ", ".join(f"{k} = {v}" for k, v in self.at.items())
         sides = f"the left side is {self.left}, the right side {self.right}"
+        if not point and not at:
+            return f"some law: {sides}"
         return f"{', '.join(point)}{': ' if point else ''}{f'at {at} ' if at else ''}{sides}"
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sympy import Expr, Integer, Mul
 
 from .expectation import Covariance, Expectation, Variance, is_random, random_elements
+from .functions import Indicator
 from .keys import key
 from .moments import Moments
 from .polynomials import Exponent, Monomial, Poly, accumulate_all, add, constant, scale, single
@@ -184,6 +185,9 @@ def _by_symmetry(normalizer: Normalizer, factors: Mapping[Expr, Exponent]) -> Po
     (x,) = entries
     if not _moments(x.tensor).symmetric or any(is_random(i) for i in x.indices):
         return atom
+    settled = _one_sided(normalizer, term, x)
+    if settled != term:
+        return expected(normalizer, settled)
     mirrored = _mirrored(normalizer, factors, x)
     if mirrored == term:
         return atom
@@ -201,9 +205,23 @@ def _by_symmetry(normalizer: Normalizer, factors: Mapping[Expr, Exponent]) -> Po
 
 def _mirrored(normalizer: Normalizer, factors: Mapping[Expr, Exponent], x: Element) -> Poly:
     turned = {a: rebuild(a, lambda e: Integer(-1) * x if e == x else None) for a in factors}
-    return normalizer.product(
-        [constant(_ONE), *(normalizer.power(normalizer.poly(turned[a]), e) for a, e in factors.items())]
-    )
+    powers = (normalizer.power(normalizer.poly(turned[a]), e) for a, e in factors.items())
+    return _one_sided(normalizer, normalizer.product([constant(_ONE), *powers]), x)
+
+
+def _one_sided(normalizer: Normalizer, p: Poly, x: Element) -> Poly:
+    """x·[−x > 0] as x − x·[x > 0]: the two differ nowhere, for at zero there is x."""
+    negative = Indicator(-x)
+    out: Poly = {}
+    for m, c in p.items():
+        factors = dict(m)
+        e = factors.get(x, 0)
+        if negative in factors and isinstance(e, int) and e > 0:
+            rest: Poly = {m - {(negative, factors[negative])}: _ONE}
+            accumulate_all(out, normalizer.multiply(rest, normalizer.poly(1 - Indicator(x))), c)
+        else:
+            accumulate_all(out, {m: _ONE}, c)
+    return out
 
 
 def _moments(tensor: Tensor) -> Moments:

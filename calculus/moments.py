@@ -17,7 +17,6 @@ class Entrywise:
 
     indices: tuple[Index, ...]
     body: Expr
-    text: str = ""
 
     def at(self, *indices: Expr) -> Expr:
         """The number at an entry. A number that is the same everywhere has no placeholders."""
@@ -48,17 +47,18 @@ class Moments:
         return tuple(m.body for m in (self.mean, self.var, self.cov) if m is not None)
 
     def __str__(self) -> str:
-        if self.derived:
-            return "random"
-        flags = ("independent", "gaussian", "symmetric")
-        words = [{"gaussian": "Gaussian"}.get(f, f) for f in flags if getattr(self, f)]
-        if not self.independent and self.cov is not None and self.cov.body == 0:
-            words.append("uncorrelated")
-        words = [" ".join(["random,", *words]) if words else "random"]
-        for name, moment in (("mean", self.mean), ("variance", self.var), ("covariance", self.cov)):
-            if moment is not None and not (name == "covariance" and moment.body == 0):
-                words.append(f"{name} {moment.text}")
+        """In words, without the moments: a page states these as equations."""
+        words = ["random"] if self.derived else ["random", *self._kinds()]
         return ", ".join(words)
+
+    def _kinds(self) -> list[str]:
+        kinds = [
+            ("independent", self.independent),
+            ("uncorrelated", self.cov is not None and self.cov.body == 0),
+            ("Gaussian", self.gaussian),
+            ("symmetric", self.symmetric and not self.gaussian),
+        ]
+        return [word for word, holds in kinds if holds]
 
 
 #: A function of random arrays.

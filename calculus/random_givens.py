@@ -7,15 +7,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, Mul
 
 from .arrays import shape_text
 from .calls import read_call
-from .expectation import is_average
+from .derivation import Assumption
+from .expectation import Covariance, Expectation, Variance, is_average
 from .grammar import ATOMS_AND_OPERATORS
 from .moments import Entrywise, Moments
 from .scope import ParseError, Scope, Source
-from .tensors import Domain, Index, Tensor
+from .sums import Delta
+from .tensors import Domain, Element, Index, Tensor
 
 RANDOM_WORDS = ("random", "independent", "uncorrelated", "gaussian", "symmetric")
 HINT = (
@@ -66,7 +68,7 @@ def with_law(tensor: Tensor, law: Law, givens: Mapping[str, Tensor]) -> Tensor:
     plain = {n: t for n, t in givens.items() if t.domain.random is None and n != tensor.name}
     moments = {name: _moment(tensor, name, text, plain) for name, text in law.texts.items()}
     if "uncorrelated" in law.words:
-        moments["cov"] = Entrywise((), Integer(0), "0")
+        moments["cov"] = Entrywise((), Integer(0))
     cov = moments.get("cov")
     if cov is not None and not cov.indices and "var" not in moments:
         raise ParseError(f"the covariance of {tensor.name} is one number for all pairs", "State its variance too: var=…")
@@ -74,7 +76,7 @@ def with_law(tensor: Tensor, law: Law, givens: Mapping[str, Tensor]) -> Tensor:
         raise ParseError(f"the variance of {tensor.name} is stated twice", "It is part of the covariance.")
     symmetric = "symmetric" in law.words
     if symmetric:
-        moments["mean"] = Entrywise((), Integer(0), "0")
+        moments["mean"] = Entrywise((), Integer(0))
     found = Moments(
         **moments,
         independent="independent" in law.words,
@@ -83,6 +85,34 @@ def with_law(tensor: Tensor, law: Law, givens: Mapping[str, Tensor]) -> Tensor:
     )
     domain: Domain = replace(tensor.domain, random=found)
     return Tensor(tensor.name, tensor.dims, domain, tensor.description)
+
+
+def assumed(givens: Sequence[Tensor]) -> list[Assumption]:
+    """The moments of random givens as equations, for a page."""
+    found: list[Assumption] = []
+    for tensor in givens:
+        law = tensor.domain.random
+        if law is None:
+            continue
+        at, other = ([Index(n, d) for n, d in zip(names, tensor.dims, strict=False)] for names in ("ijkl", "abcd"))
+        x, y = Element(tensor, *at), Element(tensor, *other)
+        same = Mul(*(Delta(a, b) for a, b in zip(at, other, strict=True)))
+        of = f"of {tensor.name}"
+        if law.mean is not None:
+            found.append(Assumption("mean", Expectation(x), "=", law.mean.at(*_places(law.mean, at)), of))
+        if law.cov is not None:
+            if law.cov.indices or law.var is None:
+                shared = law.cov.at(*_places(law.cov, [*at, *other]))
+            else:
+                shared = same * law.var.at(*_places(law.var, at)) + (1 - same) * law.cov.body
+            found.append(Assumption("covariance", Covariance(x, y), "=", shared, of))
+        elif law.var is not None:
+            found.append(Assumption("variance", Variance(x), "=", law.var.at(*_places(law.var, at)), of))
+    return found
+
+
+def _places(moment: Entrywise, at: Sequence[Index]) -> Sequence[Index]:
+    return at if moment.indices else ()
 
 
 def _moment(tensor: Tensor, name: str, text: str, givens: Mapping[str, Tensor]) -> Entrywise:
@@ -96,8 +126,4 @@ def _moment(tensor: Tensor, name: str, text: str, givens: Mapping[str, Tensor]) 
         raise ParseError(f"the {name} of {tensor.name} is {text}, of shape {shape_text(array.dims)}", f"It is {wanted}.")
     places: tuple[Index, ...] = tuple(Index(f"·at{k}", d) for k, d in enumerate(array.dims))
     body: Expr = array.at(*places)
-    return Entrywise(places, body, _shown(text))
-
-
-def _shown(text: str) -> str:
-    return text.replace("**2", "²").replace("*", " ").replace("-", "−")
+    return Entrywise(places, body)

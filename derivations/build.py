@@ -19,6 +19,7 @@ from ..calculus.identities import prove_identity
 from ..calculus.letters import Letters
 from ..calculus.parser import parse_claim, parse_definitions, parse_expression, parse_givens
 from ..calculus.prover import Prover
+from ..calculus.random_givens import assumed
 from ..calculus.statements import Proof
 from ..calculus.tensors import Element, Index, Tensor
 from .entry import Entry
@@ -94,7 +95,7 @@ def derive(
         entry.references,
         entry.topic,
         letters.as_mapping(),
-        tuple(h.assumption for h in hypotheses),
+        (*assumed(givens), *(h.assumption for h in hypotheses)),
     )
 
 

@@ -200,7 +200,9 @@ def read_partial(scope: Scope, node: ast.Call) -> ArrayExpr:
             node.args[1], f"{ast.unparse(node.args[1])} is not an array or an entry of one", "partial(L, W[i, j])"
         )
     if is_random(wrt.body):
-        scope.fail(node.args[1], f"{ast.unparse(node.args[1])} is random", "Differentiate in what is not averaged over.")
+        scope.fail(
+            node.args[1], f"{ast.unparse(node.args[1])} is random", "Differentiate in what is not averaged over."
+        )
     return ArrayExpr((*of.indices, *wrt.indices), Partial(of.body, wrt.body))
 
 

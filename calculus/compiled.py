@@ -18,9 +18,9 @@ from flint import arb, fmpq
 from sympy import Expr, Symbol
 
 from .code import NOTHING, Code, Run, Scope, Slots
+from .distributions import averaged, parameters
 from .duals import ONE, SCALARS, UNDEFINED, ZERO, Dual, Number, Position, general_power, power, primal, total, unknown
 from .elimination import loops
-from .distributions import averaged, parameters
 from .expectation import Covariance, Expectation, Variance
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
 from .ranges import linear

@@ -1,8 +1,8 @@
 """Expectations evaluated exactly, over finite laws that meet what is assumed: the judge's own way, by enumeration.
 
 The law of an independent entry has two or three values, with the mean and the variance that are stated and weights
-drawn at random; a Gaussian has the three points of Gauss and Hermite, exact for polynomials up to degree 5 in it. Arrays
-that are not independent share a few outcomes. Where no such law exists or the outcomes are too many, nothing is said.
+drawn at random; a Gaussian has the three points of Gauss and Hermite, exact for polynomials up to degree 5 in it.
+Arrays that are not independent share a few outcomes. Where no such law exists or the outcomes are too many, nothing is said.
 The outcomes are walked as a tree: an entry is given a value when it is first read.
 """
 
@@ -271,9 +271,7 @@ def _correlated(w: World, tensor: Tensor, places: list[Position], half: int) -> 
         return _number(w, law.cov) if law.cov is not None else ZERO
 
     if law.cov is None:  # jointly Gaussian with any covariance
-        triangle = {
-            (i, j): arb(fmpq(rng.randint(1, 8), 4)) for i in range(len(places)) for j in range(i + 1)
-        }
+        triangle = {(i, j): arb(fmpq(rng.randint(1, 8), 4)) for i in range(len(places)) for j in range(i + 1)}
         if law.var is not None:
             for i, at in enumerate(places):
                 size = _root(sum((triangle[i, j] ** 2 for j in range(i + 1)), ZERO))
@@ -289,10 +287,7 @@ def _correlated(w: World, tensor: Tensor, places: list[Position], half: int) -> 
                 triangle[i, j] = _root(rest) if i == j else rest * power(triangle[j, j], -1)
     scale = arb(half).sqrt()
     return [
-        {
-            at: triangle[i, k // 2] * (scale if k % 2 else -scale) if k // 2 <= i else ZERO
-            for i, at in enumerate(places)
-        }
+        {at: triangle[i, k // 2] * (scale if k % 2 else -scale) if k // 2 <= i else ZERO for i, at in enumerate(places)}
         for k in range(2 * half)
     ]
 
@@ -337,5 +332,4 @@ def degree(setup: Setup, expr: Expr, names: frozenset[str]) -> int | None:
         return sum(known)
     if isinstance(expr, sympy.Pow) and expr.exp.is_Integer and expr.exp > 0:
         return known[0] * int(expr.exp)
-    return None if any(known) or isinstance(expr, Delta) and is_random(expr) else 0
-
+    return None if any(known) or (isinstance(expr, Delta) and is_random(expr)) else 0

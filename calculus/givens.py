@@ -59,7 +59,10 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
             found[tensor.name] = tensor
             if law is not None:
                 laws[tensor.name] = law
-    found = {name: with_law(t, laws[name], {n: u for n, u in found.items() if n not in laws}) if name in laws else t for name, t in found.items()}
+    found = {
+        name: with_law(t, laws[name], {n: u for n, u in found.items() if n not in laws}) if name in laws else t
+        for name, t in found.items()
+    }
     shapes = [d for t in found.values() for d in t.dims]
     dims = {str(s) for d in shapes for s in (*d.free_symbols, *in_free_dimensions(d).free_symbols)}
     for tensor in found.values():
@@ -123,7 +126,9 @@ SIZE_OPERATORS: dict[type[ast.operator], Callable[[Expr, Expr], Expr]] = {
 }
 
 
-def _given(source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]) -> tuple[Tensor, Law | None]:
+def _given(
+    source: Source, piece: str, start: int, description: str, sizes: Mapping[str, DefinedDimension]
+) -> tuple[Tensor, Law | None]:
     def fail(problem: str, hint: str = GIVEN_HINT) -> NoReturn:
         _fail_at(source, start + len(piece) - len(piece.lstrip()), problem, hint)
 

@@ -207,11 +207,33 @@ class Prover:
             known = self.known.get((of.tensor, wrt.tensor))
             if known is not None:
                 return known.at(of.indices, wrt.indices)
+        if self._law_reads(of, wrt.tensor):
+            raise Undecided(f"a law that depends on {wrt.tensor.name} is differentiated in it")
         moving = frozenset() if node.held else self.downstream(wrt.tensor)
         if isinstance(of, Element) and of.tensor in self.definitions and of.tensor != wrt.tensor:
             of = body_at(self.definitions[of.tensor], of)
         moved = rebuild(self.resolve(of), lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
         return _first_order(moved)
+
+    def _law_reads(self, expr: Expr, tensor: Tensor) -> bool:
+        """Whether an expression depends on a random array whose moments depend on a tensor."""
+        seen: set[Tensor] = set()
+        queue = list(expr.atoms(Tensor))
+        while queue:
+            found = queue.pop()
+            if found in seen:
+                continue
+            seen.add(found)
+            if found in self.definitions:
+                queue += self.definitions[found].body.atoms(Tensor)
+            law = found.domain.random
+            reads = set() if law is None else {t for e in law.parameters for t in e.atoms(Tensor)}
+            if tensor in reads or any(self._reads(t, tensor) for t in reads):
+                return True
+        return False
+
+    def _reads(self, tensor: Tensor, other: Tensor) -> bool:
+        return tensor in self.downstream(other)
 
     def _move(self, element: Element, wrt: Element, moving: frozenset[Tensor]) -> Expr:
         if element.tensor == wrt.tensor:

@@ -21,8 +21,8 @@ from .tensors import Domain, Element, Index, Tensor
 
 RANDOM_WORDS = ("random", "independent", "uncorrelated", "gaussian", "symmetric")
 HINT = (
-    "A random given reads W: n m random independent mean=0 var=s2; also uncorrelated, gaussian, symmetric, cov=…, and no "
-    "blanks behind the equals sign"
+    "A random given reads W: n m random independent mean=0 var=s2; also uncorrelated, gaussian, symmetric, cov=…, "
+    "and no blanks behind the equals sign"
 )
 #: What a random array may be besides.
 BESIDES = {"real", "positive", "mask"}
@@ -50,7 +50,9 @@ def law_of(name: str, kinds: Sequence[str], texts: Mapping[str, str], fail: Call
     if "random" not in words:
         fail(f"{name} is not random, but it has {', '.join([*sorted(words), *texts])}", HINT)
     if set(kinds) - words - BESIDES:
-        fail(f"{name} is random and {', '.join(sorted(set(kinds) - words))}", "Random values are real, positive or mask.")
+        fail(
+            f"{name} is random and {', '.join(sorted(set(kinds) - words))}", "Random values are real, positive or mask."
+        )
     if "independent" in words and ("uncorrelated" in words or "cov" in texts):
         fail(f"the entries of {name} are independent, so they have no covariance", HINT)
     if "uncorrelated" in words and ("cov" in texts or "var" not in texts):
@@ -71,7 +73,9 @@ def with_law(tensor: Tensor, law: Law, givens: Mapping[str, Tensor]) -> Tensor:
         moments["cov"] = Entrywise((), Integer(0))
     cov = moments.get("cov")
     if cov is not None and not cov.indices and "var" not in moments:
-        raise ParseError(f"the covariance of {tensor.name} is one number for all pairs", "State its variance too: var=…")
+        raise ParseError(
+            f"the covariance of {tensor.name} is one number for all pairs", "State its variance too: var=…"
+        )
     if cov is not None and cov.indices and "var" in moments:
         raise ParseError(f"the variance of {tensor.name} is stated twice", "It is part of the covariance.")
     symmetric = "symmetric" in law.words
@@ -94,7 +98,8 @@ def assumed(givens: Sequence[Tensor]) -> list[Assumption]:
         law = tensor.domain.random
         if law is None:
             continue
-        at, other = ([Index(n, d) for n, d in zip(names, tensor.dims, strict=False)] for names in ("ijkl", "abcd"))
+        both = [Index(n, d) for n, d in zip("ijklabcd", tensor.dims * 2, strict=False)]
+        at, other = both[: tensor.rank], both[tensor.rank :]
         x, y = Element(tensor, *at), Element(tensor, *other)
         same = Mul(*(Delta(a, b) for a, b in zip(at, other, strict=True)))
         of = f"of {tensor.name}"
@@ -123,7 +128,9 @@ def _moment(tensor: Tensor, name: str, text: str, givens: Mapping[str, Tensor]) 
     shape = tensor.dims * 2 if name == "cov" else tensor.dims
     if is_average(array.body) or (array.dims and array.dims != shape):
         wanted = f"a number, or an array of shape {shape_text(shape)}"
-        raise ParseError(f"the {name} of {tensor.name} is {text}, of shape {shape_text(array.dims)}", f"It is {wanted}.")
+        raise ParseError(
+            f"the {name} of {tensor.name} is {text}, of shape {shape_text(array.dims)}", f"It is {wanted}."
+        )
     places: tuple[Index, ...] = tuple(Index(f"·at{k}", d) for k, d in enumerate(array.dims))
     body: Expr = array.at(*places)
     return Entrywise(places, body)

@@ -175,6 +175,8 @@ class Proof:
         inside = place.positive if domain.positive else place.nonnegative or not domain.nonnegative
         if x in at.atoms(Element) or not inside or not defined(at):
             return f"{at} is not a place of the domain of {x}"
+        if any(t.domain.random is not None for t in f.atoms(Tensor)):
+            return "what is random may depend on it"
         if f.atoms(Where, Indicator, relu, absolute, Unknown, Partial) or not _roots_inside(f, intervals):
             return "the difference may have a kink"
         return "" if defined(f) and defined(weight) else "the difference or its slope may be undefined"
@@ -190,6 +192,9 @@ class Proof:
         k = self._scalar(name)
         if not (k.tensor.domain.nonnegative or k.tensor.domain.positive):
             raise ParseError(f"{name} counts from 0", f"Give it as {name}: nonnegative")
+        if any(t.domain.random is not None for m in chain.members for t in m.atoms(Tensor)):
+            hint = "The law of a random array does not move with the step; state the step by itself."
+            raise ParseError(f"{goal.text!r} is about random values", hint)
         moving = {k.tensor, *(self.tensors[s] for s in sequences)}
         first = self._moved(chain, {k: Integer(0)}, {s: start for s, (start, _) in sequences.items()})
         then = self._moved(chain, {k: k + 1}, {s: after for s, (_, after) in sequences.items()})

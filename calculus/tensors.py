@@ -103,7 +103,7 @@ class Domain:
         if self.function:
             return "differentiable function"
         if self.random is not None:
-            return ", ".join([*(w for w in ("positive", "mask") if getattr(self, w)), str(self.random)])
+            return ("positive, " if self.positive else "") + str(self.random)
         for flag, words in (
             (self.onehot, "one-hot rows"),
             (self.rows, "rows sum to 1"),

@@ -5,6 +5,7 @@ ELEMENTWISE = "On an array the function and its derivatives apply to every entry
 SMOOTH = "Smooth everywhere: no kink."
 BATCH = "Samples are rows; sums over samples stand in the formulas, so n is the batch size."
 UPSTREAM = "L is any scalar; only its gradient dY with respect to Y is used."
+MOMENTS_EXIST = "All expectations on this page are assumed to exist."
 JACOBIAN = "In the Jacobian dp/dz the axes of the output come first, then those of the input."
 
 

@@ -113,7 +113,7 @@ class Author:
             member = join([self._name(tensor), self.style.relation["in"], self._set(tensor)], ATOM)
         said = (
             ""
-            if domain.below is not None or domain.mask or domain.sign or domain.unit
+            if domain.random is None and (domain.below is not None or domain.mask or domain.sign or domain.unit)
             else "differentiable"
             if domain.function
             else str(domain)

@@ -1,0 +1,3 @@
+"""Diffusion"""
+
+PAGE = ("diffusion-marginal", "diffusion-posterior", "diffusion-epsilon-loss", "diffusion-score")

@@ -1,0 +1,3 @@
+"""Initialisation"""
+
+PAGE = ("xavier-init", "he-init")

@@ -1,0 +1,6 @@
+"""Probability"""
+
+PAGE = (
+    *("expectation-linear", "variance-identity", "covariance-linear", "minibatch-variance"),
+    *("mle-gaussian-mse", "mle-bernoulli-bce", "mle-categorical-ce"),
+)

@@ -2,8 +2,8 @@
 
 The law of an independent entry has two or three values, with the mean and the variance that are stated and weights
 drawn at random; a Gaussian has the three points of Gauss and Hermite, exact for polynomials up to degree 5 in it.
-Arrays that are not independent share a few outcomes. Where no such law exists or the outcomes are too many, nothing is said.
-The outcomes are walked as a tree: an entry is given a value when it is first read.
+Arrays that are not independent share a few outcomes. Where no such law exists or the outcomes are too many, nothing is
+said. The outcomes are walked as a tree: an entry is given a value when it is first read.
 """
 
 from __future__ import annotations

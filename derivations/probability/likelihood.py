@@ -41,17 +41,19 @@ mle_bernoulli_bce = Entry(
         t: n mask  # targets
     """,
     define="""
-        q[i] = sigmoid(z[i])                  # probability of a 1
-        u[i] = sigmoid(-z[i])                 # probability of a 0
-        p[i] = sigmoid(z[i])**t[i]*sigmoid(-z[i])**(1 - t[i])  # likelihood of a target
-        N = -sum(log(p[i]) for i in n)        # negative log-likelihood
-        L = -sum(t[i]*log(q[i]) + (1 - t[i])*log(u[i]) for i in n)/n  # binary cross-entropy
+        q[i] = sigmoid(z[i])   # probability of a 1; that of a 0 is sigmoid(−z)
+        N = -sum(log(sigmoid(z[i])**t[i]*sigmoid(-z[i])**(1 - t[i])) for i in n)  # negative log-likelihood
+        L = -sum(t[i]*log(sigmoid(z[i])) + (1 - t[i])*log(sigmoid(-z[i])) for i in n)/n  # binary cross-entropy
     """,
     proof=(
-        Statement("u[i] = 1 - q[i] for i in n", by="symmetry of the sigmoid", title="The probabilities sum to 1"),
-        Statement("log(p[i]) = t[i]*log(q[i]) + (1 - t[i])*log(u[i]) for i in n", by="log of a power",
+        Statement("sigmoid(-z[i]) = 1 - q[i] for i in n", by="symmetry of the sigmoid",
+                  title="The probabilities sum to 1"),
+        Statement("log(sigmoid(z[i])**t[i]*sigmoid(-z[i])**(1 - t[i]))"
+                  " = t[i]*log(sigmoid(z[i])) + (1 - t[i])*log(sigmoid(-z[i])) for i in n", by="log of a power",
                   title="One sample"),
-        Statement("N = n*L", by="linearity of the sum", title="The loss times a constant"),
+        Statement("N = -sum(log(sigmoid(z[i])**t[i]*sigmoid(-z[i])**(1 - t[i])) for i in n)"
+                  " = -sum(t[i]*log(sigmoid(z[i])) + (1 - t[i])*log(sigmoid(-z[i])) for i in n) = n*L",
+                  by=("definition of N", "log of a power", "definition of L"), title="The loss times a constant"),
         Statement("partial(N, z[i]) = q[i] - t[i] = n*partial(L, z[i]) for i in n", by="derivative",
                   title="The same gradient, up to n"),
     ),

@@ -250,7 +250,7 @@ def _standardised(w: World, law: Moments, places: list[Position], rows: list[dic
         centred = [v - mean for v in values]
         if law.var is not None:
             own = sum((v * v for v in centred), ZERO) / len(values)
-            factor = _root(_number(w, law.var, *at)) / own.sqrt()  # undefined where the draws are all the same
+            factor = _root(_number(w, law.var, *at)) * (1 / own.sqrt())  # undefined where the draws are all the same
             centred = [v * factor for v in centred]
         shift = ZERO if law.mean is not None else mean
         for row, value in zip(out, centred, strict=True):

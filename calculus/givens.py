@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import sympy
 from sympy import Expr, Integer
@@ -196,7 +196,8 @@ def _domain(name: str, kinds: Sequence[str], has_axes: bool, fail: Fail) -> Doma
         fail(f"the function {name} has dimensions", f"Write {name}: function; it applies to every entry.")
     if labels:
         return Domain(below=_dimension(labels[0][4:], fail))
-    return Domain(**{word: True for word in words})
+    flags: dict[str, Any] = dict.fromkeys(words, True)
+    return Domain(**flags)
 
 
 def _value(name: str, text: str, domain: Domain, has_axes: bool, fail: Fail) -> Expr:

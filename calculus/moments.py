@@ -29,8 +29,8 @@ class Moments:
 
     mean, var: of every entry. cov: of every pair of entries (placeholders of both), or one number for all pairs
     of different entries, and then ``var`` is that of an entry with itself. independent: its entries are independent of
-    each other and of all other random arrays. gaussian: its entries are jointly Gaussian. symmetric: every entry has the
-    same law as its negative. derived: a function of other random arrays; it may depend on all of them.
+    each other and of all other random arrays. gaussian: its entries are jointly Gaussian. symmetric: every entry has
+    the same law as its negative. derived: a function of other random arrays; it may depend on all of them.
     """
 
     mean: Entrywise | None = None

@@ -82,7 +82,9 @@ def with_law(tensor: Tensor, law: Law, givens: Mapping[str, Tensor]) -> Tensor:
     if symmetric:
         moments["mean"] = Entrywise((), Integer(0))
     found = Moments(
-        **moments,
+        mean=moments.get("mean"),
+        var=moments.get("var"),
+        cov=moments.get("cov"),
         independent="independent" in law.words,
         gaussian="gaussian" in law.words,
         symmetric=symmetric or ("gaussian" in law.words and "mean" in moments and moments["mean"].body == 0),

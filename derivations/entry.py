@@ -22,6 +22,7 @@ class Entry:
     given: one tensor a line, ``NAME: dimensions domain = value  # description``; domains are ``positive``,
         ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask`` (0 or 1), ``sign`` (−1 or 1), ``unit``
         (between 0 and 1), ``int<C``, ``function``; default real.
+        A random given states its law: ``W: n m random independent mean=0 var=s2`` (see docs/statements.md).
         A line ``O = (H - U + 2)//2 + 1`` defines a dimension by others.
     define: one definition a line, in index form (``P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)``) or in array
         form (``A = tanh(X @ W + b)``).

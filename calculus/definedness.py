@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import sympy
 from sympy import Expr, Pow
 
+from .expectation import Average
 from .functions import Unknown, Where
 from .intervals import Intervals
 from .lemmas import log_gap
@@ -37,7 +38,7 @@ class Defined:
             if definition is not None:
                 self._learn(definition.at(*expr.indices))
             return
-        if isinstance(expr, Partial):
+        if isinstance(expr, Partial | Average):
             return
         if isinstance(expr, BoundSum):
             self._learn(expr.open()[0])  # a sum has at least one term: what does not depend on its index is evaluated
@@ -66,6 +67,8 @@ class Defined:
             return definition is None or self(definition.at(*expr.indices))
         if isinstance(expr, Partial):
             return False
+        if isinstance(expr, Average):  # at every outcome: what is known of one value does not help
+            return all(Defined(self.intervals)(a) for a in expr.of)
         if isinstance(expr, BoundSum):
             body, _ = expr.open()
             return self(body)

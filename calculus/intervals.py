@@ -16,6 +16,7 @@ import sympy
 from sympy import Add, Expr, Mul, Pow, Symbol
 
 from .derivation import Definition
+from .expectation import Expectation, Variance
 from .functions import Indicator, Where, absolute, relu, sigmoid, softplus
 from .lemmas import Gap
 from .sums import BoundSum, Delta
@@ -353,6 +354,8 @@ RULES: dict[Any, Callable[[Intervals, Any], Interval]] = {
     Delta: _constant(UNIT),
     Indicator: _constant(UNIT),
     BoundSum: _bound,
+    Expectation: lambda at, e: at(e.of[0]),
+    Variance: _constant(NONNEGATIVE),
     Add: _sum,
     Mul: _times,
     Pow: _power,

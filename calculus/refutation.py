@@ -20,6 +20,7 @@ from .balls import ImpossibleSize, Valuation
 from .compiled import compiled
 from .derivation import Counterexample, Definition
 from .duals import Position
+from .expectation import is_random
 from .functions import Indicator, Where, absolute, relu
 from .sampling import Point, points
 from .tensors import Index, Tensor
@@ -245,7 +246,10 @@ def _judge(left: Any, right: Any, precision: int) -> bool | None:
 
 
 def _counterexample(problem: Problem, point: Point, place: Position, left: Any, right: Any) -> Counterexample:
-    return counterexample_at(problem.free, problem.inputs, point, place, left, right)
+    inputs = problem.inputs
+    if not (is_random(problem.left) or is_random(problem.right)):  # random arrays are averaged over: no value of theirs
+        inputs = tuple(t for t in inputs if t.domain.random is None)
+    return counterexample_at(problem.free, inputs, point, place, left, right)
 
 
 def counterexample_at(

@@ -57,6 +57,8 @@ TRUE = [
     (EVEN, "", "E(relu(z)*relu(-z)) = 0"),
     (EVEN, "", "E(exp(z)) = E(exp(-z))"),
     (MASK, "", "Var(k[i]) = p*(1 - p) for i in n"),
+    (ONE, "", "Var(x) >= 0"),
+    (ONE, "", "E(exp(x)*y**2) >= 0"),
     (f"{MASK}, v: n", "", "E(k[i]*v[i]/p) = v[i] for i in n"),
 ]
 
@@ -115,6 +117,10 @@ FALSE = [
     (ONE, "d = x - E(x)", "E(d*x) = 0"),
     (ONE, "m = E(x)", "E(m*x) = E(x**2)"),
     (ONE, "", "E(exp(x)) = exp(E(x))"),
+    (ONE, "", "E(x) >= 0"),
+    (ONE, "", "Cov(x, y) >= 0"),
+    (ONE, "", "Var(x) > 0"),
+    (ONE, "", "E(x**2) <= E(x)**2"),
     ("x: positive random", "", "E(1/x) = 1/E(x)"),
     ("x: positive random", "", "E(log(x)) = log(E(x))"),
     ("s: positive\nz: real random mean=0 var=s**2", "", "partial(E(z**2), s) = 0"),

@@ -15,10 +15,15 @@ diffusion_marginal = Entry(
         x0: d    # the sample
         u: d random independent gaussian mean=0 var=1  # all noise before the step, as one
         e: d random independent gaussian mean=0 var=1  # noise of the step
+        t: nonnegative  # number of steps
+        C: real         # ᾱ after t steps: the product of their α
+        V: real         # variance after t steps
     """,
     define="""
         y = sqrt(c)*x0 + sqrt(1 - c)*u   # sample before the step
         x = sqrt(a)*y + sqrt(1 - a)*e    # and after it
+        C1 = a*C                         # ᾱ after one more step, whatever its α is
+        V1 = a*V + 1 - a                 # variance after one more step
     """,
     proof=(
         Statement("E(y[i]) = sqrt(c)*x0[i] for i in d", by="linearity of expectation", title="Mean before the step"),
@@ -30,11 +35,12 @@ diffusion_marginal = Entry(
                   " = delta(i, j)*(a*(1 - c) + 1 - a) = delta(i, j)*(1 - a*c) for i in d for j in d",
                   by=("linearity of expectation, independence", "moments of u and e", "collect terms"),
                   title="Covariance after the step: the same form, with a c for c"),
+        Statement("V = 1 - C", certificate="a*before", induction=("t", {"C": ("1", "C1"), "V": ("0", "V1")}),
+                  title="So after any number of steps the variance is 1 − ᾱ"),
     ),
     conventions=(
         MOMENTS_EXIST,
-        "The page is the induction step. The first step is the case c = 1 before it (no noise yet), and the product of "
-        "all α up to t is written ᾱ_t: so q(x_t | x_0) has mean √ᾱ_t x_0 and covariance (1 − ᾱ_t) I.",
+        "ᾱ_t is the product of all α up to t: q(x_t | x_0) has mean √ᾱ_t x_0 and covariance (1 − ᾱ_t) I.",
         "A linear combination of independent Gaussians is Gaussian, so mean and covariance determine the law.",
     ),
     pitfalls=("The factor of the noise is √(1 − ᾱ_t), a standard deviation; 1 − ᾱ_t is the variance.",),

@@ -22,7 +22,7 @@ from .compiled import compiled
 from .derivation import Counterexample, Definition
 from .goal import Example
 from .hypotheses import Hypothesis
-from .refutation import AGREEMENT_BITS, counterexample_at, inputs_of
+from .refutation import AGREEMENT_BITS, counterexample_at, inputs_of, shown
 from .relations import Relation
 from .sampling import Draw, Point, points
 from .sums import Partial
@@ -116,7 +116,7 @@ class Conditions:
             said = True
             if is_false(*values, relation):
                 at = tuple(indices[i] for i in free)
-                return True, counterexample_at(free, inputs, point, at, *values)
+                return True, counterexample_at(free, shown((left, right), inputs), point, at, *values)
         return said, None
 
 

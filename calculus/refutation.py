@@ -178,9 +178,14 @@ def _read_by(
     for index in free:
         dims |= index.dim.free_symbols
     places = {t.name: at for at, t in enumerate(givens)}
+    # What is averaged over is read by no side. It is drawn all the same: the laws follow from the point, so they vary.
+    averaged = [t for t in givens if t.domain.random is not None and t.name not in reads]
     inputs = tuple(
         sorted(
-            (t for t in reads.values() if t.name not in by_name),
+            (
+                *(t for t in reads.values() if t.name not in by_name),
+                *(t for t in averaged if all(d.free_symbols <= dims for d in t.dims)),
+            ),
             key=lambda t: (places.get(t.name, len(places)), t.name),
         )
     )
@@ -246,10 +251,14 @@ def _judge(left: Any, right: Any, precision: int) -> bool | None:
 
 
 def _counterexample(problem: Problem, point: Point, place: Position, left: Any, right: Any) -> Counterexample:
-    inputs = problem.inputs
-    if not (is_random(problem.left) or is_random(problem.right)):  # random arrays are averaged over: no value of theirs
-        inputs = tuple(t for t in inputs if t.domain.random is None)
+    inputs = shown((problem.left, problem.right), problem.inputs)
     return counterexample_at(problem.free, inputs, point, place, left, right)
+
+
+def shown(sides: Sequence[Expr], inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The inputs that a counterexample names: random arrays that are averaged over have no value in it."""
+    varying = any(map(is_random, sides))
+    return tuple(t for t in inputs if varying or t.domain.random is None)
 
 
 def counterexample_at(

@@ -10,7 +10,6 @@ from typing import Any
 
 from sympy import Expr
 
-from .sums import Partial
 from .tensors import Element
 
 
@@ -91,8 +90,3 @@ def is_random(expr: Expr) -> bool:
 def is_average(expr: Expr) -> bool:
     """Whether an expectation, variance or covariance occurs in an expression."""
     return bool(expr.has(Average))
-
-
-def moves_randomly(expr: Partial) -> bool:
-    """Whether a derivative is taken in a random entry, which has no meaning where it is averaged out."""
-    return is_random(expr.wrt)

@@ -133,11 +133,11 @@ class Prover:
 
             return rebuild(difference, leaf)
 
-        if is_average(difference):
-            return False  # an arbitrary argument would no longer be random
         defined = self._defined(difference)
         for tensors in ((), *((t,) for t in defined), *([tuple(defined)] if len(defined) > 1 else [])):
             candidate = unfolded(*tensors)
+            if is_average(candidate):
+                continue  # an arbitrary argument would no longer be random
             general = generalise(candidate, self._opaque[False])
             if general != candidate and _vanishes(self._opaque[True], self._opaque[True].poly(general)):
                 return True

@@ -109,6 +109,8 @@ FALSE = [
     (ONE, "", "E(where(x > 0, 1, 0)) = where(E(x) > 0, 1, 0)"),
     (ONE, "", "E(sigmoid(x + y)*y) = E(sigmoid(x + y))*E(y)"),
     (ONE, "", "E(sigmoid(x + y)**2) = E(sigmoid(x + y))**2"),
+    (ONE, "m = E(sigmoid(x + y)*y)\ng = E(sigmoid(x + y))\nh = E(y)", "m = g*h"),
+    (ONE, "g = E(relu(x))\nh = E(relu(-x))", "g*h = 0"),
     (ONE, "", "x = E(x)"),
     (ONE, "", "E(x**2) = E(x)**2"),
     (ONE, "", "Var(a*x) = a*Var(x)"),

@@ -67,10 +67,15 @@ def generate(derivation: Derivation) -> GeneratedModule:
     The text imports NumPy only (and ``math`` for the error function). Arguments are the givens by name; parameters with
     a value become keyword arguments. Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
+    return assemble(derivation, plans(derivation))
+
+
+def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
+    """A module with one function for each plan."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
-    for plan in plans(derivation):
+    for plan in chosen:
         text, function, used = _function(derivation, plan)
         texts.append(text)
         functions.append(function)

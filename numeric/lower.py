@@ -221,6 +221,8 @@ def _pow(e: Expr, hint: Layout) -> Array:
         return Array(program.call("sqrt", inner.node), inner.layout)
     if not exponent.is_number:
         nodes, layout = align([inner, lower(exponent, hint)], hint)
+        if all(n.kind == "python" for n in nodes):  # np.power would make a NumPy number of it, which widens float32
+            return Array(Node("raise", nodes, (), 0, "python"), layout)
         return Array(program.call("power", *nodes), layout)
     value = int(exponent) if exponent.is_Integer else float(exponent)
     return Array(program.power(inner.node, value), inner.layout)

@@ -74,7 +74,7 @@ class Page:
         """The entry as an update rule."""
         from .numeric.updates import Rule
 
-        assert not callable(self.entry.state)
+        assert not callable(self.entry.state) and not callable(self.entry.start)
         return Rule(self.derivation, self.entry.state, self.entry.start)
 
     def numpy_source(self) -> str:

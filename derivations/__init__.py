@@ -208,7 +208,7 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
     ("state", lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))), 'a mapping such as {"w": "w1"}'),
     (
         "start",
-        lambda v: all(_is_text(n) and isinstance(x, int | float | str) for n, x in v.items()),
+        lambda v: callable(v) or all(_is_text(n) and isinstance(x, int | float | str) for n, x in v.items()),
         'a mapping such as {"q": 1}',
     ),
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),

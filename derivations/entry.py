@@ -61,7 +61,7 @@ class Entry:
     parameters: Mapping[str, Kind] = field(default_factory=dict)
     variants: tuple[Mapping[str, Value], ...] = ()
     state: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
-    start: Mapping[str, float | str] = field(default_factory=dict)
+    start: Mapping[str, float | str] | Callable[..., Mapping[str, float | str]] = field(default_factory=dict)
     kind: str = "gradient"
     conventions: tuple[str, ...] = ()
     pitfalls: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Entry:
             values[name] = read(self.id, name, self.parameters[name], value)
         filled: dict[str, Any] = {
             part: value(**values)
-            for part in ("given", "define", "wanted", "claim", "assume", "proof", "state")
+            for part in ("given", "define", "wanted", "claim", "assume", "proof", "state", "start")
             if callable(value := getattr(self, part))
         }
         if self.torch is not None and values:

@@ -254,7 +254,7 @@ def _where(e: Expr, hint: Layout) -> Array:
     nodes, layout = align([_condition(e.args[0], hint), a, b], hint)  # type: ignore[arg-type]
     branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
-    if all(n.kind == "python" for n in branches):
+    if not chosen.rank or all(n.kind == "python" for n in branches):  # np.where makes a float64 of Python numbers
         chosen = Node("cast", (chosen,), (), chosen.rank, "float")
     return Array(chosen, layout)
 

@@ -44,6 +44,10 @@ class Problem:
         terms = np.sin(3 * x) + np.cos(x + np.roll(x, -1, axis=-1)) / 2
         return np.asarray(self.scale(t).astype(w.dtype) * terms)
 
+    def sample(self, t: int) -> Array:
+        """A gradient where nothing is trained: from large to small over the steps."""
+        return np.ldexp(self.gradient(self.start, t), -(t % 16))
+
 
 def check(
     rule: Rule,
@@ -126,13 +130,7 @@ class _Run:
             outside: dict[str, Array] = {}
             exact_inputs: dict[str, Array] = {}
             if inputs:
-                at = state[subject] if self.rule.trains else problem.start
-                outside = {"g": problem.gradient(at, k)}
-                exactly = course.state[subject] if self.rule.trains else np.asarray(problem.start, dtype=FINE)
-                gradient = problem.gradient(np.atleast_2d(exactly), k)
-                exact_inputs = {"g": course.disturbed("g", gradient, problem.scale(k).astype(FINE))}
-                if not self.rule.trains:
-                    exact_inputs = {"g": np.asarray(outside["g"], dtype=FINE)}
+                outside, exact_inputs = self._gradients(problem, state[subject], course, k)
             if subject == "g":
                 state, course.state = {}, {}
             try:
@@ -157,6 +155,16 @@ class _Run:
                 break
         assert worst is not None
         return worst
+
+    def _gradients(
+        self, problem: Problem, at: Array, course: Course, k: int
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """The gradient where our course stands, and where the exact ones stand."""
+        if not self.rule.trains:
+            g = problem.sample(k)
+            return {"g": g}, {"g": np.asarray(g, dtype=FINE)}
+        exact = problem.gradient(course.state[self.rule.subject.name], k)
+        return {"g": problem.gradient(at, k)}, {"g": course.disturbed("g", exact, problem.scale(k).astype(FINE))}
 
     def _arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in values.items() if n in self.function.arguments}
@@ -185,8 +193,8 @@ class _Run:
     ) -> Array:
         given = []
         if inputs:
-            at = before if self.rule.trains else problem.start
-            given = [self._tensor(problem.gradient(at.astype(dtype), k), dtype)]
+            g = problem.gradient(before.astype(dtype), k) if self.rule.trains else problem.sample(k)
+            given = [self._tensor(g, dtype)]
         with _default_dtype(self.torch, dtype):
             return np.array(step(*given).detach().cpu().numpy())
 

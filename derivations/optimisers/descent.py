@@ -53,7 +53,7 @@ def _sgd_given(momentum: bool, dampening: bool, nesterov: bool, weight_decay: bo
         + (M if momentum else "")
         + (T if dampening else "")
         + ETA.format(0.001)
-        + ("mu: nonnegative = 0.9  # momentum\n" if momentum else "")
+        + ("mu: positive = 0.9  # momentum\n" if momentum else "")
         + ("tau: nonnegative = 0.1  # dampening\n" if dampening else "")
         + (LAM.format(0.01) if weight_decay else "")
     )
@@ -134,4 +134,97 @@ sgd = Entry(
     ),
     references=("Robbins and Monro, A stochastic approximation method, 1951", "torch.optim.SGD"),
     uses=("descent-lemma",),
+)
+
+
+_BUFFER = W + G + M + ETA.format(0.001) + "mu: positive = 0.9  # momentum\n"
+
+momentum = Entry(
+    id="momentum",
+    title="Momentum: gradient descent with a decaying sum of gradients",
+    kind="update",
+    parameters={"weight_decay": False, "maximize": False},
+    variants=({"weight_decay": True}, {"maximize": True}, {"weight_decay": True, "maximize": True}),
+    given=lambda weight_decay, maximize: (
+        _BUFFER
+        + (LAM.format(0.01) if weight_decay else "")
+        + "p: d  # parameters before the last step\nn: d  # buffer after k steps\nk: nonnegative  # number of steps\n"
+        + "".join(f"g{j}: d  # gradient {j}\n" for j in (1, 2, 3))
+    ),
+    define=lambda weight_decay, maximize: "\n".join(
+        [
+            *(lines := direction(weight_decay, maximize))[0],
+            f"m1 = mu*m + {lines[1]}",
+            "w1 = w - eta*m1",
+            f"n1 = mu*n + {lines[1]}  # the buffer while the gradient stays as it is",
+        ]
+    ),
+    assume={"last": "m = (p - w)/eta  # the buffer made the last step"},
+    state={"w": "w1", "m": "m1"},
+    proof=lambda weight_decay, maximize: (
+        Statement(
+            f"w1[i] = w[i] - eta*{(h := direction(weight_decay, maximize)[1])}[i] + mu*(w[i] - p[i]) for i in d",
+            title="The heavy ball: a gradient step, and μ times the last step once more",
+        ),
+        Statement(
+            f"(1 - mu)*n[i] = (1 - mu**k)*{h}[i] for i in d",
+            certificate="mu*before",
+            induction=("k", {"n": ("0", "n1")}),
+            title="With a constant gradient the buffer grows to 1/(1 − μ) of it",
+        ),
+        Statement(
+            "mu*(mu*(mu*0 + g1[i]) + g2[i]) + g3[i] = mu**2*g1[i] + mu*g2[i] + g3[i] for i in d",
+            title="Three steps from zero: older gradients count with powers of μ",
+        ),
+        *penalty(weight_decay, maximize),
+    ),
+    torch=lambda torch, w, eta, mu, lam=0.0, maximize=False: stepping(
+        torch.optim.SGD([w], lr=eta, momentum=mu, weight_decay=lam, maximize=maximize)
+    ),
+    conventions=(MAXIMIZE, "The learning rate stands outside the buffer, as in PyTorch: a schedule acts at once."),
+    pitfalls=(
+        "Papers often keep the learning rate inside the buffer; the two differ as soon as the rate changes.",
+        "The effective rate is η/(1 − μ): ten times η for μ = 0.9.",
+    ),
+    references=("Polyak, Some methods of speeding up the convergence of iteration methods, 1964", "torch.optim.SGD"),
+    uses=("sgd",),
+)
+
+nesterov = Entry(
+    id="nesterov",
+    title="Nesterov's momentum: the gradient where momentum leads",
+    kind="update",
+    parameters={"weight_decay": False, "maximize": False},
+    variants=({"weight_decay": True}, {"maximize": True}, {"weight_decay": True, "maximize": True}),
+    given=lambda weight_decay, maximize: (
+        _BUFFER + (LAM.format(0.01) if weight_decay else "") + "x: d  # parameters of the look-ahead form\n"
+    ),
+    define=lambda weight_decay, maximize: "\n".join(
+        [
+            *(lines := direction(weight_decay, maximize))[0],
+            f"m1 = mu*m + {lines[1]}",
+            f"w1 = w - eta*({lines[1]} + mu*m1)",
+            "x1 = x - eta*m1  # the look-ahead form steps from x, with the gradient at w",
+        ]
+    ),
+    assume={"ahead": "w = x - eta*mu*m  # w is where momentum leads from x"},
+    state={"w": "w1", "m": "m1"},
+    proof=lambda weight_decay, maximize: (
+        Statement(
+            "w1[i] = x1[i] - eta*mu*m1[i] for i in d",
+            title="The rule is the look-ahead form: w stays where momentum leads from x",
+        ),
+        *penalty(weight_decay, maximize),
+    ),
+    torch=lambda torch, w, eta, mu, lam=0.0, maximize=False: stepping(
+        torch.optim.SGD([w], lr=eta, momentum=mu, weight_decay=lam, nesterov=True, maximize=maximize)
+    ),
+    conventions=(MAXIMIZE, "PyTorch keeps the point w at which the gradient is taken, not Nesterov's x."),
+    pitfalls=("The loss is reported at w, the point ahead; at x it may be another one.",),
+    references=(
+        "Nesterov, A method for unconstrained convex minimization with the rate of convergence O(1/k²), 1983",
+        "Sutskever and others, On the importance of initialization and momentum in deep learning, ICML 2013",
+        "torch.optim.SGD",
+    ),
+    uses=("momentum",),
 )

@@ -87,13 +87,30 @@ def derive(
         tuple(givens),
         tuple(definitions),
         tuple(parts),
-        entry.conventions,
+        (*_course(entry), *entry.conventions),
         entry.pitfalls,
         entry.references,
         entry.topic,
         letters.as_mapping(),
         tuple(h.assumption for h in hypotheses),
     )
+
+
+def _course(entry: Entry) -> Iterable[str]:
+    """What an update rule replaces in a step, and where it starts, in words."""
+    if not entry.state:
+        return
+    assert not callable(entry.state) and not callable(entry.start)
+    yield f"One step replaces {_listed([f'{old} by {new}' for old, new in entry.state.items()])}."
+    memory: dict[str, list[str]] = {}
+    for name in list(entry.state)[1:]:
+        memory.setdefault(str(entry.start.get(name, 0)), []).append(name)
+    for value, names in memory.items():
+        yield f"Before the first step {_listed(names)} {'is' if len(names) == 1 else 'are'} {value}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _statements(entry: Entry) -> tuple[Statement, ...]:

@@ -227,8 +227,8 @@ def _node(d: Definition, target: Expr, anchor: str | None, elementwise: bool, re
     if returned and node.kind == "bool":
         node = program.as_float(node)
     short = len(array.layout) < len(d.indices)
-    if elementwise and returned and node.kind == "python":
-        return Node("full", (node,), (identifier(anchor or "x"), None), 0)
+    if elementwise and returned and node.kind == "python" and anchor is not None:
+        return Node("full", (node,), (identifier(anchor), None), 0)
     if short:
         shape = ", ".join(str(k.dim) for k in d.indices)
         return Node("full", (node,), ("", f"({shape}{',' if len(d.indices) == 1 else ''})"), len(d.indices))

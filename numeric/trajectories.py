@@ -107,7 +107,7 @@ class _Run:
                 continue
             value = self.rule.start.get(name, t.domain.value if t.domain.value is not None else 0)
             number = numbers[value] if isinstance(value, str) else float(value)
-            found[name] = np.full((SIZE,) * t.rank, number, dtype=problem.start.dtype if t.rank else np.float64)
+            found[name] = np.full((SIZE,) * t.rank, number, dtype=np.float64 if t.domain.value is not None else problem.start.dtype)
         return found
 
     def dtype(self, dtype: str) -> RegimeResult:

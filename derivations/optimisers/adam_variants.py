@@ -172,15 +172,16 @@ lamb = Entry(
         vh = v1/(1 - beta2**t)
         r = mh/(sqrt(vh) + eps) + lam*w             # Adam's step with decoupled decay
         a = sqrt(sum(w**2))                         # length of the parameters
-        b = sqrt(sum(r**2))                         # length of the step
-        q = where(a > 0, where(b > 0, a/where(b > 0, b, 1), 1), 1)  # trust ratio
+        s = sum(r**2)                               # squared length of the step
+        b = sqrt(where(s > 0, s, 1))                # its length, or 1 if it is zero
+        q = where(a > 0, where(s > 0, a/b, 1), 1)   # trust ratio
         w1 = w - eta*q*r
     """,
     state={"w": "w1", "m": "m1", "v": "v1"},
     proof=(
         *corrections("g"),
         Statement(
-            "sum((eta*(a/b)*r)**2) = (eta*a)**2",
+            "sum((eta*a/sqrt(sum(r**2))*r)**2) = (eta*a)**2",
             title="With the ratio ‖w‖/‖r‖ the step is η times as long as w, whatever the gradient",
         ),
         Statement(

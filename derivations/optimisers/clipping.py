@@ -21,28 +21,37 @@ def _norm(norm: str) -> str:
     return "sqrt(sum(g**2))" if norm == "2" else "sum(abs(g))"
 
 
+def _unclipped(norm: str) -> tuple[Statement, ...]:
+    title = "Without ε the norm becomes the smaller one of c and ‖g‖"
+    if norm == "2":
+        return (Statement("sqrt(sum(f**2)) = where(n > c, c, n)", title=title),)
+    return (
+        Statement("0 <= where(n > c, c/n, 1)", title="The factor is not negative"),
+        Statement("sum(abs(q*g)) = q*sum(abs(g))", title="so the norm is multiplied by it"),
+        Statement("where(n > c, c/n, 1)*sum(abs(g)) = where(n > c, c, n)", title=title),
+    )
+
+
 clip_norm = Entry(
     id="clip-norm",
     title="Clipping a gradient by its norm",
     kind="update",
     parameters={"norm": ("2", "1")},
     variants=({"norm": "1"},),
-    given="""
-        g: d                      # gradient, of all parameters together
-        c: positive = 1.0         # largest norm
-        eps: nonnegative = 1e-6   # against division by zero
-    """,
+    given=lambda norm: (
+        "g: d                  # gradient, of all parameters together\n"
+        "c: positive = 1.0     # largest norm\n"
+        "eps: positive = 1e-6  # against division by zero\n"
+        + ("q: positive  # any factor\n" if norm == "1" else "")
+    ),
     define=lambda norm: f"""
         n = {_norm(norm)}  # norm
-        h = min(1, c/(n + eps))*g
+        h = where(n + eps > c, c/(n + eps), 1)*g
         f = where(n > c, c/n, 1)*g  # without ε
     """,
     state={"g": "h"},
     proof=lambda norm: (
-        Statement(
-            f"{_norm(norm).replace('g', 'f')} = min(n, c)",
-            title="With ε = 0 the norm becomes min(c, ‖g‖)",
-        ),
+        *_unclipped(norm),
         *(
             (
                 Statement(

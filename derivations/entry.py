@@ -35,8 +35,8 @@ class Entry:
     examples: points at which the hypotheses hold, where random ones never do.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
         value; or several, by name, where the entry differentiates several. For an update rule: a function of the
-        gradient, or of nothing, that makes one step and returns what the first state is then. It may also take parameters, with the
-        default that the entry states.
+        gradient, or of nothing, that makes one step and returns what the first state is then. It may also take
+        parameters, with the default that the entry states.
     parameters: what a user may set, with its default: a whole number (``depth=3``), a decimal, a switch (``False``), or
         choices, the default first (``("mean", "sum")``). given, define, wanted, claim, assume and proof may then be
         functions of the parameters; :meth:`at` fills them in.

@@ -1,7 +1,8 @@
 """From formulas to numbers: NumPy source, input regimes, exact values, and the cross-check with PyTorch.
 
 ``generate(derivation)`` gives the source of a module; ``check(derivation, torch_forward)`` runs it against exact
-values and against PyTorch's autograd. ``generate_update`` and ``check_update`` do so for an update rule. All are imported on first use.
+values and against PyTorch's autograd. ``generate_update`` and ``check_update`` do so for an update rule. All are
+imported on first use.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ FUNCTIONS: dict[type[Expr], Callable[..., Array]] = {
     sympy.Abs: np.abs,
     relu: lambda x: np.maximum(x, 0),
     Indicator: lambda x: (x > 0).astype(FINE),
-    Where: lambda x, a, b: np.where(x > 0, a, b),
+    Where: lambda x, a, b: np.asarray(np.where(x > 0, a, b)),
 }
 
 

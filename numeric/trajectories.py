@@ -107,7 +107,9 @@ class _Run:
                 continue
             value = self.rule.start.get(name, t.domain.value if t.domain.value is not None else 0)
             number = numbers[value] if isinstance(value, str) else float(value)
-            found[name] = np.full((SIZE,) * t.rank, number, dtype=np.float64 if t.domain.value is not None else problem.start.dtype)
+            found[name] = np.full(
+                (SIZE,) * t.rank, number, dtype=np.float64 if t.domain.value is not None else problem.start.dtype
+            )
         return found
 
     def dtype(self, dtype: str) -> RegimeResult:
@@ -145,7 +147,9 @@ class _Run:
                 expected = (SIZE,) * self.rule.givens[n].rank
                 if a.shape != expected or (a.dtype != np.dtype(dtype) and not scalar):
                     said = f"{a.dtype}{a.shape}, expected {np.dtype(dtype)}{expected}"
-                    return replace(place, kind="error", error=np.inf, detail=f"step {k}: {self.rule.state[n]} is {said}")
+                    return replace(
+                        place, kind="error", error=np.inf, detail=f"step {k}: {self.rule.state[n]} is {said}"
+                    )
             if step is not None:
                 theirs = self._theirs(step, problem, theirs, k, inputs, subject, dtype)
             here = self._compare(place, state[subject], theirs if step else None, course, working, k)

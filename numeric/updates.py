@@ -62,19 +62,19 @@ def generate(rule: Rule) -> GeneratedModule:
 def _loop(rule: Rule, arguments: tuple[str, ...]) -> str:
     """``NAME_init`` and ``NAME_update``: any number of arrays of any shape, by name."""
     base, w = identifier(rule.derivation.id), identifier(rule.subject.name)
-    numbers = sorted({v for v in rule.start.values() if isinstance(v, str) and v in arguments} | _named_starts(rule))
+    numbers = sorted({v for n, v in rule.start.items() if isinstance(v, str) and n in rule.state})
     counts = COUNTER in arguments
     first = rule.start.get(COUNTER, 1)
     entries = [f'"{COUNTER}": {int(first) - 1}'] if counts and not isinstance(first, str) else []
     for m in rule.memory:
         like = "a" if m.rank else "a.reshape(-1)[0]"
         entries.append(f'"{m.name}": {{k: {_start(rule, m, like)} for k, a in arrays.items()}}')
-    signature = ", ".join(["parameters", *(f"{n}={float(_value(rule, n))!r}" for n in numbers)])
+    signature = ", ".join(["parameters", *(f"{n}={_value(rule, n)!r}" for n in numbers)])
     lines = [
         f"def {base}_init({signature}):",
         f'    """The state of {base}_update before the first step; parameters: arrays by name."""',
-        "    arrays = {k: np.asarray(a) for k, a in parameters.items()}",
-        f"    return {{{', '.join(entries)}}}",
+        *(["    arrays = {k: np.asarray(a) for k, a in parameters.items()}"] if rule.memory else []),
+        *(["    return {", *(f"        {entry}," for entry in entries), "    }"] if entries else ["    return {}"]),
         "",
         "",
         f"def {base}_update(parameters, gradients, state, **numbers):",
@@ -98,16 +98,12 @@ def _loop(rule: Rule, arguments: tuple[str, ...]) -> str:
     lines += [f"            {c}," for c in called]
     lines += ["            **numbers,", "        )"]
     if rule.memory:
-        lines += [f"        updated[k] = result[0].reshape(shape)"]
+        lines += ["        updated[k] = result[0].reshape(shape)"]
         for at, m in enumerate(rule.memory, 1):
             lines += [f'        after["{m.name}"][k] = result[{at}]' + (".reshape(shape)" if m.rank else "")]
     else:
         lines += ["        updated[k] = result.reshape(shape)"]
     return "\n".join([*lines, "    return updated, after"]) + "\n"
-
-
-def _named_starts(rule: Rule) -> set[str]:
-    return {v for n, v in rule.start.items() if isinstance(v, str) and n in rule.state}
 
 
 def _start(rule: Rule, m: Tensor, like: str) -> str:

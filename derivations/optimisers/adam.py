@@ -6,7 +6,7 @@ from typing import Any
 
 from ..entry import Entry, Statement
 from .counterparts import stepping
-from .descent import ETA, LAM, MAXIMIZE, G, T, W, direction, penalty
+from .descent import ETA, LAM, MAXIMIZE, G, T, W, direction, penalty, used
 
 MOMENTS = "m: d  # running mean of gradients\nv: d nonnegative  # running mean of squared gradients\n"
 BETAS = "beta1: positive = 0.9  # smoothing of m\nbeta2: positive = 0.999  # smoothing of v\n"
@@ -67,7 +67,7 @@ def corrections(h: str, second: bool = True) -> tuple[Statement, ...]:
 def _separate(h: str) -> tuple[Statement, ...]:
     return (
         Statement(
-            f"w1[i] = w[i] - eta*(mh[i]/(sqrt(vh[i]) + eps) + lam*w[i]) for i in d",
+            "w1[i] = w[i] - eta*(mh[i]/(sqrt(vh[i]) + eps) + lam*w[i]) for i in d",
             title="Decoupled: the decay is not divided by the root of v",
         ),
         Statement(
@@ -88,6 +88,8 @@ def _adam_define(weight_decay: bool, maximize: bool, amsgrad: bool, decoupled_we
             "mh = m1/(1 - beta1**t)  # mean, corrected for its start at 0",
             f"vh = {'x1' if amsgrad else 'v1'}/(1 - beta2**t)",
             f"w1 = {start} - eta*mh/(sqrt(vh) + eps)",
+            f"m2 = beta1*(c*m) + (1 - beta1)*(c*{h})  # the means where all gradients are c times as large",
+            f"v2 = beta2*(c**2*v) + (1 - beta2)*(c*{h})**2",
         ]
     )
 
@@ -105,7 +107,7 @@ def _adam_proof(weight_decay: bool, maximize: bool, amsgrad: bool, decoupled_wei
             title="So with a constant gradient no entry moves further than η",
         ),
         Statement(
-            "c*m[i]/sqrt(c**2*v[i]) = m[i]/sqrt(v[i]) for i in d",
+            "m2[i]/sqrt(v2[i]) = m1[i]/sqrt(v1[i]) for i in d",
             title="and with ε = 0 a factor of all gradients changes nothing",
         ),
         *([larger] if amsgrad else []),
@@ -167,7 +169,11 @@ adam = Entry(
         "ε is added outside the root, after the correction; inside it, or before, is another rule.",
         "Weight decay as an L2 penalty is divided by √v with the gradient, so large gradients are decayed less: adamw.",
     ),
-    references=(f"{KINGMA}, section 3", "Reddi, Kale and Kumar, On the convergence of Adam, ICLR 2018", "torch.optim.Adam"),
+    references=(
+        f"{KINGMA}, section 3",
+        "Reddi, Kale and Kumar, On the convergence of Adam, ICLR 2018",
+        "torch.optim.Adam",
+    ),
     uses=("momentum", "rmsprop"),
 )
 
@@ -227,15 +233,15 @@ adamax = Entry(
     define=_adamax_define,
     state={"w": "w1", "m": "m1", "v": "v1"},
     proof=lambda weight_decay, maximize: (
-        *corrections(h := direction(weight_decay, maximize)[1], second=False),
+        *corrections(h := used(weight_decay, maximize), second=False),
         Statement(
             f"abs({h}[i]) <= v1[i] for i in d",
             certificate=f"eps + max(beta2*v[i] - (abs({h}[i]) + eps), 0)",
             title="The divisor is at least the size of the gradient",
         ),
         Statement(
-            "max(beta2*(c*v[i]), c*abs(g[i])) = c*max(beta2*v[i], abs(g[i])) for i in d",
-            title="With ε = 0 the divisor scales with the gradient",
+            f"max(beta2*(c*v[i]), abs(c*{h}[i]) + c*eps) = c*v1[i] for i in d",
+            title="Gradients and ε c times as large make it c times as large",
         ),
         *penalty(weight_decay, maximize),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..entry import Entry, Statement
-from .adam import BETAS, EPS, MOMENTS, STEPS, _decayed, _given, _moments, _separate, corrections
+from .adam import BETAS, EPS, MOMENTS, STEPS, _decayed, _given, _moments, corrections
 from .counterparts import stepping
 from .descent import ETA, LAM, MAXIMIZE, G, T, W, penalty
 
@@ -134,9 +134,15 @@ radam = Entry(
             foreach=False,
         )
     ),
-    conventions=(MAXIMIZE, "While ρ is at most 5 the step is momentum without a divisor, as in PyTorch; the paper says 4."),
+    conventions=(
+        MAXIMIZE,
+        "While ρ is at most 5 the step is momentum without a divisor, as in PyTorch; the paper says 4.",
+    ),
     pitfalls=("With β₂ = 0.999 the first five steps are plain momentum: with large gradients they are long.",),
-    references=("Liu and others, On the variance of the adaptive learning rate and beyond, ICLR 2020", "torch.optim.RAdam"),
+    references=(
+        "Liu and others, On the variance of the adaptive learning rate and beyond, ICLR 2020",
+        "torch.optim.RAdam",
+    ),
     uses=("adam",),
 )
 

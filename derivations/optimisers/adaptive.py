@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..entry import Entry, Statement
 from .counterparts import stepping
-from .descent import ETA, LAM, MAXIMIZE, G, M, T, W, direction, penalty
+from .descent import ETA, LAM, MAXIMIZE, G, M, T, W, direction, penalty, used
 
 SCALE = "c: positive  # a factor of all gradients\n"
 
@@ -16,7 +16,13 @@ def _lines(*lines: str) -> str:
 def _adagrad_define(weight_decay: bool, maximize: bool, lr_decay: bool, initial_accumulator_value: bool) -> str:
     lines, h = direction(weight_decay, maximize)
     rate = "eta/(1 + (t - 1)*gamma)" if lr_decay else "eta"
-    return _lines(*lines, f"s1 = s + {h}**2", f"w1 = w - {rate}*{h}/(sqrt(s1) + eps)", "r1 = r + g**2")
+    return _lines(
+        *lines,
+        f"s1 = s + {h}**2",
+        f"w1 = w - {rate}*{h}/(sqrt(s1) + eps)",
+        "r1 = r + g**2",
+        f"s2 = c**2*s + (c*{h})**2  # the sum where all gradients are c times as large",
+    )
 
 
 adagrad = Entry(
@@ -49,7 +55,7 @@ adagrad = Entry(
     start=lambda initial_accumulator_value, **_: {"s": "tau"} if initial_accumulator_value else {},
     proof=lambda weight_decay, maximize, **_: (
         Statement(
-            "c*g[i]/sqrt(c**2*s[i] + (c*g[i])**2) = g[i]/sqrt(s[i] + g[i]**2) for i in d",
+            f"c*{(h := used(weight_decay, maximize))}[i]/sqrt(s2[i]) = {h}[i]/sqrt(s1[i]) for i in d",
             title="With ε = 0 a factor of all gradients changes nothing",
         ),
         Statement(
@@ -93,6 +99,8 @@ def _rmsprop_define(weight_decay: bool, maximize: bool, centered: bool, momentum
         f"a1 = alpha*a + (1 - alpha)*{h}" if centered else "",
         f"m1 = mu*m + {change}" if momentum else "",
         f"w1 = w - eta*{'m1' if momentum else change}",
+        f"v2 = alpha*(c**2*v) + (1 - alpha)*(c*{h})**2  # where all gradients are c times as large",
+        "z1 = alpha*z + (1 - alpha)*g**2",
     )
 
 
@@ -104,7 +112,7 @@ def _rmsprop_proof(weight_decay: bool, maximize: bool, centered: bool, momentum:
     )
     return (
         Statement(
-            "c*g[i]/sqrt(c**2*v[i]) = g[i]/sqrt(v[i]) for i in d",
+            f"c*{h}[i]/sqrt(v2[i]) = {h}[i]/sqrt(v1[i]) for i in d",
             title="With ε = 0 a factor of all gradients changes nothing",
         ),
         Statement(
@@ -144,7 +152,7 @@ rmsprop = Entry(
         + SCALE
         + "z: d nonnegative  # running mean after k steps\nk: nonnegative  # number of steps\n"
     ),
-    define=lambda **options: _rmsprop_define(**options) + "\nz1 = alpha*z + (1 - alpha)*g**2",
+    define=_rmsprop_define,
     state=lambda centered, momentum, **_: (
         {"w": "w1", "v": "v1"} | ({"a": "a1"} if centered else {}) | ({"m": "m1"} if momentum else {})
     ),
@@ -180,6 +188,7 @@ def _adadelta_define(weight_decay: bool, maximize: bool) -> str:
         f"D = sqrt(a + eps)/sqrt(v1 + eps)*{h}  # the change",
         "a1 = rho*a + (1 - rho)*D**2",
         "w1 = w - eta*D",
+        f"v2 = rho*(c**2*v) + (1 - rho)*(c*{h})**2  # where all gradients are c times as large",
     )
 
 
@@ -204,12 +213,13 @@ adadelta = Entry(
     state={"w": "w1", "v": "v1", "a": "a1"},
     proof=lambda weight_decay, maximize: (
         Statement(
-            "sqrt(a[i])*(c*g[i])/sqrt(c**2*v[i]) = sqrt(a[i])*g[i]/sqrt(v[i]) for i in d",
+            f"sqrt(a[i])/sqrt(v2[i])*(c*{(h := used(weight_decay, maximize))}[i])"
+            f" = sqrt(a[i])/sqrt(v1[i])*{h}[i] for i in d",
             title="With ε = 0 a factor of all gradients changes nothing",
         ),
         Statement(
-            "sqrt(c**2*a[i])*g[i]/sqrt(v[i]) = c*(sqrt(a[i])*g[i]/sqrt(v[i])) for i in d",
-            title="and a change of the units of w changes the step by the same factor",
+            f"(sqrt(a[i])/sqrt(v1[i])*{h}[i])**2 = a[i]/v1[i]*{h}[i]**2 for i in d",
+            title="and a change has the size of the changes before it",
         ),
         *penalty(weight_decay, maximize),
     ),

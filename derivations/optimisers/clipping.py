@@ -41,14 +41,15 @@ clip_norm = Entry(
     given=lambda norm: (
         "g: d                  # gradient, of all parameters together\n"
         "c: positive = 1.0     # largest norm\n"
-        "eps: positive = 1e-6  # against division by zero\n"
-        + ("q: positive  # any factor\n" if norm == "1" else "")
+        "eps: positive = 1e-6  # against division by zero\n" + ("q: positive  # any factor\n" if norm == "1" else "")
     ),
-    define=lambda norm: f"""
+    define=lambda norm: (
+        f"""
         n = {_norm(norm)}  # norm
         h = where(n + eps > c, c/(n + eps), 1)*g
         f = where(n > c, c/n, 1)*g  # without ε
-    """,
+    """
+    ),
     state={"g": "h"},
     proof=lambda norm: (
         *_unclipped(norm),
@@ -97,9 +98,7 @@ clip_value = Entry(
         Statement(
             "h[i] <= c for i in d", certificate="min(max(c - g[i], 0), 2*c)", name="above", title="No entry is larger"
         ),
-        Statement(
-            "-c <= h[i] for i in d", certificate="min(max(c + g[i], 0), 2*c)", name="below", title="or smaller"
-        ),
+        Statement("-c <= h[i] for i in d", certificate="min(max(c + g[i], 0), 2*c)", name="below", title="or smaller"),
         Statement("h[i]**2 <= c**2 for i in d", certificate="above[i]*below[i]", title="so none is longer than c"),
         Statement(
             "0 <= h[i]*g[i] for i in d",

@@ -27,6 +27,11 @@ def direction(weight_decay: bool, maximize: bool) -> tuple[list[str], str]:
     return [f"h = {text}  # {'ascent' if maximize else 'gradient of the loss with its penalty'}"], "h"
 
 
+def used(weight_decay: bool, maximize: bool) -> str:
+    """The name of the gradient that the rule uses."""
+    return direction(weight_decay, maximize)[1]
+
+
 def penalty(weight_decay: bool, maximize: bool) -> tuple[Statement, ...]:
     """Weight decay in the gradient is an L2 penalty."""
     if not weight_decay:
@@ -101,9 +106,7 @@ def _sgd_torch(
     maximize: bool = False,
 ) -> Any:
     return stepping(
-        torch.optim.SGD(
-            [w], lr=eta, momentum=mu, dampening=tau, weight_decay=lam, nesterov=nesterov, maximize=maximize
-        )
+        torch.optim.SGD([w], lr=eta, momentum=mu, dampening=tau, weight_decay=lam, nesterov=nesterov, maximize=maximize)
     )
 
 
@@ -163,7 +166,7 @@ momentum = Entry(
     state={"w": "w1", "m": "m1"},
     proof=lambda weight_decay, maximize: (
         Statement(
-            f"w1[i] = w[i] - eta*{(h := direction(weight_decay, maximize)[1])}[i] + mu*(w[i] - p[i]) for i in d",
+            f"w1[i] = w[i] - eta*{(h := used(weight_decay, maximize))}[i] + mu*(w[i] - p[i]) for i in d",
             title="The heavy ball: a gradient step, and μ times the last step once more",
         ),
         Statement(

@@ -95,7 +95,9 @@ cosine_annealing = Entry(
             title="The recursive form is half a wave of the cosine",
         ),
         Statement("low + (lr0 - low)*(1 + cos(pi*0/T))/2 = lr0", title="It starts at the given rate"),
-        Statement("low + (lr0 - low)*(1 + cos(pi*(T/2)/T))/2 = (lr0 + low)/2", title="is in the middle at half the time"),
+        Statement(
+            "low + (lr0 - low)*(1 + cos(pi*(T/2)/T))/2 = (lr0 + low)/2", title="is in the middle at half the time"
+        ),
         Statement("low + (lr0 - low)*(1 + cos(pi*T/T))/2 = low", title="and ends at the lowest rate"),
     ),
     torch=lambda torch, lr, T, low: scheduled(

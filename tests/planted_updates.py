@@ -14,15 +14,15 @@ IN_CODE: list[tuple[str, dict[str, Any], str, str]] = [
     ("adam", {}, "1 - beta1 ** t", "1 - beta1 ** (t - 1 or 1)"),
     ("adam", {}, "1 - beta2 ** t", "1 - beta2 ** (t + 1)"),
     ("adam", {}, "(eps + np.sqrt(vh))", "np.sqrt(vh + eps)"),
-    ("adam", {}, "g * g * (1 - beta2)", "g * (1 - beta2)"),
+    ("adam", {}, "v1 = g * g", "v1 = np.abs(g)"),
     ("adam", {}, "vh = v1", "vh = v"),
     ("adamax", {}, "beta1 ** t", "beta2 ** t"),
     ("nadam", {}, "(t + 1)", "t"),
     ("radam", {}, "rho > 5", "rho > 4"),
     ("rmsprop", {}, "eps + np.sqrt(v1)", "np.sqrt(v1 + eps)"),
-    ("adagrad", {}, "g * g", "np.abs(g)"),
+    ("adagrad", {}, "s1 = g**2", "s1 = abs(g)"),
     ("exponential-decay", {}, "return gamma * lr", "return gamma * gamma * lr"),
-    ("clip-value", {}, "-c", "-c * (1 + 1e-12)"),
+    ("clip-value", {}, "g < -c", "g < -2 * c"),
 ]
 
 #: (id, options, the definition in the entry, the definition with an error)

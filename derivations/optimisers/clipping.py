@@ -92,13 +92,21 @@ clip_value = Entry(
         g: d               # gradient
         c: positive = 1.0  # largest size of an entry
     """,
-    define="h = max(min(g, c), -c)",
+    define="h = where(g > c, c, where(g < -c, -c, g))",
     state={"g": "h"},
     proof=(
         Statement(
-            "h[i] <= c for i in d", certificate="min(max(c - g[i], 0), 2*c)", name="above", title="No entry is larger"
+            "h[i] <= c for i in d",
+            certificate="where(g[i] < -c, 2*c, max(c - g[i], 0))",
+            name="above",
+            title="No entry is larger",
         ),
-        Statement("-c <= h[i] for i in d", certificate="min(max(c + g[i], 0), 2*c)", name="below", title="or smaller"),
+        Statement(
+            "-c <= h[i] for i in d",
+            certificate="where(g[i] > c, 2*c, max(c + g[i], 0))",
+            name="below",
+            title="or smaller",
+        ),
         Statement("h[i]**2 <= c**2 for i in d", certificate="above[i]*below[i]", title="so none is longer than c"),
         Statement(
             "0 <= h[i]*g[i] for i in d",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,7 @@ def derive(
     every = in_order([*solved, *definitions]) if solved else definitions
     prover = Prover(every, sampled, thorough=thorough)
     owner = _Builder(entry, tensors, Backward(every, letters, prover))
+    _check_state(entry, tensors, givens)
     parts = [*owner.parts()]
     if entry.proof:
         conditions = Conditions(tuple(prover.definitions.values()), tuple(sampled), tuple(hypotheses), entry.examples)
@@ -94,6 +95,16 @@ def derive(
         letters.as_mapping(),
         tuple(h.assumption for h in hypotheses),
     )
+
+
+def _check_state(entry: Entry, tensors: Mapping[str, Tensor], givens: Sequence[Tensor]) -> None:
+    """Refuse a state that is not given, or that is replaced by something of another shape."""
+    assert not callable(entry.state)
+    known = {t.name for t in givens}
+    for old, new in entry.state.items():
+        if old not in known or new not in tensors or tensors[new].dims != tensors[old].dims:
+            said = f"{entry.id}: state {old!r}: {new!r}"
+            raise EntryError(f"{said} does not name a given and a definition of its shape, such as 'w': 'w1'")
 
 
 def _course(entry: Entry) -> Iterable[str]:

@@ -12,7 +12,7 @@ from planted_updates import IN_CODE, IN_FORMULAS
 
 import nnmath
 from nnmath.derivations import catalogue, find
-from nnmath.derivations.build import derive_entry
+from nnmath.derivations.build import EntryError, derive_entry
 from nnmath.derivations.options import ParameterError
 from nnmath.numeric.execution import load_source
 from nnmath.numeric.generator import GeneratedModule
@@ -143,6 +143,14 @@ def test_state_that_does_not_start_at_zero() -> None:
 def test_options_that_torch_refuses_are_refused(setting: Mapping[str, Any]) -> None:
     with pytest.raises(ParameterError, match="momentum"):
         nnmath.derive("sgd", **setting)
+
+
+@pytest.mark.parametrize(
+    "state", [{"v": "w1"}, {"w": "w2"}, {"w": "eta"}], ids=["no given", "no definition", "another shape"]
+)
+def test_a_state_that_is_not_there_is_refused(state: Mapping[str, str]) -> None:
+    with pytest.raises(EntryError, match="a given and a definition of its shape"):
+        derive_entry(replace(find("sgd").at(), state=state))
 
 
 def test_half_precision_is_refused_in_words() -> None:

@@ -50,18 +50,14 @@ nadam = Entry(
     state={"w": "w1", "m": "m1", "v": "v1", "p": "p1"},
     start={"p": 1},
     proof=lambda weight_decay, decoupled_weight_decay, maximize: (
-        *corrections(h := _decayed(weight_decay, maximize, decoupled_weight_decay)[1]),
+        *corrections(_decayed(weight_decay, maximize, decoupled_weight_decay)[1]),
         Statement(
             "p = beta1**k",
             certificate="beta1*before",
             induction=("k", {"p": ("1", "beta1*p")}),
             title="Were the momentum β₁ in every step, the product would be β₁ᵏ",
         ),
-        Statement(
-            f"beta1/(1 - beta1**(t + 1))*m1[i] + (1 - beta1)/(1 - beta1**t)*{h}[i]"
-            f" = beta1*(m1[i]/(1 - beta1**(t + 1))) + (1 - beta1)*({h}[i]/(1 - beta1**t)) for i in d",
-            title="and the step would be Adam's with the next mean, of which only the gradient is not known yet",
-        ),
+        Statement("mu <= beta1", certificate="beta1*0.96**(t*psi)/2", title="It is smaller, and grows towards β₁"),
         *(penalty(True, maximize) if weight_decay and not decoupled_weight_decay else ()),
     ),
     torch=lambda torch, w, eta, beta1, beta2, eps, psi, lam=0.0, decoupled_weight_decay=False, maximize=False: stepping(
@@ -115,10 +111,6 @@ radam = Entry(
     state={"w": "w1", "m": "m1", "v": "v1"},
     proof=lambda weight_decay, decoupled_weight_decay, maximize: (
         *corrections(_decayed(weight_decay, maximize, decoupled_weight_decay)[1]),
-        Statement(
-            "(r - 4)*(r - 2)*r/((r - 4)*(r - 2)*r) = 1",
-            title="A full-length average needs no rectification: with ρ = ρ∞ the factor is 1",
-        ),
         Statement("r >= 5", certificate="max(rho - 5, 0)", title="The root is taken only where ρ > 5"),
         *(penalty(True, maximize) if weight_decay and not decoupled_weight_decay else ()),
     ),

@@ -79,7 +79,7 @@ cosine_annealing = Entry(
     + "t: nonnegative = 0  # steps so far\n"
     + "T: positive = 120  # steps until the lowest rate\n"
     + "low: nonnegative = 0.001  # lowest rate\n"
-    + "lr0: positive = 0.1  # learning rate at the start\n",
+    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of steps\n",
     define="""
         a = cos(pi*t/T)
         b = cos(pi*(t + 1)/T)
@@ -89,9 +89,9 @@ cosine_annealing = Entry(
     start={"t": 0},
     proof=(
         Statement(
-            "lr - low = (lr0 - low)*(1 + cos(pi*t/T))/2",
-            certificate="before*(1 + cos(pi*(t + 1)/T))/(1 + cos(pi*t/T))",
-            induction=("t", {"lr": ("lr0", "low + (lr - low)*(1 + cos(pi*(t + 1)/T))/(1 + cos(pi*t/T))")}),
+            "lr - low = (lr0 - low)*(1 + cos(pi*k/T))/2",
+            certificate="before*(1 + cos(pi*(k + 1)/T))/(1 + cos(pi*k/T))",
+            induction=("k", {"lr": ("lr0", "low + (lr - low)*(1 + cos(pi*(k + 1)/T))/(1 + cos(pi*k/T))")}),
             title="The recursive form is half a wave of the cosine",
         ),
         Statement("low + (lr0 - low)*(1 + cos(pi*0/T))/2 = lr0", title="It starts at the given rate"),

@@ -79,7 +79,9 @@ cosine_annealing = Entry(
     + "t: nonnegative = 0  # steps so far\n"
     + "T: positive = 120  # steps until the lowest rate\n"
     + "low: nonnegative = 0.001  # lowest rate\n"
-    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of steps\n",
+    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of steps\n"
+    + "y: real = 60  # half the steps\nz: real = 120  # all steps\n",
+    assume={"falls": "low <= lr0  # the rate falls", "half": "y = T/2", "whole": "z = T"},
     define="""
         a = cos(pi*t/T)
         b = cos(pi*(t + 1)/T)
@@ -94,11 +96,20 @@ cosine_annealing = Entry(
             induction=("k", {"lr": ("lr0", "low + (lr - low)*(1 + cos(pi*(k + 1)/T))/(1 + cos(pi*k/T))")}),
             title="The recursive form is half a wave of the cosine",
         ),
-        Statement("low + (lr0 - low)*(1 + cos(pi*0/T))/2 = lr0", title="It starts at the given rate"),
         Statement(
-            "low + (lr0 - low)*(1 + cos(pi*(T/2)/T))/2 = (lr0 + low)/2", title="is in the middle at half the time"
+            "low <= low + (lr0 - low)*(1 + cos(pi*k/T))/2",
+            certificate="falls*(1 + cos(pi*k/T))/2",
+            title="It never falls below the lowest rate",
         ),
-        Statement("low + (lr0 - low)*(1 + cos(pi*T/T))/2 = low", title="and ends at the lowest rate"),
+        Statement(
+            "low + (lr0 - low)*(1 + cos(pi*k/T))/2 <= lr0",
+            certificate="falls*(1 - cos(pi*k/T))/2",
+            title="or rises above the first",
+        ),
+        Statement(
+            "low + (lr0 - low)*(1 + cos(pi*y/T))/2 = (lr0 + low)/2", title="It is in the middle at half the time"
+        ),
+        Statement("low + (lr0 - low)*(1 + cos(pi*z/T))/2 = low", title="and ends at the lowest rate"),
     ),
     torch=lambda torch, lr, T, low: scheduled(
         torch, lr, lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=int(T), eta_min=low)

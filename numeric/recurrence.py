@@ -73,6 +73,7 @@ class Course:
     def __init__(self, rule: Rule, numbers: Mapping[str, float], start: Mapping[str, Array], eps: float) -> None:
         """numbers: values of the givens that stay; start: first values of the states; eps: unit of rounding."""
         self.rule = rule
+        self.definitions = rule.course.definitions
         self.eps = eps
         self.rng = np.random.default_rng(1)
         # Numbers are kept in float64 whatever the dtype of the arrays.
@@ -99,9 +100,8 @@ class Course:
         """One step. numbers: what counts; inputs: arrays that come from outside, such as the gradient."""
         values = {**self.numbers, **{n: np.asarray(FINE(v)) for n, v in numbers.items()}, **self.state, **inputs}
         values = {n: np.broadcast_to(v, (COURSES + 1, np.shape(v)[-1] if np.ndim(v) else 1)) for n, v in values.items()}
-        for d in self.rule.derivation.definitions:
-            if {t.name for t in d.inputs()} <= set(values):  # others only serve the proof
-                values[d.name] = self.disturbed(d.name, value(d.body, values))
+        for d in self.definitions:
+            values[d.name] = self.disturbed(d.name, value(d.body, values))
         self.values = values
         self.state = {n: values[new] for n, new in self.rule.state.items()}
 

@@ -86,7 +86,7 @@ class _Run:
         self.notes: list[str] = []
         first = rule.start.get(COUNTER, 1)
         self.first = first if isinstance(first, int) else 1
-        bodies = [d.body for d in rule.derivation.definitions]
+        bodies = [d.body for d in rule.course.definitions]
         self.roundings = ELEMENTWISE + (SIZE if any(list(occurrences(b, BoundSum)) for b in bodies) else 0)
 
     def numbers(self) -> dict[str, float]:

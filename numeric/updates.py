@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.tensors import Tensor
@@ -30,6 +30,23 @@ class Rule:
         return {d.name: d for d in self.derivation.definitions}
 
     @property
+    def course(self) -> Derivation:
+        """The derivation with only what a step reads: the others serve the proof."""
+        known, needed = self.definitions, set(self.state)
+        stack = list(self.state.values())
+        while stack:
+            name = stack.pop()
+            if name not in needed:
+                needed.add(name)
+                stack += [t.name for t in known[name].inputs()] if name in known else []
+        d = self.derivation
+        return replace(
+            d,
+            givens=tuple(t for t in d.givens if t.name in needed),
+            definitions=tuple(x for x in d.definitions if x.name in needed),
+        )
+
+    @property
     def subject(self) -> Tensor:
         """What the rule is about, its first state: parameters, a learning rate, a gradient."""
         return self.givens[next(iter(self.state))]
@@ -53,7 +70,7 @@ class Rule:
 def generate(rule: Rule) -> GeneratedModule:
     """The module of an update rule: ``NAME_step``, and where it trains parameters ``NAME_init`` and ``NAME_update``."""
     returns = tuple(rule.definitions[name] for name in rule.state.values())
-    module = assemble(rule.derivation, (Plan(rule.name, returns, "value", "one step to"),))
+    module = assemble(rule.course, (Plan(rule.name, returns, "value", "one step to"),))
     if not rule.trains:
         return module
     return GeneratedModule(f"{module.source}\n\n{_loop(rule, module.functions[0].arguments)}", module.functions)

@@ -15,7 +15,7 @@ step_decay = Entry(
     + "n: nonnegative = 0  # steps since the last fall\n"
     + "s: positive = 10  # steps from fall to fall\n"
     + "gamma: positive = 0.5  # factor of each fall\n"
-    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of falls\n",
+    + "lr0: positive  # learning rate at the start\nk: nonnegative  # number of falls\n",
     define="""
         lr1 = where(n + 1 < s, lr, gamma*lr)
         n1 = where(n + 1 < s, n + 1, 0)
@@ -50,7 +50,7 @@ exponential_decay = Entry(
     kind="update",
     given=RATE
     + "gamma: positive = 0.95  # factor of each step\n"
-    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of steps\n",
+    + "lr0: positive  # learning rate at the start\nk: nonnegative  # number of steps\n",
     define="lr1 = gamma*lr",
     state={"lr": "lr1"},
     proof=(
@@ -79,8 +79,8 @@ cosine_annealing = Entry(
     + "t: nonnegative = 0  # steps so far\n"
     + "T: positive = 120  # steps until the lowest rate\n"
     + "low: nonnegative = 0.001  # lowest rate\n"
-    + "lr0: positive = 0.1  # learning rate at the start\nk: nonnegative = 0  # number of steps\n"
-    + "y: real = 60  # half the steps\nz: real = 120  # all steps\n",
+    + "lr0: positive  # learning rate at the start\nk: nonnegative  # number of steps\n"
+    + "y: real  # half the steps\nz: real  # all steps\n",
     assume={"falls": "low <= lr0  # the rate falls", "half": "y = T/2", "whole": "z = T"},
     define="""
         a = cos(pi*t/T)

@@ -57,11 +57,12 @@ def check(
     dtypes: Sequence[str] = ("float64", "float32"),
     seed: int = 0,
     module: GeneratedModule | None = None,
+    numbers: Mapping[str, float] | None = None,
 ) -> CheckReport:
     """Run the generated step, PyTorch's and the exact one side by side, and compare after every step.
 
     **Arguments**: counterpart: takes torch and the givens by name and returns a function that makes one step. module:
-    generated code to check instead of the rule's own.
+    generated code to check instead of the rule's own. numbers: values for givens other than their defaults.
     **Returns**: a report with one result for each dtype: the worst entry of the worst step. Beyond the bound is a
     failure; PyTorch beyond it is one in float64 only, else a note.
     **Raises** MissingTorch, NoCuda, or ValueError for a dtype in which no step is run.
@@ -70,7 +71,7 @@ def check(
         if dtype not in ("float64", "float32"):
             raise ValueError(f"an update rule is checked in float64 and float32, not in {dtype}")
     torch, device = load(device) if counterpart else (None, "cpu")
-    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule))
+    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule), numbers or {})
     results = [run.dtype(dtype) for dtype in dtypes]
     version = str(torch.__version__) if torch else None
     return CheckReport(rule.derivation.id, device, tuple(dtypes), version, tuple(results), tuple(run.notes))
@@ -78,9 +79,17 @@ def check(
 
 class _Run:
     def __init__(
-        self, rule: Rule, counterpart: Forward | None, torch: Any, device: str, seed: int, module: GeneratedModule
+        self,
+        rule: Rule,
+        counterpart: Forward | None,
+        torch: Any,
+        device: str,
+        seed: int,
+        module: GeneratedModule,
+        numbers: Mapping[str, float],
     ) -> None:
         self.rule, self.counterpart, self.torch, self.device, self.seed = rule, counterpart, torch, device, seed
+        self.chosen = dict(numbers)
         self.function = module.functions[0]
         self.run = load_source(module.source)[self.function.name]
         self.notes: list[str] = []
@@ -90,10 +99,10 @@ class _Run:
         self.roundings = ELEMENTWISE + (SIZE if any(list(occurrences(b, BoundSum)) for b in bodies) else 0)
 
     def numbers(self) -> dict[str, float]:
-        """The givens that stay as they are, at their defaults."""
+        """The givens that stay as they are: at their defaults, or as chosen."""
         given = self.rule.derivation.givens
         return {
-            t.name: float(t.domain.value)
+            t.name: self.chosen.get(t.name, float(t.domain.value))
             for t in given
             if t.domain.value is not None and t.name not in (*self.rule.state, COUNTER)
         }
@@ -137,7 +146,7 @@ class _Run:
                 state, course.state = {}, {}
             try:
                 with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
-                    out = self.run(**self._arguments({**state, **outside, **counts}))
+                    out = self.run(**self._arguments({**numbers, **state, **outside, **counts}))
             except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
                 return replace(place, kind="error", error=np.inf, detail=f"step {k}: {type(error).__name__}: {error}")
             arrays = out if len(self.function.returns) > 1 else (out,)

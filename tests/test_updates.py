@@ -53,6 +53,36 @@ def test_every_option_against_torch(id: str, setting: Mapping[str, Any]) -> None
     assert [r.dtype for r in report.results] == ["float64", "float32"]
 
 
+NUMBERS: list[tuple[str, dict[str, Any], dict[str, float]]] = [
+    (
+        "sgd",
+        {"momentum": True, "dampening": True, "weight_decay": True},
+        {"eta": 0.02, "mu": 0.5, "tau": 0.7, "lam": 0.2},
+    ),
+    ("adagrad", {"lr_decay": True}, {"eta": 0.3, "gamma": 0.5, "eps": 1e-3}),
+    ("rmsprop", {"centered": True, "momentum": True}, {"eta": 0.002, "alpha": 0.8, "mu": 0.3, "eps": 1e-2}),
+    ("adadelta", {}, {"eta": 0.5, "rho": 0.7, "eps": 1e-3}),
+    ("adam", {"amsgrad": True}, {"eta": 0.05, "beta1": 0.7, "beta2": 0.9, "eps": 1e-3}),
+    ("adamw", {}, {"eta": 0.02, "lam": 0.3, "eps": 1e-2}),
+    ("adamax", {}, {"eta": 0.05, "beta1": 0.6, "beta2": 0.8, "eps": 1e-2}),
+    ("nadam", {"weight_decay": True}, {"eta": 0.02, "psi": 0.05, "beta1": 0.8, "lam": 0.1}),
+    ("radam", {}, {"eta": 0.01, "beta2": 0.9}),
+    ("lamb", {}, {"eta": 0.05, "lam": 0.5, "beta2": 0.9}),
+    ("step-decay", {}, {"s": 7, "gamma": 0.9}),
+    ("cosine-annealing", {}, {"T": 101, "low": 0.05}),
+    ("clip-norm", {}, {"c": 5.0}),
+    ("clip-value", {}, {"c": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("id", "setting", "numbers"), NUMBERS, ids=name)
+def test_other_numbers_than_the_defaults(id: str, setting: Mapping[str, Any], numbers: Mapping[str, float]) -> None:
+    rule, counterpart = rule_of(id, setting)
+    assert set(numbers) <= set(rule.givens)
+    report = check(rule, counterpart, numbers=numbers)
+    assert report.passed, report.summary
+
+
 @pytest.mark.parametrize(("id", "setting"), [s for s in SETTINGS if s[1]], ids=name)
 def test_proofs_with_every_option(id: str, setting: Mapping[str, Any]) -> None:
     page = nnmath.derive(id, **setting)

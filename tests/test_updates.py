@@ -202,3 +202,8 @@ def test_the_page_says_what_a_step_replaces() -> None:
     text = str(nnmath.derive("nadam"))
     assert "One step replaces w by w1, m by m1, v by v1 and p by p1." in text
     assert "Before the first step m and v are 0." in text and "Before the first step p is 1." in text
+
+
+def test_a_sum_in_front_of_an_array_stands_in_brackets() -> None:
+    shown = [line for line in nnmath.derive("adam").latex().splitlines() if line.startswith("m_{1} &=")]
+    assert shown and all(r"m_{1} &= (1 - \beta_{1}) g + \beta_{1} m" in line for line in shown)

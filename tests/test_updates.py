@@ -207,3 +207,10 @@ def test_the_page_says_what_a_step_replaces() -> None:
 def test_a_sum_in_front_of_an_array_stands_in_brackets() -> None:
     shown = [line for line in nnmath.derive("adam").latex().splitlines() if line.startswith("m_{1} &=")]
     assert shown and all(r"m_{1} &= (1 - \beta_{1}) g + \beta_{1} m" in line for line in shown)
+
+
+@pytest.mark.parametrize(("id", "setting"), SETTINGS, ids=name)
+def test_the_code_needs_numpy_only_and_is_readable(id: str, setting: Mapping[str, Any]) -> None:
+    source = generate(rule_of(id, setting)[0]).source
+    imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
+    assert imports == ["import numpy as np"] and max(map(len, source.splitlines())) <= 120

@@ -68,7 +68,14 @@ class Page:
     @property
     def has_code(self) -> bool:
         """False for an entry that only states something: there is nothing to compute."""
-        return bool(self.entry.wanted)
+        return bool(self.entry.wanted or self.entry.state)
+
+    def _rule(self) -> Any:
+        """The entry as an update rule."""
+        from .numeric.updates import Rule
+
+        assert not callable(self.entry.state) and not callable(self.entry.start)
+        return Rule(self.derivation, self.entry.state, self.entry.start)
 
     def numpy_source(self) -> str:
         """The source of a NumPy module that computes the value and the derivatives.
@@ -78,13 +85,16 @@ class Page:
         self._need_code()
         from . import numeric
 
+        if self.entry.state:
+            return numeric.generate_update(self._rule()).source
         return numeric.generate(self.derivation).source
 
     def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
         """Run the generated code against exact values and PyTorch's autograd of an independently written forward.
 
         A function of your own has no such forward: its derivatives are compared with exact values only, and the value
-        also with what the function itself returns. All on every regime.
+        also with what the function itself returns. All on every regime. An update rule runs for 100 steps against
+        ``torch.optim`` and against its exact course.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
         ``bfloat16`` and ``float16``.
@@ -95,6 +105,8 @@ class Page:
         self._need_code()
         from . import numeric
 
+        if self.entry.state:
+            return numeric.check_update(self._rule(), self.entry.torch, device=device, dtypes=tuple(dtypes))
         own = self.entry.topic in (EXPRESSION, OWN)
         report = numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
         if self.function is None:

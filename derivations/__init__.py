@@ -205,6 +205,12 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
         lambda v: isinstance(v, tuple) and all(callable(s.keys) and s for s in v),
         'settings of the parameters, such as ({"reduction": "sum"},)',
     ),
+    ("state", lambda v: callable(v) or all(map(_is_text, (*v, *v.values()))), 'a mapping such as {"w": "w1"}'),
+    (
+        "start",
+        lambda v: callable(v) or all(_is_text(n) and isinstance(x, int | float | str) for n, x in v.items()),
+        'a mapping such as {"q": 1}',
+    ),
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),
     *((name, _is_texts, "a tuple of texts") for name in ("rules", "conventions", "pitfalls", "references", "uses")),
 )
@@ -219,6 +225,8 @@ def _problem(entry: Entry) -> str:
             fine = False
         if not fine:
             return f"{name}={value!r}; expected is {expected}"
+    if entry.kind == "update" and not entry.state:
+        return 'an update rule without a state; expected is state={"w": "w1"}: what each step replaces, and by what'
     if not (entry.wanted or entry.proof):
         return 'nothing is wanted or stated; expected is wanted=("dL/dZ",) or proof=(Statement("a <= b"),)'
     if not (callable(entry.given) or callable(entry.define)) and not (entry.given.strip() or entry.define.strip()):

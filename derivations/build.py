@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,7 @@ def derive(
     every = in_order([*solved, *definitions]) if solved else definitions
     prover = Prover(every, sampled, thorough=thorough)
     owner = _Builder(entry, tensors, Backward(every, letters, prover))
+    _check_state(entry, tensors, givens)
     parts = [*owner.parts()]
     if entry.proof:
         conditions = Conditions(tuple(prover.definitions.values()), tuple(sampled), tuple(hypotheses), entry.examples)
@@ -90,13 +91,40 @@ def derive(
         tuple(givens),
         tuple(definitions),
         tuple(parts),
-        entry.conventions,
+        (*_course(entry), *entry.conventions),
         entry.pitfalls,
         entry.references,
         entry.topic,
         letters.as_mapping(),
         (*assumed(givens), *(h.assumption for h in hypotheses)),
     )
+
+
+def _check_state(entry: Entry, tensors: Mapping[str, Tensor], givens: Sequence[Tensor]) -> None:
+    """Refuse a state that is not given, or that is replaced by something of another shape."""
+    assert not callable(entry.state)
+    known = {t.name for t in givens}
+    for old, new in entry.state.items():
+        if old not in known or new not in tensors or tensors[new].dims != tensors[old].dims:
+            said = f"{entry.id}: state {old!r}: {new!r}"
+            raise EntryError(f"{said} does not name a given and a definition of its shape, such as 'w': 'w1'")
+
+
+def _course(entry: Entry) -> Iterable[str]:
+    """What an update rule replaces in a step, and where it starts, in words."""
+    if not entry.state:
+        return
+    assert not callable(entry.state) and not callable(entry.start)
+    yield f"One step replaces {_listed([f'{old} by {new}' for old, new in entry.state.items()])}."
+    memory: dict[str, list[str]] = {}
+    for name in list(entry.state)[1:]:
+        memory.setdefault(str(entry.start.get(name, 0)), []).append(name)
+    for value, names in memory.items():
+        yield f"Before the first step {_listed(names)} {'is' if len(names) == 1 else 'are'} {value}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _statements(entry: Entry) -> tuple[Statement, ...]:

@@ -35,11 +35,15 @@ class Entry:
     proof: the statements that are proved, in order (see :class:`.Statement`). An entry may have nothing else to derive.
     examples: points at which the hypotheses hold, where random ones never do.
     torch: an independent forward: takes ``torch`` and the givens as tensors, by name, and returns the differentiated
-        value; or several, by name, where the entry differentiates several. It may also take parameters, with the
-        default that the entry states.
+        value; or several, by name, where the entry differentiates several. For an update rule: a function of the
+        gradient, or of nothing, that makes one step and returns what the first state is then. It may also take
+        parameters, with the default that the entry states.
     parameters: what a user may set, with its default: a whole number (``depth=3``), a decimal, a switch (``False``), or
         choices, the default first (``("mean", "sum")``). given, define, wanted, claim, assume and proof may then be
         functions of the parameters; :meth:`at` fills them in.
+    state, start: of an update rule: the definition that replaces each given after a step, ``{"w": "w1", "m": "m1"}``,
+        what PyTorch updates first; and where a state starts if not at 0: a number or the name of a given. A given ``t``
+        counts the steps from 1, or from what ``start`` says.
     variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
     uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
     """
@@ -57,6 +61,8 @@ class Entry:
     torch: Callable[..., Any] | None = None
     parameters: Mapping[str, Kind] = field(default_factory=dict)
     variants: tuple[Mapping[str, Value], ...] = ()
+    state: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)
+    start: Mapping[str, float | str] | Callable[..., Mapping[str, float | str]] = field(default_factory=dict)
     kind: str = "gradient"
     conventions: tuple[str, ...] = ()
     pitfalls: tuple[str, ...] = ()
@@ -78,7 +84,7 @@ class Entry:
             values[name] = read(self.id, name, self.parameters[name], value)
         filled: dict[str, Any] = {
             part: value(**values)
-            for part in ("given", "define", "wanted", "claim", "assume", "proof")
+            for part in ("given", "define", "wanted", "claim", "assume", "proof", "state", "start")
             if callable(value := getattr(self, part))
         }
         if self.torch is not None and values:

@@ -1,7 +1,8 @@
 """From formulas to numbers: NumPy source, input regimes, exact values, and the cross-check with PyTorch.
 
 ``generate(derivation)`` gives the source of a module; ``check(derivation, torch_forward)`` runs it against exact
-values and against PyTorch's autograd. Both are imported on first use.
+values and against PyTorch's autograd. ``generate_update`` and ``check_update`` do so for an update rule. All are
+imported on first use.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .crosscheck import check
     from .generator import generate
+    from .trajectories import check as check_update
+    from .updates import generate as generate_update
 
-__all__ = ["check", "generate"]
+__all__ = ["check", "check_update", "generate", "generate_update"]
 
-_HOMES = {"check": "crosscheck", "generate": "generator"}
+_HOMES = {
+    "check": ("crosscheck", "check"),
+    "check_update": ("trajectories", "check"),
+    "generate": ("generator", "generate"),
+    "generate_update": ("updates", "generate"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +30,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
     from importlib import import_module
 
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    module, function = _HOMES[name]
+    return getattr(import_module(f".{module}", __name__), function)

@@ -67,10 +67,15 @@ def generate(derivation: Derivation) -> GeneratedModule:
     The text imports NumPy only (and ``math`` for the error function). Arguments are the givens by name; parameters with
     a value become keyword arguments. Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
+    return assemble(derivation, plans(derivation))
+
+
+def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
+    """A module with one function for each plan."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
-    for plan in plans(derivation):
+    for plan in chosen:
         text, function, used = _function(derivation, plan)
         texts.append(text)
         functions.append(function)
@@ -222,8 +227,8 @@ def _node(d: Definition, target: Expr, anchor: str | None, elementwise: bool, re
     if returned and node.kind == "bool":
         node = program.as_float(node)
     short = len(array.layout) < len(d.indices)
-    if elementwise and returned and node.kind == "python":
-        return Node("full", (node,), (identifier(anchor or "x"), None), 0)
+    if elementwise and returned and node.kind == "python" and anchor is not None:
+        return Node("full", (node,), (identifier(anchor), None), 0)
     if short:
         shape = ", ".join(str(k.dim) for k in d.indices)
         return Node("full", (node,), ("", f"({shape}{',' if len(d.indices) == 1 else ''})"), len(d.indices))

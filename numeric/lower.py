@@ -221,6 +221,8 @@ def _pow(e: Expr, hint: Layout) -> Array:
         return Array(program.call("sqrt", inner.node), inner.layout)
     if not exponent.is_number:
         nodes, layout = align([inner, lower(exponent, hint)], hint)
+        if all(n.kind == "python" for n in nodes):  # np.power would make a NumPy number of it, which widens float32
+            return Array(Node("raise", nodes, (), 0, "python"), layout)
         return Array(program.call("power", *nodes), layout)
     value = int(exponent) if exponent.is_Integer else float(exponent)
     return Array(program.power(inner.node, value), inner.layout)
@@ -252,7 +254,7 @@ def _where(e: Expr, hint: Layout) -> Array:
     nodes, layout = align([_condition(e.args[0], hint), a, b], hint)  # type: ignore[arg-type]
     branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
-    if all(n.kind == "python" for n in branches):
+    if not chosen.rank or all(n.kind == "python" for n in branches):  # np.where makes a float64 of Python numbers
         chosen = Node("cast", (chosen,), (), chosen.rank, "float")
     return Array(chosen, layout)
 

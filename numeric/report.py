@@ -88,7 +88,8 @@ class CheckReport:
         """One line."""
         torch = f"torch {self.torch_version} on {self.device} and " if self.torch_version else ""
         against = f"{torch}exact values"
-        scope = f"NumPy against {against}: {len(self.regimes)} regimes, {', '.join(self.dtypes)}"
+        count = f"{len(self.regimes)} regime{'' if len(self.regimes) == 1 else 's'}"
+        scope = f"NumPy against {against}: {count}, {', '.join(self.dtypes)}"
         worst = self.worst
         if worst is None:
             return f"{scope}: nothing was compared"

@@ -255,6 +255,11 @@ def _pow(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.operand(n.args[0], ATOM)}**{n.data[0]!r}", POWER
 
 
+def _raise(w: Writer, n: Node) -> tuple[str, int]:
+    base, exponent = n.args
+    return f"{w.operand(base, ATOM)} ** {w.operand(exponent, UNARY)}", POWER
+
+
 def _transpose(w: Writer, n: Node) -> tuple[str, int]:
     inner = w.operand(n.args[0], ATOM)
     if n.data == (1, 0):
@@ -360,6 +365,7 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "mul": _mul,
     "neg": _neg,
     "pow": _pow,
+    "raise": _raise,
     "transpose": _transpose,
     "expand": _expand,
     "reduce": _reduce,

@@ -135,7 +135,7 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
     if w.style.latex:
         bare = isinstance(of, MatMul) and body.binds == PRODUCT
         array = body if bare else w.style.wrap(body, PREFIX)
-        box = array if over == under else join([w(over / under), " ", array], PRODUCT)
+        box = array if over == under else join([w.style.wrap(w(over / under), PRODUCT), " ", array], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
         if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():

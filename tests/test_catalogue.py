@@ -58,11 +58,15 @@ def test_claims_parse_with_the_shape_of_what_they_claim(entry: Entry) -> None:
 @each_entry
 def test_the_torch_forward_takes_the_givens(entry: Entry) -> None:
     """What has code is checked against torch; a statement has none."""
-    assert (entry.torch is not None) == bool(entry.wanted)
+    assert (entry.torch is not None) == bool(entry.wanted or entry.state)
     if entry.torch is None:
         assert entry.proof and entry.kind != "gradient"
         return
     names = ["torch", *(t.name for t in parse_givens(entry.given))]
+    if entry.kind == "update":  # takes what torch.optim takes, and the options
+        taken = inspect.signature(entry.torch).parameters
+        assert set(taken) <= {*names, *catalogue()[entry.id].parameters, "lam", "mu", "tau", "gamma"}
+        return
     inspect.signature(entry.torch).bind(**dict.fromkeys(names))
 
 
@@ -95,9 +99,7 @@ def test_wrong_parameters(id: str, parameters: dict[str, int], part: str) -> Non
         find(id).at(**parameters)
 
 
-@pytest.mark.parametrize(
-    ("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmaxx", "softmax"), ("", "nnmath list")]
-)
+@pytest.mark.parametrize(("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmaxx", "softmax"), ("", "nnmath list")])
 def test_an_unknown_id_gets_suggestions(id: str, part: str) -> None:
     with pytest.raises(UnknownEntry, match=part):
         find(id)

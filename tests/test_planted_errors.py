@@ -10,6 +10,7 @@ from typing import Any
 import planted_activations
 import pytest
 from flint import arb
+from planted_layers import RIGHT_LAYERS, WRONG_LAYERS
 from planted_losses import LOSS_TOPICS, WRONG_LOSSES, WRONG_OPTIONS
 from planted_statements import WRONG as WRONG_STATEMENTS
 from planted_windows import WRONG_WINDOWS
@@ -183,7 +184,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("mlp-deep", "dL/dW1", "X.T @ ((((P - Y) @ W3.T) @ W2.T) * (1 - A1**2))/n", "missing factor of an inner layer"),
 ]
 
-WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS
+WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS + WRONG_LAYERS
 
 #: Square matrices, where a transpose has the right shape and only the values tell.
 SQUARE = {
@@ -220,6 +221,7 @@ WRONG += [
 #: The control group: claims that are right, however they are written.
 RIGHT: list[tuple[str, str, str]] = [
     *planted_activations.RIGHT,
+    *RIGHT_LAYERS,
     ("sigmoid", "dy/dx", "exp(x)/(1 + exp(x))**2"),
     ("sigmoid", "dy/dx", "1/(2 + exp(x) + exp(-x))"),
     ("sigmoid", "dy/dx", "sigmoid(x)*sigmoid(-x)"),

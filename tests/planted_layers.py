@@ -180,9 +180,9 @@ WRONG_LAYERS: list[tuple[str, str, str, str]] = [
         " + delta(s, 1)*(dY[i, k, 1]*cos(p[i]) - dY[i, k, 0]*sin(p[i]))",
         "frequency left out",
     ),
-    ("transformer-block", "dL/dW2", "Z.T @ dY", "pre-activation for activation"),
     ("transformer-block", "dL/dc2", "sum(dY, axis=0)/n", "normaliser"),
-    ("transformer-block", "dL/dW2", "2*(G.T @ dY)", "factor"),
+    ("transformer-block", "dL/dc2", "-sum(dY, axis=0)", "sign"),
+    ("transformer-block", "dL/dc2", "k: sum(dY[i, k] for i in n for k in E)", "captured index"),
     # recurrent networks
     ("rnn", "dL/dX3", "(dY*(1 + H3**2)) @ W.T", "sign"),
     ("rnn", "dL/dX3", "(dY*(1 - H3)) @ W.T", "power"),
@@ -253,7 +253,7 @@ RIGHT_LAYERS: list[tuple[str, str, str]] = [
         "dL/dWv",
         "a, k, e: sum(P[a, i, j]*X[j, k]*dY[i, l]*Wo[a, e, l] for i in n for j in n for l in E)",
     ),
-    ("transformer-block", "dL/dW2", "G.T @ dY"),
+    ("transformer-block", "dL/dc2", "n*mean(dY, axis=0)"),
     ("rnn", "dL/dX2", "(((dY*(1 - H3**2)) @ U.T)*(1 - H2**2)) @ W.T"),
     (
         "gru",

@@ -187,7 +187,6 @@ WRONG_LAYERS: list[tuple[str, str, str, str]] = [
     ("rnn", "dL/dX3", "(dY*(1 + H3**2)) @ W.T", "sign"),
     ("rnn", "dL/dX3", "(dY*(1 - H3)) @ W.T", "power"),
     ("rnn", "dL/dX3", "(dY*(1 - Z3**2)) @ W.T", "pre-activation for activation"),
-    ("rnn", "dL/dX2", "(((dY*(1 - H3**2)) @ U)*(1 - H2**2)) @ W.T", "transposed"),
     ("rnn", "dL/dX2", "((dY*(1 - H3**2)) @ U.T) @ W.T", "missing factor"),
     (
         "gru",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: One step of a gated cell says all about its gradients, and is quickly judged.
+SETTINGS = {"gru": {"steps": 1}, "lstm": {"steps": 1}}
+
 WRONG_LAYERS: list[tuple[str, str, str, str]] = [
     # networks
     ("neuron", "dL/dw", "d: g.prime(z)*x[d]", "upstream gradient left out"),
@@ -190,42 +193,42 @@ WRONG_LAYERS: list[tuple[str, str, str, str]] = [
     ("rnn", "dL/dX2", "((dY*(1 - H3**2)) @ U.T) @ W.T", "missing factor"),
     (
         "gru",
-        "dL/dX2",
-        "(dY*(1 - Z2)*(1 - C2**2)) @ Wc.T + (dY*(H1 - C2)*Z2*(1 - Z2)) @ Wz.T",
+        "dL/dX1",
+        "(dY*(1 - Z1)*(1 - C1**2)) @ Wc.T + (dY*(H0 - C1)*Z1*(1 - Z1)) @ Wz.T",
         "reset gate left out",
     ),
     (
         "gru",
-        "dL/dX2",
-        "(dY*(1 - Z2)*(1 - C2**2)) @ Wc.T + (dY*(C2 - H1)*Z2*(1 - Z2)) @ Wz.T"
-        " + (dY*(1 - Z2)*(1 - C2**2)*V2*R2*(1 - R2)) @ Wr.T",
+        "dL/dX1",
+        "(dY*(1 - Z1)*(1 - C1**2)) @ Wc.T + (dY*(C1 - H0)*Z1*(1 - Z1)) @ Wz.T"
+        " + (dY*(1 - Z1)*(1 - C1**2)*V1*R1*(1 - R1)) @ Wr.T",
         "sign",
     ),
     (
         "gru",
-        "dL/dX2",
-        "(dY*Z2*(1 - C2**2)) @ Wc.T + (dY*(H1 - C2)*Z2*(1 - Z2)) @ Wz.T + (dY*Z2*(1 - C2**2)*V2*R2*(1 - R2)) @ Wr.T",
+        "dL/dX1",
+        "(dY*Z1*(1 - C1**2)) @ Wc.T + (dY*(H0 - C1)*Z1*(1 - Z1)) @ Wz.T + (dY*Z1*(1 - C1**2)*V1*R1*(1 - R1)) @ Wr.T",
         "gates swapped",
     ),
     (
         "lstm",
-        "dL/dX2",
-        "(dY*tanh(C2)*O2*(1 - O2)) @ Wo.T + (dY*O2*(1 - tanh(C2)**2)*C1*F2*(1 - F2)) @ Wf.T"
-        " + (dY*O2*(1 - tanh(C2)**2)*G2*I2*(1 - I2)) @ Wi.T",
+        "dL/dX1",
+        "(dY*tanh(C1)*O1*(1 - O1)) @ Wo.T + (dY*O1*(1 - tanh(C1)**2)*C0*F1*(1 - F1)) @ Wf.T"
+        " + (dY*O1*(1 - tanh(C1)**2)*G1*I1*(1 - I1)) @ Wi.T",
         "candidate left out",
     ),
     (
         "lstm",
-        "dL/dX2",
-        "(dY*tanh(C2)*O2*(1 - O2)) @ Wo.T + (dY*O2*(1 - tanh(C2)**2)*C2*F2*(1 - F2)) @ Wf.T"
-        " + (dY*O2*(1 - tanh(C2)**2)*G2*I2*(1 - I2)) @ Wi.T + (dY*O2*(1 - tanh(C2)**2)*I2*(1 - G2**2)) @ Wg.T",
+        "dL/dX1",
+        "(dY*tanh(C1)*O1*(1 - O1)) @ Wo.T + (dY*O1*(1 - tanh(C1)**2)*C1*F1*(1 - F1)) @ Wf.T"
+        " + (dY*O1*(1 - tanh(C1)**2)*G1*I1*(1 - I1)) @ Wi.T + (dY*O1*(1 - tanh(C1)**2)*I1*(1 - G1**2)) @ Wg.T",
         "new state for the old one",
     ),
     (
         "lstm",
-        "dL/dX2",
-        "(dY*tanh(C2)*O2*(1 - O2)) @ Wo.T + (dY*O2*C1*F2*(1 - F2)) @ Wf.T"
-        " + (dY*O2*G2*I2*(1 - I2)) @ Wi.T + (dY*O2*I2*(1 - G2**2)) @ Wg.T",
+        "dL/dX1",
+        "(dY*tanh(C1)*O1*(1 - O1)) @ Wo.T + (dY*O1*C0*F1*(1 - F1)) @ Wf.T"
+        " + (dY*O1*G1*I1*(1 - I1)) @ Wi.T + (dY*O1*I1*(1 - G1**2)) @ Wg.T",
         "missing factor",
     ),
 ]
@@ -256,14 +259,14 @@ RIGHT_LAYERS: list[tuple[str, str, str]] = [
     ("rnn", "dL/dX2", "(((dY*(1 - H3**2)) @ U.T)*(1 - H2**2)) @ W.T"),
     (
         "gru",
-        "dL/dX2",
-        "(dY*(1 - Z2)*(1 - C2**2)) @ Wc.T + (dY*(H1 - C2)*Z2*(1 - Z2)) @ Wz.T"
-        " + (dY*(1 - Z2)*(1 - C2**2)*V2*R2*(1 - R2)) @ Wr.T",
+        "dL/dX1",
+        "(dY*(1 - Z1)*(1 - C1**2)) @ Wc.T + (dY*(H0 - C1)*Z1*(1 - Z1)) @ Wz.T"
+        " + (dY*(1 - Z1)*(1 - C1**2)*V1*R1*(1 - R1)) @ Wr.T",
     ),
     (
         "lstm",
-        "dL/dX2",
-        "(dY*tanh(C2)*O2*(1 - O2)) @ Wo.T + (dY*O2*(1 - tanh(C2)**2)*C1*F2*(1 - F2)) @ Wf.T"
-        " + (dY*O2*(1 - tanh(C2)**2)*G2*I2*(1 - I2)) @ Wi.T + (dY*O2*(1 - tanh(C2)**2)*I2*(1 - G2**2)) @ Wg.T",
+        "dL/dX1",
+        "(dY*tanh(C1)*O1*(1 - O1)) @ Wo.T + (dY*O1*(1 - tanh(C1)**2)*C0*F1*(1 - F1)) @ Wf.T"
+        " + (dY*O1*(1 - tanh(C1)**2)*G1*I1*(1 - I1)) @ Wi.T + (dY*O1*(1 - tanh(C1)**2)*I1*(1 - G1**2)) @ Wg.T",
     ),
 ]

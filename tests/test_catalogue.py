@@ -95,9 +95,7 @@ def test_wrong_parameters(id: str, parameters: dict[str, int], part: str) -> Non
         find(id).at(**parameters)
 
 
-@pytest.mark.parametrize(
-    ("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmaxx", "softmax"), ("", "nnmath list")]
-)
+@pytest.mark.parametrize(("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmaxx", "softmax"), ("", "nnmath list")])
 def test_an_unknown_id_gets_suggestions(id: str, part: str) -> None:
     with pytest.raises(UnknownEntry, match=part):
         find(id)

@@ -10,7 +10,7 @@ from typing import Any
 import planted_activations
 import pytest
 from flint import arb
-from planted_layers import RIGHT_LAYERS, WRONG_LAYERS
+from planted_layers import RIGHT_LAYERS, SETTINGS, WRONG_LAYERS
 from planted_losses import LOSS_TOPICS, WRONG_LOSSES, WRONG_OPTIONS
 from planted_statements import WRONG as WRONG_STATEMENTS
 from planted_windows import WRONG_WINDOWS
@@ -353,7 +353,7 @@ WRONG_IDENTITIES = ["D = H + S", "D = S - H", "D = H", "D = 2*H - S", "D = H - 2
 
 
 def entry_of(id: str) -> Entry:
-    return SQUARE[id] if id in SQUARE else find(id).at()
+    return SQUARE[id] if id in SQUARE else find(id).at(**SETTINGS.get(id, {}))
 
 
 def name(row: tuple[str, ...]) -> str:

@@ -55,6 +55,8 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
     table = _wide(rows, dtypes)
     wide = console.measure(table, options=console.options.update(width=1000)).maximum <= width
     console.print(table if wide else _narrow(rows, dtypes))
+    if not wide:
+        console.print()
     if any(row.cross_checks for row in rows):
         console.print(WIDE_LEGEND if wide else NARROW_LEGEND)
         console.print()

@@ -105,18 +105,9 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.topic is not None and arguments.topic not in titles:
         raise WrongUsage(f"no topic is called {arguments.topic!r}. Topics: {', '.join(titles)}")
     chosen = [e for e in catalogue().values() if arguments.topic in (None, e.topic)]
-    if arguments.json:
-        import json
+    from . import listing
 
-        fields = ("id", "title", "topic", "kind")
-        write(json.dumps([{f: getattr(e, f) for f in fields} for e in chosen], indent=2, ensure_ascii=False), None)
-    else:
-        width = max((len(e.id) for e in chosen), default=0)
-        lines: list[str] = []
-        for topic, title in titles.items():
-            rows = [f"  {e.id:<{width}}  {e.title}" for e in chosen if e.topic == topic]
-            lines += [*([""] if lines and rows else []), *([title] if rows else []), *rows]
-        write("\n".join(lines), None)
+    write(listing.as_json(chosen) if arguments.json else listing.as_text(chosen), None)
     for problem in problems():
         _say(problem)
     return FAILED if problems() else FINE

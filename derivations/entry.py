@@ -40,7 +40,9 @@ class Entry:
         choices, the default first (``("mean", "sum")``). given, define, wanted, claim, assume and proof may then be
         functions of the parameters; :meth:`at` fills them in.
     variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
-    uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
+    against: what the code is checked against, in words, where the name of the torch function in the forward misleads.
+    uses: ids of the entries this one builds on. generalises: ids of entries that are special cases of it.
+    topic: the folder, filled in by the catalogue.
     """
 
     id: str
@@ -60,7 +62,9 @@ class Entry:
     conventions: tuple[str, ...] = ()
     pitfalls: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    against: str = ""
     uses: tuple[str, ...] = ()
+    generalises: tuple[str, ...] = ()
     topic: str = ""
 
     def at(self, **parameters: Value) -> Entry:

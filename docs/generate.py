@@ -15,19 +15,23 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from course import INTRODUCTION  # type: ignore[import-not-found]
+from course import NOTES as COURSE_NOTES
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
 import nnmath
 from nnmath.calculus.derivation import Step
 from nnmath.calculus.rules import statement
-from nnmath.derivations import catalogue, topics
+from nnmath.derivations import catalogue, find, special_case_of, topics, used_by
+from nnmath.derivations.counterpart import counterpart
 from nnmath.output import write
 
 FOLDER = Path(__file__).resolve().parent
 ENTRIES = FOLDER / "entries"
 PICTURE = FOLDER / "derive-softmax-ce.svg"
 RULES = FOLDER / "rules.md"
+COURSE = FOLDER / "course.md"
 PROSE = ("guide.md", "verify.md", "engine.md", "add-an-entry.md")
 COMMAND = "python docs/generate.py"
 NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
@@ -40,7 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         pages = {id: nnmath.derive(id) for id in catalogue()}
-        wanted = {**entry_pages(pages), RULES: rules_page(pages), **prose_pages(), PICTURE: picture()}
+        wanted = {
+            **entry_pages(pages),
+            RULES: rules_page(pages),
+            COURSE: course_page(),
+            **prose_pages(),
+            PICTURE: picture(),
+        }
     except BrokenSession as error:
         print(f"docs/generate.py: {error}", file=sys.stderr)
         return 1
@@ -78,8 +88,32 @@ def _code(page: nnmath.Page) -> str:
 
 
 def _links(page: nnmath.Page) -> str:
-    links = ", ".join(f"[{id}]({id}.md)" for id in page.entry.uses)
-    return f"Builds on {links}." if links else ""
+    entry = page.entry
+    related = {
+        "Builds on": entry.uses,
+        "Used by": used_by(entry.id),
+        "Generalises": entry.generalises,
+        "Special case of": special_case_of(entry.id),
+    }
+    lines = (f"{name} {', '.join(f'[{id}]({id}.md)' for id in ids)}." for name, ids in related.items() if ids)
+    return "\n\n".join((f"Checked against: {counterpart(find(entry.id))}.", *lines))
+
+
+def course_page() -> str:
+    """The catalogue in the order of a course: every topic, every entry, a sentence on each topic."""
+    missing = [topic for topic in topics() if topic not in COURSE_NOTES]
+    if missing:
+        raise BrokenSession(
+            f"docs/course.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
+        )
+    entries = list(catalogue().values())
+    lines = [NOTE, "", "# The course", "", INTRODUCTION]
+    for number, (topic, title) in enumerate(topics().items(), 1):
+        lines += ["", f"## {number}. {title}", "", COURSE_NOTES[topic], ""]
+        for entry in (e for e in entries if e.topic == topic):
+            after = f" Builds on {', '.join(entry.uses)}." if entry.uses else ""
+            lines.append(f"- [{entry.id}](entries/{entry.id}.md): {entry.title}.{after}")
+    return "\n".join(lines) + "\n"
 
 
 def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:

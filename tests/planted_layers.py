@@ -1,4 +1,4 @@
-"""Wrong claims about neurons, norms, attention and recurrent networks: id, wanted, wrong claim, the class of the error."""
+"""Wrong claims about neurons, norms, attention and recurrent networks: id, wanted, wrong claim, class of the error."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ WRONG_LAYERS: list[tuple[str, str, str, str]] = [
     (
         "rmsnorm",
         "dL/dX",
-        "i, d: R[i]*(g[d]*dY[i, d] - sum(g[k]*dY[i, k] for k in D)/D - H[i, d]*sum(g[k]*dY[i, k]*H[i, k] for k in D)/D)",
+        "i, d: R[i]*(g[d]*dY[i, d] - sum(g[k]*dY[i, k] for k in D)/D"
+        " - H[i, d]*sum(g[k]*dY[i, k]*H[i, k] for k in D)/D)",
         "term of layernorm",
     ),
     (
@@ -77,7 +78,8 @@ WRONG_LAYERS: list[tuple[str, str, str, str]] = [
     (
         "batchnorm",
         "dL/dX",
-        "i, c: R[c]*(g[c]*dY[i, c] - sum(g[k]*dY[i, k] for k in C)/C - H[i, c]*sum(g[k]*dY[i, k]*H[i, k] for k in C)/C)",
+        "i, c: R[c]*(g[c]*dY[i, c] - sum(g[k]*dY[i, k] for k in C)/C"
+        " - H[i, c]*sum(g[k]*dY[i, k]*H[i, k] for k in C)/C)",
         "mean along the wrong axis",
     ),
     (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from random_expressions import FLOATS, Evaluator
-from sympy import Add, Expr, Integer, Mul, Number, Pow, S
+from sympy import Abs, Add, Expr, Integer, Mul, Number, Pow, S, nan, zoo
 
 from nnmath.calculus.derivation import Definition, Derivation, Step, Verdict
 from nnmath.calculus.prover import Prover
@@ -104,7 +104,7 @@ def mutants(line: Step, tensors: Sequence[Tensor]) -> Iterator[Mutant]:
     """Every change at every place of the right side; equal ones once, and none that is the line itself."""
     seen = {line.right}
     for right, change in _changed(line.right, tensors):
-        if right not in seen:
+        if right not in seen and not right.has(zoo, nan, Abs):  # what no claim can say
             seen.add(right)
             yield Mutant(line.left, right, change)
 
@@ -154,9 +154,7 @@ def claims(derivation: Derivation) -> Claims:
             lines += found or [Step(part.result.expr, part.result.expr, CLAIM, proved)]
     adjoints = (r.definition for r in derivation.results if r.of is not None and not r.of.rank)
     known = {t.name for t in derivation.givens}
-    return Claims(
-        derivation, tuple(lines), (*derivation.definitions, *(d for d in adjoints if d.name not in known))
-    )
+    return Claims(derivation, tuple(lines), (*derivation.definitions, *(d for d in adjoints if d.name not in known)))
 
 
 # -- the independent judge ---------------------------------------------------------------------------------------------
@@ -177,6 +175,8 @@ def differ(one: Expr, two: Expr, claims: Claims) -> bool | None:
                     left, right = evaluate(one, indices), evaluate(two, indices)
                 except (ZeroDivisionError, OverflowError, ValueError):
                     continue
+                if isinstance(left, complex) or isinstance(right, complex):  # a root of a negative number
+                    continue
                 defined = True
                 if abs(left - right) > 1e-9 * (abs(left) + abs(right)) + 1e-13:
                     return True
@@ -184,4 +184,4 @@ def differ(one: Expr, two: Expr, claims: Claims) -> bool | None:
 
 
 def _number(value: object) -> float:
-    return float(value.evalf(30) if isinstance(value, Expr) else value.p / value.q)  # type: ignore[attr-defined]
+    return float(value.evalf(30)) if isinstance(value, Expr) else int(value.p) / int(value.q)  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ MISSING = "this example compares with torch. Type: pip install torch"
 
 @dataclass(frozen=True)
 class Step:
-    """loss: before the step. difference: the largest of a gradient from torch's, in ULP of its array's largest entry."""
+    """loss: before the step. difference: the largest from torch's gradients, in ULP of an array's largest entry."""
 
     loss: float
     difference: float

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-INTRODUCTION = """From one neuron to the Transformer and to diffusion, in the order in which each part needs those before
-it. Every page holds the definitions, each step with its reason and its verdict, and the code where there is any."""
+INTRODUCTION = """From one neuron to the Transformer and to diffusion, in the order in which parts need each other.
+Every page holds the definitions, each step with its reason and its verdict, and the code where there is any."""
 
 NOTES = {
     "networks": "A weighted sum, an activation, and the chain rule backwards through layers of them: backpropagation.",

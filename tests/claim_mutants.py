@@ -141,7 +141,7 @@ class Claims:
 
     def prover(self) -> Prover:
         givens = [t for t in self.derivation.givens if not t.domain.function]
-        return Prover(self.definitions, givens)
+        return Prover(self.definitions, givens, thorough=True)
 
 
 def claims(derivation: Derivation) -> Claims:

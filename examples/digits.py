@@ -98,7 +98,7 @@ def sparkline(values: list[float]) -> str:
     signs = "▁▂▃▄▅▆▇█"
     logs = np.log(values)
     span = max(float(logs.max() - logs.min()), 1e-12)
-    return "".join(signs[int((len(signs) - 1) * (v - logs.min()) / span)] for v in logs)
+    return "".join(signs[round((len(signs) - 1) * (v - float(logs.min())) / span)] for v in logs)
 
 
 def show(losses: list[float], file: str | None) -> None:

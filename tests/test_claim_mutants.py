@@ -45,7 +45,7 @@ def test_mutants_of_claims_are_refuted(group: int) -> None:
             elif different and verdict.kind == "open":
                 missed.append((id, mutant))
     assert false == [], "called proved, and wrong"
-    assert judged >= 250, judged
+    assert judged >= 250  # 1500 in all
     assert wrong >= 0.8 * judged
     assert len(missed) <= 0.005 * wrong, missed
 

@@ -52,8 +52,8 @@ def test_without_matplotlib_a_picture_is_refused_and_the_line_is_shown(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(SystemExit, match="matplotlib"):
-        load("digits").show([2.0, 0.2, 0.02], "loss.png")
-    assert "█▄▁" in capsys.readouterr().out
+        load("digits").show([8.0, 2.0, 1.0], "loss.png")
+    assert "█▃▁" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -15,8 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from course import INTRODUCTION  # type: ignore[import-not-found]
-from course import NOTES as COURSE_NOTES
+import course  # type: ignore[import-not-found]
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
@@ -101,15 +100,15 @@ def _links(page: nnmath.Page) -> str:
 
 def course_page() -> str:
     """The catalogue in the order of a course: every topic, every entry, a sentence on each topic."""
-    missing = [topic for topic in topics() if topic not in COURSE_NOTES]
+    missing = [topic for topic in topics() if topic not in course.NOTES]
     if missing:
         raise BrokenSession(
             f"docs/course.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
         )
     entries = list(catalogue().values())
-    lines = [NOTE, "", "# The course", "", INTRODUCTION]
+    lines = [NOTE, "", "# The course", "", course.INTRODUCTION]
     for number, (topic, title) in enumerate(topics().items(), 1):
-        lines += ["", f"## {number}. {title}", "", COURSE_NOTES[topic], ""]
+        lines += ["", f"## {number}. {title}", "", course.NOTES[topic], ""]
         for entry in (e for e in entries if e.topic == topic):
             after = f" Builds on {', '.join(entry.uses)}." if entry.uses else ""
             lines.append(f"- [{entry.id}](entries/{entry.id}.md): {entry.title}.{after}")
@@ -118,7 +117,7 @@ def course_page() -> str:
 
 def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
     yield from (NOTE, "", "# The catalogue", "")
-    yield f"{len(pages)} entries. Another one takes [ten lines](../add-an-entry.md)."
+    yield f"{len(pages)} entries, [in the order of a course](../course.md). Another takes [ten lines](../add-an-entry.md)."
     titles = topics()
     for topic, group in groupby(pages.values(), key=lambda page: page.entry.topic):
         yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")

@@ -117,7 +117,8 @@ def course_page() -> str:
 
 def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
     yield from (NOTE, "", "# The catalogue", "")
-    yield f"{len(pages)} entries, [in the order of a course](../course.md). Another takes [ten lines](../add-an-entry.md)."
+    yield f"{len(pages)} entries, [in the order of a course](../course.md)."
+    yield "Another one takes [ten lines](../add-an-entry.md)."
     titles = topics()
     for topic, group in groupby(pages.values(), key=lambda page: page.entry.topic):
         yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")

@@ -17,7 +17,7 @@ from nnmath.derivations.build import derive_entry
 #: Entries that state closed forms of derivatives.
 IDS = [id for id, entry in catalogue().items() if entry.kind == "gradient" and entry.at().claim]
 GROUPS = 6
-MOST = 30
+MOST = 40
 
 
 def drawn(of: Claims) -> list[Mutant]:

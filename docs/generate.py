@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import course  # type: ignore[import-not-found]
+import course_notes  # type: ignore[import-not-found]
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
@@ -100,15 +100,15 @@ def _links(page: nnmath.Page) -> str:
 
 def course_page() -> str:
     """The catalogue in the order of a course: every topic, every entry, a sentence on each topic."""
-    missing = [topic for topic in topics() if topic not in course.NOTES]
+    missing = [topic for topic in topics() if topic not in course_notes.NOTES]
     if missing:
         raise BrokenSession(
-            f"docs/course.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
+            f"docs/course_notes.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
         )
     entries = list(catalogue().values())
-    lines = [NOTE, "", "# The course", "", course.INTRODUCTION]
+    lines = [NOTE, "", "# The course", "", course_notes.INTRODUCTION]
     for number, (topic, title) in enumerate(topics().items(), 1):
-        lines += ["", f"## {number}. {title}", "", course.NOTES[topic], ""]
+        lines += ["", f"## {number}. {title}", "", course_notes.NOTES[topic], ""]
         for entry in (e for e in entries if e.topic == topic):
             after = f" Builds on {', '.join(entry.uses)}." if entry.uses else ""
             lines.append(f"- [{entry.id}](entries/{entry.id}.md): {entry.title}.{after}")

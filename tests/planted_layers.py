@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Topics of which every derived entry has planted errors.
+LAYER_TOPICS = ("attention", "layers", "networks", "recurrent")
+
 #: One step of a gated cell says all about its gradients, and is quickly judged.
 SETTINGS = {"gru": {"steps": 1}, "lstm": {"steps": 1}}
 

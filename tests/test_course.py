@@ -114,15 +114,15 @@ def test_the_list_says_kind_and_counterpart_and_imports_nothing_heavy() -> None:
 
 def test_the_course_page_names_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(DOCS))
-    import course
+    import course_notes
     import generate
 
-    monkeypatch.setitem(sys.modules, "course", course)
+    monkeypatch.setitem(sys.modules, "course_notes", course_notes)
     text = generate.course_page()
-    assert list(course.NOTES) == list(COURSE)
+    assert list(course_notes.NOTES) == list(COURSE)
     assert [text.count(f"](entries/{id}.md)") for id in catalogue()] == [1] * len(catalogue())
     places = [text.index(f"](entries/{id}.md)") for id in catalogue()]
     assert places == sorted(places)
-    monkeypatch.delitem(course.NOTES, "networks")
+    monkeypatch.delitem(course_notes.NOTES, "networks")
     with pytest.raises(generate.BrokenSession, match="networks"):
         generate.course_page()

@@ -95,7 +95,8 @@ def _links(page: nnmath.Page) -> str:
         "Special case of": special_case_of(entry.id),
     }
     lines = (f"{name} {', '.join(f'[{id}]({id}.md)' for id in ids)}." for name, ids in related.items() if ids)
-    return "\n\n".join((f"Checked against: {counterpart(find(entry.id))}.", *lines))
+    against = f"The code is checked against exact values and {counterpart(find(entry.id))}."
+    return "\n\n".join((*([against] if page.has_code and find(entry.id).torch else []), *lines))
 
 
 def course_page() -> str:

@@ -1,4 +1,4 @@
-"""Checking entries of the catalogue, several at a time: one row each, as a table or as JSON."""
+"""Checking entries of the catalogue, several at a time: one row each. check_table.py shows the rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .derivations import catalogue
@@ -39,6 +41,7 @@ class Row:
     """
 
     id: str
+    kind: str = ""
     steps: int = 0
     proved: int = 0
     refuted: int = 0
@@ -59,26 +62,73 @@ SAMPLED = (
 )
 
 
-def run(ids: Sequence[str], parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> list[Row]:
-    """Check entries on all cores, in the order of ``ids``."""
+def run(
+    ids: Sequence[str],
+    parameters: Mapping[str, Value],
+    device: str,
+    dtypes: Sequence[str],
+    jobs: int | None = None,
+    check: Callable[[str, Mapping[str, Value], str, Sequence[str]], Row] | None = None,
+) -> list[Row]:
+    """Check entries in several processes, and return their rows in the order of ``ids``.
+
+    jobs: how many processes; default: one for each core that this process may use. check: what a process does with one
+    id, :func:`check_one`. An entry that takes its process down becomes a failed row; the others are still checked.
+    """
+    check = check or check_one
     if len(ids) == 1:
-        return [check_one(ids[0], parameters, device, dtypes)]
+        return [check(ids[0], parameters, device, dtypes)]
+    workers = min(len(ids), jobs or cores())
     # Forking before anything heavy is imported is the fastest start, and safe: this process has one thread.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    workers = min(len(ids), len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread_each) as pool:
-        futures = {pool.submit(check_one, id, parameters, device, dtypes): id for id in ids}
-        rows: dict[str, Row] = {}
-        try:
-            with _progress(len(ids)) as advance:
-                for future in as_completed(futures):
-                    rows[futures[future]] = future.result()
-                    advance(futures[future])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = _pool(workers, "fork" if sys.platform == "linux" else "spawn")
+    rows: dict[str, Row] = {}
+    lost: list[str] = []
+    try:
+        futures = {pool.submit(check, id, parameters, device, dtypes): id for id in ids}
+        with _progress(len(ids)) as advance:
+            for future in as_completed(futures):
+                id = futures[future]
+                try:
+                    rows[id] = future.result()
+                    advance(id)
+                except BrokenProcessPool:  # of this one or of another: all that were waiting are lost as well
+                    lost.append(id)
+            alone = partial(_alone, check, parameters, device, dtypes)
+            with ThreadPoolExecutor(workers) as threads:
+                for id, row in zip(lost, threads.map(alone, lost), strict=True):
+                    rows[id] = row
+                    advance(id)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
     return [rows[id] for id in ids]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _pool(workers: int, method: str) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method), initializer=_one_thread_each)
+
+
+def _alone(
+    check: Callable[..., Row], parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], id: str
+) -> Row:
+    """Check an entry in a process of its own, after some entry has taken down one that they shared."""
+    try:
+        with _pool(1, "spawn") as pool:
+            return pool.submit(check, id, parameters, device, dtypes).result()
+    except BrokenProcessPool:
+        message = f"{id}: the process that checked it ended without an answer: it crashed, or ran out of memory"
+        return Row(id, kind=_kind(id), messages=(message,), failed=True)
+
+
+def _kind(id: str) -> str:
+    entry = catalogue().get(id)
+    return "" if entry is None else entry.kind
 
 
 def _one_thread_each() -> None:
@@ -108,6 +158,7 @@ def _joined(rows: Sequence[Row]) -> Row:
         cross[dtype] = replace(worst, regimes=sum(c.regimes for c in checks))
     return Row(
         rows[0].id,
+        kind=rows[0].kind,
         steps=sum(row.steps for row in rows),
         proved=sum(row.proved for row in rows),
         refuted=sum(row.refuted for row in rows),
@@ -131,7 +182,7 @@ def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtype
 
         return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown)
     except Exception as error:
-        return Row(entry_id, messages=(_sentence(id, error),), failed=True)
+        return Row(entry_id, kind=_kind(entry_id), messages=(_sentence(id, error),), failed=True)
 
 
 def check_page(
@@ -158,6 +209,7 @@ def check_page(
         if not page.has_code:
             return Row(
                 entry_id,
+                page.entry.kind,
                 len(kinds),
                 **counts,
                 seconds=time.perf_counter() - start,
@@ -178,6 +230,7 @@ def check_page(
     seconds = time.perf_counter() - start
     return Row(
         entry_id,
+        page.entry.kind,
         len(kinds),
         against="torch" if page.forward is not None else "exact values",
         **counts,
@@ -217,84 +270,3 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda id: bar.update(task, advance=1, description=id)
-
-
-# -- output ----------------------------------------------------------------------------------------------------------
-
-
-def totals(rows: Sequence[Row]) -> dict[str, Any]:
-    """Sums over the rows."""
-    return {
-        "entries": len(rows),
-        "failed": sum(row.failed for row in rows),
-        **{name: sum(getattr(row, name) for row in rows) for name in ("steps", "proved", "refuted", "open")},
-        "cross_checked": sum(_is_checked(row) and row.against == "torch" for row in rows),
-        "checked_exactly": sum(_is_checked(row) and row.against != "torch" for row in rows),
-        "statements": sum(row.statement for row in rows),
-    }
-
-
-def _is_checked(row: Row) -> bool:
-    return bool(row.cross_checks) and all(c.passed for c in row.cross_checks.values())
-
-
-def as_json(rows: Sequence[Row]) -> str:
-    import json
-
-    return json.dumps({"entries": [asdict(row) for row in rows], "totals": totals(rows)}, indent=2, ensure_ascii=False)
-
-
-def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
-    """A table with a row per entry, and the totals last. Coloured only on a terminal that wants colours."""
-    import io
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    dtypes = tuple(dtypes)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("entry", no_wrap=True)
-    for name in ("steps", "proved", "refuted", "open"):
-        table.add_column(name, justify="right")
-    for dtype in dtypes:
-        table.add_column(dtype, justify="right")
-    table.add_column("s", justify="right")
-    for row in rows:
-        counts = [str(n) if n else "·" for n in (row.steps, row.proved, row.refuted, row.open)]
-        checks = ["statement" if row.statement else _cell(row.cross_checks.get(dtype)) for dtype in dtypes]
-        table.add_row(row.id, *counts, *checks, f"{row.seconds:.2f}", style="red" if row.failed else "")
-    text = io.StringIO()
-    console = Console(file=text, width=width, force_terminal=sys.stdout.isatty(), highlight=False)
-    console.print(table)
-    sums = totals(rows)
-    if any(row.cross_checks for row in rows):
-        console.print(
-            "Under a dtype: the largest error of the generated code, of the error allowed there, in ULP of the exact "
-            "value (regimes of input).\n"
-        )
-    if len(rows) > 1 and sums["statements"]:
-        console.print(f"statement: {SAMPLED[0].lower()}{SAMPLED[1:]}\n")
-    if len(rows) == 1:
-        for note in rows[0].notes:
-            console.print(f"{note}\n")
-    exactly = (
-        f", {sums['checked_exactly']} checked against exact values, without torch" if sums["checked_exactly"] else ""
-    )
-    console.print(
-        f"{sums['entries']} {'entry' if len(rows) == 1 else 'entries'}, {sums['steps']} steps: "
-        f"{sums['proved']} proved, {sums['refuted']} refuted, "
-        f"{sums['open']} open. {sums['cross_checked']} cross-checked against torch{exactly}, {sums['failed']} failed.",
-        style="red" if sums["failed"] else "green",
-    )
-    return text.getvalue()
-
-
-def _cell(check: CrossCheck | None) -> str:
-    if check is None:
-        return "not run"
-    return f"{'' if check.passed else 'FAILED '}{_short(check.error)} of {_short(check.bound)} ({check.regimes})"
-
-
-def _short(number: float) -> str:
-    return f"{number:.1f}" if number < 100 else f"{number:.0e}".replace("e+0", "e").replace("e+", "e")

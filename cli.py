@@ -105,18 +105,9 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.topic is not None and arguments.topic not in titles:
         raise WrongUsage(f"no topic is called {arguments.topic!r}. Topics: {', '.join(titles)}")
     chosen = [e for e in catalogue().values() if arguments.topic in (None, e.topic)]
-    if arguments.json:
-        import json
+    from . import listing
 
-        fields = ("id", "title", "topic", "kind")
-        write(json.dumps([{f: getattr(e, f) for f in fields} for e in chosen], indent=2, ensure_ascii=False), None)
-    else:
-        width = max((len(e.id) for e in chosen), default=0)
-        lines: list[str] = []
-        for topic, title in titles.items():
-            rows = [f"  {e.id:<{width}}  {e.title}" for e in chosen if e.topic == topic]
-            lines += [*([""] if lines and rows else []), *([title] if rows else []), *rows]
-        write("\n".join(lines), None)
+    write(listing.as_json(chosen) if arguments.json else listing.as_text(chosen), None)
     for problem in problems():
         _say(problem)
     return FAILED if problems() else FINE
@@ -170,6 +161,8 @@ def _code(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     if arguments.all == bool(arguments.ids):
         raise WrongUsage("check takes ids, or --all for the whole catalogue: nnmath check softmax-ce")
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise WrongUsage(f"--jobs {arguments.jobs} leaves no process to check with. Give 1 or more: --jobs 2")
     ids = list(catalogue()) if arguments.all else list(dict.fromkeys(arguments.ids))
     parameters = _parameters(arguments.set)
     arguments.id = ids[0] if ids else ""
@@ -184,14 +177,14 @@ def _check(arguments: argparse.Namespace) -> int:
     for dtype in dtypes:
         if dtype not in DTYPES:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
-    from . import checks
+    from . import check_table, checks
 
     rows = (
         [checks.check_page(lambda: _page(arguments), arguments.device, dtypes)]
         if own
-        else checks.run(ids, parameters, arguments.device, dtypes)
+        else checks.run(ids, parameters, arguments.device, dtypes, arguments.jobs)
     )
-    write(checks.as_json(rows) if arguments.json else checks.as_table(rows, dtypes, _width()), None)
+    write(check_table.as_json(rows) if arguments.json else check_table.as_table(rows, dtypes, _width()), None)
     sys.stdout.flush()
     refused = problems() if arguments.all else ()
     for message in dict.fromkeys((*refused, *(m for row in rows for m in row.messages))):
@@ -316,6 +309,7 @@ The code of FILE.py runs in this process.
         sub.add_argument("--wrt", action="append", default=[], metavar="NAME", help="differentiate by it; else by all")
         sub.add_argument("--order", type=int, choices=(1, 2), default=1, help="1: gradients, 2: also Hessians")
     check.add_argument("--all", action="store_true", help="the whole catalogue")
+    check.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each core")
     check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
     check.add_argument("--json", action="store_true", help="as JSON")

@@ -32,8 +32,17 @@ __all__ = [
     "catalogue",
     "find",
     "scan",
+    "special_case_of",
     "topics",
+    "used_by",
 ]
+
+#: The topics in the order of a course: from one neuron to the Transformer and diffusion. Others follow by name.
+COURSE = (
+    *("networks", "activations", "identities", "regression", "classification", "information", "margins"),
+    *("penalties", "bounds", "probability", "theory", "optimisers", "initialisation", "constructions"),
+    *("layers", "convolution", "recurrent", "attention", "preference", "generative", "diffusion"),
+)
 
 KINDS = ("gradient", "identity", "inequality", "update", "construction")
 
@@ -56,13 +65,23 @@ class Scan:
 
 
 def catalogue() -> dict[str, Entry]:
-    """All entries by id, in page order: topics by name, entries as the topic's ``PAGE`` says."""
+    """All entries by id, in page order: topics as in ``COURSE``, entries as the topic's ``PAGE`` says."""
     return dict(_own().entries)
 
 
 def topics() -> dict[str, str]:
     """The titles of the topics, by folder name."""
     return dict(_own().titles)
+
+
+def used_by(id: str) -> tuple[str, ...]:
+    """The ids of the entries that build on this one."""
+    return tuple(e.id for e in _own().entries.values() if id in e.uses)
+
+
+def special_case_of(id: str) -> tuple[str, ...]:
+    """The ids of the entries that generalise this one."""
+    return tuple(e.id for e in _own().entries.values() if id in e.generalises)
 
 
 def problems() -> tuple[str, ...]:
@@ -98,7 +117,8 @@ def scan(folder: Path, package: str = "") -> Scan:
     places: dict[str, str] = {}
     titles: dict[str, str] = {}
     problems: list[str] = []
-    for topic in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))):
+    folders = (p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
+    for topic in sorted(folders, key=_place):
         found: dict[str, Entry] = {}
         page: tuple[str, ...] = ()
         titles[topic.name] = topic.name
@@ -121,6 +141,11 @@ def scan(folder: Path, package: str = "") -> Scan:
         order = [i for i in page if i in found]
         entries.update({i: found[i] for i in (*order, *(i for i in found if i not in order))})
     return Scan(entries, titles, tuple(problems))
+
+
+def _place(topic: Path) -> tuple[int, str]:
+    """Where a topic stands in the course."""
+    return (COURSE.index(topic.name) if topic.name in COURSE else len(COURSE), topic.name)
 
 
 def _load(path: Path, package: str, problems: list[str]) -> ModuleType | None:
@@ -211,8 +236,12 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
         lambda v: callable(v) or all(_is_text(n) and isinstance(x, int | float | str) for n, x in v.items()),
         'a mapping such as {"q": 1}',
     ),
+    ("against", lambda v: isinstance(v, str), 'a text, such as "torch.nn.functional.gelu"'),
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),
-    *((name, _is_texts, "a tuple of texts") for name in ("rules", "conventions", "pitfalls", "references", "uses")),
+    *(
+        (name, _is_texts, "a tuple of texts")
+        for name in ("rules", "conventions", "pitfalls", "references", "uses", "generalises")
+    ),
 )
 
 

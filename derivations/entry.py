@@ -45,7 +45,9 @@ class Entry:
         what PyTorch updates first; and where a state starts if not at 0: a number or the name of a given. A given ``t``
         counts the steps from 1, or from what ``start`` says.
     variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
-    uses: ids of the entries this one builds on. topic: the folder, filled in by the catalogue.
+    against: what the code is checked against, in words, where the name of the torch function in the forward misleads.
+    uses: ids of the entries this one builds on. generalises: ids of entries that are special cases of it.
+    topic: the folder, filled in by the catalogue.
     """
 
     id: str
@@ -67,7 +69,9 @@ class Entry:
     conventions: tuple[str, ...] = ()
     pitfalls: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    against: str = ""
     uses: tuple[str, ...] = ()
+    generalises: tuple[str, ...] = ()
     topic: str = ""
 
     def at(self, **parameters: Value) -> Entry:

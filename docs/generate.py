@@ -15,19 +15,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import course_notes  # type: ignore[import-not-found]
 from picture import picture  # type: ignore[import-not-found]
 from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 
 import nnmath
 from nnmath.calculus.derivation import Step
 from nnmath.calculus.rules import statement
-from nnmath.derivations import catalogue, topics
+from nnmath.derivations import catalogue, find, special_case_of, topics, used_by
+from nnmath.derivations.counterpart import counterpart
 from nnmath.output import write
 
 FOLDER = Path(__file__).resolve().parent
 ENTRIES = FOLDER / "entries"
 PICTURE = FOLDER / "derive-softmax-ce.svg"
 RULES = FOLDER / "rules.md"
+COURSE = FOLDER / "course.md"
 PROSE = ("guide.md", "verify.md", "engine.md", "add-an-entry.md")
 COMMAND = "python docs/generate.py"
 NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
@@ -40,7 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         pages = {id: nnmath.derive(id) for id in catalogue()}
-        wanted = {**entry_pages(pages), RULES: rules_page(pages), **prose_pages(), PICTURE: picture()}
+        wanted = {
+            **entry_pages(pages),
+            RULES: rules_page(pages),
+            COURSE: course_page(),
+            **prose_pages(),
+            PICTURE: picture(),
+        }
     except BrokenSession as error:
         print(f"docs/generate.py: {error}", file=sys.stderr)
         return 1
@@ -78,13 +87,39 @@ def _code(page: nnmath.Page) -> str:
 
 
 def _links(page: nnmath.Page) -> str:
-    links = ", ".join(f"[{id}]({id}.md)" for id in page.entry.uses)
-    return f"Builds on {links}." if links else ""
+    entry = page.entry
+    related = {
+        "Builds on": entry.uses,
+        "Used by": used_by(entry.id),
+        "Generalises": entry.generalises,
+        "Special case of": special_case_of(entry.id),
+    }
+    lines = (f"{name} {', '.join(f'[{id}]({id}.md)' for id in ids)}." for name, ids in related.items() if ids)
+    against = f"The code is checked against exact values and {counterpart(find(entry.id))}."
+    return "\n\n".join((*([against] if page.has_code and find(entry.id).torch else []), *lines))
+
+
+def course_page() -> str:
+    """The catalogue in the order of a course: every topic, every entry, a sentence on each topic."""
+    missing = [topic for topic in topics() if topic not in course_notes.NOTES]
+    if missing:
+        raise BrokenSession(
+            f"docs/course_notes.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
+        )
+    entries = list(catalogue().values())
+    lines = [NOTE, "", "# The course", "", course_notes.INTRODUCTION]
+    for number, (topic, title) in enumerate(topics().items(), 1):
+        lines += ["", f"## {number}. {title}", "", course_notes.NOTES[topic], ""]
+        for entry in (e for e in entries if e.topic == topic):
+            after = f" Builds on {', '.join(entry.uses)}." if entry.uses else ""
+            lines.append(f"- [{entry.id}](entries/{entry.id}.md): {entry.title}.{after}")
+    return "\n".join(lines) + "\n"
 
 
 def _index(pages: Mapping[str, nnmath.Page]) -> Iterator[str]:
     yield from (NOTE, "", "# The catalogue", "")
-    yield f"{len(pages)} entries. Another one takes [ten lines](../add-an-entry.md)."
+    yield f"{len(pages)} entries, [in the order of a course](../course.md)."
+    yield "Another one takes [ten lines](../add-an-entry.md)."
     titles = topics()
     for topic, group in groupby(pages.values(), key=lambda page: page.entry.topic):
         yield from ("", f"## {titles[topic]}", "", "| entry | | wanted | steps |", "|---|---|---|---|")

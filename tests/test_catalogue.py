@@ -14,6 +14,7 @@ from nnmath.calculus.tensors import Tensor
 from nnmath.derivations import Entry, ParameterError, UnknownEntry, catalogue, find, problems, scan, topics
 
 FOUR_FAMILIES = """
+    dense backprop mlp-softmax mlp-deep
     identity step sigmoid log-sigmoid tanh softsign
     relu leaky-relu prelu rrelu squared-relu elu selu celu
     relu6 hardtanh hardsigmoid hardswish
@@ -23,7 +24,6 @@ FOUR_FAMILIES = """
     glu reglu geglu swiglu
     softmax-jacobian log-softmax softmax-ce softmax-ce-labels softmax-ce-hessian bce-with-logits
     kl-ce
-    dense backprop mlp-softmax mlp-deep
 """.split()
 
 ENTRIES = [entry.at() for entry in catalogue().values()]

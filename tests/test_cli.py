@@ -38,7 +38,8 @@ def test_list_as_json_by_topic(capsys: Output) -> None:
     assert main(["list", "--topic", "networks", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [e.id for e in catalogue().values() if e.topic == "networks"]
-    assert {tuple(row) for row in rows} == {("id", "title", "topic", "kind")}
+    related = ("uses", "used_by", "generalises", "special_case_of")
+    assert {tuple(row) for row in rows} == {("id", "title", "topic", "kind", "against", *related)}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["derive", "--help"], ["--version"]])
@@ -72,7 +73,7 @@ def test_what_lists_and_helps_imports_nothing_heavy(arguments: list[str]) -> Non
         (["derive", "mse", "--set", "reduction=avg"], "one of mean, sum, half-sum"),
         (["derive", "mlp-deep", "--set", "width=3"], "its parameters: depth=3"),
         (["derive", "sigmoid", "--set", "depth=3"], "its parameters: none"),
-        (["list", "--topic", "cooking"], "Topics: activations"),
+        (["list", "--topic", "cooking"], "Topics: networks, activations"),
         (["check"], "--all"),
         (["check", "sigmoid", "--all"], "--all"),
         (["check", "sigmoid", "--dtype", "int8"], "Known: float64"),

@@ -79,7 +79,7 @@ def test_the_generator_checks_and_writes(module: Any, tmp_path: Path, monkeypatc
     ("page", "wanted"),
     [
         ("```console\n$ nnmath list --topic x\nold\n$ echo $?\n```\n", "\n2\n```"),
-        ("```console head=1\n$ nnmath list\n```\n", "$ nnmath list\nActivations\n…\n```"),
+        ("```console head=1\n$ nnmath list\n```\n", "$ nnmath list\nLayers and networks\n…\n```"),
         ("```pycon\n>>> x = 2\n>>> x + 1\n4\n```\n", ">>> x = 2\n>>> x + 1\n3\n```"),
         ("```pycon\n>>> for i in (1, 2):\n...     print(i)\n...\n```\n", "\n...\n1\n2\n```"),
         ("```python\n1/0\n```\n", "1/0"),

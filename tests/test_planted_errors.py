@@ -10,6 +10,7 @@ from typing import Any
 import planted_activations
 import pytest
 from flint import arb
+from planted_layers import LAYER_TOPICS, RIGHT_LAYERS, SETTINGS, WRONG_LAYERS
 from planted_losses import LOSS_TOPICS, WRONG_LOSSES, WRONG_OPTIONS
 from planted_statements import WRONG as WRONG_STATEMENTS
 from planted_windows import WRONG_WINDOWS
@@ -183,7 +184,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("mlp-deep", "dL/dW1", "X.T @ ((((P - Y) @ W3.T) @ W2.T) * (1 - A1**2))/n", "missing factor of an inner layer"),
 ]
 
-WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS
+WRONG += WRONG_LOSSES + WRONG_WINDOWS + WRONG_STATEMENTS + WRONG_LAYERS
 
 #: Square matrices, where a transpose has the right shape and only the values tell.
 SQUARE = {
@@ -220,6 +221,7 @@ WRONG += [
 #: The control group: claims that are right, however they are written.
 RIGHT: list[tuple[str, str, str]] = [
     *planted_activations.RIGHT,
+    *RIGHT_LAYERS,
     ("sigmoid", "dy/dx", "exp(x)/(1 + exp(x))**2"),
     ("sigmoid", "dy/dx", "1/(2 + exp(x) + exp(-x))"),
     ("sigmoid", "dy/dx", "sigmoid(x)*sigmoid(-x)"),
@@ -351,7 +353,7 @@ WRONG_IDENTITIES = ["D = H + S", "D = S - H", "D = H", "D = 2*H - S", "D = H - 2
 
 
 def entry_of(id: str) -> Entry:
-    return SQUARE[id] if id in SQUARE else find(id).at()
+    return SQUARE[id] if id in SQUARE else find(id).at(**SETTINGS.get(id, {}))
 
 
 def name(row: tuple[str, ...]) -> str:
@@ -455,8 +457,8 @@ def test_a_claim_of_a_wrong_shape_is_rejected(row: tuple[str, str, str, str]) ->
 def test_the_table_is_what_it_says() -> None:
     assert len(WRONG) == len(set(WRONG)) >= 150
     families = {catalogue()[id].topic for id, *_ in WRONG if id in catalogue()}
-    complete = {"activations", "bounds", "classification", "identities", "information", *LOSS_TOPICS}
-    assert families >= {*complete, "networks", "convolution"}
+    complete = {"activations", "bounds", "classification", "identities", "information", *LOSS_TOPICS, *LAYER_TOPICS}
+    assert families >= {*complete, "convolution"}
     derived_entries = {id: entry for id, entry in catalogue().items() if entry.at().wanted}
     assert {id for id, *_ in WRONG} >= {id for id, entry in derived_entries.items() if entry.topic in complete}
     classes = " ".join(error for *_, error in WRONG)

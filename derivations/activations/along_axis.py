@@ -129,4 +129,5 @@ maxout = Entry(
     ),
     references=("Goodfellow, Warde-Farley, Mirza, Courville and Bengio, Maxout networks, ICML 2013",),
     uses=("dense", "relu"),
+    generalises=("relu",),
 )

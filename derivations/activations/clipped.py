@@ -25,6 +25,7 @@ hardtanh = Entry(
         "clip(x, low, high) is this function; torch.clamp passes the gradient at the borders themselves.",
     ),
     references=("Collobert, Large scale machine learning, PhD thesis, Université Paris VI, 2004",),
+    generalises=("relu6",),
 )
 
 relu6 = Entry(

@@ -89,6 +89,7 @@ swish = Entry(
     pitfalls=("Over an array the gradient of one shared β is the sum of dy/dbeta times the upstream gradient.",),
     references=("Ramachandran, Zoph and Le, Searching for activation functions, 2017",),
     uses=("sigmoid", "silu"),
+    generalises=("silu",),
 )
 
 mish = Entry(

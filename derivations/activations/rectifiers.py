@@ -33,6 +33,7 @@ leaky_relu = Entry(
     conventions=(ELEMENTWISE, kink("α", "between α and 1")),
     pitfalls=("The form in the output needs α > 0: otherwise the sign of y does not tell the sign of x.",),
     references=("Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, ICML 2013",),
+    generalises=("relu",),
 )
 
 prelu = Entry(
@@ -57,6 +58,7 @@ prelu = Entry(
         "classification, 2015, section 2.1",
     ),
     uses=("leaky-relu",),
+    generalises=("leaky-relu",),
 )
 
 rrelu = Entry(

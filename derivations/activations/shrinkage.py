@@ -72,6 +72,7 @@ threshold = Entry(
     pitfalls=("There is no derivative in the output: a y above θ may be x, or v.",),
     references=("PyTorch documentation, torch.nn.Threshold",),
     uses=("relu",),
+    generalises=("relu",),
 )
 
 tanhshrink = Entry(

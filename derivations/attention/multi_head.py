@@ -55,6 +55,7 @@ multi_head_attention = Entry(
     ),
     references=(f"{VASWANI}, section 3.2.2",),
     uses=("attention", "dense"),
+    generalises=("attention",),
 )
 
 

@@ -149,6 +149,7 @@ focal = Entry(
     ),
     references=("Lin, Goyal, Girshick, He and Dollár, Focal loss for dense object detection, ICCV 2017, appendix B",),
     uses=("bce-with-logits",),
+    generalises=("bce-with-logits",),
 )
 
 

@@ -33,6 +33,7 @@ softmax_ce = Entry(
         f"{BISHOP}.4, eq. 4.109",
     ),
     uses=("softmax-jacobian",),
+    generalises=("softmax-ce-labels",),
 )
 
 softmax_ce_hessian = Entry(

@@ -144,4 +144,5 @@ conv2d = Entry(
     pitfalls=PITFALLS,
     references=REFERENCES,
     uses=("conv1d",),
+    generalises=("conv1d",),
 )

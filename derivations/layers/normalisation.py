@@ -187,6 +187,7 @@ groupnorm = Entry(
     ),
     references=("Wu and He, Group normalization, 2018, section 3",),
     uses=("layernorm", "instancenorm"),
+    generalises=("layernorm", "instancenorm"),
 )
 
 

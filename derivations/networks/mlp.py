@@ -142,4 +142,5 @@ mlp_deep = Entry(
     pitfalls=PITFALLS,
     references=REFERENCES,
     uses=("mlp-softmax",),
+    generalises=("mlp-softmax",),
 )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import pytest
+from derived import derivation, page
 
-import nnmath
-from nnmath.calculus.derivation import Derivation
 from nnmath.calculus.rules import CLAIM
 from nnmath.calculus.tensors import Index
 from nnmath.derivations import catalogue
@@ -17,11 +15,6 @@ from nnmath.derivations.build import derive_entry
 each_entry = pytest.mark.parametrize("id", catalogue())
 #: The names of canonical and fresh indices, which are nobody's business.
 INTERNAL = re.compile(r"·\d|~\d|_Dummy|_E\b")
-
-
-@cache
-def derivation(id: str) -> Derivation:
-    return derive_entry(catalogue()[id])
 
 
 @each_entry
@@ -72,8 +65,8 @@ def test_lines_that_go_on_start_where_the_line_before_ended(id: str) -> None:
 @each_entry
 @pytest.mark.parametrize("kind", ["str", "latex"])
 def test_no_internal_index_is_shown(id: str, kind: str) -> None:
-    page = nnmath.derive(id)
-    text = str(page) if kind == "str" else page.latex()
+    shown = page(id)
+    text = str(shown) if kind == "str" else shown.latex()
     assert len(text) > 100 and not INTERNAL.search(text), INTERNAL.search(text)
 
 

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from claim_mutants import CHANGES, Claims, Mutant, claims, differ, mutants
+from derived import derivation
 from sympy import Integer
 
 from nnmath.calculus.derivation import Step, Verdict
@@ -32,7 +33,7 @@ def drawn(of: Claims) -> list[Mutant]:
 def test_mutants_of_claims_are_refuted(group: int) -> None:
     judged, wrong, missed, false = 0, 0, [], []
     for id in IDS[group::GROUPS]:
-        of = claims(derive_entry(catalogue()[id]))
+        of = claims(derivation(id))
         prover = of.prover()
         for mutant in drawn(of):
             verdict = prover.judge(mutant.left, mutant.right)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from functools import cache
 
 import numpy as np
 import pytest
 import sympy
+from derived import module as generated
 from sympy import cosh, erf, exp, log, sqrt, tanh
 
 from nnmath.calculus.balls import Valuation
@@ -16,10 +16,9 @@ from nnmath.calculus.functions import Where, sigmoid, softplus
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.tensors import Index, Tensor, dimension
 from nnmath.derivations import catalogue
-from nnmath.derivations.build import derive_entry
 from nnmath.numeric.execution import load_source
 from nnmath.numeric.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
-from nnmath.numeric.generator import GeneratedModule, generate
+from nnmath.numeric.generator import generate
 from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.saturation import clip_saturated
 from nnmath.numeric.stability import stabilise
@@ -32,11 +31,6 @@ IDS = tuple(id for id, entry in catalogue().items() if entry.wanted)
 def program(given: str, define: str) -> Derivation:
     givens = parse_givens(given)
     return Derivation("formula", "A formula", tuple(givens), parse_definitions(define, givens), ())
-
-
-@cache
-def generated(id: str) -> GeneratedModule:
-    return generate(derive_entry(catalogue()[id]))
 
 
 def run(given: str, define: str, **values: object) -> np.ndarray:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
+from derived import derivation as derived
 from flint import arb
 
-from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
-from nnmath.derivations.build import derive_entry
 from nnmath.numeric.crosscheck import check
 from nnmath.numeric.exact import Judge
 from nnmath.numeric.generator import GeneratedModule, generate
@@ -24,11 +22,6 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 #: A statement has no code.
 IDS = tuple(id for id, entry in catalogue().items() if entry.wanted)
-
-
-@cache
-def derived(id: str) -> Derivation:
-    return derive_entry(catalogue()[id])
 
 
 @pytest.mark.parametrize("id", IDS)

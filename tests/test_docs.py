@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from derived import page
 
 import nnmath
 from nnmath.derivations import catalogue
@@ -35,7 +36,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
     generate = module("generate")
-    pages = {id: nnmath.derive(id) for id in catalogue()}
+    pages = {id: page(id) for id in catalogue()}
     wanted = {**generate.entry_pages(pages), generate.RULES: generate.rules_page(pages)}
     differ = [p.name for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text]
     stale = sorted(p.name for p in set((DOCS / "entries").glob("*.md")) - set(wanted))

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from functools import cache
 from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
+from derived import derivation
 from flint import arb
 from sympy import Expr, Symbol
 
 from nnmath.calculus.balls import Valuation
-from nnmath.calculus.derivation import Derivation, Part
+from nnmath.calculus.derivation import Part
 from nnmath.calculus.dimensions import fitted, free_dimensions
 from nnmath.calculus.parser import parse_givens
 from nnmath.calculus.sampling import Draw
 from nnmath.calculus.tensors import Tensor
 from nnmath.derivations import catalogue
-from nnmath.derivations.build import derive_entry
 
 #: The size of a dimension, by its place among the dimensions of the entry.
 SIZES = {"distinct": lambda place: 2 + place, "equal": lambda place: 3, "one": lambda place: 1}
 Positions = dict[tuple[int, ...], Any]
-
-
-@cache
-def derivation(id: str) -> Derivation:
-    return derive_entry(catalogue()[id])
 
 
 def part_of(id: str, wanted: str) -> Part:

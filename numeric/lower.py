@@ -16,6 +16,7 @@ from . import forms, program
 from .affine import positions, put, take
 from .contraction import contract
 from .layout import Array, Layout, align, broadcastable
+from .masks import index_comparison, masked_exponent
 from .program import Node
 
 
@@ -283,6 +284,8 @@ def _unknown(e: Expr, hint: Layout) -> Array:
 
 def _sum(e: Expr, hint: Layout) -> Array:
     assert isinstance(e, BoundSum)
+    if (compared := index_comparison(e, lower, hint)) is not None:
+        return compared
     body, bound = e.open()
     if isinstance(body, Add) and not _one_term_has_all_axes(body):
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
@@ -388,6 +391,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.Clip: _clip,
     Unknown: _unknown,
     BoundSum: _sum,
+    forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
     forms.LogSumExp: _log_sum_exp,
     forms.ExpRatio: _exp_ratio,
     forms.LogExpRatio: _log_exp_ratio,

@@ -1,0 +1,46 @@
+"""Comparisons of indices and masked exponents as array operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sympy import Expr
+
+from ..calculus.index_order import index_orders
+from ..calculus.sums import BoundSum
+from . import forms, program
+from .layout import Array, Layout, align
+from .program import Node
+
+Lower = Callable[[Any, Layout], Array]
+
+
+def index_comparison(total: BoundSum, lower: Lower, hint: Layout) -> Array | None:
+    """``Σ_t δ(j, i − t)`` as ``i >= j``; None where a sum is no comparison of indices."""
+    orders = index_orders(total)
+    if not orders:
+        return None
+    sides = [lower(side, hint) for order in orders for side in (order.larger, order.smaller)]
+    nodes, layout = align(sides, hint)
+    rank = len(layout)
+    compared = [Node("compare", (a, b), (">=",), rank, "bool") for a, b in zip(nodes[::2], nodes[1::2], strict=True)]
+    return Array(compared[0] if len(compared) == 1 else program.mul(tuple(compared)), layout)
+
+
+def masked_exponent(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """v where the weight is 1, −∞ elsewhere."""
+    assert isinstance(e, forms.WeightedExponent)
+    exponent, weight = (lower(a, hint) for a in e.args)
+    (v, w), layout = align([exponent, weight], hint)
+    rank = max(v.rank, w.rank)
+    if not isinstance(e, forms.MaskedExponent):
+        return Array(program.call("log_weighted", v, w, kind="float"), layout)
+    masked = Node("compare", (w, program.const(0)), ("==",), rank, "bool")
+    if w.kind == "bool":
+        return Array(program.call("where", w, _decimal(v), program.const(float("-inf")), kind="float"), layout)
+    return Array(program.call("where", masked, program.const(float("-inf")), _decimal(v), kind="float"), layout)
+
+
+def _decimal(v: Node) -> Node:
+    return program.as_float(program.as_decimal(v))

@@ -12,7 +12,8 @@ from sympy import Add, Expr
 from .affine import equation
 from .dimensions import is_nonnegative
 from .ranges import bounds, linear
-from .sums import BoundSum, Delta
+from .sums import BoundSum, Delta, bound_sum
+from .tensors import Index, fresh_index
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,21 @@ def index_orders(total: Expr) -> tuple[IndexOrder, ...] | None:
     if reach is None or not is_nonnegative(t.dim - 1 - reach[1]):
         found.append(_at_most(value - t.dim + 1))
     return tuple(found)
+
+
+def at_most(smaller: Expr, larger: Expr) -> Expr | None:
+    """1 where ``smaller ≤ larger`` and 0 elsewhere, as a sum of deltas.
+
+    One side is an index, with numbers that keep it below its dimension. None for any other comparison.
+    """
+    form = linear(larger - smaller)
+    if form is None or not form.rest.is_Integer:
+        return None
+    above = [k for k, c in form.coefficients.items() if not c.is_negative]
+    if len(above) != 1 or form.coefficients[above[0]] != 1 or not isinstance(above[0], Index) or form.rest > 0:
+        return None
+    t = fresh_index(above[0].dim)
+    return bound_sum(Delta(smaller + t, larger), t)
 
 
 def _at_most(difference: Expr) -> IndexOrder:

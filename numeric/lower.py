@@ -16,7 +16,7 @@ from . import forms, program
 from .affine import positions, put, take
 from .contraction import contract
 from .layout import Array, Layout, align, broadcastable
-from .masks import index_comparison, masked_exponent
+from .masks import index_comparison, masked_exponent, with_comparisons
 from .program import Node
 
 
@@ -286,7 +286,9 @@ def _sum(e: Expr, hint: Layout) -> Array:
     assert isinstance(e, BoundSum)
     if (compared := index_comparison(e, lower, hint)) is not None:
         return compared
-    body, bound = e.open()
+    body, bound = with_comparisons(*e.open())
+    if not bound:
+        return lower(body, hint)
     if isinstance(body, Add) and not _one_term_has_all_axes(body):
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
     if isinstance(body, Add) and all(t.as_coeff_Mul()[0].is_negative for t in body.args):

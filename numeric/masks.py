@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, Mul
 
 from ..calculus.index_order import index_orders
-from ..calculus.sums import BoundSum
+from ..calculus.sums import BoundSum, bound_sum
+from ..calculus.tensors import Index
 from . import forms, program
 from .layout import Array, Layout, align
 from .program import Node
@@ -26,6 +27,18 @@ def index_comparison(total: BoundSum, lower: Lower, hint: Layout) -> Array | Non
     rank = len(layout)
     compared = [Node("compare", (a, b), (">=",), rank, "bool") for a, b in zip(nodes[::2], nodes[1::2], strict=True)]
     return Array(compared[0] if len(compared) == 1 else program.mul(tuple(compared)), layout)
+
+
+def with_comparisons(body: Expr, bound: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
+    """A delta under a sum over an index that only it has, ``Σ_{k,t} δ(k, i − t) f(k)``, as ``Σ_k [k ≤ i] f(k)``."""
+    factors = list(Mul.make_args(body))
+    kept = list(bound)
+    for t in bound:
+        holders = [f for f in factors if f.has(t)]
+        if len(holders) == 1 and index_orders(total := bound_sum(holders[0], t)):
+            factors[factors.index(holders[0])] = total
+            kept.remove(t)
+    return Mul(*factors), tuple(kept)
 
 
 def masked_exponent(e: Expr, lower: Lower, hint: Layout) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sympy import Expr, Mul
@@ -57,3 +57,26 @@ def masked_exponent(e: Expr, lower: Lower, hint: Layout) -> Array:
 
 def _decimal(v: Node) -> Node:
     return program.as_float(program.as_decimal(v))
+
+
+def with_numbers(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """Named truth values as numbers, unless all that reads them is a comparison: two of them would add up to True."""
+    seen: set[Node] = set()
+    stack = list(nodes.values())
+    counted: set[object] = set()
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack += node.args
+        if node.op not in ("compare", "expand", "transpose"):
+            counted |= {a.data[0] for a in map(_viewed, node.args) if a.op == "name"}
+    counted |= {a.data[0] for a in map(_viewed, nodes.values()) if a.op == "name"}
+    return {n: program.as_float(node) if n in counted else node for n, node in nodes.items()}
+
+
+def _viewed(node: Node) -> Node:
+    while node.op in ("expand", "transpose"):
+        node = node.args[0]
+    return node

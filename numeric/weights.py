@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from sympy import Expr, Function, Mul, S, exp, log
+from sympy import Expr, Function, Mul, S, exp
 
 from ..calculus.affine import has_one_term
 from ..calculus.derivation import Definition
@@ -39,11 +39,9 @@ def as_exp_sum(e: Expr) -> Expr | None:
 
 
 def weighted(exponent: Expr, weight: Expr) -> Expr:
-    """The logarithm of ``weight * exp(exponent)``."""
+    """The logarithm of ``weight * exp(exponent)``, which no longer is a sum: SymPy makes w eᵛ of exp(v + log(w))."""
     if weight == 1:
         return exponent
-    if weight.is_positive:
-        return exponent + log(weight)
     return (MaskedExponent if is_two_valued(weight) else WeightedExponent)(exponent, weight)
 
 

@@ -17,11 +17,13 @@ FULLY_MASKED = (
 )
 
 
-def masked_weights(mask: str, scores: str = "S[i, j]", all_scores: str = "S[i, k]", keys: str = "m") -> str:
-    """The entry of the weights: a softmax over the keys that count."""
-    if mask == "none":
-        return f"exp({scores})/sum(exp({all_scores}) for k in {keys})"
-    return f"M[i, j]*exp({scores})/sum(M[i, k]*exp({all_scores}) for k in {keys})"
+CAUSAL_MASK = "M[i: n, j: m] = indicator(j <= i)  # query i sees the keys up to its own position"
+
+
+def masked_weights(scores: str, all_scores: str, keys: str, masked: bool = True) -> str:
+    """The entry of the weights: a softmax of ``scores``; ``keys`` says what ``all_scores`` are added up over."""
+    seen, all_seen = ("M[i, j]*", f"M[i, {keys.split()[0]}]*") if masked else ("", "")
+    return f"{seen}exp({scores})/sum({all_seen}exp({all_scores}) for {keys})"
 
 
 def _given(mask: str, scale: bool) -> str:
@@ -32,10 +34,10 @@ def _given(mask: str, scale: bool) -> str:
 
 
 def _define(mask: str, scale: bool) -> str:
-    causal = "M[i: n, j: m] = indicator(j <= i)  # query i sees the keys up to its own position\n"
-    return f"""{causal if mask == "causal" else ""}
+    weights = f"P[i, j] = {masked_weights('S[i, j]', 'S[i, k]', 'k in m')}"
+    return f"""{CAUSAL_MASK if mask == "causal" else ""}
         S = {"s*(Q @ K.T)" if scale else "Q @ K.T/sqrt(d)"}  # scores
-        {"P = softmax(S)" if mask == "none" else f"P[i, j] = {masked_weights(mask)}"}  # weights: each row sums to 1
+        {"P = softmax(S)" if mask == "none" else weights}  # weights: each row sums to 1
         O = P @ V
         L = upstream(dO, O)
     """

@@ -30,12 +30,13 @@ def index_comparison(total: BoundSum, lower: Lower, hint: Layout) -> Array | Non
 
 
 def with_comparisons(body: Expr, bound: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
-    """A delta under a sum over an index that only it has, ``Σ_{k,t} δ(k, i − t) f(k)``, as ``Σ_k [k ≤ i] f(k)``."""
+    """A delta under a sum over an index that only it has, ``Σ_{k,t} δ(k, i − t) f(k)``, as ``Σ_k [k ≤ i] f(k)``. A window, which has two
+    ends, is left as it is."""
     factors = list(Mul.make_args(body))
     kept = list(bound)
     for t in bound:
         holders = [f for f in factors if f.has(t)]
-        if len(holders) == 1 and index_orders(total := bound_sum(holders[0], t)):
+        if len(holders) == 1 and len(index_orders(total := bound_sum(holders[0], t)) or ()) == 1:
             factors[factors.index(holders[0])] = total
             kept.remove(t)
     return Mul(*factors), tuple(kept)

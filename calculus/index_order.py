@@ -1,6 +1,6 @@
 """``[j ≤ i]``: a sum of deltas that is 1 where an index expression lies in a range, and 0 elsewhere.
 
-``Σ_t δ(j, i − t)`` over t = 0 … n − 1 counts the t with t = i − j. There is one where 0 ≤ i − j < n, and none elsewhere.
+``Σ_t δ(j, i − t)`` over t = 0 … n − 1 counts the t with t = i − j: one where 0 ≤ i − j < n, none elsewhere.
 """
 
 from __future__ import annotations

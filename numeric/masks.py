@@ -30,8 +30,10 @@ def index_comparison(total: BoundSum, lower: Lower, hint: Layout) -> Array | Non
 
 
 def with_comparisons(body: Expr, bound: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
-    """A delta under a sum over an index that only it has, ``Σ_{k,t} δ(k, i − t) f(k)``, as ``Σ_k [k ≤ i] f(k)``. A window, which has two
-    ends, is left as it is."""
+    """A delta under a sum over an index that only it has, ``Σ_{k,t} δ(k, i − t) f(k)``, as ``Σ_k [k ≤ i] f(k)``.
+
+    A window, which has two ends, is left as it is.
+    """
     factors = list(Mul.make_args(body))
     kept = list(bound)
     for t in bound:

@@ -81,7 +81,7 @@ def forward(Q, K, V, M):
 
 
 def right(dO, cache):
-    Q, K, V, M, P = cache
+    Q, K, V, _, P = cache
     dP = dO @ V.T
     dS = P * (dP - (P * dP).sum(axis=-1, keepdims=True)) / np.sqrt(Q.shape[1])
     return dS @ K, dS.T @ Q, P.T @ dO

@@ -169,7 +169,11 @@ def test_masked_places_do_not_count(mask: str, dtype: type, size: float) -> None
     values["K"][3] = size
     if mask == "causal":
         values["Q"][3] = 0  # the last query does see the last key: with equal scores, it is there to be compared
-    M = np.tril(np.ones((4, 4), dtype)) if mask == "causal" else np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [1] * 3 + [0]], dtype)
+    M = (
+        np.tril(np.ones((4, 4), dtype))
+        if mask == "causal"
+        else np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [1] * 3 + [0]], dtype)
+    )
     given = {"M": M} if mask == "given" else {}
     code = attention(mask)
     forward = {k: v for k, v in values.items() if k != "dO"}
@@ -235,9 +239,7 @@ GIVEN = "Q: n d, K: m d, V: m v, M: n m mask"
 
 
 def test_a_backward_without_the_mask_is_found() -> None:
-    report = nnmath.verify(
-        planted_masks.without_mask, forward=planted_masks.forward, inputs=GIVEN, dtypes=("float64",)
-    )
+    report = nnmath.verify(planted_masks.without_mask, forward=planted_masks.forward, inputs=GIVEN, dtypes=("float64",))
     assert report.verdict == "wrong" and "mask" in report.kinds()
     assert not any(p.verdict == "proved" for p in report.proofs)
 

@@ -12,8 +12,8 @@ SOFTMAX_TERM = (
 
 
 FULLY_MASKED = (
-    "A row of the mask without a 1 has no value: its weights are 0/0, which is nan here; torch may return 0 instead. The "
-    "other rows of O and dQ do not notice, but dK and dV, sums over all rows, become nan."
+    "A row of the mask without a 1 has no value: its weights are 0/0, which is nan here; torch may return 0 instead. "
+    "The other rows of O and dQ do not notice, but dK and dV, sums over all rows, become nan."
 )
 
 
@@ -68,8 +68,8 @@ attention = Entry(
         LAYOUT,
         UPSTREAM,
         "Axes before the last two (batch, heads) are carried along.",
-        "mask=given: M is 1 where a query sees a key. mask=causal: query i sees the keys 0 … i, also where there are more "
-        "keys than queries, or fewer; this is is_causal of PyTorch.",
+        "mask=given: M is 1 where a query sees a key. mask=causal: query i sees the keys 0 … i, also where there are "
+        "more keys than queries, or fewer; this is is_causal of PyTorch.",
         "scale=yes: the scores are s Q Kᵀ with a given s in place of 1/√d.",
     ),
     pitfalls=(

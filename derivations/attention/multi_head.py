@@ -44,9 +44,11 @@ multi_head_attention = Entry(
         X: n E     # inputs at n positions{GIVEN}
         dY: n E    # upstream gradient
     """,
-    define=lambda causal: f"""{_heads("X", "Y", causal)}
+    define=lambda causal: (
+        f"""{_heads("X", "Y", causal)}
         L = upstream(dY, Y)
-    """,
+    """
+    ),
     wanted=("dL/dX", "dL/dWq", "dL/dWk", "dL/dWv", "dL/dWo"),
     claim={
         "dL/dWo": "a, e, k: sum(O[a, i, e]*dY[i, k] for i in n)",

@@ -84,6 +84,8 @@ def is_two_valued(e: Expr) -> bool:
 
 def with_signs(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     """The definitions that are weights, such as a causal mask, with a domain that says so."""
+    if not expr.has(exp):  # elsewhere SymPy would only take roots of products apart
+        return expr
     signed = {n: t for n, d in known.items() if (t := _signed(d, known)) != d.tensor}
     return _renamed(expr, signed)
 

@@ -13,8 +13,9 @@ from sympy import Expr, Integer, Symbol
 from . import arrays
 from .arrays import ArrayExpr, elementwise, scalar
 from .expectation import Covariance, Expectation, Variance, is_random
-from .functions import BY_NAME, Unknown, Where, relu
+from .functions import BY_NAME, Indicator, Unknown, Where, relu
 from .grammar import index_expression, own_absolute
+from .index_order import at_most
 from .scope import Scope
 from .sums import Delta, Partial, bound_sum
 from .tensors import Element, Index, fresh_index
@@ -132,11 +133,39 @@ def dimension_of(scope: Scope, node: ast.expr) -> Expr:
 
 
 def index_condition(scope: Scope, node: ast.expr) -> Expr:
-    """``j == i`` or ``j != i`` behind a ``for``, as a factor."""
+    """``j == i``, ``j != i`` or ``j <= i`` behind a ``for``, as a factor."""
+    if (compared := index_comparison(scope, node)) is not None:
+        return compared
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
         delta = _delta(scope, node.left, node.comparators[0])
         return delta if isinstance(node.ops[0], ast.Eq) else 1 - delta
-    scope.fail(node, f"{ast.unparse(node)} is not a condition on indices", "Write if j != i, or if j == i.")
+    scope.fail(node, f"{ast.unparse(node)} is not a condition on indices", "Write if j != i, if j == i, or if j <= i.")
+
+
+#: ``j OP i`` as ``smaller ≤ larger``: (is j the smaller side, is it smaller by one).
+ORDERS: dict[type[ast.cmpop], tuple[bool, int]] = {
+    ast.LtE: (True, 0),
+    ast.Lt: (True, 1),
+    ast.GtE: (False, 0),
+    ast.Gt: (False, 1),
+}
+
+
+def index_comparison(scope: Scope, node: ast.expr) -> Expr | None:
+    """1 where ``j <= i`` holds between two indices, 0 elsewhere; None where it is no comparison of indices."""
+    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in ORDERS:
+        return None
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    if not names & scope.indices.keys() or any(isinstance(n, ast.Subscript) for n in ast.walk(node)):
+        return None
+    forward, gap = ORDERS[type(node.ops[0])]
+    left, right = (index_expression(scope, x, None, "the comparison") for x in (node.left, node.comparators[0]))
+    smaller, larger = (left, right) if forward else (right, left)
+    compared = at_most(smaller + gap, larger)
+    if compared is None:
+        hint = "Compare two indices, as in j <= i or j < i; a shift stands on the smaller side: j + 2 <= i."
+        scope.fail(node, f"{ast.unparse(node)} is no comparison of indices that can be read here", hint)
+    return compared
 
 
 def _delta(scope: Scope, left: ast.expr, right: ast.expr) -> Expr:
@@ -166,6 +195,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[bool, bool]] = {
 def read_where(scope: Scope, node: ast.Call) -> ArrayExpr:
     _check_call(scope, node, 3)
     test = node.args[0]
+    if (chosen := index_comparison(scope, test)) is not None:
+        return elementwise(lambda a, b: chosen * a + (1 - chosen) * b, *map(scope.read, node.args[1:]))
     if not isinstance(test, ast.Compare) or len(test.ops) != 1 or type(test.ops[0]) not in COMPARISONS:
         scope.fail(test, f"{ast.unparse(test)} is not a comparison", "Write where(x > 0, a, b).")
     forward, kept = COMPARISONS[type(test.ops[0])]
@@ -175,6 +206,13 @@ def read_where(scope: Scope, node: ast.Call) -> ArrayExpr:
         return Where(x - y if forward else y - x, *((a, b) if kept else (b, a)))
 
     return elementwise(entry, x, y, a, b)
+
+
+def read_indicator(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``indicator(x)`` is 1 where x > 0, ``indicator(j <= i)`` where one index is at most another."""
+    _check_call(scope, node, 1)
+    compared = index_comparison(scope, node.args[0])
+    return elementwise(Indicator, scope.read(node.args[0])) if compared is None else scalar(compared)
 
 
 def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
@@ -226,6 +264,7 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "diag": of_arrays(arrays.diag, 1),
     "delta": read_delta,
     "where": read_where,
+    "indicator": read_indicator,
     "partial": read_partial,
     "E": of_random(Expectation),
     "Var": of_random(Variance),

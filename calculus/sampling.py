@@ -135,7 +135,7 @@ class Draw:
             below = _size(domain.below, self.sizes)
             return {at: fmpq(self.rng.randrange(below)) for at in places}
         if domain.mask:
-            return self._two_valued(list(places), 0, 1)
+            return self._mask(shape) if self.named and shape else self._two_valued(list(places), 0, 1)
         if domain.sign:
             return self._two_valued(list(places), -1, 1)
         if domain.unit:
@@ -164,6 +164,18 @@ class Draw:
         values = [low, high] * (len(places) // 2) + [self.rng.choice((low, high))] * (len(places) % 2)
         self.rng.shuffle(values)
         return dict(zip(places, map(fmpq, values), strict=True))
+
+    def _mask(self, shape: list[int]) -> dict[Position, Any]:
+        """A mask with one 0 in every other row, and in a single row.
+
+        Where half of the entries are 0, as at the other points, many rows have none left or one: a mean over the first
+        is undefined, and a softmax over the second does not depend on anything.
+        """
+        mask = {at: fmpq(1) for at in product(*map(range, shape))}
+        for number, row in enumerate(product(*map(range, shape[:-1]))):
+            if shape[-1] > 1 and (number % 2 or prod(shape[:-1]) == 1):
+                mask[*row, self.rng.randrange(shape[-1])] = fmpq(0)
+        return mask
 
     def _fraction(self) -> fmpq:
         """Between 0 and 1, ends excluded; among ties often one half."""

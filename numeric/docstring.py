@@ -13,6 +13,7 @@ from ..calculus.comparisons import comparison
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import defined_dimensions
 from ..calculus.functions import Indicator, Where
+from ..calculus.index_order import index_orders
 from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor
 
@@ -43,6 +44,8 @@ class _Plain(StrPrinter):
         return self.letters[e.name]
 
     def _print_BoundSum(self, e: BoundSum) -> str:
+        if orders := index_orders(e):
+            return "*".join(f"[{self._print(o.smaller)} <= {self._print(o.larger)}]" for o in orders)
         body, fresh = e.open()
         before = set(self.taken)
         names = [self._print_Index(k) for k in fresh]

@@ -74,6 +74,20 @@ class Clip(Function):
         return None
 
 
+class WeightedExponent(NamedFunction):
+    """``WeightedExponent(v, w)``: the logarithm of w eᵛ for a weight w ≥ 0. It is −∞ where w is 0, whatever v is."""
+
+    nargs = 2  # type: ignore[assignment]
+    is_real = None  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] + sympy.log(self.args[1])
+
+
+class MaskedExponent(WeightedExponent):
+    """A :class:`WeightedExponent` whose weight is 0 or 1: v, or −∞."""
+
+
 class LogSumExp(NamedFunction):
     """log S, where S is a sum of exponentials: shifted by the largest exponent."""
 
@@ -85,7 +99,11 @@ class ExpRatio(NamedFunction):
     """``ExpRatio(u, S₁, k₁, …)``: exp(u) / (S₁^k₁ ⋯) where each S is a sum of exponentials; shifted by the largest."""
 
     nargs = tuple(range(3, 21, 2))  # type: ignore[assignment]
-    is_positive = True
+    is_nonnegative = True
+
+    def _eval_is_positive(self) -> bool | None:
+        """A weighted exponential may be zero."""
+        return None if self.args[0].has(MaskedExponent, WeightedExponent) else True
 
     @property
     def exponent(self) -> Expr:
@@ -103,7 +121,10 @@ class ExpRatio(NamedFunction):
 class LogExpRatio(ExpRatio):
     """The logarithm of an :class:`ExpRatio`: u − k₁ log S₁ − …, shifted before anything is subtracted."""
 
-    is_positive = None  # type: ignore[assignment]
+    is_nonnegative = None  # type: ignore[assignment]
+
+    def _eval_is_positive(self) -> bool | None:
+        return None
 
     def as_elementary(self) -> Expr:
         return self.exponent - sum(k * sympy.log(s) for s, k in self.sums)

@@ -19,6 +19,7 @@ from . import docstring, program
 from .helpers import HELPERS
 from .layout import broadcastable
 from .lower import Unsupported, lower
+from .masks import with_numbers
 from .program import Node
 from .saturation import clip_saturated
 from .stability import stabilise
@@ -164,7 +165,7 @@ def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunctio
     )
     givens = tuple(a.given for a in arguments)
     anchor = next((t.name for t in givens if _is_float(t)), None)
-    nodes = {n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed}
+    nodes = with_numbers({n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed})
     taken = {identifier(t.name) for t in (*derivation.givens, *known_tensors(known))} | {"np", "math", "sizes"}
     taken |= {str(d) for d in derivation.dims}
     writer = Writer(taken, f"{identifier(anchor)}.dtype" if anchor else "float")

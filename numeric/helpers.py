@@ -88,6 +88,12 @@ def _xlogx(x):
     return x * np.log(np.where(x == 0, 1.0, x))
 '''
 
+LOG_WEIGHTED = '''
+def _log_weighted(x, w):
+    """log(w exp(x)) for w >= 0: x + log(w), and -inf where w is 0, whatever x is there."""
+    return np.where(w == 0, -np.inf, x + np.log(np.where(w == 0, 1.0, w)))
+'''
+
 TANH_REMAINDER = '''
 def _tanh_remainder(x):
     """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
@@ -166,6 +172,7 @@ HELPERS: dict[str, str] = {
     "_erf": ERF,
     "_erfc": ERFC,
     "_xlogx": XLOGX,
+    "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
     "_log_sum": LOG_SUM,
     "_take": TAKE,

@@ -15,7 +15,9 @@ from ..calculus.tensors import Element, Index, Tensor
 from . import forms, program
 from .affine import positions, put, take
 from .contraction import contract
-from .layout import Array, Layout, align, broadcastable
+from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
+from .layout import Array, Layout, align
+from .masks import index_comparison, masked_exponent, with_comparisons
 from .program import Node
 
 
@@ -283,7 +285,11 @@ def _unknown(e: Expr, hint: Layout) -> Array:
 
 def _sum(e: Expr, hint: Layout) -> Array:
     assert isinstance(e, BoundSum)
-    body, bound = e.open()
+    if (compared := index_comparison(e, lower, hint)) is not None:
+        return compared
+    body, bound = with_comparisons(*e.open())
+    if not bound:
+        return lower(body, hint)
     if isinstance(body, Add) and not _one_term_has_all_axes(body):
         return lower(Add(*(bound_sum(t, *bound) for t in body.args)), hint)
     if isinstance(body, Add) and all(t.as_coeff_Mul()[0].is_negative for t in body.args):
@@ -320,60 +326,6 @@ def _indices(e: Expr) -> frozenset[Index]:
     return frozenset(k for k in e.free_symbols if isinstance(k, Index))
 
 
-def _exponents(total: BoundSum, hint: Layout) -> tuple[Node, Node, Node, Layout, tuple[int, ...]]:
-    """For Σ exp(v): the largest v, the shifted exponentials, their sum, the layout of v, the summed axes."""
-    body, bound = total.open()
-    values = lower(body.args[0], (*hint, *bound))  # type: ignore[arg-type]
-    axes = tuple(sorted(values.layout.index(k) for k in bound))
-    rest = tuple(k for k in values.layout if k not in bound)
-    largest = program.reduce("max", values.node, axes)
-    shifted = program.add(((1, values.node), (-1, broadcastable(Array(largest, rest), values.layout))))
-    exponentials = program.call("exp", shifted)
-    return largest, exponentials, program.reduce("sum", exponentials, axes), rest, axes
-
-
-def _log_sum(exponentials: Node, axes: tuple[int, ...]) -> Node:
-    if len(axes) > 1:
-        return program.call("log", program.reduce("sum", exponentials, axes))
-    return Node("log_sum", (exponentials,), axes, exponentials.rank - 1)
-
-
-def _log_sum_exp(e: Expr, hint: Layout) -> Array:
-    largest, exponentials, _, rest, axes = _exponents(e.args[0], hint)  # type: ignore[arg-type]
-    return Array(program.add(((1, largest), (1, _log_sum(exponentials, axes)))), rest)
-
-
-def _shifted(e: forms.ExpRatio, hint: Layout) -> tuple[Array, list[tuple[Array, Array, int]]]:
-    """u − Σ k·max, and for each sum: its value, its logarithm (both shifted) and its power."""
-    parts = [(_exponents(s, hint), k) for s, k in e.sums]
-    terms = [
-        Array(program.negative(m) if k == 1 else program.mul((program.const(-k), m)), rest)
-        for (m, _, _, rest, _), k in parts
-    ]
-    exponent = lower(e.exponent, hint)
-    nodes, layout = align([exponent, *terms], hint)
-    signed: list[tuple[int, Node]] = [(1, nodes[0])] if e.exponent != 0 else []
-    for (m, _, _, rest, _), k in parts:
-        scaled = Array(m if k == 1 else program.mul((program.const(k), m)), rest)
-        signed.append((-1, broadcastable(scaled, layout)))
-    sums = [(Array(total, rest), Array(_log_sum(exps, axes), rest), k) for (_, exps, total, rest, axes), k in parts]
-    return Array(program.add(tuple(signed)), layout), sums
-
-
-def _exp_ratio(e: Expr, hint: Layout) -> Array:
-    shifted, sums = _shifted(e, hint)  # type: ignore[arg-type]
-    over = Array(program.call("exp", shifted.node), shifted.layout)
-    under = [Array(s.node if k == 1 else program.power(s.node, k), s.layout) for s, _, k in sums]
-    return _quotient([over], under, hint)
-
-
-def _log_exp_ratio(e: Expr, hint: Layout) -> Array:
-    shifted, sums = _shifted(e, hint)  # type: ignore[arg-type]
-    logs = [Array(s.node if k == 1 else program.mul((program.const(k), s.node)), s.layout) for _, s, k in sums]
-    nodes, layout = align([shifted, *logs], hint)
-    return Array(program.add(((1, nodes[0]), *((-1, n) for n in nodes[1:]))), layout)
-
-
 LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     Number: _number,
     sympy.NumberSymbol: _number,
@@ -388,8 +340,9 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.Clip: _clip,
     Unknown: _unknown,
     BoundSum: _sum,
-    forms.LogSumExp: _log_sum_exp,
-    forms.ExpRatio: _exp_ratio,
-    forms.LogExpRatio: _log_exp_ratio,
+    forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
+    forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
+    forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
+    forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
     **dict.fromkeys(CALLS, _call),
 }

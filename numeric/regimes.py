@@ -237,11 +237,13 @@ def _entries(
 
 
 def _mask(regime: Regime, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Zeros and ones, with at least one 1: where all is masked, a mean would be 0/0."""
-    entries = np.ones(shape) if regime.masks == "all" else rng.integers(2, size=shape)
-    if regime.masks == "one" or not entries.any():
-        entries = np.zeros(shape)
-        entries.reshape(-1)[rng.integers(entries.size)] = 1
+    """Zeros and ones, with at least one 1 in every row: where all is masked, a mean would be 0/0."""
+    if regime.masks == "all":
+        return np.ones(shape)
+    entries = np.zeros(shape) if regime.masks == "one" else rng.integers(2, size=shape)
+    for row in entries.reshape(-1, shape[-1] if shape else 1):  # views
+        if not row.any():
+            row[rng.integers(row.size)] = 1
     return entries
 
 

@@ -16,6 +16,7 @@ from ..calculus.sums import BoundSum, bound_sum, substitute
 from ..calculus.tensors import Element
 from .forms import Clip, ExpRatio, LogSumExp
 from .stable_rules import RULES
+from .weights import with_signs, without_signs
 
 
 def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -> Expr:
@@ -54,12 +55,13 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
             definition = known.get(element.tensor.name)
             if definition is None:
                 continue
-            candidate = visit(log(substitute(e.args[0], {element: definition.at(*element.indices)})))
+            body = with_signs(definition.at(*element.indices), known)
+            candidate = visit(log(substitute(e.args[0], {element: body})))
             if not candidate.has(log):
                 return candidate
         return e
 
-    return visit(expr)
+    return without_signs(visit(with_signs(expr, known)), known)
 
 
 def _selected(where: Expr, branch: int) -> Expr:

@@ -12,8 +12,9 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 
 from ..calculus.functions import Where, sigmoid, softplus
 from ..calculus.sums import BoundSum, bound_sum
-from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, is_exp_sum, log1p, sech2, tanh_remainder, xlogx
+from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, sech2, tanh_remainder, xlogx
 from .vanishing_rules import x_log_x_in_sum
+from .weights import as_exp_sum, split_weight, weighted
 
 Rule = Callable[[Expr], Expr | None]
 
@@ -23,8 +24,8 @@ Rule = Callable[[Expr], Expr | None]
 def log_of_stable(e: Expr) -> Expr | None:
     """log of a sum of exponentials, of a softmax, of a sigmoid, of an exponential."""
     x = e.args[0]
-    if is_exp_sum(x):
-        return LogSumExp(x)
+    if (total := as_exp_sum(x)) is not None:
+        return LogSumExp(total)
     if isinstance(x, ExpRatio):
         return LogExpRatio(*x.args)
     if isinstance(x, sigmoid):
@@ -59,12 +60,12 @@ def log_of_one_plus(e: Expr) -> Expr | None:
 
 def _has_stable_log(e: Expr) -> bool:
     base = e.base if isinstance(e, Pow) else e
-    return isinstance(base, ExpRatio | sigmoid | exp) or is_exp_sum(base)
+    return isinstance(base, ExpRatio | sigmoid | exp) or as_exp_sum(base) is not None
 
 
 def _positive(e: Expr) -> bool:
     base = e.base if isinstance(e, Pow) else e
-    return bool(base.is_positive) or is_exp_sum(base)
+    return bool(base.is_positive) or as_exp_sum(base) is not None
 
 
 def _two_exponentials(x: Expr) -> tuple[Expr, Expr] | None:
@@ -164,8 +165,8 @@ def reciprocal(e: Expr) -> Expr | None:
         return exp(b * power) * sigmoid(b - a) ** (-power)
     if isinstance(base, sympy.cosh) and power % 2 == 0:
         return sech2(base.args[0]) ** (-power / 2)
-    if is_exp_sum(base):
-        return ExpRatio(S.Zero, base, -power)
+    if (total := as_exp_sum(base)) is not None:
+        return ExpRatio(S.Zero, total, -power)
     return None
 
 
@@ -186,8 +187,11 @@ def merge_exponentials(e: Expr) -> Expr | None:
         base, power = r.as_base_exp()
         for s, k in base.sums:
             counts[s] = counts.get(s, 0) + k * int(power)
-    merged = ExpRatio(exponent, *(x for s, k in counts.items() for x in (s, Integer(k))))
-    return Mul(merged, *(f for f in e.args if f not in bare and f not in loose))
+    # A weight of the sums stands with the exponential that it belongs to: the two are zero together.
+    rest = [f for f in e.args if f not in bare and f not in loose]
+    weight, rest = split_weight(rest, list(counts))
+    merged = ExpRatio(weighted(exponent, weight), *(x for s, k in counts.items() for x in (s, Integer(k))))
+    return Mul(merged, *rest)
 
 
 def reciprocal_into_sum(e: Expr) -> Expr | None:

@@ -37,7 +37,7 @@ CALLS: dict[str, str] = {
             "clip",
         )
     },
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "tanh_remainder")},
+    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "log_weighted", "tanh_remainder")},
     "relu": "np.maximum",
 }
 
@@ -204,6 +204,8 @@ def _name(w: Writer, n: Node) -> tuple[str, int]:
 
 def _const(w: Writer, n: Node) -> tuple[str, int]:
     value = n.data[0]
+    if value == float("-inf"):
+        return "-np.inf", UNARY
     return repr(value), ATOM if value >= 0 else UNARY  # type: ignore[operator]
 
 

@@ -193,7 +193,7 @@ class _Evaluator:
         if isinstance(node, ast.Constant):
             return _Value(node.value)
         if isinstance(node, ast.Name):
-            return _Value(self._name(node.id))
+            return self._index(node) if node.id in self.indices else _Value(self._name(node.id))
         if isinstance(node, ast.Attribute):
             value = self._whole(node.value)
             return _Value(value.permute(tuple(reversed(range(value.ndim)))))
@@ -249,7 +249,7 @@ class _Evaluator:
         plain: dict[str, Callable[..., Any]] = {
             **{f: getattr(torch, f) for f in FUNCTIONS},
             "softplus": torch.nn.functional.softplus,
-            "indicator": lambda x: (x > 0).to(x.dtype),
+            "indicator": lambda x: (x > 0).to(self._kind().get("dtype")),
             "where": torch.where,
             "outer": torch.outer,
             "diag": torch.diag,

@@ -13,6 +13,7 @@ from sympy.core.function import Function
 from ..calculus.comparisons import comparison
 from ..calculus.expectation import Average, Covariance, Expectation, Variance
 from ..calculus.functions import Indicator, Unknown, Where
+from ..calculus.index_order import IndexOrder, index_orders
 from ..calculus.notation import Notation
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, Partial
@@ -196,11 +197,20 @@ def _exp(w: Writer, expr: Expr) -> Box:
 
 
 def _bound_sum(w: Writer, expr: BoundSum) -> Box:
+    if orders := index_orders(expr):
+        return join([_order(w, order) for order in orders], PRODUCT)
     body, bound = expr.open()
     order = _order_of_appearance(w, body, bound)
     inner = replace(w, letters=w.alphabet.name(order, w.letters))
     prefix = w.style.sum_over([inner.letters[k] for k in order])
     return replace(join([prefix, w.style.wrap(inner._write(body), PRODUCT)], PREFIX), tall=2)
+
+
+def _order(w: Writer, order: IndexOrder) -> Box:
+    """``[j ≤ i]``."""
+    bold = r"\mathbf{1}" if w.style.latex else ""
+    sides = [_index_text(w, (side,)) for side in (order.smaller, order.larger)]
+    return atom(f"{bold}[{sides[0]}{w.style.relation['≤']}{sides[1]}]")
 
 
 def _order_of_appearance(w: Writer, body: Expr, bound: tuple[Index, ...]) -> list[Index]:

@@ -2,14 +2,16 @@
 
 from ..conventions import LAYOUT, UPSTREAM
 from ..entry import Entry
-from .attention import VASWANI
+from .attention import CAUSAL_MASK, VASWANI, masked_weights
 
 HEADS = "The heads are the leading axis of the weights: Wq[a] is the slice of head a of a stacked E×E matrix."
 
+CAUSAL = "causal=yes: position i sees the positions 0 … i, in every head."
 
-def _attend(torch, X, Wq, Wk, Wv, Wo):  # type: ignore[no-untyped-def]
+
+def _attend(torch, X, Wq, Wk, Wv, Wo, causal=False):  # type: ignore[no-untyped-def]
     heads = lambda W: torch.einsum("ik,ake->aie", X, W)  # noqa: E731
-    O = torch.nn.functional.scaled_dot_product_attention(heads(Wq), heads(Wk), heads(Wv))
+    O = torch.nn.functional.scaled_dot_product_attention(heads(Wq), heads(Wk), heads(Wv), is_causal=causal)
     return torch.einsum("aie,aek->ik", O, Wo)
 
 
@@ -20,14 +22,15 @@ GIVEN = """
         Wo: h v E  # output weights"""
 
 
-def _heads(X: str, Y: str) -> str:
+def _heads(X: str, Y: str, causal: bool = False) -> str:
     """The definitions of attention from the array X to the array Y."""
-    return f"""
+    weights = masked_weights("S[a, i, j]", "S[a, i, l]", "l in n", masked=causal)
+    return f"""{CAUSAL_MASK.replace("m]", "n]") if causal else ""}
         Q[a, i, e] = sum({X}[i, k]*Wq[a, k, e] for k in E)            # queries
         K[a, i, e] = sum({X}[i, k]*Wk[a, k, e] for k in E)            # keys
         V[a, i, e] = sum({X}[i, k]*Wv[a, k, e] for k in E)            # values
         S[a, i, j] = sum(Q[a, i, e]*K[a, j, e] for e in d)/sqrt(d)    # scores
-        P[a, i, j] = exp(S[a, i, j])/sum(exp(S[a, i, l]) for l in n)  # weights
+        P[a, i, j] = {weights}  # weights
         O[a, i, e] = sum(P[a, i, j]*V[a, j, e] for j in n)            # outputs of the heads
         {Y}[i, k] = sum(O[a, i, e]*Wo[a, e, k] for a in h for e in v)"""
 
@@ -35,20 +38,24 @@ def _heads(X: str, Y: str) -> str:
 multi_head_attention = Entry(
     id="multi-head-attention",
     title="Multi-head self-attention",
+    parameters={"causal": False},
+    variants=({"causal": True},),
     given=f"""
         X: n E     # inputs at n positions{GIVEN}
         dY: n E    # upstream gradient
     """,
-    define=f"""{_heads("X", "Y")}
+    define=lambda causal: (
+        f"""{_heads("X", "Y", causal)}
         L = upstream(dY, Y)
-    """,
+    """
+    ),
     wanted=("dL/dX", "dL/dWq", "dL/dWk", "dL/dWv", "dL/dWo"),
     claim={
         "dL/dWo": "a, e, k: sum(O[a, i, e]*dY[i, k] for i in n)",
         "dL/dWq": "a, k, e: sum(X[i, k]*dQ[a, i, e] for i in n)",
     },
-    torch=lambda torch, X, Wq, Wk, Wv, Wo, dY: (_attend(torch, X, Wq, Wk, Wv, Wo) * dY).sum(),
-    conventions=(LAYOUT, UPSTREAM, HEADS, "No biases; d is the width of one head."),
+    torch=lambda torch, X, Wq, Wk, Wv, Wo, dY, causal=False: (_attend(torch, X, Wq, Wk, Wv, Wo, causal) * dY).sum(),
+    conventions=(LAYOUT, UPSTREAM, HEADS, "No biases; d is the width of one head.", CAUSAL),
     pitfalls=(
         "X is read three times, so dX has three terms; forgetting one is invisible in the gradients of the weights.",
         "The scale is 1/√d with the width d of one head, not with the model's width E.",

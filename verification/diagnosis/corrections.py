@@ -71,7 +71,9 @@ def _message(edit: Edit, kind: str, write: Write) -> str:
 
 
 def _shown(expr: Expr | None, write: Write) -> str:
-    text = "" if expr is None else write(expr)
+    if expr is None or any(isinstance(k, Index) and k.is_bound for k in expr.free_symbols):
+        return ""  # a part from inside a sum, whose index has no letter outside it
+    text = write(expr)
     return text if len(text) <= READABLE else ""
 
 

@@ -1,0 +1,42 @@
+"""The long tables are sampled: a run takes every second or third row of them, the same ones each time.
+
+All rows run with ``NNMATH_THOROUGH=1 pytest -n 2 -q``. What was left out stands in pytest's last line as deselected.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+THOROUGH = "NNMATH_THOROUGH"
+
+#: Of these tests one row in so many is run. Each table is much larger than what it takes to notice a broken engine.
+SAMPLED = {
+    "test_claim_mutants.py::test_mutants_of_claims_are_refuted": 3,
+    "test_mutants.py::test_mutant_is_found_and_named": 3,
+    "test_options.py::test_every_variant_is_proved_and_agrees_with_torch": 2,
+    "test_planted_errors.py::test_a_right_claim_about_a_wrong_definition_is_refuted": 2,
+    "test_planted_errors.py::test_a_wrong_claim_is_refuted": 3,
+    "test_sizes.py::test_the_result_is_the_derivative_by_dual_numbers": 2,
+    "test_sizes.py::test_the_result_is_the_gradient_of_torch": 2,
+    "test_statement_mutants.py::test_a_spoiled_statement_is_not_proved": 2,
+    "test_verify_torch.py::test_planted_error_is_found_and_named": 2,
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out rows of the sampled tables, unless all were asked for, or one test by its id."""
+    by_id = any("[" in str(argument) for argument in config.invocation_params.args)
+    if os.environ.get(THOROUGH) or by_id or config.getoption("keyword"):
+        return
+    kept, left_out = [], []
+    seen: Counter[str] = Counter()
+    for item in items:
+        test, bracket, _ = item.nodeid.partition("[")
+        one_in = SAMPLED.get(test.rpartition("/")[2], 1) if bracket else 1
+        (left_out if seen[test] % one_in else kept).append(item)
+        seen[test] += 1
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept

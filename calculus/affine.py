@@ -54,11 +54,16 @@ def equation(delta: Expr) -> Linear | None:
 def tidy_delta(delta: Expr) -> Expr:
     """A delta as ``δ(positive terms, negative terms)`` of its equation without common factors; 0 without a solution.
 
+    It has none where the difference of the two sides is surely of one sign.
+
     An equation between numbers written in digits is one for each digit: δ(U c + u, U b + v) = δ(c, b) δ(u, v).
     """
     form = equation(delta)
     if form is None or not form.coefficients:
         return delta
+    reach = bounds(form)
+    if reach is not None and (is_nonnegative(reach[0] - 1) or is_nonnegative(-reach[1] - 1)):
+        return Integer(0)  # such as δ(0, j + 1), or δ(j, 3) along an axis of 3: no index is there
     for base in dict.fromkeys(abs(c) for c in form.coefficients.values() if c not in (1, -1)):
         digits = _digits(form, base)
         if digits is not None:

@@ -100,7 +100,7 @@ def compose(
 ) -> list[str]:
     """The lines of a docstring."""
     names = ", ".join(d.name for d in plan.returns)
-    lines = [f"{derivation.title}: {plan.kind} {names}.", ""]
+    lines = [*wrap(f"{derivation.title}: {plan.kind} {names}.", 112, break_long_words=False), ""]
     shown = {d.name for d in plan.returns}
     for d in (*plan.returns, *(d for d in _where(plan.returns, known) if d.name not in shown)):
         lines += wrap(formula(d), 108, initial_indent="    ", subsequent_indent="        ", break_long_words=False)

@@ -25,7 +25,7 @@ from nnmath.numeric.generator import generate
 GIVENS = """
     x: H, K: U, p: H positive, r: n H rows, m: H mask, ids: n int<V, dy: O, w: V, z: P
     O = H - U + 1, P = (H - U + 2)//2 + 1, D = 2*H, M = U*V
-    big: D, mat: U V, flat: M
+    big: D, mat: U V, flat: M, short: 3
 """
 DEFINE = """
     e[h] = exp(x[h])
@@ -152,6 +152,19 @@ def test_equations_have_one_form() -> None:
     assert tidy_delta(Delta(U * u + v, U * t + w_)) != Delta(u, t) * Delta(v, w_)
 
 
+def test_a_delta_that_is_zero_has_no_solution_at_any_size() -> None:
+    zeros = 0
+    for x, y, c, d in product((-1, 1, 2), (-2, -1, 1), (-1, 0, 1), range(-3, 4)):
+        delta = Delta(x * o + y * u + c * H + d, Integer(0))
+        if tidy_delta(delta) != 0:
+            continue
+        zeros += 1
+        for height, rows in product(range(1, 6), repeat=2):
+            for at, row in product(range(height - rows + 1), range(rows)):
+                assert x * at + y * row + c * height + d != 0, (delta, height, rows, at, row)
+    assert 20 < zeros < 150
+
+
 def test_a_delta_saves_a_loop() -> None:
     total = bound_sum(Delta(a, 2 * q + u) * Element(TENSORS["K"], u) * Element(TENSORS["z"], q), q, u)
     assert isinstance(total, BoundSum)
@@ -185,6 +198,12 @@ TRUE = [
     ("sum(delta(v, ids[i])*delta(0, ids[i])*x[0] for i in n)", "delta(v, 0)*sum(delta(v, ids[i])*x[0] for i in n)"),
     ("log(p[a])", "2*log(sqrt(p[a]))"),
     ("sum(r[i, a] for a in H)", "1"),
+    # no place is there
+    ("sum(delta(0, b + 1)*x[b] for b in H)", "0"),
+    ("sum(delta(3, f)*short[f] for f in 3)", "0"),
+    ("x[a + H]", "0"),
+    ("delta(o + u, a + H)", "0"),
+    ("delta(ids[i], v + V)", "0"),
 ]
 
 FALSE = [
@@ -217,6 +236,14 @@ FALSE = [
     ("sum(delta(v, ids[i]) for i in n)", "1"),
     ("sum(delta(v, ids[i])*delta(w_, ids[i]) for i in n)", "sum(delta(v, ids[i]) for i in n)"),
     ("delta(v, ids[i])*delta(0, ids[i])", "delta(v, ids[i])"),
+    # a place is there, at one end or at some sizes
+    ("sum(delta(1, b + 1)*x[b] for b in H)", "0"),
+    ("sum(delta(0, b - 1)*x[b] for b in H)", "0"),
+    ("sum(delta(2, f)*short[f] for f in 3)", "0"),
+    ("x[a + H - 1]", "0"),
+    ("delta(o + u, H - 1)", "0"),
+    ("delta(ids[i], v + V - 1)", "0"),
+    ("sum(delta(1, b) for b in H)", "0"),
 ]
 
 

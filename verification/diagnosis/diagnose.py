@@ -22,6 +22,7 @@ from .evidence import closeness, finest, samples
 from .hazards import unsafe
 from .instability import deviates, guarded_against_zero, unstable
 from .losses import loss, reported
+from .patterns import rounded
 from .tails import sizes_of
 from .variants import formulas
 
@@ -76,6 +77,8 @@ def diagnose(
     found = [*_errors(subject, seen)]
     named, failing = _causes(subject, derivation, seen, court, proofs, write, binding)
     found += [_finding(subject, cause, failing, proofs, court) for cause in named]
+    narrowed, inaccurate = _narrowed(subject, derivation, seen, court, proved, write, binding)
+    found += [_finding(subject, cause, inaccurate, proofs, court) for cause in narrowed]
     found += unsafe(subject, seen, court, objects)
     written = _as_written(derivation, named)
     if written is not None:
@@ -84,7 +87,8 @@ def diagnose(
     is_wrong = bool(named) and written is None
     lost = _lost(named, seen, proved, objects, is_wrong)
     dying = again.dying(derivation if written is None else written, lost) if lost else ()
-    found += unstable(subject, seen, proved, objects, is_wrong, dying)
+    explained = {g for cause in narrowed for g in cause.gradients}
+    found += unstable(subject, seen, proved, objects, is_wrong, dying, explained)
     found += _kinks(subject, seen)
     return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))
 
@@ -156,10 +160,47 @@ def _causes(
     wrong = tuple(r.name for r in derivation.wanted if r.name in {c.gradient for c in failing} | set(refuted))
     if not wrong:
         return [], []
+    with closeness(best):
+        return causes(_case(subject, derivation, seen, court, wrong, write, binding)), failing
+
+
+def _narrowed(
+    subject: Subject,
+    derivation: Derivation,
+    seen: Observations,
+    court: Court | None,
+    proved: set[str],
+    write: Write,
+    binding: Binding,
+) -> tuple[list[Cause], list[Comparison]]:
+    """Why gradients whose formula is right are inaccurate on ordinary inputs: a passage through a smaller dtype.
+
+    A trace computes in the real numbers, so that such a passage leaves the formula proved.
+    """
+    best = finest(c.dtype for c in seen.comparisons)
+    off = [c for c in seen.comparisons if c.gradient in proved and c.ordinary and c.dtype == best and c.kink == ""]
+    off = [c for c in off if c.finite and deviates(c)]
+    names = tuple(r.name for r in derivation.wanted if r.name in {c.gradient for c in off})
+    if not names:
+        return [], []
+    with closeness(best):
+        return list(rounded(_case(subject, derivation, seen, court, names, write, binding), names)), off
+
+
+def _case(
+    subject: Subject,
+    derivation: Derivation,
+    seen: Observations,
+    court: Court | None,
+    wrong: tuple[str, ...],
+    write: Write,
+    binding: Binding,
+) -> Case:
+    """What the search for a cause reads, for the gradients that are off."""
     ordinary = {c.regime for c in seen.comparisons if c.ordinary}
     upstream = binding.upstream.name if binding.upstream is not None else None
     taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary), upstream)
-    case = Case(
+    return Case(
         derivation=derivation,
         samples=taken,
         reported=reported(subject, binding, derivation, taken),
@@ -175,11 +216,9 @@ def _causes(
         autograd=subject.kind == "torch callable",
         upstream=(binding.upstream.name,) if binding.upstream is not None else (),
         results={r.name: r for r in derivation.wanted},
-        by_size=sizes_of(seen.comparisons, wrong, best),
+        by_size=sizes_of(seen.comparisons, wrong, finest(c.dtype for c in seen.comparisons)),
         written=court.written if court else lambda name: None,
     )
-    with closeness(best):
-        return causes(case), failing
 
 
 def _finding(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,24 +44,27 @@ def unstable(
     objects: Sequence[Any],
     is_wrong: bool,
     dying: Sequence[Region] = (),
+    explained: Collection[str] = (),
 ) -> Iterator[Finding]:
     """One finding for each way to fail, over all gradients and dtypes.
 
     is_wrong: the formula itself is wrong; then only what is not finite or zero says something of floating point.
-    dying: where half of a gradient is lost to a small constant.
+    dying: where half of a gradient is lost to a small constant. explained: the gradients whose lost digits have a
+    finding of their own; of them only what is not finite, or zero, is said.
     """
     if dying:
         yield _dying(subject, dying, tuple(objects))
     groups: dict[tuple[str, bool], list[Region]] = {}
     for region in seen.regions:
-        half = precision(region.dtype).is_half
-        groups.setdefault((_kind(region, tuple(objects), region.gradient in proved), half), []).append(region)
+        half, kind = precision(region.dtype).is_half, _kind(region, tuple(objects), region.gradient in proved)
+        if kind != "cancellation" or region.gradient not in explained:
+            groups.setdefault((kind, half), []).append(region)
     for (kind, _), regions in groups.items():
         if (is_wrong and kind == "cancellation") or (dying and kind == "epsilon"):
             continue
         yield _finding(subject, kind, regions, tuple(objects))
     if not seen.regions and not is_wrong:
-        yield from _without_region(subject, seen, proved)
+        yield from _without_region(subject, seen, proved, explained)
 
 
 def _kind(region: Region, objects: tuple[Any, ...], is_proved: bool) -> str:
@@ -148,7 +151,9 @@ def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
     return None, "rearrange the formula so that nearly equal numbers are not subtracted"
 
 
-def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> Iterator[Finding]:
+def _without_region(
+    subject: Subject, seen: Observations, proved: set[str], explained: Collection[str]
+) -> Iterator[Finding]:
     """Regimes in which the code fails although its formula is right, where no single quantity tells from where on."""
     failing = [
         c
@@ -167,6 +172,8 @@ def _without_region(subject: Subject, seen: Observations, proved: set[str]) -> I
     failing = [c for c in failing if c not in halves] + [c for c in coarser if c not in halves and c not in failing]
     groups: dict[tuple[str, str], list[Comparison]] = {}
     for c in failing:
+        if c.finite and c.gradient in explained:
+            continue
         groups.setdefault((c.gradient, "cancellation" if c.finite else "overflow"), []).append(c)
     for (gradient, kind), some in groups.items():
         regimes = ", ".join(dict.fromkeys(f"{c.regime} in {c.dtype}" for c in some))

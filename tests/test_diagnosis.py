@@ -43,7 +43,12 @@ NAMELESS = {
     "two slips": ("softmax_ce", "(P - Y) / n", "(P * np.cos(Z) - 0.3 * Y * Z) / n"),
     "another function": ("tanh", "dout * (1 - y) * (1 + y)", "dout * np.cos(y)"),
     "labels and noise": ("embedding", "np.add.at(dW, ids, dY)", "dW[ids] += dY; dW += np.sin(W)"),
-    "a large error": ("swish_torch", "return grad_output *", "return grad_output * (1 + 0.01 * torch.sin(99 * x)) *"),
+    # A function that no trace knows: the error is seen in the values alone, and is none of a smaller dtype.
+    "a large error": (
+        "swish_torch",
+        "return grad_output *",
+        "return grad_output * (1 + 0.01 * torch.special.bessel_j0(99 * x)) *",
+    ),
 }
 
 
@@ -70,15 +75,45 @@ NAMED = [
     ),
     ("leaky", "X <= 0", "X <= 1", "the case distinction is at 1 instead of 0, proved"),
     ("mse_elements", "2 * (P - T)", "(2 * (P - T) + 0.3 * P + 0.2 * T**2)", "do not belong there, proved"),
+    (
+        "swish_torch",
+        "return grad_output *",
+        "return grad_output * (1 + 0.01 * torch.sin(99 * x)) *",
+        "dout (1 + sin(99 x) / 100) (σ(x) + x σ(−x) σ(x)) stands where dout (σ(x) + x σ(−x) σ(x)) belongs, proved",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("gradient", "old", "new", "said"), NAMED, ids=[row[0] for row in NAMED])
 def test_the_message_says_what_is_wrong(folder: Path, gradient: str, old: str, new: str, said: str) -> None:
+    if "torch" in gradient:
+        pytest.importorskip("torch", reason="it is written in torch; type: pip install torch")
     source = GRADIENTS[gradient].text
     assert old in source
     report = judged(GRADIENTS[gradient], source.replace(old, new), folder, f"named_{gradient}", ("float64",))
     assert report.verdict == "wrong" and said in report.findings[0].message, str(report)
+
+
+# -- a right formula on a smaller dtype --------------------------------------------------------------------------------
+
+NARROWED = [
+    ("float16", "(dout * (1 - y) * (1 + y)).astype(np.float16).astype(float)", "it passes through float16"),
+    ("input in float16", "dout.astype(np.float16) * 1.0 * (1 - y) * (1 + y)", "dout passes through float16"),
+]
+
+
+@pytest.mark.parametrize(("expression", "said"), [row[1:] for row in NARROWED], ids=[row[0] for row in NARROWED])
+def test_a_proved_gradient_on_a_smaller_dtype_is_named(folder: Path, expression: str, said: str) -> None:
+    source = GRADIENTS["tanh"].text.replace("dout * (1 - y) * (1 + y)", expression)
+    report = judged(GRADIENTS["tanh"], source, folder, "narrowed", ("float64",))
+    assert report.verdict == "unstable" and report.findings[0].kind == "dtype", str(report)
+    assert said in report.findings[0].message and "cancellation" not in report.kinds(), str(report)
+
+
+def test_digits_lost_otherwise_are_no_matter_of_the_dtype(folder: Path) -> None:
+    source = GRADIENTS["tanh"].text.replace("dout * (1 - y)", "(dout + 1e11 - 1e11) * (1 - y)")
+    report = judged(GRADIENTS["tanh"], source, folder, "cancelled", ("float64",))
+    assert report.verdict == "unstable" and report.kinds() == ("cancellation",), str(report)
 
 
 # -- factors told apart by sizes ---------------------------------------------------------------------------------------

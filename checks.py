@@ -7,11 +7,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .derivations import catalogue
@@ -79,8 +78,7 @@ def run(
     if len(ids) == 1:
         return [check(ids[0], parameters, device, dtypes)]
     workers = min(len(ids), jobs or cores())
-    # Forking before anything heavy is imported is the fastest start, and safe: this process has one thread.
-    pool = _pool(workers, "fork" if sys.platform == "linux" else "spawn")
+    pool = _pool(workers)
     rows: dict[str, Row] = {}
     lost: list[str] = []
     try:
@@ -93,11 +91,9 @@ def run(
                     advance(id)
                 except BrokenProcessPool:  # of this one or of another: all that were waiting are lost as well
                     lost.append(id)
-            alone = partial(_alone, check, parameters, device, dtypes)
-            with ThreadPoolExecutor(workers) as threads:
-                for id, row in zip(lost, threads.map(alone, lost), strict=True):
-                    rows[id] = row
-                    advance(id)
+            for id in lost:
+                rows[id] = _alone(check, parameters, device, dtypes, id)
+                advance(id)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
@@ -110,7 +106,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _pool(workers: int, method: str) -> ProcessPoolExecutor:
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Forking before anything heavy is imported is the fastest start.
+    method = "fork" if sys.platform == "linux" else "spawn"
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method), initializer=_one_thread_each)
 
 
@@ -119,7 +117,7 @@ def _alone(
 ) -> Row:
     """Check an entry in a process of its own, after some entry has taken down one that they shared."""
     try:
-        with _pool(1, "spawn") as pool:
+        with _pool(1) as pool:
             return pool.submit(check, id, parameters, device, dtypes).result()
     except BrokenProcessPool:
         message = f"{id}: the process that checked it ended without an answer: it crashed, or ran out of memory"

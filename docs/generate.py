@@ -107,8 +107,9 @@ def course_page() -> str:
             f"docs/course_notes.py says nothing about the topic {', '.join(missing)}. Add a sentence to NOTES"
         )
     entries = list(catalogue().values())
+    filled = {topic: title for topic, title in topics().items() if any(e.topic == topic for e in entries)}
     lines = [NOTE, "", "# The course", "", course_notes.INTRODUCTION]
-    for number, (topic, title) in enumerate(topics().items(), 1):
+    for number, (topic, title) in enumerate(filled.items(), 1):
         lines += ["", f"## {number}. {title}", "", course_notes.NOTES[topic], ""]
         for entry in (e for e in entries if e.topic == topic):
             after = f" Builds on {', '.join(entry.uses)}." if entry.uses else ""

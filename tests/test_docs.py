@@ -61,7 +61,7 @@ def test_the_picture_shows_what_the_command_prints(module: Any) -> None:
 def test_the_generator_checks_and_writes(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generate = module("generate")
     places = {"FOLDER": tmp_path / "docs", "RULES": tmp_path / "rules.md", "ENTRIES": tmp_path / "entries"}
-    places["PICTURE"] = tmp_path / "picture.svg"
+    places |= {"PICTURE": tmp_path / "picture.svg", "COURSE": tmp_path / "course.md"}
     few = {id: entry for id, entry in catalogue().items() if id in ("relu", "dense")}
     for name, value in {**places, "PROSE": (), "catalogue": lambda: few}.items():
         monkeypatch.setattr(generate, name, value)

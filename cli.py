@@ -16,6 +16,7 @@ from .output import UnwritableOutput, write
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
+TARGETS = ("numpy",)
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -38,6 +39,8 @@ EXIT_CODES = {
     "MissingTorch": MISSING,
     "NoCuda": MISSING,
     "NoCode": USAGE,
+    "UnknownTarget": USAGE,
+    "Unsupported": FAILED,
     "SubjectError": USAGE,
     "Untraceable": USAGE,
     "ReferenceError": USAGE,
@@ -154,7 +157,7 @@ def _derive(arguments: argparse.Namespace) -> int:
 
 
 def _code(arguments: argparse.Namespace) -> int:
-    write(_page(arguments).numpy_source(), arguments.output)
+    write(_page(arguments).source(arguments.target), arguments.output)
     return FINE
 
 
@@ -282,7 +285,7 @@ The code of FILE.py runs in this process.
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 
-    code = command("code", _code, "print the NumPy code of a formula")
+    code = command("code", _code, "print the code of a formula")
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
@@ -292,6 +295,8 @@ The code of FILE.py runs in this process.
     for sub in (derive, code):
         sub.add_argument("id", metavar="ID", help="an id of the catalogue, FILE.py:FUNCTION, or with --given a formula")
         sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
+
+    code.add_argument("--target", choices=TARGETS, default="numpy", help="the language of the code; default: numpy")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
     check.epilog = f"""examples:

@@ -77,17 +77,25 @@ class Page:
         assert not callable(self.entry.state) and not callable(self.entry.start)
         return Rule(self.derivation, self.entry.state, self.entry.start)
 
-    def numpy_source(self) -> str:
-        """The source of a NumPy module that computes the value and the derivatives.
+    def source(self, target: str = "numpy") -> str:
+        """The source of a module that computes the value and the derivatives, in a target language.
 
-        **Raises** ``NoCode`` for an entry that is a statement.
+        **Raises** ``NoCode`` for an entry that is a statement, ``UnknownTarget``, and ``Unsupported`` for a
+        formula that the target cannot express.
         """
         self._need_code()
         from . import numeric
 
         if self.entry.state:
-            return numeric.generate_update(self._rule()).source
-        return numeric.generate(self.derivation).source
+            return numeric.generate_update(self._rule(), target).source
+        return numeric.generate(self.derivation, target).source
+
+    def numpy_source(self) -> str:
+        """The source of a NumPy module that computes the value and the derivatives.
+
+        **Raises** ``NoCode`` for an entry that is a statement.
+        """
+        return self.source()
 
     def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
         """Run the generated code against exact values and PyTorch's autograd of an independently written forward.

@@ -1,7 +1,7 @@
 """From formulas to numbers: NumPy source, input regimes, exact values, and the cross-check with PyTorch.
 
-``generate(derivation)`` gives the source of a module; ``check(derivation, torch_forward)`` runs it against exact
-values and against PyTorch's autograd. ``generate_update`` and ``check_update`` do so for an update rule. All are
+``generate(derivation, target)`` gives the source of a module; ``check(derivation, torch_forward)`` runs it against
+exact values and against PyTorch's autograd. ``generate_update`` and ``check_update`` do so for an update rule. All are
 imported on first use.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .crosscheck import check
-    from .generator import generate
+    from .targets import generate
     from .trajectories import check as check_update
     from .updates import generate as generate_update
 
@@ -20,7 +20,7 @@ __all__ = ["check", "check_update", "generate", "generate_update"]
 _HOMES = {
     "check": ("crosscheck", "check"),
     "check_update": ("trajectories", "check"),
-    "generate": ("generator", "generate"),
+    "generate": ("targets", "generate"),
     "generate_update": ("updates", "generate"),
 }
 

@@ -12,7 +12,8 @@ from ..calculus.derivation import Derivation
 from ..calculus.tensors import Tensor
 from .exact import ExactArray, Judge, as_floats, distance
 from .execution import arguments_of, load_source
-from .generator import GeneratedFunction, GeneratedModule, generate, is_elementwise
+from .generator import generate
+from .plans import GeneratedFunction, GeneratedModule, is_elementwise
 from .regimes import Case, Regime, applicable, draw
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import bound, in_ulp, roundings

@@ -18,7 +18,7 @@ from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor
 
 if TYPE_CHECKING:
-    from .generator import Plan
+    from .plans import Plan
 
 _LETTERS = "ijklmpqrstuvw"
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus.derivation import Derivation
-from .generator import GeneratedFunction, identifier
+from .plans import GeneratedFunction, identifier
 from .regimes import Case
 
 Array = np.ndarray[Any, Any]

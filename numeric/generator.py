@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from keyword import iskeyword
-from typing import Literal
 
-from sympy import Expr
-
-from ..calculus.derivation import Definition, Derivation, Result
+from ..calculus.derivation import Derivation
 from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
-from ..calculus.functions import Unknown
-from ..calculus.sums import rebuild
-from ..calculus.tensors import Element, Tensor
-from . import docstring, program
+from ..calculus.tensors import Tensor
+from . import docstring
+from .array_function import Argument, ArrayFunction, array_function, is_float
 from .helpers import HELPERS
-from .layout import broadcastable
-from .lower import Unsupported, lower
-from .masks import with_numbers
-from .program import Node
-from .saturation import clip_saturated
-from .stability import stabilise
+from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .text import Writer
-
-Role = Literal["value", "derivative"]
-
-
-@dataclass(frozen=True)
-class GeneratedFunction:
-    """One function of a generated module: its name, the names of its arguments, what it returns, in order.
-
-    defaults: arguments that have a default value. returns: names of definitions or results.
-    """
-
-    name: str
-    arguments: tuple[str, ...]
-    returns: tuple[str, ...]
-    role: Role
-    defaults: tuple[str, ...] = ()
-    order: int = 0
-
-
-@dataclass(frozen=True)
-class GeneratedModule:
-    """Source text and its public functions."""
-
-    source: str
-    functions: tuple[GeneratedFunction, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one function computes: named values on the way, and what it returns."""
-
-    name: str
-    returns: tuple[Definition, ...]
-    role: Role
-    kind: str = "value"
-    order: int = 0
 
 
 def generate(derivation: Derivation) -> GeneratedModule:
@@ -77,7 +29,7 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(derivation, plan)
+        text, function, used = _function(array_function(derivation, plan))
         texts.append(text)
         functions.append(function)
         helpers.update(used)
@@ -89,231 +41,33 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
     return GeneratedModule("\n\n\n".join([header, *support, *texts]) + "\n", tuple(functions))
 
 
-# --- which functions ---
-
-
-def is_elementwise(derivation: Derivation) -> bool:
-    """True when everything is a scalar: then the code works entry by entry on arrays of any shape."""
-    tensors = (*derivation.givens, *(d.tensor for d in derivation.definitions))
-    return all(t.rank == 0 and not t.domain.function for t in tensors)
-
-
-def outputs(derivation: Derivation) -> tuple[Definition, ...]:
-    """The definitions that nothing else reads; a pairing stands for the array it pairs with its upstream gradient."""
-    read = {t.name for d in derivation.definitions for t in d.inputs()}
-    known = {d.name: d for d in derivation.definitions}
-    found = []
-    for d in derivation.definitions:
-        if d.name not in read:
-            found.append(next(known[t.name] for t in d.inputs() if t.name in known) if d.pairing else d)
-    return tuple(found)
-
-
-def plans(derivation: Derivation) -> tuple[Plan, ...]:
-    """The functions of a module."""
-    base = identifier(derivation.id)
-    for suffix in ("gradient", "derivative", "jacobian", "hessian", "backward"):
-        base = base.removesuffix(f"_{suffix}")
-    derivatives = [r for r in derivation.wanted if r.of is not None and r.wrt]
-    found = [Plan(base, outputs(derivation), "value")]
-    paired = {d.name for d in derivation.definitions if d.pairing}
-    for order in sorted({len(r.wrt) for r in derivatives}):
-        same: dict[str, list[Definition]] = {}
-        for r in derivatives:
-            if len(r.wrt) == order:
-                same.setdefault(_suffix(derivation, r, order, paired), []).append(r.definition)
-        for suffix, returns in same.items():
-            found.append(Plan(f"{base}_{suffix}", tuple(returns), "derivative", suffix.replace("_", " "), order))
-    return tuple(found)
-
-
-def _suffix(derivation: Derivation, result: Result, order: int, paired: set[str]) -> str:
-    if is_elementwise(derivation):
-        if order > 3:
-            raise Unsupported(f"derivatives of order {order} have no name yet")
-        return ("derivative", "second_derivative", "third_derivative")[order - 1]
-    if order == 2:
-        return "hessian"
-    if result.of is not None and result.of.rank:
-        return "jacobian"
-    return "backward" if result.of is not None and result.of.name in paired else "gradient"
-
-
-def identifier(name: str) -> str:
-    """A Python name for an id or a tensor name."""
-    text = re.sub(r"\W", "_", name.replace("′", "_prime"))
-    return f"{text}_" if iskeyword(text) or text == "np" else text if not text[:1].isdigit() else f"_{text}"
-
-
-# --- one function ---
-
-
-def _function(derivation: Derivation, plan: Plan) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
-    elementwise = is_elementwise(derivation)
-    given = {t.name for t in derivation.givens}
-    results = [r.definition for r in derivation.results if r.name not in given]
-    known = {d.name: d for d in (*derivation.definitions, *results)}
-    if elementwise:
-        bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
-        targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
-    else:
-        targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
-    returned = [d.name for d in plan.returns]
-    needed = list(returned) if elementwise else _needed(returned, targets, known)
-    arguments = _arguments(
-        derivation, [targets[n] for n in needed], [d for n in returned for d in known[n].tensor.dims]
-    )
-    givens = tuple(a.given for a in arguments)
-    anchor = next((t.name for t in givens if _is_float(t)), None)
-    nodes = with_numbers({n: _node(known[n], targets[n], anchor, elementwise, n in returned) for n in needed})
-    taken = {identifier(t.name) for t in (*derivation.givens, *known_tensors(known))} | {"np", "math", "sizes"}
-    taken |= {str(d) for d in derivation.dims}
-    writer = Writer(taken, f"{identifier(anchor)}.dtype" if anchor else "float")
-    single = len(returned) == 1
-    assigned = [(identifier(n), nodes[n]) for n in needed if not (single and n == returned[0])]
-    body = writer.assign(assigned, [nodes[n] for n in returned])
-    arguments = _with_sizes(derivation, arguments, writer)
-    givens = tuple(a.given for a in arguments)
-    opening, used = _opening(derivation, givens, writer, elementwise)
-    doc = docstring.compose(derivation, plan, known, givens, elementwise)
-    head = f"def {plan.name}({_signature(arguments)}):"
+def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
+    dtype = f"{function.anchor}.dtype" if function.anchor else "float"
+    writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
+    body = writer.assign(function.assigned, function.returned)
+    opening, used = _opening(function)
+    doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
+    head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
-    function = GeneratedFunction(
-        plan.name,
-        tuple(a.name for a in arguments),
-        tuple(returned),
-        plan.role,
-        tuple(a.name for a in arguments if a.default is not None),
-        plan.order,
-    )
-    return "\n".join(lines), function, {**used, **writer.helpers}
-
-
-def known_tensors(known: Mapping[str, Definition]) -> list[Tensor]:
-    return [d.tensor for d in known.values()]
-
-
-def _unfold(expr: Expr, known: Mapping[str, Definition]) -> Expr:
-    """All definitions unfolded: a function of one variable is computed from that variable."""
-
-    def leaf(e: Expr) -> Expr | None:
-        if isinstance(e, Element) and e.tensor.name in known:
-            return stabilise(_unfold(known[e.tensor.name].body, known))
-        return None
-
-    return rebuild(expr, leaf)
-
-
-def _needed(returned: Sequence[str], targets: Mapping[str, Expr], known: Mapping[str, Definition]) -> list[str]:
-    """The named values that the returned ones read, each after what it reads itself."""
-    order: dict[str, None] = {}
-
-    def visit(name: str) -> None:
-        if name in order:
-            return
-        read = {t.name for t in targets[name].atoms(Tensor)}
-        for other in known:  # in the order of the derivation
-            if other in read:
-                visit(other)
-        order[name] = None
-
-    for name in returned:
-        visit(name)
-    return list(order)
-
-
-def _node(d: Definition, target: Expr, anchor: str | None, elementwise: bool, returned: bool) -> Node:
-    array = lower(target, d.indices)
-    node = broadcastable(array, d.indices)
-    if returned and node.kind == "bool":
-        node = program.as_float(node)
-    short = len(array.layout) < len(d.indices)
-    if elementwise and returned and node.kind == "python" and anchor is not None:
-        return Node("full", (node,), (identifier(anchor), None), 0)
-    if short:
-        shape = ", ".join(str(k.dim) for k in d.indices)
-        return Node("full", (node,), ("", f"({shape}{',' if len(d.indices) == 1 else ''})"), len(d.indices))
-    return node
-
-
-def _is_float(t: Tensor) -> bool:
-    return t.domain.below is None and not t.domain.function and (t.rank > 0 or t.domain.value is None)
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An argument of a generated function: a given by its Python name, or a function given by its derivative."""
-
-    name: str
-    given: Tensor
-    default: float | None = None
-
-
-def _arguments(derivation: Derivation, targets: Sequence[Expr], dims: Sequence[Expr]) -> tuple[Argument, ...]:
-    """The givens that the targets read (a function of scalars keeps all of its variables), defaults last.
-
-    dims: the axes of what is returned. A given that tells a size or the dtype is an argument too.
-    """
-    read = {t.name for e in targets for t in e.atoms(Tensor)}
-    read |= _telling(derivation, read, dims)
-    orders = {(u.name, u.order) for e in targets for u in e.atoms(Unknown)}
-    found: list[Argument] = []
-    for t in derivation.givens:
-        name, value = identifier(t.name), t.domain.value
-        if t.domain.function:
-            found += [Argument(name + "_prime" * k, t) for n, k in sorted(orders) if n == t.name]
-        elif t.name in read or (value is None and is_elementwise(derivation)):
-            found.append(Argument(name, t, None if value is None else float(value)))
-    return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function)))
-
-
-def _with_sizes(derivation: Derivation, arguments: tuple[Argument, ...], writer: Writer) -> tuple[Argument, ...]:
-    """The arguments, and for each dimension that the code needs and none of them has, a given that has it."""
-    by_name = {str(d): d for d in derivation.dims}
-    needed = free_dimensions(by_name[d] for d in writer.dims if d in by_name)
-    found = list(arguments)
-    for dim in needed:
-        if not any(dim in a.given.dims for a in found):
-            found += [Argument(identifier(t.name), t) for t in derivation.givens if dim in t.dims][:1]
-    order = {identifier(t.name): at for at, t in enumerate(derivation.givens)}
-    if len(found) == len(arguments):
-        return arguments
-    return tuple(sorted(found, key=lambda a: (a.default is not None, a.given.domain.function, order.get(a.name, 0))))
-
-
-def _telling(derivation: Derivation, read: set[str], dims: Sequence[Expr]) -> set[str]:
-    """Givens that are not read, but without which a size, or the dtype of the answer, would not be known."""
-    chosen = [t for t in derivation.givens if t.name in read]
-    below = [t.domain.below for t in chosen if t.domain.below is not None]
-    missing = set(free_dimensions((*dims, *below))) - {s for t in chosen for d in t.dims for s in d.free_symbols}
-    added: set[str] = set()
-    floats = [t for t in derivation.givens if t.rank and _is_float(t)]
-    typeless = bool(dims) and not any(_is_float(t) for t in chosen)
-    for t in sorted(floats, key=lambda t: -len(missing & set(t.dims))):
-        if typeless or missing & set(t.dims):
-            added.add(t.name)
-            missing -= set(t.dims)
-            typeless = False
-    return added
+    return "\n".join(lines), function.described(), {**used, **writer.helpers}
 
 
 def _signature(arguments: Sequence[Argument]) -> str:
     return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
-def _opening(
-    derivation: Derivation, givens: Sequence[Tensor], writer: Writer, elementwise: bool
-) -> tuple[list[str], dict[str, None]]:
+def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
     """Checks of the arguments, and the dimensions that the code uses."""
+    derivation, givens, dims = function.derivation, function.givens, function.dims
     used: dict[str, None] = {}
     lines: list[str] = []
-    if elementwise:
+    if function.elementwise:
         for t in givens:
             if t.domain.value is None:
                 lines.append(f'{identifier(t.name)} = _numbers("{t.name}", {identifier(t.name)})')
                 used["_numbers"] = None
         return lines, used
-    arrays = [t for t in givens if _is_float(t)]
+    arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]
     if arrays or labels:
         lines.append("sizes = {}")
@@ -326,7 +80,6 @@ def _opening(
         bound = str(below) if below is not None and below.is_Integer else f'sizes["{below}"]'
         lines.append(f'{n} = _labels("{n}", {n}, {_dims(t)}, sizes, {bound})')
         used["_labels"] = None
-    dims = [d for d in writer.dims if not d.isdigit()]
     by_name = {str(d): d for d in derivation.dims}
     shown = [by_name[d] for d in dims if d in by_name]
     shown += [d for t in givens for d in t.dims if isinstance(d, DefinedDimension) and d not in shown]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..calculus.sums import BoundSum, occurrences
 from .execution import load_source
-from .generator import GeneratedModule
+from .plans import GeneratedModule
 from .recurrence import FINE, Course
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import ELEMENTWISE, bound, in_ulp

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.tensors import Tensor
-from .generator import GeneratedModule, Plan, assemble, identifier
+from .plans import GeneratedModule, Plan, identifier
+from .targets import assemble
 
 #: The given that counts the steps.
 COUNTER = "t"
@@ -67,11 +68,14 @@ class Rule:
         return f"{base}_step" if self.trains else base
 
 
-def generate(rule: Rule) -> GeneratedModule:
-    """The module of an update rule: ``NAME_step``, and where it trains parameters ``NAME_init`` and ``NAME_update``."""
+def generate(rule: Rule, target: str = "numpy") -> GeneratedModule:
+    """The module of an update rule: ``NAME_step``, and where it trains parameters ``NAME_init`` and ``NAME_update``.
+
+    A target other than NumPy has the step alone.
+    """
     returns = tuple(rule.definitions[name] for name in rule.state.values())
-    module = assemble(rule.course, (Plan(rule.name, returns, "value", "one step to"),))
-    if not rule.trains:
+    module = assemble(rule.course, (Plan(rule.name, returns, "value", "one step to"),), target)
+    if not rule.trains or target != "numpy":
         return module
     return GeneratedModule(f"{module.source}\n\n{_loop(rule, module.functions[0].arguments)}", module.functions)
 

@@ -8,7 +8,7 @@ from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
 from nnmath.numeric import generate
-from nnmath.numeric.generator import GeneratedModule
+from nnmath.numeric.plans import GeneratedModule
 from nnmath.page import Page
 
 

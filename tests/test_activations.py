@@ -16,7 +16,8 @@ from nnmath.derivations import Entry, catalogue, find
 from nnmath.derivations.build import derive_entry
 from nnmath.numeric.crosscheck import check
 from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import generate, is_elementwise
+from nnmath.numeric.generator import generate
+from nnmath.numeric.plans import is_elementwise
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 F = torch.nn.functional

@@ -14,7 +14,8 @@ from flint import arb
 from nnmath.derivations import catalogue
 from nnmath.numeric.crosscheck import check
 from nnmath.numeric.exact import Judge
-from nnmath.numeric.generator import GeneratedModule, generate
+from nnmath.numeric.generator import generate
+from nnmath.numeric.plans import GeneratedModule
 from nnmath.numeric.tolerance import bound, in_ulp
 from nnmath.numeric.torch_side import MissingTorch, NoCuda
 

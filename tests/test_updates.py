@@ -15,7 +15,7 @@ from nnmath.derivations import catalogue, find
 from nnmath.derivations.build import EntryError, derive_entry
 from nnmath.derivations.options import ParameterError
 from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import GeneratedModule
+from nnmath.numeric.plans import GeneratedModule
 from nnmath.numeric.recurrence import Course
 from nnmath.numeric.trajectories import SIZE, STEPS, check
 from nnmath.numeric.updates import Rule, generate

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..calculus.derivation import Derivation
 from ..numeric.exact import Judge, as_floats, distance
-from ..numeric.generator import is_elementwise
+from ..numeric.plans import is_elementwise
 from ..numeric.regimes import Case, applicable, draw
 from ..numeric.report import CheckReport, RegimeResult
 from ..numeric.tolerance import bound, roundings

@@ -13,7 +13,7 @@ from sympy import Symbol
 from ...calculus.derivation import Derivation, Result
 from ...calculus.tensors import Tensor
 from ...numeric.exact import ExactArray, Judge, as_floats
-from ...numeric.generator import is_elementwise
+from ...numeric.plans import is_elementwise
 from ...numeric.tolerance import Precision, bound, granted, roundings
 from ..subjects.protocol import Array, SubjectError
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .row_helpers import ROW_HELPERS
+
 FLOATS = '''
 def _floats(name, value, dims, sizes):
     """value as a float array with the given axes (integers become float64). sizes collects what each dimension is."""
@@ -175,6 +177,7 @@ HELPERS: dict[str, str] = {
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
     "_log_sum": LOG_SUM,
+    **ROW_HELPERS,
     "_take": TAKE,
     "_put": PUT,
     "_add_at": ADD_AT,

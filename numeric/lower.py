@@ -12,7 +12,7 @@ from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigm
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
-from . import forms, program
+from . import forms, program, row_forms, rows
 from .affine import positions, put, take
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
@@ -48,6 +48,7 @@ CALLS: dict[type[Expr], str] = {
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
     forms.tanh_remainder: "tanh_remainder",
+    row_forms.power_of_two: "power_of_two",
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
@@ -344,5 +345,10 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
+    row_forms.ZeroSum: lambda e, hint: rows.zero_sum(e, lower, hint),
+    row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
+    row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),
+    row_forms.RowScale: lambda e, hint: rows.row_scale(e, lower, hint),
+    row_forms.sigmoid_minus: lambda e, hint: rows.two_arguments(e, lower, hint),
     **dict.fromkeys(CALLS, _call),
 }

@@ -37,6 +37,7 @@ CALLS: dict[str, str] = {
             "clip",
         )
     },
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "log_weighted", "tanh_remainder")},
     "relu": "np.maximum",
 }
@@ -86,11 +87,13 @@ class Writer:
         self.twins: set[Node] = set()
         self.read: set[object] = set()
         self.longest = LONG
+        self.locals: dict[str, Node] = {}
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""
         roots = [node for _, node in targets] + list(returns)
         self._count(roots)
+        self.locals = dict(targets)
         for target, node in targets:
             text = self._line(f"{target} = ", [node])
             # What was computed before needs its own name only where later lines use that name.
@@ -157,6 +160,14 @@ class Writer:
         """Text with parentheses unless it binds at least as tightly as ``above``."""
         text, precedence = self.expression(node)
         return text if precedence >= above else f"({text})"
+
+    def overwritable(self, node: Node) -> str:
+        """The text of an array that may be overwritten: of a copy, where something else reads it."""
+        origin = self.locals.get(str(node.data[0])) if node.op == "name" else node
+        text = self.operand(node, ATOM) if node.op == "name" else self.expression(node)[0]
+        computed = origin is not None and origin.op in ("add", "mul", "neg", "call", "matmul", "einsum", "reduce")
+        alone = computed and self.uses[node] == self.uses[origin] == 1
+        return text if alone else f"{text}.copy()" if node.is_atom else f"np.array({text})"
 
     def helper(self, name: str) -> str:
         if name.startswith("_"):
@@ -334,6 +345,17 @@ def _log_sum(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.helper('_log_sum')}({w.expression(n.args[0])[0]}, axis={n.data[0]})", ATOM
 
 
+def _zero_sum(w: Writer, n: Node) -> tuple[str, int]:
+    rows = w.overwritable(n.args[0])
+    return f"{w.helper('_zero_sum')}({rows}, {w.expression(n.args[1])[0]}, axis={n.data[0]})", ATOM
+
+
+def _row_scale(w: Writer, n: Node) -> tuple[str, int]:
+    x, least = (w.expression(a)[0] for a in n.args)
+    axis = n.data[0] if len(n.data) == 1 else n.data
+    return f"{w.helper('_row_scale')}({x}, {axis}{'' if least == '0' else ', ' + least})", ATOM
+
+
 def _call(w: Writer, n: Node) -> tuple[str, int]:
     function = str(n.data[0])
     arguments = [w.expression(a)[0] for a in n.args]
@@ -382,6 +404,8 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "compare": _compare,
     "cast": _cast,
     "log_sum": _log_sum,
+    "zero_sum": _zero_sum,
+    "row_scale": _row_scale,
     "call": _call,
     "apply": _apply,
     "full": _full,

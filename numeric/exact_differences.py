@@ -1,0 +1,152 @@
+"""Differences that are small where both sides are near 1: distributions minus targets, and 1 minus a named value.
+
+P − Y, where the rows of both sum to 1, also sums to 0 over each row. So one entry of it is minus the sum of the others, and
+the entry of the largest P, where the two may cancel, is computed like that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sympy
+from sympy import Add, Expr, Mul, S, exp
+
+from ..calculus.derivation import Definition
+from ..calculus.functions import sigmoid
+from ..calculus.sums import BoundSum, Delta, bound_sum
+from ..calculus.tensors import Element, Index
+from .forms import ExpRatio
+from .row_forms import Largest, ZeroSum, sigmoid_minus
+from .stable_rules import complement
+
+Known = Mapping[str, Definition]
+
+
+def row_total(e: Expr, c: Index, known: Known) -> Expr:
+    """Σ_c e: 1 for distributions over c; a plain sum of what nothing is known about."""
+    if not e.has(c):
+        return e * c.dim
+    if isinstance(e, Add):
+        return Add(*(row_total(t, c, known) for t in e.args))  # type: ignore[arg-type]
+    if isinstance(e, Mul):
+        inside = Mul(*(f for f in e.args if f.has(c)))
+        outside = Mul(*(f for f in e.args if not f.has(c)))
+        return outside * (bound_sum(inside, c) if isinstance(inside, Mul) else row_total(inside, c, known))
+    if isinstance(e, Delta) and _points_along(e, c):
+        return S.One
+    if isinstance(e, ExpRatio):
+        return Mul(bound_sum(exp(e.exponent), c), *(s**-k for s, k in e.sums))
+    if isinstance(e, Element):
+        domain = e.tensor.domain
+        if (domain.rows or domain.onehot) and e.indices[-1] == c and not any(i.has(c) for i in e.indices[:-1]):
+            return S.One
+        if e.tensor.name in known and c in e.indices:
+            return row_total(known[e.tensor.name].at(*e.indices), c, known)
+    return bound_sum(e, c)
+
+
+def _points_along(e: Expr, c: Index) -> bool:
+    """Whether a delta is 1 at one place of the index c: a label below its dimension, or an index over it."""
+    a, b = e.args
+    other = b if a == c else a
+    if c not in (a, b) or other.has(c):
+        return False
+    if isinstance(other, Element):
+        return other.tensor.domain.below == c.dim
+    return isinstance(other, Index) and other.dim == c.dim
+
+
+def difference_of_distributions(e: Expr, known: Known) -> Expr | None:
+    """P − Y with rows that sum to 1, times any factor: at one place of each row, minus the sum of the others."""
+    for c in sorted((k for k in e.free_symbols if isinstance(k, Index)), key=str):
+        for term, p in _computed(e, c, known):
+            for at, target in enumerate(e.args):
+                if (share := _share(term / p, target, c, known)) is None:
+                    continue
+                (t, left) = share
+                if (found := _zero_sum(p - t, p, t, c)) is not None:
+                    rest = [x for x in (*e.args[:at], *e.args[at + 1 :]) if x != term]
+                    return Add(term / p * found, left, *rest)
+            if sympy.expand(row_total(e, c, known)) == 0:
+                deltas = [f for x in e.args for f in Mul.make_args(x) if isinstance(f, Delta) and f.has(c)]
+                target = deltas[0] if len(set(deltas)) == 1 else S.Zero
+                return _zero_sum(e, p, target, c)
+    return None
+
+
+def _computed(e: Expr, c: Index, known: Known) -> Iterator[tuple[Expr, Expr]]:
+    """Terms that are a computed distribution over c times a factor without c, with that distribution."""
+    for term in e.args:
+        along = [f for f in Mul.make_args(term) if f.has(c)]
+        if len(along) != 1 or isinstance(along[0], Delta | BoundSum):
+            continue
+        given = isinstance(along[0], Element) and along[0].tensor.name not in known
+        if not given and row_total(along[0], c, known) == 1:
+            yield term, along[0]  # type: ignore[misc]
+
+
+def _share(front: Expr, target: Expr, c: Index, known: Known) -> tuple[Expr, Expr] | None:
+    """(t, rest) where ``target = rest − front·t`` for a distribution t over c, with rest = 0 or another multiple of t."""
+    along = [f for f in Mul.make_args(target) if f.has(c)]
+    if len(along) != 1 or row_total(along[0], c, known) != 1:
+        return None
+    ratio = -target / along[0] / front
+    if not (ratio.is_Rational and ratio >= 1):
+        return None
+    return along[0], target + front * along[0]  # type: ignore[return-value]
+
+
+def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:
+    """The form for rows x: at the label of a target that is a delta, else where p is largest."""
+    at: Expr = Largest(p, c)
+    if isinstance(target, Delta):
+        a, b = target.args
+        at = b if a == c else a  # type: ignore[assignment]
+        x = Add(*(t for t in Add.make_args(x) if not t.has(target)))
+    free = {k for k in at.free_symbols if isinstance(k, Index)} - {c}
+    own = {k for k in x.free_symbols if isinstance(k, Index)}
+    return ZeroSum(x, c, at) if free <= own and c in own else None
+
+
+def sigmoid_minus_target(e: Expr, known: Known) -> Expr | None:
+    """σ(u) − t for a target t that is given, times any factor."""
+    for term in e.args:
+        for f in Mul.make_args(term):
+            body = _named(f, known)
+            if not isinstance(body, sigmoid):
+                continue
+            front = term / f
+            for other in e.args:
+                t = -other / front
+                if isinstance(t, Element) and _is_array(t, known) and not body.has(t):
+                    rest = [x for x in e.args if x not in (term, other)]
+                    return Add(front * sigmoid_minus(body.args[0], t), *rest)
+    return None
+
+
+def _is_array(t: Element, known: Known) -> bool:
+    """Whether t is an entry of an argument, not a parameter, which is a Python number."""
+    return t.tensor.name not in known and t.tensor.domain.value is None
+
+
+def complement_of_named(e: Expr, known: Known) -> Expr | None:
+    """1 − s for a definition s that is a sigmoid, an exponential or an error function: by what the definition says.
+
+    The 1 − a² of a hidden layer a = tanh(z) stays: it would cost another exponential for each unit.
+    """
+    for element in sorted(e.atoms(Element), key=str):
+        body = _named(element, known)
+        if not isinstance(body, sigmoid | sympy.erf | exp):
+            continue
+        opened = e.xreplace({element: body})
+        better = complement(opened) if isinstance(opened, Add) else None
+        if better is not None:
+            return better.xreplace({body: element})
+    return None
+
+
+def _named(e: Expr, known: Known) -> Expr:
+    """What a definition says, or the expression itself."""
+    if isinstance(e, Element) and e.tensor.name in known:
+        return known[e.tensor.name].at(*e.indices)
+    return e

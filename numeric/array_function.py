@@ -22,6 +22,8 @@ from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
+from .projections import with_differences
+from .row_scaling import with_scaled_rows
 from .saturation import clip_saturated
 from .stability import stabilise
 
@@ -73,8 +75,7 @@ class ArrayFunction:
     @property
     def taken(self) -> set[str]:
         """Names that mean something already: givens, definitions and dimensions."""
-        names = {identifier(t.name) for t in (*self.derivation.givens, *(d.tensor for d in self.known.values()))}
-        return names | {str(d) for d in self.derivation.dims}
+        return _names_in_use(self.derivation, self.known) | {name for name, _ in self.assigned}
 
     def described(self) -> GeneratedFunction:
         """Its signature and what it returns."""
@@ -93,13 +94,15 @@ def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
     elementwise = is_elementwise(derivation)
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
-    known = {d.name: d for d in (*derivation.definitions, *results)}
+    known = as_said = {d.name: d for d in (*derivation.definitions, *results)}
+    names = [d.name for d in plan.returns]
     if elementwise:
         bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
         targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
     else:
+        taken = _names_in_use(derivation, known)
+        known = with_scaled_rows(with_differences(known, names, taken), names, taken)
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
-    names = [d.name for d in plan.returns]
     needed = names if elementwise else _needed(names, targets, known)
     dims = [d for n in names for d in known[n].tensor.dims]
     arguments = _arguments(derivation, [targets[n] for n in needed], dims)
@@ -110,7 +113,12 @@ def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
     returned = tuple(nodes[n] for n in names)
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
-    return ArrayFunction(plan, derivation, known, arguments, assigned, returned, needs, elementwise, anchor)
+    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor)
+
+
+def _names_in_use(derivation: Derivation, known: Mapping[str, Definition]) -> set[str]:
+    names = {identifier(t.name) for t in (*derivation.givens, *(d.tensor for d in known.values()))}
+    return names | {str(d) for d in derivation.dims}
 
 
 def dimensions_of(roots: Iterable[Node]) -> tuple[str, ...]:

@@ -353,7 +353,7 @@ def _zero_sum(w: Writer, n: Node) -> tuple[str, int]:
 def _row_scale(w: Writer, n: Node) -> tuple[str, int]:
     x, least = (w.expression(a)[0] for a in n.args)
     axis = n.data[0] if len(n.data) == 1 else n.data
-    return f"{w.helper('_row_scale')}({x}, {axis}{'' if least == '0' else ', ' + least})", ATOM
+    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})", ATOM
 
 
 def _call(w: Writer, n: Node) -> tuple[str, int]:

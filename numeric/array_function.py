@@ -100,8 +100,9 @@ def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
         bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
         targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
     else:
-        taken = _names_in_use(derivation, known)
-        known = with_scaled_rows(with_differences(known, names, taken), names, taken)
+        if plan.kind != "one step to":  # the parameters and gradients of an optimiser are no data of any size
+            taken = _names_in_use(derivation, known)
+            known = with_scaled_rows(with_differences(known, names, taken), names, taken)
         targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
     needed = names if elementwise else _needed(names, targets, known)
     dims = [d for n in names for d in known[n].tensor.dims]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import sympy
-from sympy import Add, Expr, Mul, S, exp
+from sympy import Add, Expr, Mul, S, exp, log
 
 from ..calculus.derivation import Definition
 from ..calculus.functions import sigmoid
 from ..calculus.sums import BoundSum, Delta, bound_sum
-from ..calculus.tensors import Element, Index
+from ..calculus.tensors import Element, Index, Tensor
 from .forms import ExpRatio
 from .row_forms import Largest, ZeroSum, sigmoid_minus
 from .stable_rules import complement
@@ -112,7 +112,7 @@ def sigmoid_minus_target(e: Expr, known: Known) -> Expr | None:
     """σ(u) − t for a target t that is given, times any factor."""
     for term in e.args:
         for f in Mul.make_args(term):
-            body = _named(f, known)
+            body = _probability(f, known)
             if not isinstance(body, sigmoid):
                 continue
             front = term / f
@@ -130,13 +130,10 @@ def _is_array(t: Element, known: Known) -> bool:
 
 
 def complement_of_named(e: Expr, known: Known) -> Expr | None:
-    """1 − s for a definition s that is a sigmoid, an exponential or an error function: by what the definition says.
-
-    The 1 − a² of a hidden layer a = tanh(z) stays: it would cost another exponential for each unit.
-    """
+    """1 − s for a probability s = σ(u): σ(−u). A gate or a hidden unit 1 − s stays: it would cost another exponential."""
     for element in sorted(e.atoms(Element), key=str):
-        body = _named(element, known)
-        if not isinstance(body, sigmoid | sympy.erf | exp):
+        body = _probability(element, known)
+        if not isinstance(body, sigmoid):
             continue
         opened = e.xreplace({element: body})
         better = complement(opened) if isinstance(opened, Add) else None
@@ -145,8 +142,11 @@ def complement_of_named(e: Expr, known: Known) -> Expr | None:
     return None
 
 
-def _named(e: Expr, known: Known) -> Expr:
-    """What a definition says, or the expression itself."""
-    if isinstance(e, Element) and e.tensor.name in known:
+def _probability(e: Expr, known: Known) -> Expr:
+    """What the definition of a probability says: a named value of which somebody takes the logarithm; else e itself."""
+    if not isinstance(e, Element) or e.tensor.name not in known:
+        return e
+    logs = (x.args[0] for d in known.values() for x in d.body.atoms(log))
+    if any(e.tensor in x.atoms(Tensor) for x in logs):
         return known[e.tensor.name].at(*e.indices)
     return e

@@ -29,6 +29,10 @@ class NotScalable(Exception):
     """A formula that no scale can be taken out of."""
 
 
+class MixedUnits(NotScalable):
+    """Terms in different units of a scale: it would stay in the formula, and no formula would be simpler for it."""
+
+
 def with_scaled_rows(known: Known, returned: Sequence[str], taken: set[str]) -> dict[str, Definition]:
     """The definitions, with the rows of every array whose norms are taken scaled. Definitions of scales come first.
 
@@ -192,10 +196,13 @@ class Scaling:
         unit = max((u for _, u in parts), key=self._degree)
         try:
             floors = [self._floor(term, own / unit) for term, own in parts if own != unit]
+        except MixedUnits:
+            raise
         except NotScalable:  # x − m for a given m: as it was
-            kept = (t if self._in_plain_units(t) else p * u for t, (p, u) in zip(e.args, parts, strict=True))  # type: ignore[arg-type]
-            return Add(*kept), S.One
-        self.floors += [f for f in floors if f != 0 and f not in self.floors]
+            if all(map(self._in_plain_units, e.args)):  # type: ignore[arg-type]
+                return e, S.One
+            raise
+        self.floors += [f for f in floors if f not in self.floors]
         return Add(*(term * own / unit for term, own in parts)), unit
 
     def _in_plain_units(self, e: Expr) -> bool:
@@ -206,15 +213,17 @@ class Scaling:
         return sum((f.as_base_exp()[1] for f in Mul.make_args(unit) if unit != 1), S.Zero)
 
     def _floor(self, term: Expr, ratio: Expr) -> Expr:
-        """What s must be at least for a term that is divided by a power of it: √ε for ε/s². 0 where all is well anyway."""
+        """What s must be at least for a term that is divided by a power of it: √ε for ε/s²."""
         base, power = ratio.as_base_exp()
         if not isinstance(base, Element) or not power.is_negative:
             raise NotScalable(f"{term} is not in the units of the rest")
-        if term.has(self.scaled) or not self._in_plain_units(term):
-            return S.Zero
-        if not term.is_positive or any(isinstance(k, Index) for k in term.free_symbols):
-            raise NotScalable(f"{term} may be anything")
-        return term ** (-1 / power)
+        factors = Mul.make_args(term)
+        loose = Mul(*(f for f in factors if self._in_plain_units(f) and not f.has(self.scaled) and not f.is_number))
+        if loose == 1:
+            raise MixedUnits(str(term))
+        if not loose.is_positive or any(isinstance(k, Index) for k in loose.free_symbols):
+            raise NotScalable(f"{loose} may be anything")
+        return loose ** (-1 / power)
 
     def _power(self, e: Pow) -> tuple[Expr, Expr]:
         inner, unit = self.split(e.base)

@@ -10,6 +10,8 @@ from ..calculus.tensors import Tensor
 from . import docstring
 from .array_function import Argument, ArrayFunction, array_function, is_float
 from .helpers import HELPERS
+from .in_place import reuse_buffers
+from .numpy_forms import with_inner_products
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .text import Writer
 
@@ -44,7 +46,12 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
 def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
-    body = writer.assign(function.assigned, function.returned)
+    nodes = with_inner_products(function.roots)
+    names = [name for name, _ in function.assigned]
+    body = writer.assign(list(zip(names, nodes, strict=False)), nodes[len(names) :])
+    if not function.elementwise:
+        single = function.returned[0].rank if len(function.returned) == 1 else None
+        body = reuse_buffers(body, writer.owners(), {n for n, _ in function.assigned}, single)
     opening, used = _opening(function)
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"

@@ -347,6 +347,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
     row_forms.ZeroSum: lambda e, hint: rows.zero_sum(e, lower, hint),
     row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
+    row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
     row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),
     row_forms.RowScale: lambda e, hint: rows.row_scale(e, lower, hint),
     row_forms.sigmoid_minus: lambda e, hint: rows.two_arguments(e, lower, hint),

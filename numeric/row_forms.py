@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sympy import Expr, Function, Mul
+from sympy import Expr, Function
 
 from ..calculus.functions import NamedFunction, sigmoid
-from ..calculus.sums import BoundSum, Delta, bound_sum, rebuild
+from ..calculus.sums import Delta, bound_sum, rebuild
 from ..calculus.tensors import Domain, Element, Index, Tensor
 
 
@@ -78,19 +78,18 @@ class RowScale(Function):
     is_positive = True
 
 
+class Over(NamedFunction):
+    """``Over(x, s)``: x/s for the scale s of a row, which mostly is 1."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] / self.args[1]
+
+
 class power_of_two(NamedFunction):
     """The power of two nearest to x, with its sign; 0 at 0."""
 
 
 #: Nothing inside these is rewritten again.
 FINAL = ZeroSum | Centred | RowScale
-
-__all__ = ["FINAL", "Centred", "Largest", "RowScale", "ZeroSum", "power_of_two", "sigmoid_minus"]
-
-
-def factors_of(e: Expr) -> tuple[Expr, ...]:
-    return Mul.make_args(e)  # type: ignore[return-value]
-
-
-def is_sum(e: Expr) -> bool:
-    return isinstance(e, BoundSum)

@@ -17,7 +17,7 @@ from ..calculus.derivation import Definition
 from ..calculus.functions import Indicator, Where, absolute, relu
 from ..calculus.sums import BoundSum, Delta, bound_sum, occurrences
 from ..calculus.tensors import Domain, Element, Index, Tensor
-from .row_forms import RowScale, power_of_two
+from .row_forms import Over, RowScale, power_of_two
 
 #: f(s·x) = s·f(x) for every s > 0; the last one for powers of two.
 HOMOGENEOUS = absolute | relu | sympy.Abs | power_of_two
@@ -133,7 +133,7 @@ class Scaling:
             raise NotScalable(str(least))
         body = RowScale(bound_sum(entry, *(indices[at] for at in self.axes)), least)
         s = Definition(self.scale, rows, body)
-        return {s.name: s, self.scaled.name: Definition(self.scaled, indices, entry / s.element)}
+        return {s.name: s, self.scaled.name: Definition(self.scaled, indices, Over(entry, s.element))}
 
     def definition(self, name: str) -> Definition:
         """A definition in units of its power of s."""
@@ -142,10 +142,14 @@ class Scaling:
             body, unit = self.split(d.body)
             own = {k for k in unit.free_symbols if isinstance(k, Index)}
             if name in self.returned or not own <= {*d.indices}:
-                body, unit = body * unit, S.One
+                body, unit = Over(body, 1 / unit) if unit * self._own(unit) == 1 else body * unit, S.One
             self.units[name] = unit
             self.done[name] = Definition(d.tensor, d.indices, body, d.pairing)
         return self.done[name]
+
+    def _own(self, unit: Expr) -> Expr:
+        """The entry of s in a power of it; 0 where there is none."""
+        return next((e for e in unit.atoms(Element) if e.tensor == self.scale), S.Zero)
 
     def split(self, e: Expr) -> tuple[Expr, Expr]:
         """(e′, u) where e = e′·u for a product u of powers of s, and e′ is written in x̂."""

@@ -10,7 +10,7 @@ from ..calculus.tensors import Index
 from . import program
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
-from .row_forms import Centred, Largest, RowScale, ZeroSum, sigmoid_minus
+from .row_forms import Centred, Largest, Over, RowScale, ZeroSum, sigmoid_minus
 
 Lower = Callable[[Any, Layout], Array]
 
@@ -38,6 +38,12 @@ def two_arguments(e: sigmoid_minus, lower: Lower, hint: Layout) -> Array:
     """An elementwise function of two arrays."""
     nodes, layout = align([lower(a, hint) for a in e.args], hint)
     return Array(program.call(type(e).__name__, *nodes), layout)
+
+
+def over(e: Over, lower: Lower, hint: Layout) -> Array:
+    """A row over its scale."""
+    nodes, layout = align([lower(a, hint) for a in e.args], hint)
+    return Array(Node("over", nodes, (), len(layout)), layout)
 
 
 def centred(e: Centred, lower: Lower, hint: Layout) -> Array:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from . import program
+from .numpy_forms import singletons
 from .program import Node
 
 #: Precedence of Python operators, low to high.
@@ -35,6 +36,7 @@ CALLS: dict[str, str] = {
             "minimum",
             "maximum",
             "clip",
+            "vecdot",
         )
     },
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
@@ -63,6 +65,8 @@ NAMES: dict[str, str] = {
     "mul": "term",
     "log": "logs",
     "where": "chosen",
+    "vecdot": "total",
+    "einsum": "total",
 }
 
 #: A part of a line that is longer than LONG gets a name; lines are at most WIDEST.
@@ -168,6 +172,13 @@ class Writer:
         computed = origin is not None and origin.op in ("add", "mul", "neg", "call", "matmul", "einsum", "reduce")
         alone = computed and self.uses[node] == self.uses[origin] == 1
         return text if alone else f"{text}.copy()" if node.is_atom else f"np.array({text})"
+
+    def owners(self) -> dict[str, int]:
+        """The names of arrays that were made for them and have all of their axes, with the number of these."""
+        made = ("add", "mul", "neg", "pow", "call", "matmul", "zero_sum", "over")
+        named = {**self.names, **{node: name for name, node in self.locals.items()}}
+        found = {k: n.args[0] if n.op == "over" else n for n, k in named.items()}  # what is divided, or the quotient
+        return {k: n.rank for k, n in found.items() if n.op in made and n.kind == "float" and not singletons(n)}
 
     def helper(self, name: str) -> str:
         if name.startswith("_"):
@@ -346,8 +357,13 @@ def _log_sum(w: Writer, n: Node) -> tuple[str, int]:
 
 
 def _zero_sum(w: Writer, n: Node) -> tuple[str, int]:
-    rows = w.overwritable(n.args[0])
-    return f"{w.helper('_zero_sum')}({rows}, {w.expression(n.args[1])[0]}, axis={n.data[0]})", ATOM
+    at = w.named(n.args[1], "top")  # first: the rows are overwritten
+    return f"{w.helper('_zero_sum')}({w.overwritable(n.args[0])}, {at}, axis={n.data[0]})", ATOM
+
+
+def _over(w: Writer, n: Node) -> tuple[str, int]:
+    x, scale = (w.expression(a)[0] for a in n.args)
+    return f"{w.helper('_over')}({x}, {scale})", ATOM
 
 
 def _row_scale(w: Writer, n: Node) -> tuple[str, int]:
@@ -406,6 +422,7 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "log_sum": _log_sum,
     "zero_sum": _zero_sum,
     "row_scale": _row_scale,
+    "over": _over,
     "call": _call,
     "apply": _apply,
     "full": _full,

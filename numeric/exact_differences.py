@@ -1,7 +1,7 @@
 """Differences that are small where both sides are near 1: distributions minus targets, and 1 minus a named value.
 
-P − Y, where the rows of both sum to 1, also sums to 0 over each row. So one entry of it is minus the sum of the others, and
-the entry of the largest P, where the two may cancel, is computed like that.
+Where P is the largest of a row that sums to 1, 1 − P is the sum of the others, without cancellation; so P − Y is (1 − Y)
+minus that sum. For a label, where Y is 1, it is minus the sum of the others.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from ..calculus.functions import sigmoid
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from .forms import ExpRatio
-from .row_forms import Largest, ZeroSum, sigmoid_minus
+from .row_forms import Largest, RowMinus, ZeroSum, sigmoid_minus
 from .stable_rules import complement
 
 Known = Mapping[str, Definition]
 
 
 def row_total(e: Expr, c: Index, known: Known) -> Expr:
-    """Σ_c e: 1 for distributions over c; a plain sum of what nothing is known about."""
+    """Σ_c e: 1 for deltas and for distributions that are computed; a plain sum of what nothing is known about.
+
+    Rows that are given sum to 1 only as far as their dtype lets them.
+    """
     if not e.has(c):
         return e * c.dim
     if isinstance(e, Add):
@@ -37,9 +40,6 @@ def row_total(e: Expr, c: Index, known: Known) -> Expr:
     if isinstance(e, ExpRatio):
         return Mul(bound_sum(exp(e.exponent), c), *(s**-k for s, k in e.sums))
     if isinstance(e, Element):
-        domain = e.tensor.domain
-        if (domain.rows or domain.onehot) and e.indices[-1] == c and not any(i.has(c) for i in e.indices[:-1]):
-            return S.One
         if e.tensor.name in known and c in e.indices:
             return row_total(known[e.tensor.name].at(*e.indices), c, known)
     return bound_sum(e, c)
@@ -57,14 +57,15 @@ def _points_along(e: Expr, c: Index) -> bool:
 
 
 def difference_of_distributions(e: Expr, known: Known) -> Expr | None:
-    """P − Y with rows that sum to 1, times any factor: at one place of each row, minus the sum of the others."""
+    """P − Y for a distribution P that is computed, times any factor, from the sum of the other P where P is large."""
     for c in sorted((k for k in e.free_symbols if isinstance(k, Index)), key=str):
         for term, p in _computed(e, c, known):
             for at, target in enumerate(e.args):
                 if (share := _share(term / p, target, c, known)) is None:
                     continue
                 (t, left) = share
-                if (found := _zero_sum(p - t, p, t, c)) is not None:
+                found = _zero_sum(p, p, t, c) if isinstance(t, Delta) else RowMinus(p, t, c)
+                if found is not None:
                     rest = [x for x in (*e.args[:at], *e.args[at + 1 :]) if x != term]
                     return Add(term / p * found, left, *rest)
             if sympy.expand(row_total(e, c, known)) == 0:
@@ -86,14 +87,21 @@ def _computed(e: Expr, c: Index, known: Known) -> Iterator[tuple[Expr, Expr]]:
 
 
 def _share(front: Expr, target: Expr, c: Index, known: Known) -> tuple[Expr, Expr] | None:
-    """(t, rest) where ``target = rest − front·t`` for a distribution t over c, with rest = 0 or another multiple of t."""
+    """(t, rest) where ``target = rest − front·t`` for a target t over c, with rest = 0 or another multiple of t."""
     along = [f for f in Mul.make_args(target) if f.has(c)]
-    if len(along) != 1 or row_total(along[0], c, known) != 1:
+    if len(along) != 1 or not (_points_along(along[0], c) if isinstance(along[0], Delta) else _given_rows(along[0], c)):
         return None
     ratio = -target / along[0] / front
     if not (ratio.is_Rational and ratio >= 1):
         return None
     return along[0], target + front * along[0]  # type: ignore[return-value]
+
+
+def _given_rows(e: Expr, c: Index) -> bool:
+    """Whether e is an entry of rows over c that are said to sum to 1."""
+    if not isinstance(e, Element) or not (e.tensor.domain.rows or e.tensor.domain.onehot):
+        return False
+    return e.indices[-1] == c and not any(i.has(c) for i in e.indices[:-1])
 
 
 def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: Helpers that overwrite their first argument with what they return.
-OVERWRITING = ("_zero_sum",)
+OVERWRITING = ("_zero_sum", "_row_minus")
 
 #: Elementary functions with ``out=``.
 UNARY = ("exp", "log", "sqrt", "tanh", "log1p", "expm1")
@@ -91,8 +91,8 @@ def _rewritten(
     if isinstance(chain[0][0], ast.Add | ast.Mult):  # these commute
         choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
     for name, rest in choices:
-        if isinstance(name, ast.Name) and _may_go(name.id, lines, at, full):
-            return _emitted(name.id, rest, lines, at, said)
+        if isinstance(name, ast.Name) and _may_go(name.id, lines, at, full) and not _viewed(name.id, line.text, rest):
+            return _emitted(name.id, rest, lines, at, said, full)
     return None
 
 
@@ -139,6 +139,11 @@ def _may_go(name: str, lines: Sequence[Line], at: int, full: Mapping[str, int]) 
     return not any(x.op == "=" and name in _names(x.text) and _is_view(x.text) for x in lines)
 
 
+def _viewed(name: str, text: str, chain: Chain) -> bool:
+    """Whether a later operation reads the array itself, or a view of it, and not a sum or product of it."""
+    return any(_reads(name, right) and _is_view(_source(text, right)) for _, right in chain[1:])
+
+
 def _reads(name: str, e: ast.expr) -> bool:
     return any(isinstance(x, ast.Name) and x.id == name for x in ast.walk(e))
 
@@ -148,14 +153,17 @@ def _names(text: str) -> set[str]:
 
 
 def _is_view(text: str) -> bool:
-    """A name, or a slice or transpose of something: its buffer is that of another array."""
+    """A name, a slice or transpose of something, or what a function that was given made: the buffer may be shared."""
     e = ast.parse(text, mode="eval").body
     if isinstance(e, ast.Call):
-        return isinstance(e.func, ast.Attribute) and e.func.attr == "transpose"
+        given = isinstance(e.func, ast.Name) and not e.func.id.startswith("_")
+        return given or (isinstance(e.func, ast.Attribute) and e.func.attr == "transpose")
     return isinstance(e, ast.Name | ast.Subscript | ast.Attribute)
 
 
-def _emitted(name: str, chain: Chain, lines: list[Line], at: int, said: set[str]) -> tuple[list[Line], int]:
+def _emitted(
+    name: str, chain: Chain, lines: list[Line], at: int, said: set[str], full: Mapping[str, int]
+) -> tuple[list[Line], int]:
     """Line ``at`` as steps that overwrite an array, each of them after what it reads was computed."""
     line = lines[at]
     before, after = lines[:at], lines[at + 1 :]
@@ -168,6 +176,11 @@ def _emitted(name: str, chain: Chain, lines: list[Line], at: int, said: set[str]
             taken.add(fresh)
             before.append(Line(fresh, "=", texts[k]))
             texts[k] = fresh
+    for k, (_, right) in enumerate(chain):
+        others = [right for j, (_, right) in enumerate(chain) if j != k]
+        if (found := _product_in_place(name, right, others, lines, at, full)) is not None:
+            before.append(Line(found[0], "*=", _source(line.text, found[1])))
+            texts[k] = found[0]
     target = name if line.op == "return" else line.target
     if line.op == "return" or name not in said:
         steps = [_step(op, target, _renamed(text, name, target)) for (op, _), text in zip(chain, texts, strict=True)]
@@ -181,6 +194,19 @@ def _emitted(name: str, chain: Chain, lines: list[Line], at: int, said: set[str]
     if line.op == "return":
         steps.append(Line("", "return", name))
     return [*before, *steps, *after], len(before) + len(steps)
+
+
+def _product_in_place(
+    name: str, product: ast.expr, others: Sequence[ast.expr], lines: Sequence[Line], at: int, full: Mapping[str, int]
+) -> tuple[str, ast.expr] | None:
+    """(x, a) for ``a * x`` that is subtracted from something, where x may be overwritten by it."""
+    if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult):
+        return None
+    for x, a in ((product.right, product.left), (product.left, product.right)):
+        if isinstance(x, ast.Name) and x.id != name and _may_go(x.id, lines, at, full):
+            if not any(_reads(x.id, e) for e in others):
+                return x.id, a
+    return None
 
 
 def _step(op: ast.operator | ast.Call, target: str, text: str) -> Line:

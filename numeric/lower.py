@@ -346,6 +346,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
     row_forms.ZeroSum: lambda e, hint: rows.zero_sum(e, lower, hint),
+    row_forms.RowMinus: lambda e, hint: rows.row_minus(e, lower, hint),
     row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
     row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
     row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),

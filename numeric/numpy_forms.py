@@ -19,7 +19,7 @@ def with_inner_products(roots: Sequence[Node]) -> list[Node]:
             args = tuple(map(visit, node.args))
             same = all(a is b for a, b in zip(args, node.args, strict=True))
             found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = _inner(node, found, uses) or found
+            memo[id(node)] = _inner(node, found, uses) or _divided_early(found) or found
         return memo[id(node)]
 
     return [visit(r) for r in roots]
@@ -41,6 +41,47 @@ def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
     else:
         return None
     return program.expand(dot, tuple(at != axis for at in range(rank))) if keepdims else dot
+
+
+def _divided_early(node: Node) -> Node | None:
+    """``c[:, None] * x / n`` as ``(c / n)[:, None] * x``: what has fewer entries is divided."""
+    if node.op != "mul" or len(node.args) == node.data[0]:
+        return None
+    split: int = node.data[0]  # type: ignore[assignment]
+    over, under = node.args[:split], node.args[split:]
+    rows = next((a for a in over if a.op == "expand" and a.kind == "float"), None)
+    if rows is None or len(over) < 2 or any(a.op not in ("dim", "const") for a in under):
+        return None
+    divided = program.expand(program.mul(rows.args, under), rows.data)  # type: ignore[arg-type]
+    return program.mul(tuple(divided if a is rows else a for a in over))
+
+
+def small_results_first(names: Sequence[str], nodes: Sequence[Node]) -> list[int]:
+    """An order of named values in which those of fewer axes come before the last of those with the most axes.
+
+    What these read may then be overwritten by it. Every value still comes after what it reads.
+    """
+    order = list(range(len(names)))
+    deepest = max((n.rank for n in nodes), default=0)
+    reads = [_names(n) & {*names} for n in nodes]
+    for at in [k for k in reversed(order) if nodes[k].rank == deepest][:1]:
+        later = [k for k in order[order.index(at) + 1 :] if nodes[k].rank < deepest]
+        free = [k for k in later if not reads[k] & {names[at], *(names[j] for j in later)}]
+        order = [*(k for k in order[: order.index(at)]), *free, at, *(k for k in order[order.index(at) + 1 :] if k not in free)]
+    return order
+
+
+def _names(root: Node) -> set[object]:
+    found: set[object] = set()
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            stack += node.args
+            found |= {node.data[0]} if node.op == "name" else set()
+    return found
 
 
 def _two_factors(product: Node) -> tuple[Node, Node] | None:

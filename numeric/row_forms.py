@@ -31,6 +31,20 @@ class ZeroSum(Function):
         return x * (1 - here) - here * bound_sum(x * (1 - here), c)  # type: ignore[arg-type, operator]
 
 
+class RowMinus(Function):
+    """``RowMinus(p, t, c)``: p − t for rows p along c that sum to 1; where p is largest, 1 − t minus the sum of the other p."""
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+    def as_elementary(self) -> Expr:
+        """The same with deltas, at any position: the sum of p is 1 at each."""
+        p, t, c = self.args
+        here = Delta(c, _any_position(Largest(p, c), c))  # type: ignore[arg-type]
+        return (p - t) * (1 - here) + here * (1 - t - bound_sum(p * (1 - here), c))  # type: ignore[arg-type, operator]
+
+
 class Largest(Function):
     """``Largest(p, c)``: the position of the largest p along the index c."""
 
@@ -92,4 +106,4 @@ class power_of_two(NamedFunction):
 
 
 #: Nothing inside these is rewritten again.
-FINAL = ZeroSum | Centred | RowScale
+FINAL = ZeroSum | RowMinus | Centred | RowScale

@@ -5,18 +5,36 @@ from __future__ import annotations
 ZERO_SUM = '''
 def _zero_sum(x, at, axis):
     """Rows that sum to 0: the entries ``at`` along an axis become minus the sum of the others. It overwrites x."""
+    place = _place(at, axis)
+    x[place] = 0.0
+    x[place] = 0.0 - x.sum(axis)
+    return x
+'''
+
+ROW_MINUS = '''
+def _row_minus(p, t, axis):
+    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p. It overwrites p."""
+    place = _place(p.argmax(axis), axis)
+    p[place] = 0.0
+    rest = p.sum(axis)
+    p -= t
+    p[place] = (1.0 - t[place]) - rest
+    return p
+'''
+
+PLACE = '''
+def _place(at, axis):
+    """The index of one entry for each row: ``at`` along an axis."""
     place = [*np.ix_(*map(np.arange, at.shape))]
     place.insert(axis, at)
-    x[tuple(place)] = 0.0
-    x[tuple(place)] = -x.sum(axis)
-    return x
+    return tuple(place)
 '''
 
 SIGMOID_MINUS = '''
 def _sigmoid_minus(x, t):
     """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive."""
     e = np.exp(-np.abs(x))
-    return (~np.signbit(x) - t) - np.copysign(e / (1.0 + e), x)
+    return (np.signbit(-x) - t) - np.copysign(e / (1.0 + e), x)
 '''
 
 ROW_SCALE = '''
@@ -45,10 +63,16 @@ def _power_of_two(x):
     return np.ldexp(np.sign(m), exponent - (np.abs(m) < np.sqrt(0.5)))
 '''
 
+#: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
+    "_place": PLACE,
     "_zero_sum": ZERO_SUM,
+    "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,
     "_row_scale": ROW_SCALE,
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,
 }
+
+#: Helpers that other helpers call.
+CALLED = {"_zero_sum": ("_place",), "_row_minus": ("_place",)}

@@ -10,7 +10,7 @@ from ..calculus.tensors import Index
 from . import program
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
-from .row_forms import Centred, Largest, Over, RowScale, ZeroSum, sigmoid_minus
+from .row_forms import Centred, Largest, Over, RowMinus, RowScale, ZeroSum, sigmoid_minus
 
 Lower = Callable[[Any, Layout], Array]
 
@@ -23,6 +23,13 @@ def zero_sum(e: ZeroSum, lower: Lower, hint: Layout) -> Array:
     where = broadcastable(lower(at, rest), rest)
     axis = rows.layout.index(c)  # type: ignore[arg-type]
     return Array(Node("zero_sum", (rows.node, where), (axis,), rows.node.rank), rows.layout)
+
+
+def row_minus(e: RowMinus, lower: Lower, hint: Layout) -> Array:
+    """A distribution minus another array of the same axes."""
+    p, t, c = e.args
+    nodes, layout = align([lower(p, hint), lower(t, hint)], hint)
+    return Array(Node("row_minus", nodes, (layout.index(c),), len(layout)), layout)  # type: ignore[arg-type]
 
 
 def largest(e: Largest, lower: Lower, hint: Layout) -> Array:

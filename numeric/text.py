@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from . import program
-from .numpy_forms import singletons
 from .program import Node
+from .row_text import ROW_TEXT
 
 #: Precedence of Python operators, low to high.
 COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
@@ -164,21 +164,6 @@ class Writer:
         """Text with parentheses unless it binds at least as tightly as ``above``."""
         text, precedence = self.expression(node)
         return text if precedence >= above else f"({text})"
-
-    def overwritable(self, node: Node) -> str:
-        """The text of an array that may be overwritten: of a copy, where something else reads it."""
-        origin = self.locals.get(str(node.data[0])) if node.op == "name" else node
-        text = self.operand(node, ATOM) if node.op == "name" else self.expression(node)[0]
-        computed = origin is not None and origin.op in ("add", "mul", "neg", "call", "matmul", "einsum", "reduce")
-        alone = computed and self.uses[node] == self.uses[origin] == 1
-        return text if alone else f"{text}.copy()" if node.is_atom else f"np.array({text})"
-
-    def owners(self) -> dict[str, int]:
-        """The names of arrays that were made for them and have all of their axes, with the number of these."""
-        made = ("add", "mul", "neg", "pow", "call", "matmul", "zero_sum", "over")
-        named = {**self.names, **{node: name for name, node in self.locals.items()}}
-        found = {k: n.args[0] if n.op == "over" else n for n, k in named.items()}  # what is divided, or the quotient
-        return {k: n.rank for k, n in found.items() if n.op in made and n.kind == "float" and not singletons(n)}
 
     def helper(self, name: str) -> str:
         if name.startswith("_"):
@@ -356,22 +341,6 @@ def _log_sum(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.helper('_log_sum')}({w.expression(n.args[0])[0]}, axis={n.data[0]})", ATOM
 
 
-def _zero_sum(w: Writer, n: Node) -> tuple[str, int]:
-    at = w.named(n.args[1], "top")  # first: the rows are overwritten
-    return f"{w.helper('_zero_sum')}({w.overwritable(n.args[0])}, {at}, axis={n.data[0]})", ATOM
-
-
-def _over(w: Writer, n: Node) -> tuple[str, int]:
-    x, scale = (w.expression(a)[0] for a in n.args)
-    return f"{w.helper('_over')}({x}, {scale})", ATOM
-
-
-def _row_scale(w: Writer, n: Node) -> tuple[str, int]:
-    x, least = (w.expression(a)[0] for a in n.args)
-    axis = n.data[0] if len(n.data) == 1 else n.data
-    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})", ATOM
-
-
 def _call(w: Writer, n: Node) -> tuple[str, int]:
     function = str(n.data[0])
     arguments = [w.expression(a)[0] for a in n.args]
@@ -420,10 +389,8 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "compare": _compare,
     "cast": _cast,
     "log_sum": _log_sum,
-    "zero_sum": _zero_sum,
-    "row_scale": _row_scale,
-    "over": _over,
     "call": _call,
     "apply": _apply,
     "full": _full,
+    **{op: lambda w, n, write=write: (write(w, n), ATOM) for op, write in ROW_TEXT.items()},  # type: ignore[misc]
 }

@@ -46,8 +46,8 @@ def _row_scale(x, axis, least=0.0):
     if np.all((squares > far**-2) & (squares < far**2)):
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
-    safe = ~(top < np.inf) | (top == 0) | ((top > 1 / far) & (top < far))
-    return np.ldexp(x.dtype.type(1), np.where(safe, 0, np.frexp(top)[1] - 1))
+    off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
+    return np.ldexp(x.dtype.type(1), np.where(off, np.frexp(top)[1] - 1, 0))
 '''
 
 OVER = '''

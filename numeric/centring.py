@@ -1,7 +1,7 @@
 """Second mean correction: x − m, where m is the mean of x, still has a mean, that of the rounding error of m.
 
-With a large offset that is more than all the rest. So the mean of what was left is taken off again, which changes nothing
-in exact arithmetic, whatever m was.
+With a large offset that is more than all the rest. So the mean of what was left is taken off again. In exact
+arithmetic that changes nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Differences that are small where both sides are near 1: distributions minus targets, and 1 minus a named value.
 
-Where P is the largest of a row that sums to 1, 1 − P is the sum of the others, without cancellation; so P − Y is (1 − Y)
-minus that sum. For a label, where Y is 1, it is minus the sum of the others.
+Where P is the largest of a row that sums to 1, 1 − P is the sum of the others, without cancellation; so P − Y is
+(1 − Y) minus that sum. For a label, where Y is 1, it is minus the sum of the others.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _is_array(t: Element, known: Known) -> bool:
 
 
 def complement_of_named(e: Expr, known: Known) -> Expr | None:
-    """1 − s for a probability s = σ(u): σ(−u). A gate or a hidden unit 1 − s stays: it would cost another exponential."""
+    """1 − s for a probability s = σ(u): σ(−u). In a gate or a hidden unit 1 − s stays: it costs no exponential."""
     for element in sorted(e.atoms(Element), key=str):
         body = _probability(element, known)
         if not isinstance(body, sigmoid):

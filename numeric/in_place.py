@@ -1,8 +1,8 @@
 """Buffers used again: ``e = np.exp(x - m); P = e / t`` becomes ``P = x - m; np.exp(P, out=P); P /= t``.
 
 A pass over the lines of a generated function. An array of full shape that a line reads for the last time, as the first
-operand of a sum or product, is overwritten with the result; so is a fresh array inside an elementary function. That saves
-allocating, and first touching, arrays that do not fit into the cache, which costs more than the arithmetic.
+operand of a sum or product, is overwritten with the result; so is a fresh array inside an elementary function. That
+saves allocating, and first touching, arrays that do not fit into the cache, which costs more than the arithmetic.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Line:
         return f"{self.target} {self.op} {self.text}" if self.op else self.text
 
 
-def reuse_buffers(lines: Sequence[str], full: Mapping[str, int], said: set[str], returned_rank: int | None) -> list[str]:
+def reuse_buffers(
+    lines: Sequence[str], full: Mapping[str, int], said: set[str], returned_rank: int | None
+) -> list[str]:
     """The lines with buffers used again.
 
     full: names that hold a fresh array of their own with all of its axes, and the number of these. said: names of
@@ -84,6 +86,13 @@ def _rewritten(
         made = Line(line.target, "=", _source(line.text, argument))
         applied = Line("", "", f"np.{function}({line.target}, out={line.target})")
         return [*lines[:at], made, applied, *lines[at + 1 :]], at
+    if (inside := _name_inside_function(value)) is not None and line.op == "=" and _may_go(inside[1], lines, at, full):
+        function, name = inside
+        if name in said:
+            applied = Line(line.target, "=", f"np.{function}({name}, out={name})")
+            return [*lines[:at], applied, *lines[at + 1 :]], at + 1
+        applied = Line("", "", f"np.{function}({line.target}, out={line.target})")
+        return [*_with_name(lines[:at], name, line.target), applied, *lines[at + 1 :]], at + 1
     chain, first = _chain(value)
     if not chain:
         return None
@@ -96,14 +105,31 @@ def _rewritten(
     return None
 
 
-def _inside_function(value: ast.expr) -> tuple[str, ast.expr] | None:
-    """(f, x) for ``np.f(x)`` where x is computed on the spot."""
+def _elementary(value: ast.expr) -> str:
+    """f for ``np.f(x)`` with an elementary function f; otherwise nothing."""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and len(value.args) == 1:
         named = value.func.attr if isinstance(value.func.value, ast.Name) and value.func.value.id == "np" else ""
-        if named in UNARY and not value.keywords and isinstance(value.args[0], ast.BinOp):
-            if type(value.args[0].op) in OPERATORS:
-                return named, value.args[0]
-    return None
+        return named if named in UNARY and not value.keywords else ""
+    return ""
+
+
+def _inside_function(value: ast.expr) -> tuple[str, ast.expr] | None:
+    """(f, x) for ``np.f(x)`` where x is computed on the spot."""
+    named = _elementary(value)
+    x = value.args[0] if named else None  # type: ignore[attr-defined]
+    return (named, x) if isinstance(x, ast.BinOp) and type(x.op) in OPERATORS else None
+
+
+def _name_inside_function(value: ast.expr) -> tuple[str, str] | None:
+    """(f, x) for ``np.f(x)`` where x is a name."""
+    named = _elementary(value)
+    x = value.args[0] if named else None  # type: ignore[attr-defined]
+    return (named, x.id) if isinstance(x, ast.Name) else None
+
+
+def _with_name(lines: Sequence[Line], old: str, new: str) -> list[Line]:
+    """The lines with a name replaced."""
+    return [Line(new if x.target == old else x.target, x.op, _renamed(x.text, old, new)) for x in lines]
 
 
 def _is_fresh_over(value: ast.expr) -> bool:
@@ -184,7 +210,7 @@ def _emitted(
     target = name if line.op == "return" else line.target
     if line.op == "return" or name not in said:
         steps = [_step(op, target, _renamed(text, name, target)) for (op, _), text in zip(chain, texts, strict=True)]
-        before = [Line(target if x.target == name else x.target, x.op, _renamed(x.text, name, target)) for x in before]
+        before = _with_name(before, name, target)
     else:
         first, rest = chain[0][0], list(zip(chain, texts, strict=True))[1:]
         made = _call(first, name, texts[0])
@@ -210,7 +236,11 @@ def _product_in_place(
 
 
 def _step(op: ast.operator | ast.Call, target: str, text: str) -> Line:
-    return Line("", "", _call(op, target, text)) if isinstance(op, ast.Call) else Line(target, OPERATORS[type(op)][0] + "=", text)
+    return (
+        Line("", "", _call(op, target, text))
+        if isinstance(op, ast.Call)
+        else Line(target, OPERATORS[type(op)][0] + "=", text)
+    )
 
 
 def _call(op: ast.operator | ast.Call, name: str, text: str) -> str:

@@ -67,7 +67,12 @@ def small_results_first(names: Sequence[str], nodes: Sequence[Node]) -> list[int
     for at in [k for k in reversed(order) if nodes[k].rank == deepest][:1]:
         later = [k for k in order[order.index(at) + 1 :] if nodes[k].rank < deepest]
         free = [k for k in later if not reads[k] & {names[at], *(names[j] for j in later)}]
-        order = [*(k for k in order[: order.index(at)]), *free, at, *(k for k in order[order.index(at) + 1 :] if k not in free)]
+        order = [
+            *(k for k in order[: order.index(at)]),
+            *free,
+            at,
+            *(k for k in order[order.index(at) + 1 :] if k not in free),
+        ]
     return order
 
 

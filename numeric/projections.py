@@ -1,4 +1,4 @@
-"""Projections of nearly parallel rows: b − a (a·b)/(a·a + ε) is the same for b − c a + c (ε a)/(a·a + ε), with any c.
+"""Projections of nearly parallel rows: b − a (a·b)/(a·a + ε) is the same for b − c a, plus c ε a/(a·a + ε).
 
 Where a and b point the same way, both terms of the first form are large and nearly equal. With a power of two c near the
 ratio of their lengths, b − c a is small and its rounding errors are small with it; for b close to a, it has none.
@@ -64,7 +64,14 @@ def _pairs(first: Expr, second: Expr) -> Iterator[tuple[Element, Element, Index]
 
 
 def _rewritten(
-    front: Expr, b: Element, a: Element, c: Index, length: Expr, shift: Expr, taken: set[str], new: dict[str, Definition]
+    front: Expr,
+    b: Element,
+    a: Element,
+    c: Index,
+    length: Expr,
+    shift: Expr,
+    taken: set[str],
+    new: dict[str, Definition],
 ) -> Expr | None:
     names = [f"{b.tensor.name}_over_{a.tensor.name}", f"{b.tensor.name}_off_{a.tensor.name}"]
     if taken & {*names}:
@@ -98,4 +105,3 @@ def _named(e: Expr, known: Known) -> Expr:
         if len(free) == len(d.indices) and {*free} == {*d.indices} and d.body == e:
             return d.element
     return e
-

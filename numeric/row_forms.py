@@ -32,7 +32,7 @@ class ZeroSum(Function):
 
 
 class RowMinus(Function):
-    """``RowMinus(p, t, c)``: p − t for rows p along c that sum to 1; where p is largest, 1 − t minus the sum of the other p."""
+    """``RowMinus(p, t, c)``: p − t for rows p along c that sum to 1; at the largest p, 1 − t minus the others."""
 
     nargs = 3
     is_commutative = True

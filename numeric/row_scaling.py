@@ -1,8 +1,8 @@
 """Power-of-two scaling of rows: norms of rows whose squares overflow, or vanish, in the dtype.
 
-Where X = s·X̂, with any s > 0 for each row, every formula becomes a formula in X̂ times a power of s, as units are followed
-through an equation of physics: √(Σ X²/D + ε) = s·√(Σ X̂²/D + ε/s²). With a power of two near the largest entry as s, nothing
-is rounded that was not before, and nothing overflows on the way.
+Where X = s·X̂, with any s > 0 for each row, every formula becomes one in X̂ times a power of s, as units are followed
+through an equation of physics: √(Σ X²/D + ε) = s·√(Σ X̂²/D + ε/s²). With a power of two near the largest entry as s,
+nothing is rounded that was not before, and nothing overflows on the way.
 """
 
 from __future__ import annotations

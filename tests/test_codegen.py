@@ -176,7 +176,10 @@ def test_source_is_plain_numpy(id) -> None:
     assert "~" not in module.source and "·" not in module.source  # names of bound indices are nobody's business
     # A sum over several indices at once: over channels and windows, over heads and their entries; and inner products
     # down the first axis.
-    assert "einsum" not in module.source.replace('einsum("ij,ij->j"', "") or catalogue()[id].topic in ("attention", "convolution")
+    assert "einsum" not in module.source.replace('einsum("ij,ij->j"', "") or catalogue()[id].topic in (
+        "attention",
+        "convolution",
+    )
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
     assert [f.name for f in public] == [f.name for f in module.functions]
     for node, function in zip(public, module.functions, strict=True):

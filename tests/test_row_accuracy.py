@@ -1,6 +1,7 @@
 """Losses and layers where others lose digits: errors in units of rounding against exact values, and no wrong zeros.
 
-``reachable`` is what careful code reaches, in eps of the largest entry of an array; the generated code is held to four times that.
+``reachable`` is what careful code reaches, in eps of the largest entry of an array; the generated code is held to four
+times that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from nnmath.numeric.plans import GeneratedModule
 Values = dict[str, Any]
 DTYPES = ("float32", "float64")
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
-ROWS, WIDTH = (16, 128) if THOROUGH else (6, 32)
+ROWS, WIDTH = (16, 128) if THOROUGH else (4, 24)
 
 
 def normal(*shape: int, scale: float = 1.0, offset: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -30,13 +31,15 @@ def normal(*shape: int, scale: float = 1.0, offset: float = 0.0, seed: int = 0) 
 
 
 def logits(scale: float) -> np.ndarray:
-    return np.random.default_rng(7).uniform(-scale, scale, (24, 10))
+    rows = 24 if scale < 1000 else 8
+    return np.random.default_rng(7).uniform(-scale, scale, (rows, 10))
 
 
 def labels(scale: float) -> np.ndarray:
     """Every other label is that of the largest logit, where 1 − P cancels."""
     z = logits(scale)
-    return np.where(np.arange(24) % 2, z.argmax(1), np.arange(24) % 10)
+    rows = np.arange(len(z))
+    return np.where(rows % 2, z.argmax(1), rows % 10)
 
 
 def hard(n: int = 48) -> np.ndarray:
@@ -64,30 +67,48 @@ def _layer(id: str, scale: float = 1.0, offset: float = 0.0) -> Values:
     return values
 
 
-def _cosine(scale: float = 1.0, off: float = 1.0, ratio: float = 1.0) -> Values:
-    a = normal(ROWS, WIDTH, scale=scale)
-    b = (a.astype(np.float32) + off * normal(ROWS, WIDTH, scale=scale, seed=2)) * ratio
-    return {"A": a, "B": b, "y": np.where(np.arange(ROWS) % 2, 1.0, -1.0), "margin": 0.0, "eps": 1e-12}
+def _cosine(dtype: str, scale: float = 1.0, off: float = 1.0, ratio: float = 1.0) -> Values:
+    """Pairs a, b = ratio·(a + off·noise). No cosine is below the margin: none lies at the kink."""
+    a = normal(ROWS, WIDTH, scale=scale).astype(dtype).astype(float)
+    b = (a + off * normal(ROWS, WIDTH, scale=scale, seed=2)) * ratio
+    return {"A": a, "B": b, "y": np.where(np.arange(ROWS) % 2, 1.0, -1.0), "margin": -2.0, "eps": 1e-12}
 
 
 #: id, regime, values for a dtype, reachable error in eps.
 REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
-    *(("softmax-ce-labels", f"logits {s:g}", lambda d, s=s: {"Z": logits(s), "y": labels(s)}, 1.0) for s in (30, 300, 1e4)),
-    *(("softmax-ce", f"one-hot, logits {s:g}", lambda d, s=s: {"Z": logits(s), "Y": np.eye(10)[labels(s)]}, 1.0) for s in (30, 300, 1e4)),
+    *(
+        ("softmax-ce-labels", f"logits {s:g}", lambda d, s=s: {"Z": logits(s), "y": labels(s)}, 1.0)
+        for s in (30, 300, 1e4)
+    ),
+    *(
+        ("softmax-ce", f"one-hot, logits {s:g}", lambda d, s=s: {"Z": logits(s), "Y": np.eye(10)[labels(s)]}, 1.0)
+        for s in (30, 300, 1e4)
+    ),
     ("bce-with-logits", "hard labels, scale 30", lambda d: {"z": normal(48, scale=30.0), "t": hard()}, 1.0),
     ("multilabel-soft-margin", "scale 30", lambda d: {"Z": normal(6, 8, scale=30.0), "T": hard().reshape(6, 8)}, 1.0),
-    ("focal", "scale 30", lambda d: {"z": normal(48, scale=30.0), "y": 2 * hard() - 1, "alpha": 0.25, "gamma": 2.0}, 1.5),
-    *((i, "offset 1e4", lambda d, i=i: _layer(i, offset=1e4), 1.4) for i in ("layernorm", "groupnorm", "instancenorm", "batchnorm")),
+    (
+        "focal",
+        "scale 30",
+        lambda d: {"z": normal(48, scale=30.0), "y": 2 * hard() - 1, "alpha": 0.25, "gamma": 2.0},
+        1.5,
+    ),
+    *(
+        (i, "offset 1e4", lambda d, i=i: _layer(i, offset=1e4), 1.4)
+        for i in ("layernorm", "groupnorm", "instancenorm", "batchnorm")
+    ),
     *(
         (i, f"scale {('large', 'larger', 'tiny')[k]}", lambda d, i=i, k=k: _layer(i, scale=large(d)[k]), 1.5)
         for i in ("layernorm", "rmsnorm", "groupnorm", "instancenorm", "weightnorm", "batchnorm")
         for k in range(3)
     ),
-    *(("cosine-embedding", f"scale {('large', 'larger', 'tiny')[k]}", lambda d, k=k: _cosine(large(d)[k]), 1.5) for k in range(3)),
-    *(("cosine-embedding", f"parallel up to {s:g}", lambda d, s=s: _cosine(off=s), 1.4) for s in (1e-2, 1e-4, 1e-6)),
-    ("cosine-embedding", "parallel, twice as long", lambda d: _cosine(off=1e-4, ratio=2.0), 1.4),
-    ("cosine-embedding", "antiparallel", lambda d: _cosine(off=1e-4, ratio=-1.0), 1.4),
-]  # fmt: skip
+    *(
+        ("cosine-embedding", f"scale {('large', 'larger', 'tiny')[k]}", lambda d, k=k: _cosine(d, large(d)[k]), 1.5)
+        for k in range(3)
+    ),
+    *(("cosine-embedding", f"parallel up to {s:g}", lambda d, s=s: _cosine(d, off=s), 1.4) for s in (1e-2, 1e-4, 1e-6)),
+    ("cosine-embedding", "parallel, twice as long", lambda d: _cosine(d, off=1e-4, ratio=2.0), 1.4),
+    ("cosine-embedding", "antiparallel", lambda d: _cosine(d, off=1e-4, ratio=-1.0), 1.4),
+]
 
 
 @cache
@@ -96,8 +117,7 @@ def judge(id: str) -> tuple[Judge, GeneratedModule]:
 
 
 def rounded(values: Values, dtype: str) -> Values:
-    real = {n: v.astype(dtype) if getattr(v, "dtype", None) == float else v for n, v in values.items()}
-    return real
+    return {n: v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v for n, v in values.items()}
 
 
 @cache
@@ -117,28 +137,38 @@ def case(id: str, regime: str) -> Callable[[str], Values]:
 
 
 def errors(source: str, id: str, regime: str, dtype: str) -> tuple[float, int]:
-    """The largest error of an array, in eps of its largest entry, and the number of wrong zeros, over all derivatives."""
+    """The largest error of a derivative, in eps of its largest entry, and the number of wrong zeros in all of them.
+
+    Gradients of parameters, which are sums over the batch and may cancel, count for the zeros only.
+    """
     values = rounded(case(id, regime)(dtype), dtype)
     function = module(id).functions[-1]
     with np.errstate(all="ignore"):
         out = load_source(source)[function.name](**{n: values[n] for n in function.arguments})
+    arrays = out if len(function.returns) > 1 else (out,)
+    deepest = max(a.ndim for a in arrays)
     worst, zeros = 0.0, 0
     info = np.finfo(dtype)
-    for name, array in zip(function.returns, out if len(function.returns) > 1 else (out,), strict=True):
+    for name, array in zip(function.returns, arrays, strict=True):
         balls = exact(id, regime, dtype)[name].ravel()
         got = np.asarray(array).ravel()
         assert array.dtype == dtype and got.shape == balls.shape
         true = np.array([float(b.mid()) for b in balls])
-        off = [abs(float((arb(float(g)) - b).mid())) if np.isfinite(g) else np.inf for g, b in zip(got, balls, strict=True)]
+        off = [
+            abs(float((arb(float(g)) - b).mid())) if np.isfinite(g) else np.inf for g, b in zip(got, balls, strict=True)
+        ]
         unit = max(float(info.eps) * np.abs(true).max(), float(info.smallest_subnormal))
-        worst = max(worst, max(off) / unit)
+        if array.ndim == deepest:
+            worst = max(worst, max(off) / unit)
         zeros += int(np.sum((got == 0) & (np.abs(true) >= float(info.tiny))))
     return worst, zeros
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("id", "regime", "reachable"), [(r[0], r[1], r[3]) for r in REGIMES], ids=lambda x: str(x))
-def test_derivatives_are_within_four_times_what_is_reachable(id: str, regime: str, reachable: float, dtype: str) -> None:
+def test_derivatives_are_within_four_times_what_is_reachable(
+    id: str, regime: str, reachable: float, dtype: str
+) -> None:
     worst, zeros = errors(module(id).source, id, regime, dtype)
     assert zeros == 0
     assert worst <= 4 * reachable
@@ -146,18 +176,18 @@ def test_derivatives_are_within_four_times_what_is_reachable(id: str, regime: st
 
 #: The forms that everybody writes, each where it fails: id, regime, what is replaced, by what, how it fails.
 WORSE = [
-    ("softmax-ce-labels", "logits 30", "_zero_sum(P, y, axis=1)", "P[np.arange(n), y] -= 1", "zeros"),
-    ("softmax-ce", "one-hot, logits 30", "_row_minus(P, Y, axis=1)", "P -= Y", "zeros"),
+    ("softmax-ce-labels", "logits 300", "_zero_sum(P, y, axis=1)", "P[np.arange(n), y] -= 1", "zeros"),
+    ("softmax-ce", "one-hot, logits 300", "_row_minus(P, Y, axis=1)", "P -= Y", "zeros"),
     ("bce-with-logits", "hard labels, scale 30", "_sigmoid_minus(z, t)", "(1 / (1 + np.exp(-z)) - t)", "zeros"),
     ("multilabel-soft-margin", "scale 30", "_sigmoid_minus(Z, T)", "(1 / (1 + np.exp(-Z)) - T)", "zeros"),
     ("focal", "scale 30", "np.power(s, gamma)", "np.power(1 - p, gamma)", "zeros"),
     ("layernorm", "offset 1e4", "H -= (H.sum(axis=1) / D)[:, None]", "pass", "error"),
-    ("batchnorm", "offset 1e4", "u = H.sum", "u = 0 * H.sum", "error"),
+    ("batchnorm", "offset 1e4", "H -= H.sum(axis=0) / n", "pass", "error"),
     ("rmsnorm", "scale large", "X_scale = _row_scale(X,", "X_scale = np.ones(ROWS, X.dtype)  # (", "error"),
     ("layernorm", "scale larger", "X_scale = _row_scale(X,", "X_scale = np.ones(ROWS, X.dtype)  # (", "error"),
     ("weightnorm", "scale tiny", "U_scale = _row_scale(U,", "U_scale = np.ones(ROWS, U.dtype)  # (", "error"),
     ("cosine-embedding", "parallel up to 0.0001", "B_over_A = _power", "B_over_A = 0 * _power", "error"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("id", "regime", "old", "new", "how"), WORSE, ids=[f"{w[0]}, {w[1]}" for w in WORSE])
@@ -173,7 +203,9 @@ def test_the_usual_form_fails(id: str, regime: str, old: str, new: str, how: str
 def test_ordinary_rows_are_not_scaled() -> None:
     """The scale of ordinary data is exactly 1, that of a row of zeros and of one that is not finite too."""
     scale = load_source(module("rmsnorm").source)["_row_scale"]
-    x = np.array([[1.0, -3.0], [0.0, 0.0], [np.inf, 1.0], [np.nan, 1.0], [1e-30, -3e-30], [-3e30, 0.0]], dtype=np.float32)
+    x = np.array(
+        [[1.0, -3.0], [0.0, 0.0], [np.inf, 1.0], [np.nan, 1.0], [1e-30, -3e-30], [-3e30, 0.0]], dtype=np.float32
+    )
     with np.errstate(all="ignore"):
         found = scale(x, axis=1)
     assert found.tolist() == [1.0, 1.0, 1.0, 1.0, 2.0**-99, 2.0**101]
@@ -183,7 +215,9 @@ def test_ordinary_rows_are_not_scaled() -> None:
     assert scale(x[5:], axis=0).tolist() == [2.0**101, 1.0]
 
 
-@pytest.mark.parametrize(("x", "power"), [(1.0, 1.0), (1.2, 1.0), (1.9, 2.0), (-0.26, -0.25), (0.0, 0.0), (-3e-30, -(2.0**-98))])
+@pytest.mark.parametrize(
+    ("x", "power"), [(1.0, 1.0), (1.2, 1.0), (1.9, 2.0), (-0.26, -0.25), (0.0, 0.0), (-3e-30, -(2.0**-98))]
+)
 def test_power_of_two_is_the_nearest(x: float, power: float) -> None:
     found = load_source(module("cosine-embedding").source)["_power_of_two"](np.array([x], dtype=np.float32))
     assert found.dtype == np.float32

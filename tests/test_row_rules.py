@@ -1,4 +1,4 @@
-"""Every rule that rewrites rows is an identity: the prover decides, and it refutes the same rules with an error in them."""
+"""Every rule that rewrites rows is an identity: the prover decides, and refutes the same rules with an error."""
 
 from __future__ import annotations
 
@@ -21,20 +21,65 @@ MEAN = "M[i] = sum(X[i, d] for d in D)/D"
 #: What it is about, givens, definitions, the name of the one that is rewritten, the form that must appear.
 RULES = [
     ("labels", "Z: n C\ny: n int<C", f"{SOFTMAX}\nR[i, c] = (P[i, c] - delta(c, y[i]))/n", ZeroSum),
-    ("a label with a weight", "Z: n C\ny: n int<C\nw: C", f"{SOFTMAX}\nR[i, c] = w[y[i]]*(P[i, c] - delta(c, y[i]))", ZeroSum),
-    ("smoothed labels", "Z: n C\ny: n int<C\na: real", f"{SOFTMAX}\nR[i, c] = P[i, c] - (1 - a)*delta(c, y[i]) - a/C", ZeroSum),
-    ("diagonal", "Z: n n", "P[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in n)\nR[i, c] = P[i, c] - delta(i, c)", ZeroSum),
-    ("along columns", "Z: n C\ny: C int<n", "P[i, c] = exp(Z[i, c])/sum(exp(Z[k, c]) for k in n)\nR[i, c] = P[i, c] - delta(i, y[c])", ZeroSum),
-    ("upstream through log-softmax", "Z: n C\nU: n C", f"{SOFTMAX}\nR[i, c] = U[i, c] - P[i, c]*sum(U[i, k] for k in C)", ZeroSum),
-    ("masked", "Z: n C\nm: C mask\ny: n int<C", "P[i, c] = m[c]*exp(Z[i, c])/sum(m[k]*exp(Z[i, k]) for k in C)\nR[i, c] = P[i, c] - delta(c, y[i])", ZeroSum),
+    (
+        "a label with a weight",
+        "Z: n C\ny: n int<C\nw: C",
+        f"{SOFTMAX}\nR[i, c] = w[y[i]]*(P[i, c] - delta(c, y[i]))",
+        ZeroSum,
+    ),
+    (
+        "smoothed labels",
+        "Z: n C\ny: n int<C\na: real",
+        f"{SOFTMAX}\nR[i, c] = P[i, c] - (1 - a)*delta(c, y[i]) - a/C",
+        ZeroSum,
+    ),
+    (
+        "diagonal",
+        "Z: n n",
+        "P[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in n)\nR[i, c] = P[i, c] - delta(i, c)",
+        ZeroSum,
+    ),
+    (
+        "along columns",
+        "Z: n C\ny: C int<n",
+        "P[i, c] = exp(Z[i, c])/sum(exp(Z[k, c]) for k in n)\nR[i, c] = P[i, c] - delta(i, y[c])",
+        ZeroSum,
+    ),
+    (
+        "upstream through log-softmax",
+        "Z: n C\nU: n C",
+        f"{SOFTMAX}\nR[i, c] = U[i, c] - P[i, c]*sum(U[i, k] for k in C)",
+        ZeroSum,
+    ),
+    (
+        "masked",
+        "Z: n C\nm: C mask\ny: n int<C",
+        "P[i, c] = m[c]*exp(Z[i, c])/sum(m[k]*exp(Z[i, k]) for k in C)\nR[i, c] = P[i, c] - delta(c, y[i])",
+        ZeroSum,
+    ),
     ("target distributions", "Z: n C\nY: n C rows", f"{SOFTMAX}\nR[i, c] = (P[i, c] - Y[i, c])/n", RowMinus),
-    ("one-hot rows, not named", "Z: n C\nY: n C onehot", "R[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in C) - Y[i, c]", RowMinus),
-    ("a probability and its target", "z: n\nt: n", "s[i] = sigmoid(z[i])\nl[i] = log(s[i])\nR[i] = (s[i] - t[i])/n", sigmoid_minus),
+    (
+        "one-hot rows, not named",
+        "Z: n C\nY: n C onehot",
+        "R[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in C) - Y[i, c]",
+        RowMinus,
+    ),
+    (
+        "a probability and its target",
+        "z: n\nt: n",
+        "s[i] = sigmoid(z[i])\nl[i] = log(s[i])\nR[i] = (s[i] - t[i])/n",
+        sigmoid_minus,
+    ),
     ("not named", "z: n\nt: n", "R[i] = 3*t[i] - 3*sigmoid(2*z[i])", sigmoid_minus),
     ("second mean", "X: n D", f"{MEAN}\nR[i, d] = (X[i, d] - M[i])**2", Centred),
     ("second mean, not named", "x: D", "R[d] = x[d] - sum(x[k] for k in D)/D", Centred),
-    ("second mean over two axes", "X: n D E", "M[i] = sum(X[i, d, e] for d in D for e in E)/(D*E)\nR[i, d, e] = X[i, d, e] - M[i]", Centred),
-]  # fmt: skip
+    (
+        "second mean over two axes",
+        "X: n D E",
+        "M[i] = sum(X[i, d, e] for d in D for e in E)/(D*E)\nR[i, d, e] = X[i, d, e] - M[i]",
+        Centred,
+    ),
+]
 
 
 def elementary(e: Expr) -> Expr:
@@ -98,14 +143,41 @@ def test_what_no_rule_is_for_stays(given: str, define: str) -> None:
 
 #: What it is about, givens, definitions of which R is returned, names that must have appeared.
 SYSTEMS = [
-    ("root mean square", "X: n D\neps: positive", "S[i] = sum(X[i, d]**2 for d in D)/D\nR[i, d] = X[i, d]/sqrt(S[i] + eps)", ("X_scale", "X_scaled")),
-    ("its reciprocal", "X: n D\neps: positive", "S[i] = sum(X[i, d]**2 for d in D)/D\nR[i] = 1/sqrt(S[i] + eps)", ("X_scale",)),
-    ("deviation from the mean", "X: n D\neps: positive", f"{MEAN}\nV[i] = sum((X[i, d] - M[i])**2 for d in D)/D\nR[i, d] = (X[i, d] - M[i])/sqrt(V[i] + eps)", ("X_scale",)),
+    (
+        "root mean square",
+        "X: n D\neps: positive",
+        "S[i] = sum(X[i, d]**2 for d in D)/D\nR[i, d] = X[i, d]/sqrt(S[i] + eps)",
+        ("X_scale", "X_scaled"),
+    ),
+    (
+        "its reciprocal",
+        "X: n D\neps: positive",
+        "S[i] = sum(X[i, d]**2 for d in D)/D\nR[i] = 1/sqrt(S[i] + eps)",
+        ("X_scale",),
+    ),
+    (
+        "deviation from the mean",
+        "X: n D\neps: positive",
+        f"{MEAN}\nV[i] = sum((X[i, d] - M[i])**2 for d in D)/D\nR[i, d] = (X[i, d] - M[i])/sqrt(V[i] + eps)",
+        ("X_scale",),
+    ),
     ("a norm", "x: D", "R = sqrt(sum(x[d]**2 for d in D))", ("x_scale",)),
     ("columns", "X: n D", "N[d] = sqrt(sum(X[i, d]**2 for i in n))\nR[i, d] = X[i, d]/N[d]", ("X_scale",)),
-    ("with a bias that is not scaled", "X: n D\nm: D\neps: positive", "S[i] = sum(X[i, d]**2 for d in D)\nT[i, d] = X[i, d] - m[d]\nR[i, d] = T[i, d]/sqrt(S[i] + eps)", ("X_scale",)),
-    ("cosine and its gradient", "A: n D\nB: n D\neps: positive", "a[i] = sum(A[i, d]**2 for d in D) + eps\nb[i] = sum(B[i, d]**2 for d in D) + eps\ns[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])\nR[i, d] = B[i, d]/sqrt(a[i]*b[i]) - s[i]*A[i, d]/a[i]", ("A_scale", "B_scale", "B_over_A", "B_off_A")),
-]  # fmt: skip
+    (
+        "with a bias that is not scaled",
+        "X: n D\nm: D\neps: positive",
+        "S[i] = sum(X[i, d]**2 for d in D)\nT[i, d] = X[i, d] - m[d]\nR[i, d] = T[i, d]/sqrt(S[i] + eps)",
+        ("X_scale",),
+    ),
+    (
+        "cosine and its gradient",
+        "A: n D\nB: n D\neps: positive",
+        "a[i] = sum(A[i, d]**2 for d in D) + eps\nb[i] = sum(B[i, d]**2 for d in D) + eps\n"
+        "s[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])\n"
+        "R[i, d] = B[i, d]/sqrt(a[i]*b[i]) - s[i]*A[i, d]/a[i]",
+        ("A_scale", "B_scale", "B_over_A", "B_off_A"),
+    ),
+]
 
 
 def rewritten(known: dict[str, Definition]) -> dict[str, Definition]:
@@ -146,16 +218,25 @@ def test_a_scale_that_is_forgotten_is_refuted() -> None:
     s = new["X_scale"].element
     for name in ("R", "X_scaled"):
         d = new[name]
-        wrong = {**new, name: Definition(d.tensor, d.indices, elementary(d.body) * s.xreplace({new["X_scale"].indices[0]: d.indices[0]}))}
+        wrong = {
+            **new,
+            name: Definition(
+                d.tensor, d.indices, elementary(d.body) * s.xreplace({new["X_scale"].indices[0]: d.indices[0]})
+            ),
+        }
         assert proof(givens, known, wrong) == "refuted"
 
 
 NOT_SCALED = [
     ("no norm", "X: n D", "R = sum(X[i, d]**2 for i in n for d in D)"),
-    ("terms in different units", "X: n D\nU: n D\neps: positive", "S[i] = sum(X[i, d]**2 for d in D)\nR[i, d] = U[i, d] + X[i, d]/sqrt(S[i] + eps) + X[i, d]*S[i]"),
+    (
+        "terms in different units",
+        "X: n D\nU: n D\neps: positive",
+        "S[i] = sum(X[i, d]**2 for d in D)\nR[i, d] = U[i, d] + X[i, d]/sqrt(S[i] + eps) + X[i, d]*S[i]",
+    ),
     ("a sum of two arrays", "X: n D\nU: n D", "V[i, d] = X[i, d] + U[i, d]\nR[i] = sqrt(sum(V[i, d]**2 for d in D))"),
     ("an exponential", "X: n D", "R[i] = sqrt(sum(exp(X[i, d]) for d in D))"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("given", "define"), [r[1:] for r in NOT_SCALED], ids=[r[0] for r in NOT_SCALED])

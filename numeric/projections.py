@@ -1,7 +1,7 @@
-"""Projections of nearly parallel rows: b − a (a·b)/(a·a + ε) is the same for b − c a, plus c ε a/(a·a + ε).
+"""Projections of nearly parallel rows: b − a (a·b)/(a·a + ε) is that of b − c a, plus c ε a/(a·a + ε), for any c.
 
-Where a and b point the same way, both terms of the first form are large and nearly equal. With a power of two c near the
-ratio of their lengths, b − c a is small and its rounding errors are small with it; for b close to a, it has none.
+Where a and b point the same way, both terms of the first form are large and nearly equal. With a power of two c near
+the ratio of their lengths, b − c a is small and its rounding errors are small with it; for b close to a, it has none.
 """
 
 from __future__ import annotations

@@ -179,12 +179,19 @@ def _names(text: str) -> set[str]:
 
 
 def _is_view(text: str) -> bool:
-    """A name, a slice or transpose of something, or what a function that was given made: the buffer may be shared."""
+    """A name, a slice or transpose of one, or what a function that was given made: the buffer may be shared."""
     e = ast.parse(text, mode="eval").body
-    if isinstance(e, ast.Call):
-        given = isinstance(e.func, ast.Name) and not e.func.id.startswith("_")
-        return given or (isinstance(e.func, ast.Attribute) and e.func.attr == "transpose")
-    return isinstance(e, ast.Name | ast.Subscript | ast.Attribute)
+    while isinstance(e, ast.Subscript | ast.Attribute) or (
+        isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute)
+    ):
+        if isinstance(e, ast.Call):
+            if e.func.attr != "transpose":  # type: ignore[attr-defined]
+                return False
+            e = e.func
+        e = e.value  # type: ignore[attr-defined]
+    return isinstance(e, ast.Name) or (
+        isinstance(e, ast.Call) and isinstance(e.func, ast.Name) and not e.func.id.startswith("_")
+    )
 
 
 def _emitted(

@@ -57,23 +57,17 @@ def _divided_early(node: Node) -> Node | None:
 
 
 def small_results_first(names: Sequence[str], nodes: Sequence[Node]) -> list[int]:
-    """An order of named values in which those of fewer axes come before the last of those with the most axes.
+    """An order of named values: what has fewer axes, and shares what it reads with the last large one, comes before it.
 
-    What these read may then be overwritten by it. Every value still comes after what it reads.
+    What they share may then be overwritten by the large one. Every value still comes after what it reads.
     """
     order = list(range(len(names)))
     deepest = max((n.rank for n in nodes), default=0)
+    at = max((k for k in order if nodes[k].rank == deepest), default=0)
     reads = [_names(n) & {*names} for n in nodes]
-    for at in [k for k in reversed(order) if nodes[k].rank == deepest][:1]:
-        later = [k for k in order[order.index(at) + 1 :] if nodes[k].rank < deepest]
-        free = [k for k in later if not reads[k] & {names[at], *(names[j] for j in later)}]
-        order = [
-            *(k for k in order[: order.index(at)]),
-            *free,
-            at,
-            *(k for k in order[order.index(at) + 1 :] if k not in free),
-        ]
-    return order
+    after = {names[k] for k in order[at:]}
+    moved = [k for k in order[at + 1 :] if nodes[k].rank < deepest and reads[k] & reads[at] and not reads[k] & after]
+    return [*order[:at], *moved, *(k for k in order[at:] if k not in moved)]
 
 
 def _names(root: Node) -> set[object]:

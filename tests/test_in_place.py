@@ -21,6 +21,10 @@ LINES = [
     ("A = X * c\nreturn (A - c) / n", "A = X * c\nA -= c\nA /= n\nreturn A"),
     ("A = X * c\nB = c * A\nreturn B", "A = X * c\nB = np.multiply(A, c, out=A)\nreturn B"),
     ("A = X * c\nreturn (A - c) * A.sum()", "A = X * c\nshift = A.sum()\nA -= c\nA *= shift\nreturn A"),
+    (
+        "A = X * c\nreturn (A - c) * (A.sum(axis=1) / n)[:, None]",
+        "A = X * c\nshift = (A.sum(axis=1) / n)[:, None]\nA -= c\nA *= shift\nreturn A",
+    ),
     ("A = X * c\nB = X + c\nreturn A - m * B", "A = X * c\nB = X + c\nB *= m\nA -= B\nreturn A"),
     (
         "A = X * c\nreturn _zero_sum(A - c, A.argmax(axis=1), axis=1) / n",
@@ -39,6 +43,7 @@ KEPT = [
     "A = X * c\nu = A[:, None]\nB = A - c\nreturn B, u",
     "A = X * c\nu = A.T\nB = A - c\nreturn B, u",
     "A = X * c\nu = A.transpose(1, 0)\nB = A - c\nreturn B, u",
+    "A = X * c\nu = A.T[:, None]\nB = A - c\nreturn B, u",
     "A = X * c\nu = phi(A)\nB = A - c\nreturn B, u",
     "A = X * c\nB = A * c - A\nreturn B, c",
     "A = X * c\nB = A * c - A.T\nreturn B, c",

@@ -25,7 +25,7 @@ def _row_minus(p, t, axis):
 PLACE = '''
 def _place(at, axis):
     """The index of one entry for each row: ``at`` along an axis."""
-    place = [*np.ix_(*map(np.arange, at.shape))]
+    place = [np.arange(n).reshape(-1, *[1] * (at.ndim - 1 - k)) for k, n in enumerate(at.shape)]
     place.insert(axis, at)
     return tuple(place)
 '''

@@ -82,9 +82,8 @@ def _rewritten(
         return None
     inner = _inside_function(value)
     if inner is not None and line.op == "=":
-        function, argument = inner
-        made = Line(line.target, "=", _source(line.text, argument))
-        applied = Line("", "", f"np.{function}({line.target}, out={line.target})")
+        made = Line(line.target, "=", _source(line.text, inner[1]))
+        applied = Line("", "", f"np.{inner[0]}({line.target}, out={line.target})")
         return [*lines[:at], made, applied, *lines[at + 1 :]], at
     if (inside := _name_inside_function(value)) is not None and line.op == "=" and _may_go(inside[1], lines, at, full):
         function, name = inside

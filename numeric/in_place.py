@@ -98,9 +98,9 @@ def _rewritten(
     choices = [(first, chain)]
     if isinstance(chain[0][0], ast.Add | ast.Mult):  # these commute
         choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
-    for x, rest in choices:
-        if isinstance(x, ast.Name) and _may_go(x.id, lines, at, full) and not _viewed(x.id, line.text, rest):
-            return _emitted(x.id, rest, lines, at, said, full)
+    for left, rest in choices:
+        if isinstance(left, ast.Name) and _may_go(left.id, lines, at, full) and not _viewed(left.id, line.text, rest):
+            return _emitted(left.id, rest, lines, at, said, full)
     return None
 
 

@@ -1,0 +1,244 @@
+"""How accurate an implementation of a function of one variable is, over the whole finite range of a dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ...calculus.tensors import Tensor
+from ..torch_side import Forward
+from .implementations import Implementation, Inputs, Subject, implementation
+from .landmarks import Landmarks, landmarks
+from .oracle import Oracle, free_variable
+from .points import points, to_ordinal
+from .regions import LARGE, Region, regions
+from .ulp import ExactValues, Format, exact_values, format_of
+
+Array = np.ndarray[Any, Any]
+
+#: The neighbourhood of a root r ≠ 0 of g: |x − r| ≤ NEAR |r|, where |g(x)| < SMALL · max |g| over |x| ≤ WIDE |r|.
+NEAR, SMALL, WIDE = 0.25, 0.1, 4.0
+
+#: The share of the points that the quantile leaves below it.
+QUANTILE = 0.999
+
+
+class NotMeasurable(ValueError):
+    """A formula that is no function of one real variable, or computes nothing."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """The neighbourhood of a root that is not 0: there the relative error says little.
+
+    at: the root. low, high: the neighbourhood. worst: the largest error there in ε · scale; scale: the largest |g| for
+    |x| up to WIDE times the root.
+    """
+
+    at: float
+    low: float
+    high: float
+    worst: float
+    worst_at: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """The errors of one quantity in one dtype, in ULP of the exact value.
+
+    worst, worst_at: the largest error and its x. quantile: 99.9 % of the points are not worse. away, away_at: the
+    largest error outside the neighbourhoods of roots. regions: where it fails: NaN, infinity, zero, more than 1000 ULP.
+    """
+
+    id: str
+    name: str
+    order: int
+    dtype: str
+    implementation: str
+    parameters: Mapping[str, float]
+    points: int
+    worst: float
+    worst_at: float
+    quantile: float
+    away: float
+    away_at: float
+    roots: tuple[Root, ...] = ()
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """No NaN, no infinity and no zero where the exact value is an ordinary number."""
+        return all(r.kind == LARGE for r in self.regions)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The errors of one quantity at every point: what rows are made of, and pictures."""
+
+    row: Row
+    x: Array
+    errors: Array
+
+
+class Reference:
+    """The points and exact values of a derivation in one dtype, for any number of implementations.
+
+    parameters: values of givens that have a default, rounded to the dtype, as every implementation gets them.
+    """
+
+    def __init__(
+        self,
+        derivation: Derivation,
+        dtype: str,
+        parameters: Mapping[str, float] | None = None,
+        *,
+        thorough: bool = False,
+    ) -> None:
+        variable = free_variable(derivation)
+        if variable is None:
+            raise NotMeasurable(f"{derivation.id} is not a function of one real variable")
+        self.derivation, self.variable = derivation, variable
+        self.format = format_of(dtype)
+        self.parameters = _parameters(derivation, parameters or {}, self.format)
+        self.oracle = Oracle(derivation, variable, self.parameters)
+        if not self.oracle.quantities:
+            raise NotMeasurable(f"{derivation.id} computes nothing")
+        self.landmarks: Landmarks = landmarks(self.oracle, self.format)
+        self.x: Array = points(self.format, variable.domain, self.landmarks.all, thorough=thorough)
+        self._exact: dict[str, ExactValues] = {}
+
+    def exact(self, name: str) -> ExactValues:
+        """The exact values of a quantity at all points."""
+        if name not in self._exact:
+            self._exact[name] = self.at(name, self.x)
+        return self._exact[name]
+
+    def at(self, name: str, x: Array) -> ExactValues:
+        return exact_values((self.oracle.exact(name, float(v), self.format) for v in x), self.format)
+
+    def inputs(self, x: Array) -> Inputs:
+        """The variable and the parameters, for an implementation. Trained parameters are arrays like x."""
+        trained = {t.name for r in self.derivation.wanted for t in r.wrt}
+        found: dict[str, Any] = {self.variable.name: x}
+        for name, value in self.parameters.items():
+            wide = np.full(x.shape if name in trained else (), value)
+            found[name] = wide.astype(self.format.dtype)
+        return found
+
+
+def _parameters(derivation: Derivation, given: Mapping[str, float], format: Format) -> dict[str, float]:
+    tensors = {t.name: t for t in derivation.givens if t.domain.value is not None}
+    unknown = sorted(set(given) - set(tensors))
+    if unknown:
+        known = ", ".join(tensors) or "none"
+        raise ValueError(f"{derivation.id} has no parameter {', '.join(unknown)}; it has {known}")
+
+    def value(t: Tensor) -> float:
+        number = given.get(t.name, t.domain.value)
+        return float(format.dtype.type(float(number)))  # type: ignore[arg-type]
+
+    return {name: value(t) for name, t in tensors.items()}
+
+
+def measure(
+    derivation: Derivation,
+    dtype: str = "float64",
+    implementation: str | Callable[[Subject, str], Implementation] = "numpy",
+    *,
+    forward: Forward | None = None,
+    parameters: Mapping[str, float] | None = None,
+    thorough: bool = False,
+) -> tuple[Row, ...]:
+    """The errors of the value and of every wanted derivative of a function of one variable.
+
+    **Arguments**: dtype, float64 or float32. implementation, a name of :data:`~.implementations.IMPLEMENTATIONS`, or a
+    factory such as those in it. forward: what ``torch`` runs. parameters: other values than the defaults. thorough: ten
+    times the points.
+    **Raises** :class:`NotMeasurable`, :class:`~.implementations.Unavailable`, ``ValueError`` for an unknown name.
+    """
+    reference = Reference(derivation, dtype, parameters, thorough=thorough)
+    return tuple(m.row for m in measured(reference, implementation, forward))
+
+
+def measured(
+    reference: Reference,
+    chosen: str | Callable[[Subject, str], Implementation] = "numpy",
+    forward: Forward | None = None,
+) -> list[Measured]:
+    """The errors at every point, quantity by quantity. Same errors as :func:`measure`."""
+    subject, dtype = Subject(reference.derivation, forward), reference.format.dtype.name
+    run = implementation(chosen, subject, dtype) if isinstance(chosen, str) else chosen(subject, dtype)
+    name = chosen if isinstance(chosen, str) else chosen.__name__
+    results = run(reference.inputs(reference.x))
+    return [_measured(reference, name, run, q.name, results[q.name]) for q in _ordered(reference, results)]
+
+
+def _ordered(reference: Reference, results: Mapping[str, Array]) -> list[Any]:
+    quantities = reference.oracle.quantities.values()
+    return sorted((q for q in quantities if q.name in results), key=lambda q: q.order)
+
+
+def _measured(reference: Reference, implementation: str, run: Implementation, name: str, result: Array) -> Measured:
+    x, exact = reference.x.astype(np.float64), reference.exact(name)
+    got = np.broadcast_to(np.asarray(result, dtype=np.float64), x.shape)
+    errors = exact.errors(got)
+    known = exact.defined
+    if not np.any(known):
+        raise NotMeasurable(f"{name} of {reference.derivation.id} has no exact value at any point")
+    roots, near = _roots(reference, name, x, got, exact)
+    worst_at, away_at = _argmax(errors, known), _argmax(errors, known & ~near)
+
+    def again(x: Array) -> tuple[ExactValues, Array]:
+        numbers = x.astype(reference.format.dtype)
+        return reference.at(name, numbers), np.asarray(run(reference.inputs(numbers))[name], dtype=np.float64)
+
+    row = Row(
+        reference.derivation.id,
+        name,
+        reference.oracle.quantities[name].order,
+        reference.format.dtype.name,
+        implementation,
+        reference.parameters,
+        int(np.count_nonzero(known)),
+        float(errors[worst_at]),
+        float(x[worst_at]),
+        float(np.quantile(errors[known], QUANTILE, method="higher")),
+        float(errors[away_at]),
+        float(x[away_at]),
+        roots,
+        regions(x[known], exact[known], got[known], errors[known], near[known]),
+    )
+    return Measured(row, x, errors)
+
+
+def _argmax(errors: Array, among: Array) -> int:
+    return int(np.argmax(np.where(among, errors, -1.0)))
+
+
+def _roots(reference: Reference, name: str, x: Array, got: Array, exact: ExactValues) -> tuple[tuple[Root, ...], Array]:
+    """The neighbourhoods of the roots of a quantity, and which points lie in one of them."""
+    near = np.zeros(x.shape, dtype=bool)
+    found: list[Root] = []
+    size = np.abs(exact.nearest)
+    format = reference.format
+    for root in reference.landmarks.roots[name]:
+        apart = (abs(to_ordinal(root, format) - to_ordinal(k, format)) for k in (0.0, *reference.landmarks.kinks))
+        if min(apart) <= 2:
+            continue
+        scale = float(np.nanmax(np.where(np.abs(x) <= WIDE * abs(root), size, 0.0)))
+        inside = (np.abs(x - root) <= NEAR * abs(root)) & (size < SMALL * scale) & exact.defined
+        if not np.any(inside):
+            continue
+        near |= inside
+        with np.errstate(all="ignore"):
+            unit = np.ldexp(1.0, exact.exponent)
+            off = exact.errors(got) * unit / (format.eps * scale)
+        at = _argmax(off, inside)
+        where = x[inside]
+        found.append(Root(root, float(where[0]), float(where[-1]), float(off[at]), float(x[at]), scale))
+    return tuple(found), near

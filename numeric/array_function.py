@@ -13,7 +13,7 @@ from sympy import Expr
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import free_dimensions
-from ..calculus.functions import Unknown
+from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
@@ -88,17 +88,21 @@ class ArrayFunction:
         )
 
 
-def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
-    """The stable array programs of one function. Raises :class:`~.lower.Unsupported` where a formula has none."""
+def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -> ArrayFunction:
+    """The stable array programs of one function, or those of the formulas as they stand.
+
+    Raises :class:`~.lower.Unsupported` where a formula has none.
+    """
+    form = _stable if stable else _as_it_stands
     elementwise = is_elementwise(derivation)
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
     known = {d.name: d for d in (*derivation.definitions, *results)}
     if elementwise:
-        bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
-        targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
+        bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known, stable)) for d in known.values()}
+        targets = {name: form(d.body, {}) for name, d in bodies.items()}
     else:
-        targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
+        targets = {name: form(d.body, known) for name, d in known.items()}
     names = [d.name for d in plan.returns]
     needed = names if elementwise else _needed(names, targets, known)
     dims = [d for n in names for d in known[n].tensor.dims]
@@ -133,12 +137,22 @@ def dimensions_of(roots: Iterable[Node]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _unfold(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    return clip_saturated(stabilise(expr, known))
+
+
+def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    """Without any rewriting; sigmoid and softplus are written out."""
+    return rebuild(expr, lambda e: _as_it_stands(e.as_elementary(), known) if isinstance(e, sigmoid | softplus) else None)
+
+
+def _unfold(expr: Expr, known: Mapping[str, Definition], stable: bool) -> Expr:
     """All definitions unfolded: a function of one variable is computed from that variable."""
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Element) and e.tensor.name in known:
-            return stabilise(_unfold(known[e.tensor.name].body, known))
+            body = _unfold(known[e.tensor.name].body, known, stable)
+            return stabilise(body) if stable else body
         return None
 
     return rebuild(expr, leaf)

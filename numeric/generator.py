@@ -14,22 +14,23 @@ from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .text import Writer
 
 
-def generate(derivation: Derivation) -> GeneratedModule:
+def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
     """The NumPy module of a derivation: a function for its value and one for each kind of derivative wanted.
 
     The text imports NumPy only (and ``math`` for the error function). Arguments are the givens by name; parameters with
-    a value become keyword arguments. Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
+    a value become keyword arguments. stable: False writes the formulas as they stand, which serves as a comparison.
+    Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
-    return assemble(derivation, plans(derivation))
+    return assemble(derivation, plans(derivation), stable=stable)
 
 
-def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
+def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True) -> GeneratedModule:
     """A module with one function for each plan."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan))
+        text, function, used = _function(array_function(derivation, plan, stable=stable))
         texts.append(text)
         functions.append(function)
         helpers.update(used)

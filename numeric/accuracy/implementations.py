@@ -16,19 +16,17 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ..execution import arguments_of, load_source
-from ..generator import generate, is_elementwise
+from ..generator import generate
+from ..plans import is_elementwise
 from ..regimes import REGIMES, Case
 from ..torch_side import Forward, TorchSide
+from .unavailable import Unavailable
 
 Array = np.ndarray[Any, Any]
 
 #: Inputs by the name of the given, in the dtype that is measured; a parameter is a float.
 Inputs = Mapping[str, Any]
 Implementation = Callable[[Inputs], Mapping[str, Array]]
-
-
-class Unavailable(ValueError):
-    """An implementation that there is not for this formula, or not here; the message says why and what to type."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,11 @@ def implementation(name: str, subject: Subject, dtype: str) -> Implementation:
 def generated(subject: Subject, dtype: str) -> Implementation:
     """The NumPy source that nnmath writes, executed from its text as a user would."""
     return from_source(generate(subject.derivation), subject.derivation)
+
+
+def naive(subject: Subject, dtype: str) -> Implementation:
+    """NumPy source of the same formulas as they stand, without any rewriting for stability."""
+    return from_source(generate(subject.derivation, stable=False), subject.derivation)
 
 
 def from_source(module: Any, derivation: Derivation) -> Implementation:
@@ -82,8 +85,17 @@ def torch(subject: Subject, dtype: str) -> Implementation:
     return run
 
 
+def jax(subject: Subject, dtype: str) -> Implementation:
+    """JAX: the function of ``jax.nn`` where there is one, else the formula in ``jax.numpy``, and ``jax.grad``."""
+    from .jax_side import jax_implementation
+
+    return jax_implementation(subject.derivation, dtype)
+
+
 #: By the name that a user types.
 IMPLEMENTATIONS: dict[str, Callable[[Subject, str], Implementation]] = {
     "numpy": generated,
     "torch": torch,
+    "jax": jax,
+    "naive": naive,
 }

@@ -17,6 +17,7 @@ from .oracle import Oracle, free_variable
 from .points import points, to_ordinal
 from .regions import LARGE, Region, regions
 from .ulp import ExactValues, Format, exact_values, format_of
+from .unavailable import NotMeasurable
 
 Array = np.ndarray[Any, Any]
 
@@ -25,10 +26,6 @@ NEAR, SMALL, WIDE = 0.25, 0.1, 4.0
 
 #: The share of the points that the quantile leaves below it.
 QUANTILE = 0.999
-
-
-class NotMeasurable(ValueError):
-    """A formula that is no function of one real variable, or computes nothing."""
 
 
 @dataclass(frozen=True)

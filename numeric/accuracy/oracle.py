@@ -21,7 +21,7 @@ from ...calculus.duals import Position, primal
 from ...calculus.functions import Indicator, Where, absolute, relu
 from ...calculus.sums import Partial, occurrences
 from ...calculus.tensors import Tensor
-from ..generator import outputs
+from ..plans import outputs
 from .ulp import Format, rounded
 
 #: Bits of the first attempt and the most that are tried. Near 0 a difference of exponentials needs 1100 in float64.

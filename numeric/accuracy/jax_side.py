@@ -1,0 +1,107 @@
+"""JAX as something to measure: ``jax.nn`` where it has the function, else the formula itself in ``jax.numpy``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy import Expr, Symbol
+
+from ...calculus.derivation import Definition, Derivation, Result
+from ...calculus.functions import Indicator, NamedFunction, Where, absolute, relu
+from ...calculus.sums import rebuild
+from ...calculus.tensors import Element
+from ..plans import outputs
+from .unavailable import Unavailable
+
+#: The function of ``jax.nn`` for an entry, called with the variable and the parameters by name.
+NN: Mapping[str, Callable[..., Any]] = {
+    "sigmoid": lambda nn, x: nn.sigmoid(x),
+    "log-sigmoid": lambda nn, x: nn.log_sigmoid(x),
+    "tanh": lambda nn, x: nn.tanh(x),
+    "softsign": lambda nn, x: nn.soft_sign(x),
+    "relu": lambda nn, x: nn.relu(x),
+    "relu6": lambda nn, x: nn.relu6(x),
+    "leaky-relu": lambda nn, x, alpha: nn.leaky_relu(x, alpha),
+    "elu": lambda nn, x, alpha: nn.elu(x, alpha),
+    "celu": lambda nn, x, alpha: nn.celu(x, alpha),
+    "selu": lambda nn, x, lam, alpha: nn.selu(x),
+    "gelu": lambda nn, x: nn.gelu(x, approximate=False),
+    "gelu-tanh": lambda nn, x, k: nn.gelu(x, approximate=True),
+    "silu": lambda nn, x: nn.silu(x),
+    "mish": lambda nn, x: nn.mish(x),
+    "softplus": lambda nn, x, beta: nn.softplus(beta * x) / beta,
+    "hardsigmoid": lambda nn, x: nn.hard_sigmoid(x),
+    "hardswish": lambda nn, x: nn.hard_swish(x),
+}
+
+#: These have constants of their own inside, and are no counterpart at other parameters.
+FIXED = {"selu", "gelu-tanh"}
+
+
+def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Values and derivatives by JAX. Raises :class:`Unavailable` without JAX, or for what is not elementwise."""
+    try:
+        import jax
+    except ImportError:
+        raise Unavailable('jax is not installed. Type: pip install "nnmath[jax]"') from None
+    if any(t.rank or t.domain.function for t in (*derivation.givens, *(d.tensor for d in derivation.definitions))):
+        raise Unavailable(f"{derivation.id} works on arrays; against jax only functions of scalars are measured")
+    value = outputs(derivation)[0]
+    function = _function(derivation, value, jax)
+    wanted = [r for r in derivation.wanted if r.of is not None and r.wrt and r.of.name == value.name]
+
+    def run(values: Mapping[str, Any]) -> dict[str, Any]:
+        with jax.enable_x64(True):
+            arrays = {n: jax.numpy.asarray(np.asarray(v), dtype=dtype) for n, v in values.items()}
+            shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
+            arrays = {n: jax.numpy.broadcast_to(a, shape) for n, a in arrays.items()}
+            found = {value.name: np.asarray(jax.vmap(lambda a: function(**a))(arrays))}
+            for r in wanted:
+                found[r.name] = np.asarray(jax.vmap(_derivative(jax, function, r))(arrays))
+        return found
+
+    return run
+
+
+def _derivative(jax: Any, function: Callable[..., Any], result: Result) -> Callable[[Mapping[str, Any]], Any]:
+    def differentiated(f: Callable[..., Any], name: str) -> Callable[..., Any]:
+        return lambda **a: jax.grad(lambda x: f(**{**a, name: x}))(a[name])
+
+    for t in result.wrt:
+        function = differentiated(function, t.name)
+    last = function
+    return lambda a: last(**a)
+
+
+def _function(derivation: Derivation, value: Definition, jax: Any) -> Callable[..., Any]:
+    named = NN.get(derivation.id) if derivation.topic == "activations" else None
+    if named is not None:
+        return lambda **a: named(jax.nn, **a)
+    known = {d.name: d for d in derivation.definitions}
+    symbols = {t.name: Symbol(f"v{k}", real=True) for k, t in enumerate(derivation.givens)}
+    compute = sympy.lambdify(list(symbols.values()), _plain(value.body, known, symbols), modules="jax")
+    return lambda **a: compute(*(a[name] for name in symbols))
+
+
+def _plain(expr: Expr, known: Mapping[str, Definition], symbols: Mapping[str, Symbol]) -> Expr:
+    """In SymPy's own functions of plain symbols."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Element):
+            name = e.tensor.name
+            return symbols[name] if name in symbols else _plain(known[name].body, known, symbols)
+        if isinstance(e, Where):
+            x, a, b = (_plain(arg, known, symbols) for arg in e.args)
+            return sympy.Piecewise((a, x > 0), (b, True))
+        if isinstance(e, Indicator):
+            return sympy.Piecewise((1, _plain(e.args[0], known, symbols) > 0), (0, True))
+        if isinstance(e, relu):
+            return sympy.Max(_plain(e.args[0], known, symbols), 0)
+        if isinstance(e, absolute):
+            return sympy.Abs(_plain(e.args[0], known, symbols))
+        return _plain(e.as_elementary(), known, symbols) if isinstance(e, NamedFunction) else None
+
+    return rebuild(expr, leaf)

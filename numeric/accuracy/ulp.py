@@ -98,11 +98,20 @@ class ExactValues:
         return np.asarray(np.where(self.defined, off, np.nan))
 
 
-def exact_values(balls: Iterable[Any], format: Format) -> ExactValues:
-    """Exact values from balls that are narrow enough (:func:`rounded`); any other is taken as undefined."""
-    found = [rounded(ball, format) or (np.nan, 0.0, 0) for ball in balls]
-    nearest, rest, exponent = zip(*found, strict=True) if found else ((), (), ())
-    return ExactValues(format, np.array(nearest), np.array(rest), np.array(exponent, dtype=np.int64))
+def exact_values(balls: Array | Iterable[Any], format: Format) -> ExactValues:
+    """Exact values from balls that are narrow enough (:func:`rounded`); any other, and None, is taken as undefined.
+
+    Of an array of balls it keeps the shape.
+    """
+    shape = balls.shape if isinstance(balls, np.ndarray) else None
+    entries = balls.ravel() if isinstance(balls, np.ndarray) else balls
+    found = [(None if ball is None else rounded(ball, format)) or (np.nan, 0.0, 0) for ball in entries]
+    columns = list(zip(*found, strict=True)) or [(), (), ()]
+    types = (np.float64, np.float64, np.int64)
+    nearest, rest, exponent = (np.array(c, dtype=t) for c, t in zip(columns, types, strict=True))
+    if shape is None:
+        return ExactValues(format, nearest, rest, exponent)
+    return ExactValues(format, nearest.reshape(shape), rest.reshape(shape), exponent.reshape(shape))
 
 
 def rounded(ball: Any, format: Format) -> tuple[float, float, int] | None:

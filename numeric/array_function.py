@@ -143,7 +143,9 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     """Without any rewriting; sigmoid and softplus are written out."""
-    return rebuild(expr, lambda e: _as_it_stands(e.as_elementary(), known) if isinstance(e, sigmoid | softplus) else None)
+    return rebuild(
+        expr, lambda e: _as_it_stands(e.as_elementary(), known) if isinstance(e, sigmoid | softplus) else None
+    )
 
 
 def _unfold(expr: Expr, known: Mapping[str, Definition], stable: bool) -> Expr:

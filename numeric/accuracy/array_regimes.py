@@ -83,6 +83,7 @@ def near_log(name: str) -> Fill:
     return fill
 
 
+#: Standard deviations of logits, from harmless to one-sided.
 LOGITS = (1.0, 30.0, 100.0, 1e3, 1e4)
 
 Regimes = Callable[[Format], tuple[ArrayRegime, ...]]

@@ -23,7 +23,7 @@ from .unavailable import NotMeasurable
 Array = np.ndarray[Any, Any]
 
 #: Bits of the first attempt, and the most that are tried.
-PRECISION, MAX_PRECISION = 256, 16384
+PRECISION, MAX_PRECISION = 256, 65536
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ class ArrayReference:
     def _exact(self, case: Case) -> dict[str, ExactValues]:
         values = {t: case.values[t.name] for t in self.derivation.givens if t.name in case.values}
         wanted = {n: self.judge.definitions[n].tensor for n in self.orders}
-        precision, balls = PRECISION, {}
+        precision = PRECISION
+        balls: dict[str, Array] = {}
         while wanted and precision <= MAX_PRECISION:
             found = self.judge.at(list(wanted.values()), case.sizes, values, precision)
             balls |= found

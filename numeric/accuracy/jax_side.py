@@ -42,11 +42,9 @@ FIXED = {"selu", "gelu-tanh"}
 
 
 def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Values and derivatives by JAX. Raises :class:`Unavailable` without JAX, or for what is not elementwise."""
-    try:
-        import jax
-    except ImportError:
-        raise Unavailable('jax is not installed. Type: pip install "nnmath[jax]"') from None
+    """Values and derivatives by JAX. Raises :class:`Unavailable` for what is not elementwise, and ``ImportError``."""
+    import jax
+
     if any(t.rank or t.domain.function for t in (*derivation.givens, *(d.tensor for d in derivation.definitions))):
         raise Unavailable(f"{derivation.id} works on arrays; against jax only functions of scalars are measured")
     value = outputs(derivation)[0]

@@ -10,12 +10,13 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ...calculus.tensors import Tensor
+from ..plans import is_elementwise
 from ..torch_side import Forward
 from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
-from .oracle import Oracle, free_variable
+from .oracle import Oracle
 from .points import points, to_ordinal
-from .regions import LARGE, Region, regions
+from .regions import Region, regions
 from .ulp import ExactValues, Format, exact_values, format_of
 from .unavailable import NotMeasurable
 
@@ -48,8 +49,8 @@ class Root:
 class Row:
     """The errors of one quantity in one dtype, in ULP of the exact value.
 
-    worst, worst_at: the largest error and its x. quantile: 99.9 % of the points are not worse. away, away_at: the
-    largest error outside the neighbourhoods of roots. regions: where it fails: NaN, infinity, zero, more than 1000 ULP.
+    worst, worst_at: the largest error and its x. away, away_at: the same outside the neighbourhoods of roots. quantile:
+    99.9 % of the points there are not worse. roots: the neighbourhoods. regions: where it fails: NaN, infinity, zero, more than 1000 ULP.
     """
 
     id: str
@@ -69,8 +70,8 @@ class Row:
 
     @property
     def sound(self) -> bool:
-        """No NaN, no infinity and no zero where the exact value is an ordinary number."""
-        return all(r.kind == LARGE for r in self.regions)
+        """No region of failure."""
+        return not self.regions
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Measured:
     """The errors of one quantity at every point: what rows are made of, and pictures."""
 
     row: Row
+    variable: str
     x: Array
     errors: Array
 
@@ -85,7 +87,8 @@ class Measured:
 class Reference:
     """The points and exact values of a derivation in one dtype, for any number of implementations.
 
-    parameters: values of givens that have a default, rounded to the dtype, as every implementation gets them.
+    parameters: other values for the givens that have a default, and values for all but one of those that have none.
+    They are rounded to the dtype, as every implementation gets them.
     """
 
     def __init__(
@@ -96,17 +99,16 @@ class Reference:
         *,
         thorough: bool = False,
     ) -> None:
-        variable = free_variable(derivation)
-        if variable is None:
-            raise NotMeasurable(f"{derivation.id} is not a function of one real variable")
-        self.derivation, self.variable = derivation, variable
+        self.derivation, self.variable = derivation, _variable(derivation, parameters or {})
         self.format = format_of(dtype)
         self.parameters = _parameters(derivation, parameters or {}, self.format)
-        self.oracle = Oracle(derivation, variable, self.parameters)
+        self.oracle = Oracle(derivation, self.variable, self.parameters)
         if not self.oracle.quantities:
             raise NotMeasurable(f"{derivation.id} computes nothing")
         self.landmarks: Landmarks = landmarks(self.oracle, self.format)
-        self.x: Array = points(self.format, variable.domain, self.landmarks.all, thorough=thorough)
+        self.x: Array = points(self.format, self.variable.domain, self.landmarks.all, thorough=thorough)
+        #: Which points are kinks.
+        self.kink: Array = np.isin(self.x, [k for k in self.landmarks.kinks if 0 in (self.oracle.signs(k) or ())])
         self._exact: dict[str, ExactValues] = {}
 
     def exact(self, name: str) -> ExactValues:
@@ -128,18 +130,26 @@ class Reference:
         return found
 
 
-def _parameters(derivation: Derivation, given: Mapping[str, float], format: Format) -> dict[str, float]:
-    tensors = {t.name: t for t in derivation.givens if t.domain.value is not None}
-    unknown = sorted(set(given) - set(tensors))
+def _variable(derivation: Derivation, fixed: Mapping[str, float]) -> Tensor:
+    """The given that varies. Raises :class:`NotMeasurable` where there is none, or more than one."""
+    if not is_elementwise(derivation):
+        raise NotMeasurable(f"{derivation.id} is not a function of one real variable")
+    unknown = sorted(set(fixed) - {t.name for t in derivation.givens})
     if unknown:
-        known = ", ".join(tensors) or "none"
-        raise ValueError(f"{derivation.id} has no parameter {', '.join(unknown)}; it has {known}")
+        known = ", ".join(t.name for t in derivation.givens)
+        raise NotMeasurable(f"{derivation.id} has nothing called {', '.join(unknown)}; it has {known}")
+    free = [t for t in derivation.givens if t.domain.value is None and t.name not in fixed]
+    if len(free) != 1 or free[0].domain.is_discrete:
+        names = " and ".join(t.name for t in free) or "no variable"
+        advice = f". Fix all but one: {' '.join(f'--set {t.name}=1' for t in free[1:])}" if len(free) > 1 else ""
+        raise NotMeasurable(f"{derivation.id} is a function of {names}; accuracy needs one real variable{advice}")
+    return free[0]
 
-    def value(t: Tensor) -> float:
-        number = given.get(t.name, t.domain.value)
-        return float(format.dtype.type(float(number)))  # type: ignore[arg-type]
 
-    return {name: value(t) for name, t in tensors.items()}
+def _parameters(derivation: Derivation, fixed: Mapping[str, float], format: Format) -> dict[str, float]:
+    """The numbers of all givens that do not vary, rounded to the format."""
+    values = {t.name: fixed.get(t.name, t.domain.value) for t in derivation.givens}
+    return {n: float(format.dtype.type(float(v))) for n, v in values.items() if v is not None}
 
 
 def measure(
@@ -204,13 +214,13 @@ def _measured(reference: Reference, implementation: str, run: Implementation, na
         int(np.count_nonzero(known)),
         float(errors[worst_at]),
         float(x[worst_at]),
-        float(np.quantile(errors[known], QUANTILE, method="higher")),
+        float(np.quantile(errors[known & ~near], QUANTILE, method="higher")),
         float(errors[away_at]),
         float(x[away_at]),
         roots,
-        regions(x[known], exact[known], got[known], errors[known], near[known]),
+        regions(x[known], exact[known], got[known], errors[known], near[known], reference.kink[known]),
     )
-    return Measured(row, x, errors)
+    return Measured(row, reference.variable.name, x, errors)
 
 
 def _argmax(errors: Array, among: Array) -> int:

@@ -6,7 +6,7 @@ holds, which is what its derived formula states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -123,9 +123,3 @@ class Oracle:
 def sign(ball: Any) -> int | None:
     """−1, 0 or 1; None where the ball does not tell."""
     return 1 if ball > 0 else -1 if ball < 0 else 0 if ball.is_zero() else None
-
-
-def free_variable(derivation: Derivation) -> Tensor | None:
-    """The only real scalar without a value, or None where there are several."""
-    free: Sequence[Tensor] = [t for t in derivation.givens if t.domain.value is None]
-    return free[0] if len(free) == 1 and free[0].rank == 0 and not free[0].domain.function else None

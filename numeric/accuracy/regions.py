@@ -1,4 +1,7 @@
-"""Regions of failure: intervals of x in which results are NaN, infinite, zero, or more than 1000 ULP off."""
+"""Regions of failure: intervals of x in which results are NaN, infinite, zero, or more than 1000 ULP off.
+
+Right at a kink the convention of the entry is the exact value; another finite value there is a kind of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ Array = np.ndarray[Any, Any]
 
 #: Beyond so many ULP a result is no approximation that anyone would call accurate.
 MANY_ULP = 1e3
-NAN, INFINITE, ZERO, LARGE = "NaN", "inf", "zero", "> 1e3 ULP"
+NAN, INFINITE, KINK, ZERO, LARGE = "NaN", "inf", "other value at a kink", "zero", "> 1e3 ULP"
 #: The kinds of failure, worst first.
-KINDS = (NAN, INFINITE, ZERO, LARGE)
+KINDS = (NAN, INFINITE, KINK, ZERO, LARGE)
 
 #: Failures with at most so many sound points between them are one region.
 GAP = 10
@@ -47,7 +50,9 @@ def kinds(exact: ExactValues, got: Array, errors: Array) -> Array:
     return found
 
 
-def regions(x: Array, exact: ExactValues, got: Array, errors: Array, near_root: Array) -> tuple[Region, ...]:
+def regions(
+    x: Array, exact: ExactValues, got: Array, errors: Array, near_root: Array, kink: Array
+) -> tuple[Region, ...]:
     """The regions of failure among points in ascending order.
 
     Near a root only NaN and infinities are failures: a zero or a large relative error is judged on the scale of the
@@ -55,6 +60,7 @@ def regions(x: Array, exact: ExactValues, got: Array, errors: Array, near_root: 
     """
     kind_at = kinds(exact, got, errors)
     kind_at[near_root & (kind_at >= KINDS.index(ZERO))] = -1
+    kind_at[kink & np.isfinite(got) & (kind_at >= KINDS.index(ZERO))] = KINDS.index(KINK)
     found = []
     for number, kind in enumerate(KINDS):
         at = np.flatnonzero(kind_at == number)

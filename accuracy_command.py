@@ -81,7 +81,7 @@ def _measure(
     from . import accuracies, accuracy_plot
 
     if arguments.plot:
-        accuracy_plot.check_name(arguments.plot)
+        accuracy_plot.check(arguments.plot)
     arguments.set, fixed = accuracies.numbers(arguments.id, arguments.set)
     made = page(arguments)
     options = {"against": against, "fixed": fixed, "thorough": arguments.thorough, "points": bool(arguments.plot)}

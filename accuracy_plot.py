@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png", "pdf")
 #: The axis of errors, in ULP; smaller errors are drawn at the bottom, larger ones and NaN at the top.
 LOW, HIGH = 0.1, 1e17
+#: The axis of x: linear within LINEAR of 0, logarithmic up to FAR; powers of ten with a tick.
+LINEAR, FAR, TICKS = 1e-2, 1e3, (-1, 0, 1, 2, 3, 38, 308)
 COLOURS = {"float32": "tab:orange", "float64": "tab:blue"}
 
 
-def check_name(target: str) -> str:
-    """The format of a picture by the name of its file. **Raises** ``UnwritableOutput`` for one that cannot be made."""
+def check(target: str) -> str:
+    """The format of a picture by the name of its file, before anything is measured.
+
+    **Raises** ``UnwritableOutput`` for one that cannot be made, and ``ImportError`` without matplotlib.
+    """
     suffix = Path(target).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise UnwritableOutput(f"cannot draw {target}: its name tells no format. Give FILE.svg, FILE.png or FILE.pdf")
+    import matplotlib  # noqa: F401
+
     return suffix
 
 
@@ -34,7 +41,7 @@ def plot(accuracy: Accuracy, target: str) -> None:
 
     **Raises** ``UnwritableOutput``, and ``ImportError`` without matplotlib.
     """
-    format = check_name(target)
+    format = check(target)
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -66,10 +73,21 @@ def _draw(axis: Any, measured: Sequence[Measured]) -> None:
         errors = np.nan_to_num(m.errors, nan=LOW, posinf=HIGH)
         colour = COLOURS[m.row.dtype]
         shown = np.clip(errors, LOW, HIGH)
-        axis.plot(m.x, shown, ".", markersize=1, color=colour, label=m.row.dtype, rasterized=True)
+        axis.plot(symlog(m.x), shown, ".", markersize=1, color=colour, label=m.row.dtype, rasterized=True)
     axis.axhline(1e3, color="0.7", linewidth=0.5)
-    axis.set_xscale("symlog", linthresh=1e-6, linscale=0.5, subs=[])
     axis.set_yscale("log")
     axis.set_ylim(LOW / 2, HIGH * 4)
-    axis.set_xticks([-1e200, -1e30, -1e3, -1e-3, 0, 1e-3, 1e3, 1e30, 1e200])
+    reach = max((float(np.max(np.abs(m.x))) for m in measured), default=1.0)
+    powers = [p for p in TICKS if 10.0**p <= reach]
+    ticks = [*(-(10.0**p) for p in reversed(powers)), 0.0, *(10.0**p for p in powers)]
+    names = [f"1e{p}" if p else "1" for p in powers]
+    labels = [*(f"−{name}" for name in reversed(names)), "0", *names]
+    axis.set_xticks(symlog(np.array(ticks)), labels, rotation=45, fontsize=6)
     axis.grid(color="0.92", linewidth=0.5)
+
+
+def symlog(x: Any) -> Any:
+    """Linear around 0, logarithmic up to FAR, and beyond logarithmic once more, so that the tails stay narrow."""
+    decades = np.log10(np.abs(x) + LINEAR) - np.log10(LINEAR)
+    far = np.log10(FAR) - np.log10(LINEAR)
+    return np.sign(x) * np.where(decades <= far, decades, far * (1 + np.log(np.maximum(decades, far) / far) / 3))

@@ -150,7 +150,7 @@ def _typical_rows(rng: np.random.Generator, shape: tuple[int, ...], known: Mappi
 
 def regimes(derivation: Derivation, format: Format) -> tuple[ArrayRegime, ...]:
     """The declared regimes of a formula; for any other, its real givens at a few scales and at an offset."""
-    if derivation.topic and derivation.id in DECLARED:
+    if is_declared(derivation):
         return DECLARED[derivation.id](format)
     names = _data(derivation)
     return (
@@ -158,6 +158,11 @@ def regimes(derivation: Derivation, format: Format) -> tuple[ArrayRegime, ...]:
         *((ArrayRegime("scale 30", {n: normal(30.0) for n in names}),) if names else ()),
         *((ArrayRegime("offset 1e4", {n: normal(1.0, 1e4) for n in names}),) if names else ()),
     )
+
+
+def is_declared(derivation: Derivation) -> bool:
+    """Whether regimes are declared for this very formula."""
+    return bool(derivation.topic) and derivation.id in DECLARED
 
 
 def _data(derivation: Derivation) -> list[str]:

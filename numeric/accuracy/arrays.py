@@ -14,7 +14,7 @@ from ..exact import Judge
 from ..plans import outputs
 from ..regimes import Case
 from ..torch_side import Forward
-from .array_regimes import ArrayRegime, inputs, regimes
+from .array_regimes import ArrayRegime, inputs, is_declared, regimes
 from .implementations import Implementation, Subject, implementation
 from .regions import INFINITE, KINDS, NAN, ZERO, kinds
 from .ulp import ExactValues, exact_values, format_of, rounded
@@ -33,7 +33,8 @@ class ArrayRow:
     entries: how many have an exact value. nan, infinite, zeros: how many results are NaN, infinite or zero although the
     exact value is an ordinary number. worst: the largest error of an entry in ULP. normwise: the largest error relative
     to the largest exact entry, in ε. slicewise: the same for the worst of the slices that do not depend on each other,
-    such as the rows of a batch; equal to normwise where there are none.
+    such as the rows of a batch; equal to normwise where there are none. declared: the regime is declared for this very
+    formula, so a wrong zero is a failure; elsewhere zeros may come from intermediates that had to be rounded.
     """
 
     id: str
@@ -50,11 +51,12 @@ class ArrayRow:
     worst: float
     normwise: float
     slicewise: float
+    declared: bool = False
 
     @property
     def sound(self) -> bool:
-        """No NaN, no infinity and no zero where the exact value is an ordinary number."""
-        return not (self.nan or self.infinite or self.zeros)
+        """No NaN and no infinity where the exact value is an ordinary number, nor a zero in a declared regime."""
+        return not (self.nan or self.infinite or (self.declared and self.zeros))
 
 
 class ArrayReference:
@@ -192,6 +194,7 @@ def _row(
         float(np.max(errors, initial=0.0, where=exact.defined)),
         normwise(exact, errors, tuple(range(errors.ndim))),
         normwise(exact, errors, reference.joint_axes(name)),
+        is_declared(reference.derivation),
     )
 
 
@@ -201,10 +204,10 @@ def normwise(exact: ExactValues, errors: Array, axes: tuple[int, ...]) -> float:
     Slices whose exact entries are all 0, subnormal, or beyond the largest number are left out.
     """
     size = np.abs(np.where(exact.defined, exact.nearest, 0.0))
-    unit = np.ldexp(1.0, exact.exponent.astype(np.int64))
     largest = size.max(axis=axes, keepdims=True, initial=0.0)
     ordinary = (largest >= exact.format.smallest_normal) & ~exact.beyond.any(axis=axes, keepdims=True)
     with np.errstate(all="ignore"):
+        unit = np.ldexp(1.0, exact.exponent)
         share = errors * (unit / largest) / exact.format.eps
     share = np.where(ordinary & exact.defined, share, 0.0)
     return float(np.max(share, initial=0.0))

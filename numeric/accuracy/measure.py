@@ -50,7 +50,8 @@ class Row:
     """The errors of one quantity in one dtype, in ULP of the exact value.
 
     worst, worst_at: the largest error and its x. away, away_at: the same outside the neighbourhoods of roots. quantile:
-    99.9 % of the points there are not worse. roots: the neighbourhoods. regions: where it fails: NaN, infinity, zero, more than 1000 ULP.
+    99.9 % of the points there are not worse. roots: the neighbourhoods. regions: where it fails: NaN, infinity, zero,
+    more than 1000 ULP.
     """
 
     id: str

@@ -16,7 +16,7 @@ from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
 from .oracle import Oracle
 from .points import points, to_ordinal
-from .regions import Region, regions
+from .regions import Region, kinds, regions, sharpened
 from .ulp import ExactValues, Format, exact_values, format_of
 from .unavailable import NotMeasurable
 
@@ -201,10 +201,12 @@ def _measured(reference: Reference, implementation: str, run: Implementation, na
     roots, near = _roots(reference, name, x, got, exact)
     worst_at, away_at = _argmax(errors, known), _argmax(errors, known & ~near)
 
-    def again(x: Array) -> tuple[ExactValues, Array]:
-        numbers = x.astype(reference.format.dtype)
-        return reference.at(name, numbers), np.asarray(run(reference.inputs(numbers))[name], dtype=np.float64)
+    def kinds_at(more: Array) -> Array:
+        there = reference.at(name, more)
+        result = np.asarray(run(reference.inputs(more))[name], dtype=np.float64)
+        return kinds(there, result, there.errors(result))
 
+    failing = regions(x[known], exact[known], got[known], errors[known], near[known], reference.kink[known])
     row = Row(
         reference.derivation.id,
         name,
@@ -219,7 +221,7 @@ def _measured(reference: Reference, implementation: str, run: Implementation, na
         float(errors[away_at]),
         float(x[away_at]),
         roots,
-        regions(x[known], exact[known], got[known], errors[known], near[known], reference.kink[known]),
+        sharpened(failing, x[known], kinds_at, reference.format),
     )
     return Measured(row, reference.variable.name, x, errors)
 

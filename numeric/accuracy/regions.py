@@ -5,12 +5,14 @@ Right at a kink the convention of the entry is the exact value; another finite v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .ulp import ExactValues
+from .points import from_ordinal, to_ordinal
+from .ulp import ExactValues, Format
 
 Array = np.ndarray[Any, Any]
 
@@ -20,6 +22,10 @@ NAN, INFINITE, KINK, ZERO, LARGE = "NaN", "inf", "other value at a kink", "zero"
 #: The kinds of failure, worst first.
 KINDS = (NAN, INFINITE, KINK, ZERO, LARGE)
 
+#: The ends of regions of these kinds are looked for between the points, MOST regions at once, PARTS parts at a step.
+SHARP = (NAN, INFINITE, ZERO)
+MOST, PARTS = 8, 16
+
 #: Failures with at most so many sound points between them are one region.
 GAP = 10
 
@@ -28,7 +34,7 @@ GAP = 10
 class Region:
     """An interval of x with a failure of one kind.
 
-    low, high: the first and the last point that fails. points: how many fail. worst: the largest error, in ULP.
+    low, high: the first and the last number that fails. points: how many fail. worst: the largest error, in ULP.
     """
 
     kind: str
@@ -69,3 +75,43 @@ def regions(
                 worst = float(np.max(errors[run]))
                 found.append(Region(kind, float(x[run[0]]), float(x[run[-1]]), int(run.size), worst))
     return tuple(found)
+
+
+def sharpened(
+    found: Sequence[Region], x: Array, kinds_at: Callable[[Array], Array], format: Format
+) -> tuple[Region, ...]:
+    """The regions with their ends as exact as the dtype allows, where an end is sharp.
+
+    x: the points in ascending order. kinds_at: the kinds of failure at other numbers.
+    """
+    chosen = [k for k, r in enumerate(found) if r.kind in SHARP][:MOST]
+    ends: dict[tuple[int, str], tuple[int, int]] = {}
+    for k in chosen:
+        first, last = np.searchsorted(x, found[k].low), np.searchsorted(x, found[k].high)
+        if first > 0:
+            ends[k, "low"] = to_ordinal(float(x[first - 1]), format), to_ordinal(found[k].low, format)
+        if last + 1 < x.size:
+            ends[k, "high"] = to_ordinal(float(x[last + 1]), format), to_ordinal(found[k].high, format)
+    while wide := [end for end, (good, bad) in ends.items() if abs(bad - good) > 1]:
+        between = {end: _between(*ends[end]) for end in wide}
+        numbers = [from_ordinal(o, format) for end in wide for o in between[end]]
+        results = iter(kinds_at(np.array(numbers, dtype=format.dtype)))
+        for end in wide:
+            good, bad = ends[end]
+            number = KINDS.index(found[end[0]].kind)
+            fails = [next(results) == number for _ in between[end]]
+            steps = [good, *between[end], bad]
+            at = [False, *fails, True].index(True)
+            ends[end] = steps[at - 1], steps[at]
+
+    def moved(k: int, side: str, otherwise: float) -> float:
+        return from_ordinal(ends[k, side][1], format) if (k, side) in ends else otherwise
+
+    return tuple(replace(r, low=moved(k, "low", r.low), high=moved(k, "high", r.high)) for k, r in enumerate(found))
+
+
+def _between(a: int, b: int) -> list[int]:
+    """At most PARTS − 1 numbers strictly between two, in the order from a to b."""
+    step = 1 if b > a else -1
+    count = min(abs(b - a), PARTS)
+    return [a + step * (abs(b - a) * k // count) for k in range(1, count)]

@@ -12,7 +12,7 @@ from .derivations import catalogue
 
 if TYPE_CHECKING:
     from .numeric.accuracy.arrays import ArrayRow
-    from .numeric.accuracy.measure import Measured, Row
+    from .numeric.accuracy.functions import Measured, Row
     from .page import Page
 
 #: The generated code that is measured, and what it may be measured against.
@@ -91,7 +91,7 @@ def accuracy_of(
 def _of_one_variable(
     page: Page, dtypes: Sequence[str], names: Sequence[str], fixed: dict[str, float], thorough: bool, points: bool
 ) -> dict[str, Any]:
-    from .numeric.accuracy.measure import Reference, measured
+    from .numeric.accuracy.functions import Reference, measured
 
     derivation, forward = page.derivation, page.forward
     notes: dict[str, None] = {}

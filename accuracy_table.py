@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from .numeric.accuracy.arrays import ArrayRow
-    from .numeric.accuracy.measure import Row
+    from .numeric.accuracy.functions import Row
     from .numeric.accuracy.regions import Region
 
 #: So many regions of one kind are shown; of the others their number.

@@ -139,7 +139,7 @@ def measure_arrays(
 ) -> tuple[ArrayRow, ...]:
     """The errors of the values and derivatives of a formula over arrays, in every regime or in those named.
 
-    Arguments and errors as of :func:`~.measure.measure`.
+    Arguments and errors as of :func:`~.functions.measure`.
     """
     return tuple(measured_arrays(ArrayReference(derivation, dtype, names=names, seed=seed), implementation, forward))
 

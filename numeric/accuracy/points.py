@@ -12,7 +12,7 @@ from .ulp import Format
 
 Array = np.ndarray[Any, Any]
 
-#: How many points are drawn for every family; a thorough run draws THOROUGH times as many.
+#: How many points are drawn for every family, the first at least one in a binade; a thorough run THOROUGH times as many.
 LOG_UNIFORM, MODERATE, UNIFORM, SUBNORMAL, WINDOW = 1200, 1200, 1200, 60, 12
 THOROUGH = 10
 
@@ -33,8 +33,9 @@ def points(format: Format, domain: Domain, around: Iterable[float] = (), *, thor
     reach = 1.25 * highest * float(np.log(2.0))
     counts = np.arange(0.0, 65.0, 0.5)
     powers = np.ldexp(1.0, np.arange(int(lowest), int(highest) + 1, 1 if thorough else 8))
+    per_binade = max(LOG_UNIFORM, format.highest - format.lowest)
     positive = [
-        np.exp2(_even(rng, lowest, highest, LOG_UNIFORM * many)),
+        np.exp2(_even(rng, lowest, highest, per_binade * many)),
         np.exp2(_even(rng, *MODERATE_EXPONENTS, MODERATE * many)),
         np.exp2(_even(rng, lowest - format.digits + 1, lowest, SUBNORMAL * many)),
         _even(rng, 0.0, reach, UNIFORM * many),

@@ -36,7 +36,7 @@ def finite(dtype: str) -> st.SearchStrategy[float]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_number_is_exact_and_its_neighbours_are_one_unit_off(dtype: str, data: st.DataObject) -> None:
     x = data.draw(finite(dtype))
     format = format_of(dtype)
@@ -52,7 +52,7 @@ def test_a_number_is_exact_and_its_neighbours_are_one_unit_off(dtype: str, data:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_rounding_is_to_the_nearest_number_and_the_rest_is_exact(dtype: str, data: st.DataObject) -> None:
     """A rational number: nearest and rest give it back exactly, and NumPy's own division rounds to the same."""
     p, q = data.draw(st.integers(-(10**6), 10**6)), data.draw(st.integers(1, 10**6))
@@ -79,7 +79,7 @@ def test_beyond_the_largest_number_the_infinity_is_right(dtype: str) -> None:
     format = format_of(dtype)
     top = format.largest
     with ctx.workprec(100):
-        beyond = exact_values([arb(top) * 2, arb(-top) * 2, arb(top), arb(10) ** 5000], format)
+        beyond = exact_values([arb(top) * 2, arb(-top) * 2, arb(top), arb(1e25).exp()], format)
     inf = np.inf
     assert list(beyond.beyond) == [True, True, False, True]
     assert list(beyond.errors(np.array([inf, -inf, top, inf]))) == [0, 0, 0, 0]

@@ -12,7 +12,7 @@ from .ulp import Format
 
 Array = np.ndarray[Any, Any]
 
-#: How many points are drawn for every family, the first at least one in a binade; a thorough run THOROUGH times as many.
+#: How many points are drawn of every family, of the first one in a binade at least; a thorough run THOROUGH times many.
 LOG_UNIFORM, MODERATE, UNIFORM, SUBNORMAL, WINDOW = 1200, 1200, 1200, 60, 12
 THOROUGH = 10
 

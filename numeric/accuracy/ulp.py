@@ -124,10 +124,9 @@ def rounded(ball: Any, format: Format) -> tuple[float, float, int] | None:
     width, width_power = (int(k) for k in ball.rad().man_exp())
     if width and width.bit_length() + width_power > unit - SPARE_BITS:
         return None
+    unit = min(unit, format.highest - format.digits + 1)
     if top > format.highest + 1:
         return (format.largest if mantissa > 0 else -format.largest), (inf if mantissa > 0 else -inf), unit
-    if top > format.highest:
-        unit = format.highest - format.digits + 1
     return _nearest(mantissa, power, unit, format)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .numeric.accuracy.functions import Row
     from .numeric.accuracy.regions import Region
 
-#: So many regions of one kind are shown; of the others their number.
+#: So many regions of one kind are shown, those with the most points; of the others their number.
 SHOWN = 2
 
 
@@ -100,11 +100,12 @@ def _one(console: Console, accuracy: Accuracy) -> None:
 
 
 def _functions(rows: Sequence[Row]) -> Table:
-    table = _empty(("", "code"), ("worst", "at x", "99.9 %", "root"))
+    near = any(r.roots for r in rows)
+    table = _empty(("", "code"), ("worst", "at x", "99.9 %", *(["root"] if near else [])))
     table.add_column("fails", ratio=1)
     for name in dict.fromkeys(r.name for r in rows):
         for k, row in enumerate(r for r in rows if r.name == name):
-            cells = (_ulp(row.away), _number(row.away_at), _ulp(row.quantile), _root(row))
+            cells = (_ulp(row.away), _number(row.away_at), _ulp(row.quantile), *([_root(row)] if near else []))
             style = "" if row.sound else "red"
             table.add_row("" if k else row.name, row.implementation, *cells, _regions(row.regions), style=style)
     return table

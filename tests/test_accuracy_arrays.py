@@ -15,6 +15,7 @@ from nnmath.derivations import catalogue
 from nnmath.numeric.accuracy import ArrayReference, ArrayRow, measure_arrays, measured_arrays
 from nnmath.numeric.accuracy.array_regimes import DECLARED, inputs, regimes
 from nnmath.numeric.accuracy.implementations import Subject, generated
+from nnmath.numeric.accuracy.jax_losses import LOSSES
 from nnmath.numeric.accuracy.ulp import exact_values, format_of
 from nnmath.page import derive, of_entry
 
@@ -144,3 +145,12 @@ def test_zeros_fail_only_where_a_regime_is_declared_for_the_formula() -> None:
 def test_an_unknown_regime_says_which_there_are() -> None:
     with pytest.raises(ValueError, match=r"no regime huge; it has typical, .*offset 1e4"):
         reference("layernorm", names=("huge",))
+
+
+@pytest.mark.parametrize("id", LOSSES)
+def test_the_forms_in_jax_compute_the_same(id: str) -> None:
+    pytest.importorskip("jax", reason="jax is an optional extra")
+    of = reference(id, "float64")
+    harmless = of.regimes[0]
+    found = [r for r in measured_arrays(of, "jax") if r.regime == harmless.name]
+    assert {r.order for r in found} == {0, 1} and all(r.sound and r.normwise < 100 for r in found)

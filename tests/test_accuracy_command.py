@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import nnmath
 from nnmath import accuracies, accuracy_command, accuracy_plot
 from nnmath.cli import main
 from nnmath.numeric.accuracy import points
@@ -162,3 +163,15 @@ def test_the_command_knows_the_implementations() -> None:
     from nnmath.numeric.accuracy.ulp import FORMATS
 
     assert set(accuracy_command.DTYPES) == set(FORMATS)
+
+
+def test_from_python() -> None:
+    found = nnmath.derive("relu").accuracy(["float32"], against=["naive"])
+    assert not found.failed and {r.implementation for r in found.rows} == {"numpy", "naive"}
+    assert "relu, float32" in str(found)
+
+
+def test_jax_is_left_out_at_other_parameters() -> None:
+    pytest.importorskip("jax", reason="jax is an optional extra")
+    found = nnmath.derive("softmax-ce", reduction="sum").accuracy(["float32"], against=["jax"])
+    assert {r.implementation for r in found.arrays} == {"numpy"} and "default parameters" in found.notes[0]

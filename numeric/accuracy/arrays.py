@@ -152,7 +152,7 @@ def measured_arrays(
     """The rows of one implementation on a reference."""
     subject, dtype = Subject(reference.derivation, forward), reference.format.dtype.name
     run = implementation(chosen, subject, dtype) if isinstance(chosen, str) else chosen(subject, dtype)
-    label = chosen if isinstance(chosen, str) else chosen.__name__
+    label = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "other")
     rows = []
     for regime in reference.regimes:
         case, exact = reference.of(regime)

@@ -181,7 +181,7 @@ def measured(
     """The errors at every point, quantity by quantity. Same errors as :func:`measure`."""
     subject, dtype = Subject(reference.derivation, forward), reference.format.dtype.name
     run = implementation(chosen, subject, dtype) if isinstance(chosen, str) else chosen(subject, dtype)
-    name = chosen if isinstance(chosen, str) else chosen.__name__
+    name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "other")
     results = run(reference.inputs(reference.x))
     return [_measured(reference, name, run, q.name, results[q.name]) for q in _ordered(reference, results)]
 

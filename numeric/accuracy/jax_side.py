@@ -13,7 +13,8 @@ from ...calculus.derivation import Definition, Derivation, Result
 from ...calculus.functions import Indicator, NamedFunction, Where, absolute, relu
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element
-from ..plans import outputs
+from ..plans import is_elementwise, outputs
+from .jax_losses import LOSSES
 from .unavailable import Unavailable
 
 #: The function of ``jax.nn`` for an entry, called with the variable and the parameters by name.
@@ -42,11 +43,13 @@ FIXED = {"selu", "gelu-tanh"}
 
 
 def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Values and derivatives by JAX. Raises :class:`Unavailable` for what is not elementwise, and ``ImportError``."""
+    """Values and derivatives by JAX. Raises :class:`Unavailable` for arrays it has no form for, and ``ImportError``."""
     import jax
 
-    if any(t.rank or t.domain.function for t in (*derivation.givens, *(d.tensor for d in derivation.definitions))):
-        raise Unavailable(f"{derivation.id} works on arrays; against jax only functions of scalars are measured")
+    if not is_elementwise(derivation):
+        if derivation.topic and derivation.id in LOSSES:
+            return _of_arrays(derivation, dtype, jax)
+        raise Unavailable(f"there is no form of {derivation.id} in jax to measure")
     value = outputs(derivation)[0]
     function = _function(derivation, value, jax)
     wanted = [r for r in derivation.wanted if r.of is not None and r.wrt and r.of.name == value.name]
@@ -59,6 +62,24 @@ def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[
             found = {value.name: np.asarray(jax.vmap(lambda a: function(**a))(arrays))}
             for r in wanted:
                 found[r.name] = np.asarray(jax.vmap(_derivative(jax, function, r))(arrays))
+        return found
+
+    return run
+
+
+def _of_arrays(derivation: Derivation, dtype: str, jax: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    loss = LOSSES[derivation.id]
+
+    def run(values: Mapping[str, Any]) -> dict[str, Any]:
+        with jax.enable_x64(True):
+            given = {n: np.asarray(v) for n, v in values.items()}
+            arrays = {n: jax.numpy.asarray(v, dtype=dtype if v.dtype.kind == "f" else None) for n, v in given.items()}
+            found = {n: np.asarray(v) for n, v in loss(jax, **arrays).items()}
+            for r in derivation.wanted:
+                names = [t.name for t in r.wrt]
+                if r.of is not None and r.of.name == "L" and len(names) == 1 and names[0] in arrays:
+                    slope = jax.grad(lambda x, n=names[0]: loss(jax, **{**arrays, n: x})["L"])
+                    found[r.name] = np.asarray(slope(arrays[names[0]]))
         return found
 
     return run

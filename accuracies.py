@@ -191,7 +191,12 @@ def accuracy_one(
 
 
 def measure_all(
-    dtypes: Sequence[str], against: Sequence[str], thorough: bool, jobs: int | None = None
+    dtypes: Sequence[str],
+    *,
+    code: str = "numpy",
+    against: Sequence[str] = (),
+    thorough: bool = False,
+    jobs: int | None = None,
 ) -> list[Accuracy]:
     """Measure every entry that has code, in several processes, with a progress bar on a terminal.
 
@@ -204,7 +209,7 @@ def measure_all(
     for name in against:
         if name in PACKAGES:
             import_module(PACKAGES[name])
-    check = partial(accuracy_one, against=tuple(against), thorough=thorough)
+    check = partial(accuracy_one, code=code, against=tuple(against), thorough=thorough)
     rows = checks.run(measurable(), {}, "cpu", dtypes, jobs, check)  # type: ignore[arg-type]
     return [r if isinstance(r, Accuracy) else Accuracy(r.id, messages=r.messages) for r in rows]
 

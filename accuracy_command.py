@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="the whole catalogue")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes for --all; default: one for each core")
     parser.add_argument("--dtype", action="append", default=[], metavar="D", help="float64, float32; default: both")
+    parser.add_argument("--target", default="numpy", metavar="T", help="which generated code; default: numpy")
     text = "measure it as well: torch, jax, or naive (NumPy of the formula as it stands)"
     parser.add_argument("--against", action="append", default=[], metavar="CODE", help=text)
     parser.add_argument("--bound", type=float, metavar="ULP", help="fail also above this, away from roots")
@@ -55,11 +56,13 @@ def run(
     dtypes = _listed(arguments.dtype, DTYPES, "is not a dtype that is measured") or DTYPES
     from . import accuracies, accuracy_table
 
-    against = _listed(arguments.against, accuracies.OTHERS, "is nothing to measure against")
+    _listed([arguments.target], accuracies.OURS, "is no target that is measured")
+    against = _listed(arguments.against, (*accuracies.OTHERS, *accuracies.OURS), "is nothing to measure against")
+    options = {"code": arguments.target, "against": against, "thorough": arguments.thorough}
     if arguments.all:
-        found = accuracies.measure_all(dtypes, against, arguments.thorough, arguments.jobs)
+        found = accuracies.measure_all(dtypes, jobs=arguments.jobs, **options)
     else:
-        found = [_measure(arguments, page, dtypes, against)]
+        found = [_measure(arguments, page, dtypes, options)]
     found = accuracies.within(found, arguments.bound)
     return found, accuracy_table.as_json(found) if arguments.json else accuracy_table.as_table(found, width)
 
@@ -76,7 +79,7 @@ def _measure(
     arguments: argparse.Namespace,
     page: Callable[[argparse.Namespace], Any],
     dtypes: Sequence[str],
-    against: Sequence[str],
+    options: dict[str, Any],
 ) -> Accuracy:
     from . import accuracies, accuracy_plot
 
@@ -84,8 +87,7 @@ def _measure(
         accuracy_plot.check(arguments.plot)
     arguments.set, fixed = accuracies.numbers(arguments.id, arguments.set)
     made = page(arguments)
-    options = {"against": against, "fixed": fixed, "thorough": arguments.thorough, "points": bool(arguments.plot)}
-    accuracy: Accuracy = made.accuracy(dtypes, **options)
+    accuracy: Accuracy = made.accuracy(dtypes, fixed=fixed, points=bool(arguments.plot), **options)
     if arguments.plot:
         accuracy_plot.plot(accuracy, arguments.plot)
     return accuracy

@@ -246,6 +246,15 @@ def test_a_single_bad_point_next_to_a_kink_is_found() -> None:
     assert [(r.kind, r.low, r.high) for r in found.regions] == [(LARGE, after, after)]
 
 
+def test_next_to_a_kink_that_is_no_number_either_side_is_right() -> None:
+    page = derive("where(x > 0.3, x, 0.1*x)", given="x:")
+    of = Reference(page.derivation, "float32")
+    third = float(np.float32(0.3))
+    assert of.landmarks.kinks == (third,) and not of.kink.any() and third not in of.x
+    assert float(np.nextafter(np.float32(0.3), np.float32(1))) in of.x
+    assert all(m.row.sound for m in measured(of))
+
+
 def test_near_a_root_errors_are_judged_on_the_scale_of_the_function() -> None:
     """An error of one ε of the maximum is fine at the root of f′; the same relative error elsewhere is not hidden."""
     eps = float(np.finfo(np.float32).eps)

@@ -15,7 +15,7 @@ from ..torch_side import Forward
 from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
 from .oracle import Oracle
-from .points import points, to_ordinal
+from .points import from_ordinal, points, to_ordinal
 from .regions import Region, kinds, regions, sharpened
 from .ulp import ExactValues, Format, exact_values, format_of
 from .unavailable import NotMeasurable
@@ -107,9 +107,14 @@ class Reference:
         if not self.oracle.quantities:
             raise NotMeasurable(f"{derivation.id} computes nothing")
         self.landmarks: Landmarks = landmarks(self.oracle, self.format)
-        self.x: Array = points(self.format, self.variable.domain, self.landmarks.all, thorough=thorough)
+        exact = [k for k in self.landmarks.kinks if 0 in (self.oracle.signs(k) or ())]
+        between = [k for k in self.landmarks.kinks if k not in exact]
+        x = points(self.format, self.variable.domain, self.landmarks.all, thorough=thorough)
+        #: A kink that is no number of the dtype, such as 0.3, is rounded to one of its two neighbours wherever it is
+        #: computed, so these have the value of either side; they are not judged.
+        self.x: Array = x[~np.isin(x, [n for k in between for n in (k, _previous(k, self.format))])]
         #: Which points are kinks.
-        self.kink: Array = np.isin(self.x, [k for k in self.landmarks.kinks if 0 in (self.oracle.signs(k) or ())])
+        self.kink: Array = np.isin(self.x, exact)
         self._exact: dict[str, ExactValues] = {}
 
     def exact(self, name: str) -> ExactValues:
@@ -129,6 +134,10 @@ class Reference:
             wide = np.full(x.shape if name in trained else (), value)
             found[name] = wide.astype(self.format.dtype)
         return found
+
+
+def _previous(x: float, format: Format) -> float:
+    return from_ordinal(to_ordinal(x, format) - 1, format)
 
 
 def _variable(derivation: Derivation, fixed: Mapping[str, float]) -> Tensor:

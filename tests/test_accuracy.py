@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnmath.numeric.accuracy import measure
+from nnmath.numeric.accuracy import points as point_families
 from nnmath.numeric.accuracy.functions import Reference, Row, measured
 from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS, Subject, generated, implementation
 from nnmath.numeric.accuracy.points import from_ordinal, points, to_ordinal
@@ -127,8 +128,13 @@ def test_the_points_cover_the_whole_range(dtype: str) -> None:
 
 @lru_cache
 def reference(id: str, dtype: str, given: str = "") -> Reference:
+    """With fewer points than a user gets: what is planted is found all the same."""
     page = derive(id, given=given, order=2) if given else of_entry(id, {})
-    return Reference(page.derivation, dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        for family in ("LOG_UNIFORM", "MODERATE", "UNIFORM"):
+            patch.setattr(point_families, family, 400)
+        patch.setattr(point_families, "WINDOW", 4)
+        return Reference(page.derivation, dtype)
 
 
 #: By the name of an entry: f, f′ and f″ in mpmath's words.
@@ -222,7 +228,7 @@ def test_a_planted_failure_is_found_where_it_is(fault: str, name: str, dtype: st
     assert (region.low, region.high) == pytest.approx(
         (max(low, -top), min(high, top)), rel=0 if kind != LARGE else 1e-2
     )
-    assert region.points > 10 and found.worst > 1e3 and low <= found.worst_at <= high
+    assert region.points > 5 and found.worst > 1e3 and low <= found.worst_at <= high
     others = [m.row for m in measured(reference("softsign", dtype), spoiled(where(low, high, to), name))]
     assert all(r.sound for r in others if r.name != name)
 
@@ -247,8 +253,7 @@ def test_a_single_bad_point_next_to_a_kink_is_found() -> None:
 
 
 def test_next_to_a_kink_that_is_no_number_either_side_is_right() -> None:
-    page = derive("where(x > 0.3, x, 0.1*x)", given="x:")
-    of = Reference(page.derivation, "float32")
+    of = reference("where(x > 0.3, x, 0.1*x)", "float32", "x:")
     third = float(np.float32(0.3))
     assert of.landmarks.kinks == (third,) and not of.kink.any() and third not in of.x
     assert float(np.nextafter(np.float32(0.3), np.float32(1))) in of.x
@@ -289,8 +294,8 @@ def test_torch_and_naive_code_fail_where_they_are_known_to_fail() -> None:
 
 
 def test_a_formula_of_ones_own_and_its_second_derivative() -> None:
-    rows = measure(derive("x*sigmoid(1.7*x)", given="x:", order=2).derivation, "float32")
-    assert [r.order for r in rows] == [0, 1, 2] and all(r.points > 5000 for r in rows)
+    rows = [m.row for m in measured(reference("x*sigmoid(1.7*x)", "float32", "x:"))]
+    assert [r.order for r in rows] == [0, 1, 2] and all(r.points > 2000 for r in rows)
 
 
 def test_points_stay_in_the_domain() -> None:
@@ -311,8 +316,7 @@ def test_of_several_variables_all_but_one_are_fixed() -> None:
     derivation = derive("x*y", given="x:\ny:").derivation
     with pytest.raises(NotMeasurable, match=r"function of x and y.*--set y=1"):
         measure(derivation)
-    rows = measure(derivation, "float32", parameters={"y": 3.0})
-    assert {r.name for r in rows} >= {"L"} and all(r.sound for r in rows)
+    assert Reference(derivation, "float32", {"y": 3.0}).variable.name == "x"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[
     wanted = [r for r in derivation.wanted if r.of is not None and r.wrt and r.of.name == value.name]
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
-        with jax.enable_x64(True):
+        with _double(jax):
             arrays = {n: jax.numpy.asarray(np.asarray(v), dtype=dtype) for n, v in values.items()}
             shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
             arrays = {n: jax.numpy.broadcast_to(a, shape) for n, a in arrays.items()}
@@ -67,11 +67,20 @@ def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[
     return run
 
 
+def _double(jax: Any) -> Any:
+    """Within it float64 stays float64. It has moved between versions of JAX."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64
+
+    return enable_x64(True)
+
+
 def _of_arrays(derivation: Derivation, dtype: str, jax: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     loss = LOSSES[derivation.id]
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
-        with jax.enable_x64(True):
+        with _double(jax):
             given = {n: np.asarray(v) for n, v in values.items()}
             arrays = {n: jax.numpy.asarray(v, dtype=dtype if v.dtype.kind == "f" else None) for n, v in given.items()}
             found = {n: np.asarray(v) for n, v in loss(jax, **arrays).items()}

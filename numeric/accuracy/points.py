@@ -12,7 +12,7 @@ from .ulp import Format
 
 Array = np.ndarray[Any, Any]
 
-#: How many points are drawn of every family (of the first at least one in a binade); THOROUGH: in a thorough run so many
+#: How many points are drawn of every family (of the first at least one in a binade), and in a thorough run how many
 #: times as many.
 LOG_UNIFORM, MODERATE, UNIFORM, SUBNORMAL, WINDOW = 1200, 1200, 1200, 60, 12
 THOROUGH = 10

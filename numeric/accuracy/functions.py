@@ -16,7 +16,7 @@ from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
 from .oracle import Oracle
 from .points import from_ordinal, points, to_ordinal
-from .regions import Region, kinds, regions, sharpened
+from .regions import MORE, Region, kinds, regions, sharpened
 from .ulp import ExactValues, Format, exact_values, format_of
 from .unavailable import NotMeasurable
 
@@ -212,7 +212,8 @@ def _measured(reference: Reference, implementation: str, run: Implementation, na
 
     def kinds_at(more: Array) -> Array:
         there = reference.at(name, more)
-        result = np.asarray(run(reference.inputs(more))[name], dtype=np.float64)
+        same_size = np.resize(more, MORE)  # libraries that compile do so once for every size
+        result = np.asarray(run(reference.inputs(same_size))[name], dtype=np.float64)[: more.size]
         return kinds(there, result, there.errors(result))
 
     failing = regions(x[known], exact[known], got[known], errors[known], near[known], reference.kink[known])

@@ -53,16 +53,15 @@ def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[
     value = outputs(derivation)[0]
     function = _function(derivation, value, jax)
     wanted = [r for r in derivation.wanted if r.of is not None and r.wrt and r.of.name == value.name]
+    one = {value.name: lambda a: function(**a), **{r.name: _derivative(jax, function, r) for r in wanted}}
+    compiled = {name: jax.jit(jax.vmap(f)) for name, f in one.items()}
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
         with _double(jax):
             arrays = {n: jax.numpy.asarray(np.asarray(v), dtype=dtype) for n, v in values.items()}
             shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
             arrays = {n: jax.numpy.broadcast_to(a, shape) for n, a in arrays.items()}
-            found = {value.name: np.asarray(jax.vmap(lambda a: function(**a))(arrays))}
-            for r in wanted:
-                found[r.name] = np.asarray(jax.vmap(_derivative(jax, function, r))(arrays))
-        return found
+            return {name: np.asarray(f(arrays)) for name, f in compiled.items()}
 
     return run
 
@@ -79,17 +78,23 @@ def _double(jax: Any) -> Any:
 def _of_arrays(derivation: Derivation, dtype: str, jax: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     loss = LOSSES[derivation.id]
 
+    givens = {t.name for t in derivation.givens}
+    firsts = [r for r in derivation.wanted if r.of is not None and r.of.name == "L" and len(r.wrt) == 1]
+    wrt = {r.name: r.wrt[0].name for r in firsts if r.wrt[0].name in givens}
+
+    def compute(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        found = dict(loss(jax, **arrays))
+        for name, given in wrt.items():
+            found[name] = jax.grad(lambda x, n=given: loss(jax, **{**arrays, n: x})["L"])(arrays[given])
+        return found
+
+    compiled = jax.jit(compute)
+
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
         with _double(jax):
             given = {n: np.asarray(v) for n, v in values.items()}
             arrays = {n: jax.numpy.asarray(v, dtype=dtype if v.dtype.kind == "f" else None) for n, v in given.items()}
-            found = {n: np.asarray(v) for n, v in loss(jax, **arrays).items()}
-            for r in derivation.wanted:
-                names = [t.name for t in r.wrt]
-                if r.of is not None and r.of.name == "L" and len(names) == 1 and names[0] in arrays:
-                    slope = jax.grad(lambda x, n=names[0]: loss(jax, **{**arrays, n: x})["L"])
-                    found[r.name] = np.asarray(slope(arrays[names[0]]))
-        return found
+            return {n: np.asarray(v) for n, v in compiled(arrays).items()}
 
     return run
 

@@ -25,6 +25,8 @@ KINDS = (NAN, INFINITE, KINK, ZERO, LARGE)
 #: The ends of regions of these kinds are looked for between the points, MOST regions at once, PARTS parts at a step.
 SHARP = (NAN, INFINITE, ZERO)
 MOST, PARTS = 8, 16
+#: So many numbers are asked for at once.
+MORE = 2 * MOST * (PARTS - 1)
 
 #: Failures with at most so many sound points between them are one region.
 GAP = 10

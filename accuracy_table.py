@@ -227,7 +227,7 @@ def _ulp(error: float) -> str:
 
 
 def _number(x: float) -> str:
-    return _exponent(f"{x:.4g}")
+    return _exponent(f"{x + 0.0:.4g}")  # −0 as 0
 
 
 def _exponent(text: str) -> str:

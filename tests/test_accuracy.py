@@ -112,7 +112,9 @@ def test_a_ball_that_is_too_wide_or_nothing_is_undefined() -> None:
 def test_the_points_cover_the_whole_range(dtype: str) -> None:
     format = format_of(dtype)
     x = points(format, of_entry("sigmoid", {}).derivation.givens[0].domain, [0.7])
-    assert x.dtype == format.dtype and np.all(np.diff(x) > 0) and np.all(np.isfinite(x))
+    (zero,) = np.flatnonzero(np.diff(x) <= 0)
+    assert x.dtype == format.dtype and np.all(np.isfinite(x))
+    assert x[zero] == x[zero + 1] == 0 and np.signbit(x[zero]) and not np.signbit(x[zero + 1])
     exponents = set(np.frexp(x[x != 0].astype(np.float64))[1])
     normal = set(range(format.lowest + 1, format.highest + 2))
     assert len(normal - exponents) < 4 and len(exponents - normal) > format.digits / 2
@@ -243,7 +245,14 @@ def test_the_end_of_a_region_is_found_between_the_points() -> None:
 @pytest.mark.parametrize(("id", "at", "name"), [("hardswish", 3.0, "dy_dx"), ("relu", 0.0, "dy_dx")])
 def test_another_value_at_a_kink_is_found_there(id: str, at: float, name: str) -> None:
     found = row(id, "float32", where(at, at, lambda y: y * 0 + 0.5), name)
-    assert [(r.kind, r.low, r.high, r.points) for r in found.regions] == [(KINK, at, at, 1)]
+    assert [(r.kind, r.low, r.high) for r in found.regions] == [(KINK, at, at)]
+
+
+def test_minus_zero_is_a_point_of_its_own() -> None:
+    found = row(
+        "softsign", "float32", lambda x, y: np.where(np.signbit(x) & (x == 0), np.nan, y).astype(y.dtype), "dy_dx"
+    )
+    assert [(r.kind, r.low, r.high, r.points) for r in found.regions] == [(NAN, 0, 0, 1)]
 
 
 def test_a_single_bad_point_next_to_a_kink_is_found() -> None:

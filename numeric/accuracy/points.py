@@ -22,11 +22,11 @@ MODERATE_EXPONENTS = (-30.0, 12.0)
 
 
 def points(format: Format, domain: Domain, around: Iterable[float] = (), *, thorough: bool = False) -> Array:
-    """Numbers of the dtype in ascending order, without repetition, within a domain.
+    """Numbers of the dtype in ascending order, without repetition (but for −0 and 0), within a domain.
 
     Log-uniform over the whole range and over the moderate one, both signs; uniform over the range in which exponentials
-    of the argument are neither 0 nor infinite; subnormal numbers; zero, the smallest and the largest numbers; integers,
-    halves and powers of two, each with its neighbours; and a dense window around each of the points ``around``.
+    of the argument are neither 0 nor infinite; subnormal numbers; both zeros, the smallest and the largest numbers;
+    integers, halves and powers of two, each with its neighbours; and a dense window around each of the points ``around``.
     """
     rng = np.random.default_rng(20)
     many = THOROUGH if thorough else 1
@@ -48,6 +48,9 @@ def points(format: Format, domain: Domain, around: Iterable[float] = (), *, thor
     with np.errstate(all="ignore"):
         found = np.unique(both.astype(format.dtype))
     found = found[np.isfinite(found)]
+    at = int(np.searchsorted(found, 0.0))
+    found[at] = 0.0
+    found = np.insert(found, at, -0.0)  # equal to 0, but not the same to a division or a sign
     return np.asarray(found[within(domain)(found)])
 
 

@@ -105,7 +105,12 @@ def _functions(rows: Sequence[Row]) -> Table:
     table.add_column("fails", ratio=1)
     for name in dict.fromkeys(r.name for r in rows):
         for k, row in enumerate(r for r in rows if r.name == name):
-            cells = (_ulp(row.away), _number(row.away_at), _ulp(row.quantile), *([_root(row)] if near else []))
+            cells = (
+                _ulp(row.away),
+                _number(row.away_at) if row.away else "",
+                _ulp(row.quantile),
+                *([_root(row)] if near else []),
+            )
             style = "" if row.sound else "red"
             table.add_row("" if k else row.name, row.implementation, *cells, _regions(row.regions), style=style)
     return table

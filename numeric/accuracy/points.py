@@ -26,7 +26,7 @@ def points(format: Format, domain: Domain, around: Iterable[float] = (), *, thor
 
     Log-uniform over the whole range and over the moderate one, both signs; uniform over the range in which exponentials
     of the argument are neither 0 nor infinite; subnormal numbers; both zeros, the smallest and the largest numbers;
-    integers, halves and powers of two, each with its neighbours; and a dense window around each of the points ``around``.
+    integers, halves and powers of two, each with its neighbours; and a dense window around each point of ``around``.
     """
     rng = np.random.default_rng(20)
     many = THOROUGH if thorough else 1

@@ -22,6 +22,7 @@ from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
+from .reflection import reflected
 from .saturation import clip_saturated
 from .stability import stabilise
 
@@ -93,8 +94,8 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -
 
     Raises :class:`~.lower.Unsupported` where a formula has none.
     """
-    form = _stable if stable else _as_it_stands
     elementwise = is_elementwise(derivation)
+    form = (_stable_entries if elementwise else _stable) if stable else _as_it_stands
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
     known = {d.name: d for d in (*derivation.definitions, *results)}
@@ -139,6 +140,11 @@ def dimensions_of(roots: Iterable[Node]) -> tuple[str, ...]:
 
 def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     return clip_saturated(stabilise(expr, known))
+
+
+def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    """The same for a function that is computed entry by entry."""
+    return clip_saturated(reflected(stabilise(expr, known)))
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

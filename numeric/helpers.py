@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from .error_functions import ERROR_FUNCTIONS
+
 FLOATS = '''
 def _floats(name, value, dims, sizes):
     """value as a float array with the given axes (integers become float64). sizes collects what each dimension is."""
@@ -54,7 +59,7 @@ SIGMOID = '''
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    return np.maximum(x >= 0, e) / (1.0 + e)
 '''
 
 SOFTPLUS = '''
@@ -68,18 +73,6 @@ def _sech2(x):
     """1 - tanh(x)**2, without cancellation."""
     e = np.exp(-2.0 * np.abs(x))
     return 4.0 * e / (1.0 + e) ** 2
-'''
-
-ERF = '''
-def _erf(x):
-    """The error function, entry by entry."""
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
-'''
-
-ERFC = '''
-def _erfc(x):
-    """1 - erf(x), without cancellation, entry by entry."""
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
 '''
 
 XLOGX = '''
@@ -169,8 +162,7 @@ HELPERS: dict[str, str] = {
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,
-    "_erf": ERF,
-    "_erfc": ERFC,
+    **ERROR_FUNCTIONS,
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
@@ -180,3 +172,15 @@ HELPERS: dict[str, str] = {
     "_add_at": ADD_AT,
     "_dimension": DIMENSION,
 }
+
+
+def with_called(names: Iterable[str]) -> tuple[str, ...]:
+    """Helpers and those that they call, in the order in which they appear in a module."""
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [f for f in re.findall(r"\b_\w+(?=\()", HELPERS[name]) if f in HELPERS]
+    return tuple(h for h in HELPERS if h in needed)

@@ -12,7 +12,7 @@ from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigm
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
-from . import forms, program
+from . import decaying, forms, program
 from .affine import positions, put, take
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
@@ -44,6 +44,7 @@ CALLS: dict[type[Expr], str] = {
     relu: "relu",
     forms.sech2: "sech2",
     forms.erfc: "erfc",
+    forms.erfcx: "erfcx",
     forms.expm1: "expm1",
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
@@ -340,6 +341,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.Clip: _clip,
     Unknown: _unknown,
     BoundSum: _sum,
+    **decaying.table(lower),
     forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
     forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),

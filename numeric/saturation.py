@@ -75,6 +75,25 @@ def _bound(f: Expr) -> tuple[Expr, int] | None:
     return x, max(2, math.ceil(_radius(coefficients, SATURATED[type(f)])))
 
 
+def radius(exponent: Expr, x: Expr) -> int | None:
+    """B such that a polynomial in x with positive coefficients exceeds 800 for x ≥ B; None for a multiple of x by 2ᵏ.
+
+    Such a multiple is exact, and needs no bound. Terms with a parameter only take the exponent further out.
+    """
+    if is_exact(exponent, x):
+        return None
+    terms = [(power, float(c)) for (power,), c in Poly(exponent, x).terms() if c.is_number]
+    if not terms:
+        return None
+    return max(2, math.ceil(min((SATURATED[exp] / c) ** (1 / power) for power, c in terms)))
+
+
+def is_exact(exponent: Expr, x: Expr) -> bool:
+    """Whether an exponent is x times a power of two, or a product that no rounding can be kept from."""
+    slope = exponent / x
+    return bool(slope.is_Rational) and slope.p & (slope.p - 1) == 0 and slope.q & (slope.q - 1) == 0
+
+
 def _only_helps(terms: list[tuple[tuple[int], Expr]]) -> bool:
     """Terms of one parity and one sign: what a parameter contributes only takes the argument further out."""
     signs = {bool(c.is_nonnegative) if c.is_nonnegative or c.is_nonpositive else None for _, c in terms}

@@ -37,7 +37,8 @@ CALLS: dict[str, str] = {
             "clip",
         )
     },
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "log_weighted", "tanh_remainder")},
+    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
+    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial")},
     "relu": "np.maximum",
 }
 

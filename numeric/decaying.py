@@ -11,6 +11,7 @@ from sympy import Expr, Mul, Poly
 from . import forms, program
 from .layout import Array, Layout, align
 from .program import Node
+from .saturation import is_exact
 
 Lower = Callable[[Any, Layout], Array]
 
@@ -19,7 +20,7 @@ def half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
     """exp(x/2). Where x is a polynomial in a bounded variable, its rounding would show: it gets twice the precision."""
     exponent = e.args[0]
     bounded = sorted(exponent.atoms(forms.Clip), key=sympy.default_sort_key)
-    if not bounded:
+    if not bounded or is_exact(exponent, bounded[0]):
         inner = lower(exponent / 2, hint)
         return Array(program.call("exp", inner.node), inner.layout)
     (variable,) = bounded
@@ -38,11 +39,15 @@ def _number_in(c: Expr) -> Expr:
     return Mul(*(f for f in Mul.make_args(c) if f.is_number))
 
 
+def whole_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(x) from exp(x/2), which the same line needs anyway."""
+    half = lower(forms.HalfExp(e.args[0]), hint)
+    return Array(program.mul((half.node, half.node)), half.layout)
+
+
 def around(e: Expr, lower: Lower, hint: Layout) -> Array:
     """h·r·h, in this order."""
     (half, rest), layout = align([lower(a, hint) for a in e.args], hint)
-    if rest.op == "neg":
-        return Array(program.negative(program.mul((half, rest.args[0], half))), layout)
     return Array(program.mul((half, rest, half)), layout)
 
 
@@ -58,6 +63,7 @@ def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
     """What :mod:`lower` asks for these forms."""
     return {
         forms.HalfExp: lambda e, hint: half_exp(e, lower, hint),
+        forms.WholeExp: lambda e, hint: whole_exp(e, lower, hint),
         forms.Around: lambda e, hint: around(e, lower, hint),
         forms.Select: lambda e, hint: select(e, lower, hint),
     }

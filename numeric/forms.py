@@ -49,6 +49,15 @@ class HalfExp(NamedFunction):
         return sympy.exp(self.args[0] / 2)
 
 
+class WholeExp(NamedFunction):
+    """exp(x), as the square of :class:`HalfExp`."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0])
+
+
 class Around(NamedFunction):
     """``Around(h, r)``: h·r·h, multiplied in that order, so that a large r meets only one small h at a time."""
 

@@ -219,6 +219,10 @@ def _pow(e: Expr, hint: Layout) -> Array:
     if exponent.is_Integer and 3 <= exponent <= 4 and not base.is_number:
         factor = lower(base, hint)
         return Array(program.mul((factor.node,) * int(exponent)), factor.layout)
+    if exponent.is_Integer and 5 <= exponent <= 16 and not base.is_number:  # NumPy's own power is slow
+        root = lower(base**2 if exponent % 2 else base ** (exponent / 2), hint)
+        rest = lower(base ** (exponent - 2), hint) if exponent % 2 else root
+        return Array(program.mul((root.node, rest.node)), root.layout)
     inner = lower(base, hint)
     if exponent == sympy.Rational(1, 2) and inner.node.kind != "python":
         return Array(program.call("sqrt", inner.node), inner.layout)

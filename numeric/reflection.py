@@ -18,16 +18,16 @@ from sympy import Add, Dummy, Expr, Integer, Mul, Pow, S, exp, tanh
 
 from ..calculus.functions import Indicator, absolute, relu, sigmoid, softplus
 from ..calculus.tensors import Element
-from .forms import Around, Clip, HalfExp, Select, erfc, erfcx, expm1, sech2
-from .saturation import radius
+from .forms import Around, Clip, HalfExp, Select, WholeExp, erfc, erfcx, expm1, sech2
+from .saturation import is_exact, radius
 
 #: For each saturating function f(u), the multiple of u whose exponential it is a rational function of.
 MULTIPLES: dict[type[Expr], int] = {sigmoid: 1, exp: 1, softplus: 1, tanh: 2, sech2: 2}
 BELLS = (sympy.erf, erfc)
 SATURATING = (*MULTIPLES, *BELLS)
 
-#: |x|, E and C.
-A, E, C = Dummy("a", positive=True), Dummy("E", positive=True), Dummy("C", positive=True)
+#: |x|, |w|, E and C.
+A, W, E, C = (Dummy(letter, positive=True) for letter in "awEC")
 
 
 class NotRational(Exception):
@@ -64,7 +64,7 @@ def _mixes(expr: Expr, x: Expr) -> bool:
 class _Reflection:
     """x: the variable. exponent: w, or y² for the bell. bell: y, for the functions erf and erfc.
 
-    even: the exponent is a bell, the same on both sides. hidden: parameters and irrational constants by the symbol that
+    even: the exponent is the same for x and −x. signed: it is βx, for a β of either sign. hidden: parameters and irrational constants by the symbol that
     stands for them.
     """
 
@@ -72,6 +72,7 @@ class _Reflection:
     exponent: Expr = S.Zero
     bell: Expr | None = None
     even: bool = False
+    signed: bool = False
     hidden: dict[Expr, Expr] = field(default_factory=dict)
 
     @classmethod
@@ -82,13 +83,14 @@ class _Reflection:
         arguments = [MULTIPLES[type(e)] * e.args[0] for e in plain.atoms(*MULTIPLES) if not e.args[0].has(*SATURATING)]
         if bells:
             found.bell = _positive(bells[0])
-            found.exponent, found.even = found.bell**2, True
+            found.exponent, found.even = found.hide(found.shown(found.bell, x) ** 2), True
             if any(_ratio(b, found.bell) not in (1, -1) for b in bells):
                 raise NotRational
         elif arguments:
             found.exponent = _unit(arguments)
             found.even = _parity(found.exponent) == 0
-        if _parity(found.exponent) is None:
+        found.signed = bool((found.exponent / A).is_Symbol)
+        if _parity(found.exponent) is None and not found.signed:
             raise NotRational
         return found
 
@@ -145,9 +147,14 @@ class _Reflection:
         times = _ratio(exponent, self.exponent)
         if not times.is_Integer:
             raise NotRational
-        return E ** (times if self.even else -sign * times)  # type: ignore[no-any-return]
+        return E ** (-times if self.even else -sign * times)  # type: ignore[no-any-return]
 
     # --- the form ---
+
+    @property
+    def border(self) -> Expr:
+        """What is positive on the right side."""
+        return self.shown(self.exponent, self.x) if self.signed else self.x
 
     def form(self, expr: Expr) -> Expr:
         plain = self.hide(expr)
@@ -155,61 +162,99 @@ class _Reflection:
         for sign in (1, -1):
             if (polynomial := _straight(right - sign * left)) is not None:
                 return self.mirrored(left, polynomial, sign)
-        return Select(self.x, self.written(right), self.written(left))
+        return Select(self.border, self.written(right), self.written(left))
 
     def mirrored(self, left: Expr, polynomial: Expr, sign: int) -> Expr:
         """left(|x|) on the left; polynomial(x) ± left(|x|) on the right."""
         if sign == 1 and polynomial == 0 and self.even and left.subs(A, -A) == left:
-            return self.written(left, self.x)
+            return self.written(left, even=True)
         value = self.written(left)
         straight = self.shown(polynomial, self.x)
         if sign == -1:
-            return value + Indicator(self.x) * (straight - 2 * value)
+            return value + Indicator(self.border) * (straight - 2 * value)
         slope, rest = polynomial.as_independent(A, as_Add=False)
-        if rest == A:
-            return self.shown(slope, self.x) * relu(self.x) + value
-        return Indicator(self.x) * straight + value
+        if rest == A and not self.signed:
+            return self.shown(slope) * relu(self.x) + value
+        return Indicator(self.border) * straight + value
 
-    def written(self, side: Expr, atom: Expr | None = None) -> Expr:
-        """A side in terms of x: E^m·N/D, with half of the exponential at either end where N has a power of x."""
-        numerator, denominator = (dict(sympy.factor_list(p)[1]) for p in sympy.fraction(side))
-        constant = Mul(*(sympy.factor_list(p)[0] / 1 for p in sympy.fraction(side)[:1]))
-        constant /= sympy.factor_list(sympy.fraction(side)[1])[0]
+    def written(self, side: Expr, even: bool = False) -> Expr:
+        """A side in terms of x: E^m·N/D, with half of the exponential at either end where N has a power of x.
+
+        even: it is the same for x and −x.
+        """
+        over, under = (sympy.factor_list(p) for p in sympy.fraction(side))
+        numerator, denominator = dict(over[1]), dict(under[1])
         decay = numerator.pop(E, 0) - denominator.pop(E, 0)
-        if decay < 0 or any(_cancels(f) for f in numerator) or any(_cancels(f) for f in denominator):
+        if decay < 0 or any(map(_cancels, (*numerator, *denominator))):
             raise NotRational
-        variable = atom or absolute(self.x)
-        exponent = self.shown(self.exponent, variable)
-        bound = radius(exponent, variable)
-        if bound is not None:
-            low = S.NegativeInfinity if atom is None else -bound
-            variable = Clip(variable, low, bound)
-            exponent = self.shown(self.exponent, variable)
-        half = HalfExp(-exponent)
-        values = {E: half**2, A: variable}
+        variable = self.x if even else self.magnitude
+        limit = Integer(0) if decay else side.subs(E, 0)
+        if not limit.has(A) and (bound := self.bound(variable, (*numerator, *denominator))) is not None:
+            variable = Clip(variable, -bound if even else S.NegativeInfinity, bound)
+        exponent = -self.exponent_at(variable)
+        values: dict[Expr, Expr] = {E: WholeExp(exponent), A: variable, W: -exponent}
         if self.bell is not None:
             values[C] = erfcx(self.shown(self.bell, variable))
 
-        def factor(f: Expr) -> Expr:
-            if f in (E - 1, 1 - E):
-                return expm1(-exponent) * (1 if f == E - 1 else -1)
-            return self.shown(_nested(f), None).xreplace(values)
-
-        rest = self.shown(constant, None)
-        rest *= Mul(*(factor(f) ** k for f, k in numerator.items())) / Mul(*(factor(f) ** k for f, k in denominator.items()))
+        constant, numerator = _signed(over[0] / under[0], numerator)
+        powers = [*numerator.items(), *((f, -k) for f, k in denominator.items())]
+        rest = Mul(self.shown(constant), *(self.factor(f, k, exponent).xreplace(values) for f, k in powers))
         if not decay:
             return rest
-        grows = any(f.has(A) for f in numerator)
-        return Around(half**decay, rest) if grows else half ** (2 * decay) * rest
+        if not any(f.has(A) for f in numerator):
+            return WholeExp(exponent) ** decay * rest
+        half = HalfExp(exponent) if decay == 1 else WholeExp(exponent) ** (decay // 2) * HalfExp(exponent) ** (decay % 2)
+        return -Around(half, -rest) if constant.is_negative else Around(half, rest)
 
-    def shown(self, e: Expr, x: Expr | None) -> Expr:
+    def factor(self, f: Expr, times: int, exponent: Expr) -> Expr:
+        """f to a power, with what was hidden; E − 1 as a function of its own."""
+        if f in (E - 1, 1 - E):
+            return (expm1(exponent) * (1 if f == E - 1 else -1)) ** times
+        if self.signed:  # β|x| is |w|, and |x|² is x²: no sign is needed
+            f = f.subs(self.exponent, W)
+            return self.shown(sympy.collect(f, E) ** times).replace(_is_even_power, lambda e: self.x**e.exp)
+        return self.shown(sympy.collect(f, E) if f.has(A) else f) ** times
+
+    @property
+    def magnitude(self) -> Expr:
+        """|x|; for an exponent βx with a β of either sign, x times the sign of the exponent."""
+        if not self.signed:
+            return absolute(self.x)
+        return (2 * Indicator(self.shown(self.exponent, self.x)) - 1) * self.x
+
+    def exponent_at(self, variable: Expr) -> Expr:
+        return absolute(self.shown(self.exponent, self.x)) if self.signed else self.shown(self.exponent, variable)
+
+    def bound(self, variable: Expr, factors: tuple[Expr, ...]) -> int | None:
+        """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may overflow."""
+        exponent = self.exponent_at(variable)
+        if self.signed or (is_exact(exponent, variable) and not any(map(_may_overflow, factors))):
+            return None
+        return radius(exponent, variable)
+
+    def shown(self, e: Expr, x: Expr | None = None) -> Expr:
         """e with what was hidden, and with the variable."""
         return e.xreplace({**self.hidden, **({} if x is None else {A: x})})
 
 
-def _nested(f: Expr) -> Expr:
-    """A polynomial in a and E, collected by powers of E."""
-    return sympy.collect(f, E) if f.has(A) else f
+def _may_overflow(f: Expr) -> bool:
+    """Whether a polynomial in a may be larger than a."""
+    polynomial = sympy.Poly(f, A, E, C)
+    return any(power > 1 or (power and not abs(c) <= 1) for (power, *_), c in polynomial.terms() if c.is_number) or any(
+        not c.is_number for c in polynomial.coeffs()
+    )
+
+
+def _signed(constant: Expr, factors: dict[Expr, int]) -> tuple[Expr, dict[Expr, int]]:
+    """A negative constant is made positive, by turning the first sum among the factors around."""
+    turned = next((f for f, k in factors.items() if isinstance(f, Add) and k % 2 and f != E - 1), None)
+    if not constant.is_negative or turned is None:
+        return constant, factors
+    return -constant, {(-f if f == turned else f): k for f, k in factors.items()}
+
+
+def _is_even_power(e: Expr) -> bool:
+    return bool(isinstance(e, Pow) and e.base == A and e.exp.is_even)
 
 
 def _cancels(f: Expr) -> bool:

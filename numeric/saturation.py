@@ -76,22 +76,18 @@ def _bound(f: Expr) -> tuple[Expr, int] | None:
 
 
 def radius(exponent: Expr, x: Expr) -> int | None:
-    """B such that a polynomial in x with positive coefficients exceeds 800 for x ≥ B; None for a multiple of x by 2ᵏ.
+    """B such that a polynomial in x with positive coefficients exceeds 800 for x ≥ B.
 
-    Such a multiple is exact, and needs no bound. Terms with a parameter only take the exponent further out.
+    Terms with a parameter only take the exponent further out; None where there are no others.
     """
-    if is_exact(exponent, x):
-        return None
     terms = [(power, float(c)) for (power,), c in Poly(exponent, x).terms() if c.is_number]
-    if not terms:
-        return None
-    return max(2, math.ceil(min((SATURATED[exp] / c) ** (1 / power) for power, c in terms)))
+    return max(2, math.ceil(min((SATURATED[exp] / c) ** (1 / power) for power, c in terms))) if terms else None
 
 
 def is_exact(exponent: Expr, x: Expr) -> bool:
-    """Whether an exponent is x times a power of two, or a product that no rounding can be kept from."""
+    """Whether an exponent is x times a power of two: no rounding."""
     slope = exponent / x
-    return bool(slope.is_Rational) and slope.p & (slope.p - 1) == 0 and slope.q & (slope.q - 1) == 0
+    return bool(slope.is_Rational) and all(k & (k - 1) == 0 for k in (abs(slope.p), slope.q))
 
 
 def _only_helps(terms: list[tuple[tuple[int], Expr]]) -> bool:

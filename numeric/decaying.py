@@ -27,7 +27,11 @@ def half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
     terms = {power: c for (power,), c in Poly(exponent / 2, variable).terms()}
     scale = _number_in(terms[min(terms)])
     high = float(scale)
-    low = float((scale - sympy.Float(high, 40)).evalf(40)) if not scale.is_Rational else float(scale - sympy.Rational(high))
+    low = (
+        float((scale - sympy.Float(high, 40)).evalf(40))
+        if not scale.is_Rational
+        else float(scale - sympy.Rational(high))
+    )
     coefficients = [lower(sympy.cancel(terms.get(k, 0) / scale), hint).node for k in range(1, max(terms) + 1)]
     inner = lower(variable, hint)
     numbers = (program.const(high), program.const(low), *map(program.as_decimal, coefficients))

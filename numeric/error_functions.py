@@ -54,8 +54,8 @@ def _erf(x):
     """The error function: near 0 from a polynomial, elsewhere from 1 - erf."""
     near = np.clip(x, -1.0, 1.0)
     near = near * _polynomial(near * near, _ERF32 if x.dtype == np.float32 else _ERF64)
-    inside = np.abs(x) < 1.0
-    return inside * near + ~inside * np.copysign(1.0 - _erfc(np.abs(x)), x)
+    a = np.abs(x)
+    return (a < 1.0) * near + (a >= 1.0) * np.copysign(1.0 - _erfc(a), x)
 '''
 
 ERFC = '''

@@ -94,7 +94,8 @@ def _tanh_remainder(x):
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return np.where(np.abs(x) < 1.0, x * c / (1.0 + c), x - np.tanh(x))
+    a = np.abs(x)
+    return (a < 1.0) * (x * c / (1.0 + c)) + (a >= 1.0) * (x - np.tanh(x))
 '''
 
 LOG_SUM = '''

@@ -19,7 +19,7 @@ from sympy import Add, Dummy, Expr, Integer, Mul, Pow, S, exp, tanh
 from ..calculus.functions import Indicator, absolute, relu, sigmoid, softplus
 from ..calculus.tensors import Element
 from .forms import Around, Clip, HalfExp, Select, WholeExp, erfc, erfcx, expm1, sech2
-from .saturation import is_exact, radius
+from .saturation import SATURATED, is_exact, radius
 
 #: For each saturating function f(u), the multiple of u whose exponential it is a rational function of.
 MULTIPLES: dict[type[Expr], int] = {sigmoid: 1, exp: 1, softplus: 1, tanh: 2, sech2: 2}
@@ -89,7 +89,8 @@ class _Reflection:
         elif arguments:
             found.exponent = _unit(arguments)
             found.even = _parity(found.exponent) == 0
-        found.signed = bool((found.exponent / A).is_Symbol)
+        slope = found.exponent / A
+        found.signed = slope in found.hidden and not slope.is_positive
         if _parity(found.exponent) is None and not found.signed:
             raise NotRational
         return found
@@ -151,59 +152,72 @@ class _Reflection:
 
     # --- the form ---
 
-    @property
-    def border(self) -> Expr:
-        """What is positive on the right side."""
-        return self.shown(self.exponent, self.x) if self.signed else self.x
-
     def form(self, expr: Expr) -> Expr:
         plain = self.hide(expr)
-        left, right = (sympy.factor(sympy.cancel(self.side(plain, sign))) for sign in (-1, 1))
-        for sign in (1, -1):
-            if (polynomial := _straight(right - sign * left)) is not None:
-                return self.mirrored(left, polynomial, sign)
-        return Select(self.border, self.written(right), self.written(left))
+        sides = {sign: sympy.factor(sympy.cancel(self.side(plain, sign))) for sign in (-1, 1)}
+        if self.even and self.bell is None:
+            return self.written(sides[1], 0)
+        for own in (-1, 1):
+            for sign in (1, -1):
+                rest = _monomial(sides[-own] - sign * sides[own])
+                if rest is not None and (rest == 0 or _parts(sides[own])[-1] > 0):
+                    return self.mirrored(sides[own], rest, sign, -own)
+        bounds = [b for b in map(self.bound, sides.values()) if b is not None]
+        right, left = (self.written(sides[s], s, max(bounds, default=None)) for s in (1, -1))
+        return Select(self.border(1), right, left)
 
-    def mirrored(self, left: Expr, polynomial: Expr, sign: int) -> Expr:
-        """left(|x|) on the left; polynomial(x) ± left(|x|) on the right."""
-        if sign == 1 and polynomial == 0 and self.even and left.subs(A, -A) == left:
-            return self.written(left, even=True)
-        value = self.written(left)
-        straight = self.shown(polynomial, self.x)
-        if sign == -1:
-            return value + Indicator(self.border) * (straight - 2 * value)
-        slope, rest = polynomial.as_independent(A, as_Add=False)
-        if rest == A and not self.signed:
-            return self.shown(slope) * relu(self.x) + value
-        return Indicator(self.border) * straight + value
+    def mirrored(self, own: Expr, rest: Expr, sign: int, other: int) -> Expr:
+        """own(|x|) on one side; rest(|x|) ± own(|x|) on the other one, which is the right one for ``other`` = 1."""
+        value = self.written(own, 0)
+        if sign == 1:
+            return value + (
+                self.beyond(rest, other) if rest.has(A) else self.shown(rest) * Indicator(self.border(other))
+            )
+        if rest == 0 or rest.has(A):
+            return self.beyond(rest, other) + value * (1 - 2 * Indicator(self.border(other)))
+        return value + Indicator(self.border(other)) * (self.shown(rest) - 2 * value)
 
-    def written(self, side: Expr, even: bool = False) -> Expr:
+    def border(self, side: int) -> Expr:
+        """What is positive on one side."""
+        return side * (self.shown(self.exponent, self.x) if self.signed else self.x)
+
+    def beyond(self, power: Expr, side: int) -> Expr:
+        """A multiple of a power of |x| on one side, 0 on the other one."""
+        if not self.signed:
+            return self.shown(power, relu(side * self.x))
+        return Indicator(self.border(side)) * self.shown(power, side * self.x)
+
+    def written(self, side: Expr, sign: int, bound: int | None = None) -> Expr:
         """A side in terms of x: E^m·N/D, with half of the exponential at either end where N has a power of x.
 
-        even: it is the same for x and −x.
+        sign: which side; 0 where the form is used on both. bound: of the variable, where the other side needs one.
         """
-        over, under = (sympy.factor_list(p) for p in sympy.fraction(side))
-        numerator, denominator = dict(over[1]), dict(under[1])
-        decay = numerator.pop(E, 0) - denominator.pop(E, 0)
+        constant, numerator, denominator, decay = _parts(side)
         if decay < 0 or any(map(_cancels, (*numerator, *denominator))):
             raise NotRational
-        variable = self.x if even else self.magnitude
-        limit = Integer(0) if decay else side.subs(E, 0)
-        if not limit.has(A) and (bound := self.bound(variable, (*numerator, *denominator))) is not None:
-            variable = Clip(variable, -bound if even else S.NegativeInfinity, bound)
-        exponent = -self.exponent_at(variable)
-        values: dict[Expr, Expr] = {E: WholeExp(exponent), A: variable, W: -exponent}
+        even = self.even and self.bell is None  # then both sides read the same in x itself
+        variable = bounded = self.x if even else self.magnitude
+        bound = bound or self.bound(side)
+        if bound is not None:
+            bounded = Clip(variable, -bound if even else S.NegativeInfinity, bound)
+        exponent = -self.exponent_at(bounded)
+        if not decay and side.subs(E, 0).has(A):  # no bound for what grows, and no growth on the other side
+            bounded = relu(sign * self.x) if sign and not self.signed else variable
+        values: dict[Expr, Expr] = {E: WholeExp(exponent), A: bounded, W: -exponent}
         if self.bell is not None:
-            values[C] = erfcx(self.shown(self.bell, variable))
-
-        constant, numerator = _signed(over[0] / under[0], numerator)
+            values[C] = erfcx(
+                self.shown(self.bell, variable if bound is None else Clip(variable, S.NegativeInfinity, bound))
+            )
+        constant, numerator = _signed(constant, numerator)
         powers = [*numerator.items(), *((f, -k) for f, k in denominator.items())]
         rest = Mul(self.shown(constant), *(self.factor(f, k, exponent).xreplace(values) for f, k in powers))
         if not decay:
             return rest
         if not any(f.has(A) for f in numerator):
             return WholeExp(exponent) ** decay * rest
-        half = HalfExp(exponent) if decay == 1 else WholeExp(exponent) ** (decay // 2) * HalfExp(exponent) ** (decay % 2)
+        half = WholeExp(exponent) ** (decay // 2) * HalfExp(exponent) ** (decay % 2)
+        if self.signed and (pairs := numerator.get(A, 0) // 2):  # h·x is small where x·x may be infinite
+            half, rest = half * self.x**pairs, rest / self.x ** (2 * pairs)
         return -Around(half, -rest) if constant.is_negative else Around(half, rest)
 
     def factor(self, f: Expr, times: int, exponent: Expr) -> Expr:
@@ -223,18 +237,33 @@ class _Reflection:
         return (2 * Indicator(self.shown(self.exponent, self.x)) - 1) * self.x
 
     def exponent_at(self, variable: Expr) -> Expr:
-        return absolute(self.shown(self.exponent, self.x)) if self.signed else self.shown(self.exponent, variable)
+        """The exponent at a variable; for a β of either sign |βx|, kept finite, beyond where half of it gives 0."""
+        if not self.signed:
+            return self.shown(self.exponent, variable)
+        return Clip(absolute(self.shown(self.exponent, self.x)), S.NegativeInfinity, 2 * SATURATED[exp])
 
-    def bound(self, variable: Expr, factors: tuple[Expr, ...]) -> int | None:
+    def bound(self, side: Expr) -> int | None:
         """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may overflow."""
-        exponent = self.exponent_at(variable)
-        if self.signed or (is_exact(exponent, variable) and not any(map(_may_overflow, factors))):
+        if self.signed:
             return None
-        return radius(exponent, variable)
+        constant, numerator, _, decay = _parts(side)
+        scale = S.One if constant.is_number and abs(constant) <= 1 else constant
+        far = Mul(scale, *(f.subs(E, 0) ** k for f, k in numerator.items()))
+        if not is_exact(self.exponent, A) or any(map(_may_overflow, (far, *numerator) if decay else numerator)):
+            return radius(self.shown(self.exponent), A)
+        return None
 
     def shown(self, e: Expr, x: Expr | None = None) -> Expr:
         """e with what was hidden, and with the variable."""
         return e.xreplace({**self.hidden, **({} if x is None else {A: x})})
+
+
+def _parts(side: Expr) -> tuple[Expr, dict[Expr, int], dict[Expr, int], int]:
+    """The constant, the factors of the numerator and of the denominator, and the power of E."""
+    over, under = (sympy.factor_list(p) for p in sympy.fraction(side))
+    numerator, denominator = dict(over[1]), dict(under[1])
+    decay = numerator.pop(E, 0) - denominator.pop(E, 0)
+    return over[0] / under[0], numerator, denominator, int(decay)
 
 
 def _may_overflow(f: Expr) -> bool:
@@ -264,10 +293,10 @@ def _cancels(f: Expr) -> bool:
     return bool(sympy.expand(f.subs({A: 0, E: 1, C: 1})) == 0)
 
 
-def _straight(e: Expr) -> Expr | None:
-    """e as a polynomial of degree one or none in a, without E and C; None where it is none."""
+def _monomial(e: Expr) -> Expr | None:
+    """e as a multiple of a power of a, without E and C; None where it is none."""
     e = sympy.cancel(e)
-    if e.has(E, C) or not e.is_polynomial(A) or sympy.degree(e, A) > 1:
+    if e.has(E, C) or not e.is_polynomial(A):
         return None
     return e if e == 0 or sympy.Poly(e, A).is_monomial else None
 

@@ -142,6 +142,10 @@ class Writer:
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
         text, precedence = WRITE[node.op](self, node)
+        if len(text) > WIDEST - len("u00 = ") and self.longest == LONG and not inline:
+            self.longest = LONG // 2  # its parts get names too
+            text, precedence = WRITE[node.op](self, node)
+            self.longest = LONG
         if node in self.names:  # a part of it was the same operation
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))

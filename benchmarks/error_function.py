@@ -2,10 +2,11 @@
 
     python benchmarks/error_function.py        prints the tables
 
-erfcx(x) = exp(x²) erfc(x) on x ≥ 0: (x + 7/8) erfcx(x) runs from 7/8 to 1/√π and is smooth in t = (x − 3)/(x + 3), which
-runs from −1 to 1 (after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in 0 ≤ x < ∞,
-Mathematics of Computation 36, 1981; with 7/8 it is flat at x = 0, where t is rounded most). erf(x)/x on |x| ≤ 1 is smooth in s = x². Both are truncated Chebyshev series,
-multiplied out into powers of t and of s; a double holds each coefficient.
+erfcx(x) = exp(x²) erfc(x) on x ≥ 0: (x + 7/8) erfcx(x) runs from 7/8 to 1/√π and is smooth in t = (x − 3)/(x + 3),
+which runs from −1 to 1 (after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
+0 ≤ x < ∞, Mathematics of Computation 36, 1981; with 7/8 it is flat at x = 0, where the rounding of t counts most).
+erf(x)/x on |x| ≤ 1 is smooth in s = x². Both are truncated Chebyshev series, multiplied out into powers of t and of s;
+a double holds each coefficient.
 """
 
 from __future__ import annotations

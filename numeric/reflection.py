@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import sympy
-from sympy import Add, Dummy, Expr, Integer, Mul, Pow, S, exp, tanh
+from sympy import Add, Dummy, Expr, Mul, Pow, S, exp, tanh
 
 from ..calculus.functions import Indicator, absolute, relu, sigmoid, softplus
 from ..calculus.tensors import Element
@@ -64,8 +64,8 @@ def _mixes(expr: Expr, x: Expr) -> bool:
 class _Reflection:
     """x: the variable. exponent: w, or y² for the bell. bell: y, for the functions erf and erfc.
 
-    even: the exponent is the same for x and −x. signed: it is βx, for a β of either sign. hidden: parameters and irrational constants by the symbol that
-    stands for them.
+    even: the exponent is the same for x and −x. signed: it is βx, for a β of either sign. hidden: parameters and
+    irrational constants by the symbol that stands for them.
     """
 
     x: Expr

@@ -73,7 +73,10 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     x is t + r with few digits in t. At t, and with few digits in each coefficient, the exponent is exact; what is left
     of it is small.
     """
+    if any(map(np.ndim, coefficients)):  # an array has no digits to spare
+        return np.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
     degree, info = len(coefficients), np.finfo(x.dtype)
+    coefficients = [float(c) for c in coefficients]
     digits = info.nmant + 2 - info.maxexp.bit_length()
     places = -(-digits // (2 * degree))
     whole = [_product(scale, c) for c in coefficients]
@@ -90,17 +93,44 @@ def _exp_polynomial(x, scale, rest, *coefficients):
 
 PRODUCT = '''
 def _product(a, b):
-    """a * b for two numbers, and what rounding took from it."""
+    """a * b, and what rounding took from it. A number may stand beside an array: it is exact."""
+    a, b = (float(v) if np.ndim(v) == 0 else v for v in (a, b))
     product = a * b
-    a_high, b_high = (v * 134217729.0 - (v * 134217729.0 - v) for v in (a, b))
+    digits = (np.finfo(np.asarray(product).dtype).nmant + 1) // 2
+    a_high, b_high = (_leading(v, digits) for v in (a, b))
     a_low, b_low = a - a_high, b - b_high
     return product, (a_high * b_high - product) + a_high * b_low + a_low * b_high + a_low * b_low
+
+
+def _leading(x, digits):
+    """x rounded to so many binary digits."""
+    scaled = x * (2.0 ** (np.finfo(np.asarray(x).dtype).nmant + 1 - digits) + 1.0)
+    return scaled - (scaled - x)
+'''
+
+EXP_PRODUCT = '''
+def _exp_product(x, factor, rest):
+    """exp(x (factor + rest)), accurate also where the exponent is large."""
+    shape, x = np.shape(x), np.atleast_1d(x)
+    limit = 2048.0 / np.maximum(np.abs(factor), 2.0**24 / np.finfo(x.dtype).max)  # beyond it the result is 0 or inf
+    x = np.clip(x, -limit.astype(x.dtype), limit.astype(x.dtype))
+    product, error = _product(x, factor)
+    return (np.exp(product) * (1.0 + (error + x * rest))).reshape(shape)
+'''
+
+EXP_QUOTIENT = '''
+def _exp_quotient(x, d):
+    """exp(x / d), accurate also where the quotient is large."""
+    product, error = _product(1.0 / d, d)
+    return _exp_product(x, 1.0 / d, (1.0 - product - error) / d)
 '''
 
 #: In the order in which they appear in a module, each after what it calls.
 ERROR_FUNCTIONS: dict[str, str] = {
     "_product": PRODUCT,
     "_exp_polynomial": EXP_POLYNOMIAL,
+    "_exp_product": EXP_PRODUCT,
+    "_exp_quotient": EXP_QUOTIENT,
     "_polynomial": POLYNOMIAL,
     "_erfcx": ERFCX,
     "_erfc": ERFC,

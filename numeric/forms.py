@@ -58,6 +58,15 @@ class WholeExp(NamedFunction):
         return sympy.exp(self.args[0])
 
 
+class ExactExp(NamedFunction):
+    """exp(x) for a multiple x of a variable: what rounding takes from a large x is made good."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0])
+
+
 class Around(NamedFunction):
     """``Around(h, r)``: h·r·h, multiplied in that order, so that a large r meets only one small h at a time."""
 

@@ -64,14 +64,15 @@ def _mixes(expr: Expr, x: Expr) -> bool:
 class _Reflection:
     """x: the variable. exponent: w, or y² for the bell. bell: y, for the functions erf and erfc.
 
-    even: the exponent is the same for x and −x. signed: it is βx, for a β of either sign. hidden: parameters and
-    irrational constants by the symbol that stands for them.
+    even: the exponent is the same for x and −x. scaled: it is βx with a parameter β, of either sign if it is signed.
+    hidden: parameters and irrational constants by the symbol that stands for them.
     """
 
     x: Expr
     exponent: Expr = S.Zero
     bell: Expr | None = None
     even: bool = False
+    scaled: bool = False
     signed: bool = False
     hidden: dict[Expr, Expr] = field(default_factory=dict)
 
@@ -90,7 +91,8 @@ class _Reflection:
             found.exponent = _unit(arguments)
             found.even = _parity(found.exponent) == 0
         slope = found.exponent / A
-        found.signed = slope in found.hidden and not slope.is_positive
+        found.scaled = found.hidden.get(slope, S.One).has(Element)
+        found.signed = found.scaled and not slope.is_positive
         if _parity(found.exponent) is None and not found.signed:
             raise NotRational
         return found
@@ -157,6 +159,8 @@ class _Reflection:
         sides = {sign: sympy.factor(sympy.cancel(self.side(plain, sign))) for sign in (-1, 1)}
         if self.even and self.bell is None:
             return self.written(sides[1], 0)
+        if (product := self.product(sides[1])) is not None:
+            return product
         for own in (-1, 1):
             for sign in (1, -1):
                 rest = _monomial(sides[-own] - sign * sides[own])
@@ -165,6 +169,17 @@ class _Reflection:
         bounds = [b for b in map(self.bound, sides.values()) if b is not None]
         right, left = (self.written(sides[s], s, max(bounds, default=None)) for s in (1, -1))
         return Select(self.border(1), right, left)
+
+    def product(self, right: Expr) -> Expr | None:
+        """A power of the exponential times a polynomial of x, which is no more than x: the same on both sides."""
+        constant, numerator, denominator, decay = _parts(right)
+        if self.scaled or self.bell is not None or not decay or any(f.has(E) for f in (*numerator, *denominator)):
+            return None
+        rest = Mul(*(f**k for f, k in numerator.items()))
+        if denominator or not rest.has(A) or _may_overflow(rest):
+            return None
+        half = HalfExp(-decay * self.shown(self.exponent, self.x))
+        return self.shown(constant) * Around(half, self.shown(rest, self.x))
 
     def mirrored(self, own: Expr, rest: Expr, sign: int, other: int) -> Expr:
         """own(|x|) on one side; rest(|x|) ± own(|x|) on the other one, which is the right one for ``other`` = 1."""
@@ -203,7 +218,7 @@ class _Reflection:
         exponent = -self.exponent_at(bounded)
         if not decay and side.subs(E, 0).has(A):  # no bound for what grows, and no growth on the other side
             bounded = relu(sign * self.x) if sign and not self.signed else variable
-        values: dict[Expr, Expr] = {E: WholeExp(exponent), A: bounded, W: -exponent}
+        values: dict[Expr, Expr] = {E: WholeExp(exponent), A: bounded, W: self.size}
         if self.bell is not None:
             values[C] = erfcx(
                 self.shown(self.bell, variable if bound is None else Clip(variable, S.NegativeInfinity, bound))
@@ -216,7 +231,7 @@ class _Reflection:
         if not any(f.has(A) for f in numerator):
             return WholeExp(exponent) ** decay * rest
         half = WholeExp(exponent) ** (decay // 2) * HalfExp(exponent) ** (decay % 2)
-        if self.signed and (pairs := numerator.get(A, 0) // 2):  # h·x is small where x·x may be infinite
+        if self.scaled and (pairs := numerator.get(A, 0) // 2):  # h·x is small where x·x may be infinite
             half, rest = half * self.x**pairs, rest / self.x ** (2 * pairs)
         return -Around(half, -rest) if constant.is_negative else Around(half, rest)
 
@@ -224,7 +239,7 @@ class _Reflection:
         """f to a power, with what was hidden; E − 1 as a function of its own."""
         if f in (E - 1, 1 - E):
             return (expm1(exponent) * (1 if f == E - 1 else -1)) ** times
-        if self.signed:  # β|x| is |w|, and |x|² is x²: no sign is needed
+        if self.scaled:  # β|x| is |w|, and |x|² is x²: no sign is needed
             f = f.subs(self.exponent, W)
             return self.shown(sympy.collect(f, E) ** times).replace(_is_even_power, lambda e: self.x**e.exp)
         return self.shown(sympy.collect(f, E) if f.has(A) else f) ** times
@@ -237,14 +252,20 @@ class _Reflection:
         return (2 * Indicator(self.shown(self.exponent, self.x)) - 1) * self.x
 
     def exponent_at(self, variable: Expr) -> Expr:
-        """The exponent at a variable; for a β of either sign |βx|, kept finite, beyond where half of it gives 0."""
-        if not self.signed:
+        """The exponent at a variable; with a parameter it is |β|·|x|."""
+        if not self.scaled:
             return self.shown(self.exponent, variable)
+        slope = self.shown(self.exponent / A)
+        return (slope if slope.is_positive else absolute(slope)) * absolute(self.x)
+
+    @property
+    def size(self) -> Expr:
+        """|w|, kept to where half of its exponential is 0."""
         return Clip(absolute(self.shown(self.exponent, self.x)), S.NegativeInfinity, 2 * SATURATED[exp])
 
     def bound(self, side: Expr) -> int | None:
         """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may overflow."""
-        if self.signed:
+        if self.scaled:
             return None
         constant, numerator, _, decay = _parts(side)
         scale = S.One if constant.is_number and abs(constant) <= 1 else constant

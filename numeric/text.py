@@ -38,7 +38,7 @@ CALLS: dict[str, str] = {
         )
     },
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
-    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial")},
+    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
     "relu": "np.maximum",
 }
 
@@ -56,6 +56,8 @@ NAMES: dict[str, str] = {
     "log_sum": "log_total",
     "exp": "e",
     "exp_polynomial": "e",
+    "exp_product": "e",
+    "exp_quotient": "e",
     "abs": "a",
     "minimum": "a",
     "erfcx": "c",

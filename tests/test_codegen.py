@@ -341,7 +341,7 @@ CLIPPED = [
 @pytest.mark.parametrize(("formula", "direct"), CLIPPED, ids=[c[0] for c in CLIPPED])
 def test_clipping_changes_nothing_but_overflow(formula, direct) -> None:
     source = generate(program("x: real", f"y = {formula}")).source
-    assert "np.clip" in source
+    assert "np.clip" in source or "np.minimum" in source
     f = load_source(source)["formula"]
     with np.errstate(all="raise", under="ignore"):
         assert np.isfinite(f(np.array([-1e30, -1e200, 1e30, 1e200]))).all()

@@ -25,8 +25,10 @@ def half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
         return _exp_multiple(found[0], found[1] / 2, found[2], lower, hint)
     bounded = sorted(exponent.atoms(forms.Clip), key=sympy.default_sort_key)
     if not bounded or is_exact(exponent, bounded[0]):
-        inner = lower(exponent / 2, hint)
-        return Array(program.call("exp", inner.node), inner.layout)
+        number, rest = (exponent / 2).as_coeff_Mul()
+        inner = lower(rest, hint)
+        scaled = inner.node if number == 1 else program.mul((program.const(float(number)), inner.node))
+        return Array(program.call("exp", program.negative(inner.node) if number == -1 else scaled), inner.layout)
     (variable,) = bounded
     terms = {power: c for (power,), c in Poly(exponent / 2, variable).terms()}
     scale = _number_in(terms[min(terms)])

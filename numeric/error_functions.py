@@ -75,12 +75,11 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     """
     if any(map(np.ndim, coefficients)):  # an array has no digits to spare
         return np.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
-    degree, info = len(coefficients), np.finfo(x.dtype)
-    coefficients = [float(c) for c in coefficients]
-    digits = info.nmant + 2 - info.maxexp.bit_length()
+    degree, digits = len(coefficients), 17 if x.dtype == np.float32 else 43
     places = -(-digits // (2 * degree))
-    whole = [_product(scale, c) for c in coefficients]
-    short = [round(p * 2.0 ** (digits - degree * places)) / 2.0 ** (digits - degree * places) for p, _ in whole]
+    grid = 2.0 ** (digits - degree * places)
+    whole = [_number_product(scale, float(c)) for c in coefficients]
+    short = [round(p * grid) / grid for p, _ in whole]
     cut = [p - s + (error + rest * c) for s, c, (p, error) in zip(short, coefficients, whole)]
     t = np.rint(x * 2.0**places) * 2.0**-places
     exact, left, slope = short[-1], cut[-1], whole[-1][0]
@@ -108,6 +107,15 @@ def _leading(x, digits):
     return scaled - (scaled - x)
 '''
 
+NUMBER_PRODUCT = '''
+def _number_product(a, b):
+    """a * b for two floats, and what rounding took from it."""
+    product = a * b
+    a_high, b_high = (v * 134217729.0 - (v * 134217729.0 - v) for v in (a, b))
+    a_low, b_low = a - a_high, b - b_high
+    return product, (a_high * b_high - product) + a_high * b_low + a_low * b_high + a_low * b_low
+'''
+
 EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
@@ -127,6 +135,7 @@ def _exp_quotient(x, d):
 
 #: In the order in which they appear in a module, each after what it calls.
 ERROR_FUNCTIONS: dict[str, str] = {
+    "_number_product": NUMBER_PRODUCT,
     "_product": PRODUCT,
     "_exp_polynomial": EXP_POLYNOMIAL,
     "_exp_product": EXP_PRODUCT,

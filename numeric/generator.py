@@ -11,7 +11,8 @@ from . import docstring
 from .array_function import Argument, ArrayFunction, array_function, is_float
 from .helpers import HELPERS, with_called
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
-from .text import Writer
+from .program import Node
+from .text import CALLS, Writer
 
 
 def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
@@ -56,6 +57,29 @@ def _signature(arguments: Sequence[Argument]) -> str:
     return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
+def _blocks(function: ArrayFunction) -> list[str] | None:
+    """The lines that split a long array, for a function of one array that makes more than a few others on its way."""
+    arrays = [a.name for a in function.arguments if a.default is None]
+    parameters = [a.name for a in function.arguments if a.default is not None]
+    if len(arrays) != 1 or not _is_long(function.roots):
+        return None
+    condition = " and ".join([f"{arrays[0]}.size > 32768", *(f"np.ndim({p}) == 0" for p in parameters)])
+    return [f"if {condition}:", f"    return _in_blocks({', '.join([function.name, *arrays, *parameters])})"]
+
+
+def _is_long(roots: Sequence[Node]) -> bool:
+    """Whether programs make more than four arrays on their way, or call a helper, which does."""
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in seen and not node.is_atom:
+            seen.add(node)
+            stack.extend(node.args)
+    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in seen)
+    return helpers or sum(n.kind != "python" for n in seen) > 4
+
+
 def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
     """Checks of the arguments, and the dimensions that the code uses."""
     derivation, givens, dims = function.derivation, function.givens, function.dims
@@ -66,6 +90,9 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
             if t.domain.value is None:
                 lines.append(f'{identifier(t.name)} = _numbers("{t.name}", {identifier(t.name)})')
                 used["_numbers"] = None
+        if (line := _blocks(function)) is not None:
+            lines += line
+            used["_in_blocks"] = None
         return lines, used
     arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]

@@ -55,6 +55,20 @@ def _numbers(name, value):
     return value
 '''
 
+IN_BLOCKS = '''
+def _in_blocks(function, x, *parameters):
+    """function of 32768 entries at a time: all that it computes on the way stays in the cache."""
+    flat, found = x.ravel(), []
+    for start in range(0, x.size, 32768):
+        parts = function(flat[start : start + 32768], *parameters)
+        parts = parts if isinstance(parts, tuple) else (parts,)
+        found = found or [np.empty(x.size, part.dtype) for part in parts]
+        for whole, part in zip(found, parts):
+            whole[start : start + 32768] = part
+    found = tuple(whole.reshape(x.shape) for whole in found)
+    return found if len(found) > 1 else found[0]
+'''
+
 SIGMOID = '''
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
@@ -160,6 +174,7 @@ HELPERS: dict[str, str] = {
     "_labels": LABELS,
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
+    "_in_blocks": IN_BLOCKS,
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,

@@ -14,7 +14,8 @@ from functools import cache
 import derived
 import pytest
 
-from nnmath.derivations import catalogue
+from nnmath.derivations import Entry, catalogue
+from nnmath.derivations.build import derive_entry
 from nnmath.numeric.accuracy import Reference, measured, points
 from nnmath.numeric.accuracy.functions import Row
 from nnmath.numeric.accuracy.implementations import Implementation, Subject, from_source
@@ -90,6 +91,20 @@ def test_torch_is_never_better_by_what_counts(id: str) -> None:
         for ours, theirs in zip(rows(id, dtype), rows(id, dtype, "torch"), strict=True):
             assert ours.name == theirs.name
             assert ours.away <= max(theirs.away, TIGHT), (ours.name, dtype, ours.away, theirs.away)
+
+
+#: What users write: the same rules make it accurate.
+OWN = ["x*sigmoid(1.7*x)", "x**3*exp(-x**2)", "x*exp(-x)/(1 + exp(-x))", "x*(1 + erf(x/2))", "x*tanh(softplus(2*x))/3"]
+
+
+@pytest.mark.parametrize("formula", OWN if THOROUGH else OWN[:2])
+def test_formulas_of_users_are_as_accurate(formula: str) -> None:
+    entry = Entry(id="own", title="own", given="x: real", define=f"y = {formula}", wanted=("dy/dx", "d2y/dx2"))
+    derivation = derive_entry(entry)
+    for dtype in DTYPES:
+        for name in ("numpy", "naive"):
+            found = [m.row for m in measured(Reference(derivation, dtype), name)]
+            assert all(row.sound and row.away <= OTHERS for row in found) == (name == "numpy"), (name, dtype, found)
 
 
 #: Worse forms of the same functions, as one would write them.

@@ -152,7 +152,7 @@ READS = [
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
     ("mlp-softmax", "Z1 = X @ W1 + b1"),
-    ("elu", "np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (np.expm1(np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return (s - t) / n"),
 ]
 

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from derived import derivation as derived
 from sympy import Expr, erf, exp, tanh
+from test_codegen import RULES
 
 from nnmath.calculus.functions import Where, absolute, sigmoid, softplus
 from nnmath.calculus.parser import parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import rebuild
+from nnmath.calculus.tensors import Element
 from nnmath.numeric import forms
 from nnmath.numeric.array_function import _unfold
 from nnmath.numeric.error_functions import ERROR_FUNCTIONS
@@ -89,6 +91,13 @@ def test_a_wrong_form_is_refuted(expr: Expr) -> None:
     form = elementary(written(expr))
     for wrong in (-form, form + sigmoid(X), form * (1 + tanh(X)), form.subs(X, -X) if not expr.has(erf) else form / 2):
         assert PROVER.judge(expr, wrong).kind == "refuted" or expr.subs(X, -X) == expr
+
+
+@pytest.mark.parametrize(("expr", "expected"), RULES, ids=[str(r[0]) for r in RULES])
+def test_the_rules_of_stability_are_proved(expr: Expr, expected: Expr) -> None:
+    prover = Prover([], [t.tensor for t in expr.atoms(Element)])
+    assert prover.judge(expr, elementary(expected)).kind == "proved"
+    assert prover.judge(expr, elementary(expected) * 2 + 1).kind == "refuted"
 
 
 @pytest.mark.parametrize("id", ["silu", "gelu", "gelu-tanh", "mish", "celu", "elu", "selu"])

@@ -84,7 +84,7 @@ def test_other_parameters_cost_nothing(id: str, dtype: str) -> None:
     assert broken(id, rows(id, dtype, "numpy", *PARAMETERS[id].items())) == []
 
 
-@pytest.mark.parametrize("id", DERIVATIVES if THOROUGH else ("elu", "silu"))
+@pytest.mark.parametrize("id", DERIVATIVES if THOROUGH else ("silu",))
 def test_torch_is_never_better_by_what_counts(id: str) -> None:
     """Where torch is more accurate, our error is 4 ULP at most: NumPy's exponential in float32 has two of them."""
     for dtype in DTYPES:
@@ -97,11 +97,11 @@ def test_torch_is_never_better_by_what_counts(id: str) -> None:
 OWN = ["x*sigmoid(1.7*x)", "x**3*exp(-x**2)", "x*exp(-x)/(1 + exp(-x))", "x*(1 + erf(x/2))", "x*tanh(softplus(2*x))/3"]
 
 
-@pytest.mark.parametrize("formula", OWN if THOROUGH else OWN[:2])
+@pytest.mark.parametrize("formula", OWN if THOROUGH else OWN[:1])
 def test_formulas_of_users_are_as_accurate(formula: str) -> None:
     entry = Entry(id="own", title="own", given="x: real", define=f"y = {formula}", wanted=("dy/dx", "d2y/dx2"))
     derivation = derive_entry(entry)
-    for dtype in DTYPES:
+    for dtype in DTYPES if THOROUGH else DTYPES[:1]:
         for name in ("numpy", "naive"):
             found = [m.row for m in measured(Reference(derivation, dtype), name)]
             assert all(row.sound and row.away <= OTHERS for row in found) == (name == "numpy"), (name, dtype, found)

@@ -183,11 +183,16 @@ def _fraction(factors: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
         side = under if power.is_negative else over
         magnitude = -power if power.is_negative else power
         few = magnitude.is_Integer and magnitude <= 4
-        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and base.has(Element))):
+        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and _may_overflow(base))):
             side.extend([base] * int(magnitude))  # divided by one after the other: (1 + |x|)² may overflow
         else:
             side.append(Pow(base, magnitude))
     return over, under
+
+
+def _may_overflow(base: Expr) -> bool:
+    """Whether a sum has a variable in it, other than in a decaying exponential."""
+    return base.has(Element) and not base.has(forms.WholeExp)
 
 
 def _rank_in_product(f: Expr) -> tuple[int, str]:

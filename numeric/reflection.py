@@ -26,6 +26,9 @@ MULTIPLES: dict[type[Expr], int] = {sigmoid: 1, exp: 1, softplus: 1, tanh: 2, se
 BELLS = (sympy.erf, erfc)
 SATURATING = (*MULTIPLES, *BELLS)
 
+#: The highest power of E that an argument may stand for: beyond it the polynomials are no good any more.
+HIGHEST = 8
+
 #: |x|, |w|, E and C.
 A, W, E, C = (Dummy(letter, positive=True) for letter in "awEC")
 
@@ -198,9 +201,8 @@ class _Reflection:
 
     def beyond(self, power: Expr, side: int) -> Expr:
         """A multiple of a power of |x| on one side, 0 on the other one."""
-        if not self.signed:
-            return self.shown(power, relu(side * self.x))
-        return Indicator(self.border(side)) * self.shown(power, side * self.x)
+        there = Select(self.border(side), side * self.x, S.Zero) if self.signed else relu(side * self.x)
+        return self.shown(power, there)
 
     def written(self, side: Expr, sign: int, bound: int | None = None) -> Expr:
         """A side in terms of x: E^m·N/D, with half of the exponential at either end where N has a power of x.
@@ -336,7 +338,10 @@ def _unit(arguments: list[Expr]) -> Expr:
     ratios = [_ratio(a, first) for a in arguments]
     if not all(r.is_Rational for r in ratios):
         raise NotRational
-    return first * sympy.gcd(list(map(abs, ratios)))
+    unit = sympy.gcd(list(map(abs, ratios)))
+    if any(abs(r) > HIGHEST * unit for r in ratios):
+        raise NotRational
+    return first * unit
 
 
 def _parity(e: Expr) -> int | None:

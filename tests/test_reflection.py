@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from derived import derivation as derived
-from sympy import Expr, erf, exp, tanh
+from sympy import Expr, Mul, erf, exp, tanh
 from test_codegen import RULES
 
 from nnmath.calculus.functions import Where, absolute, sigmoid, softplus
@@ -66,6 +68,7 @@ FORMULAS = [
     X * sigmoid(B * X),
     X**2 * sigmoid(B * X) * (1 - sigmoid(B * X)),
     X * sigmoid(C * X),
+    3 * X * sigmoid(C * X) - 1,
     X**2 * sigmoid(C * X) * (1 - sigmoid(C * X)),
     sigmoid(C * X) * (1 + C * X * sigmoid(-C * X)),
     Where(-X, B * (exp(X / B) - 1), X),
@@ -108,6 +111,24 @@ def test_the_forms_of_the_catalogue_are_proved(id: str) -> None:
     for d in known.values():
         expr = _unfold(d.body, known, True)
         assert prover.judge(elementary(expr), elementary(written(expr))).kind == "proved", d.name
+
+
+SATURATING = (sigmoid, tanh, lambda u: exp(-(u**2)), erf, lambda u: 1 + tanh(softplus(u)), lambda u: 1 - sigmoid(u))
+
+
+@pytest.mark.parametrize("seed", range(60 if os.environ.get("NNMATH_THOROUGH") else 12))
+def test_random_products_are_proved(seed: int) -> None:
+    rng = random.Random(seed)
+
+    def term() -> Expr:
+        powers = (X, X**2, 1 + X, X - 2, 1 - X**2, X / 2)
+        multiples = (X, X, -X, 2 * X, -2 * X, 3 * X, X / 2, 17 * X / 10, B * X)
+        return rng.choice(powers) * Mul(
+            *(rng.choice(SATURATING)(rng.choice(multiples)) for _ in range(rng.choice((1, 1, 2))))
+        )
+
+    expr = term() + rng.choice((0, 1)) * term()
+    assert PROVER.judge(elementary(expr), elementary(written(expr))).kind == "proved"
 
 
 #: Terms that cancel at 0, functions of something else, an exponential that grows: the form would not be better.

@@ -90,8 +90,8 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
             if t.domain.value is None:
                 lines.append(f'{identifier(t.name)} = _numbers("{t.name}", {identifier(t.name)})')
                 used["_numbers"] = None
-        if (line := _blocks(function)) is not None:
-            lines += line
+        if (split := _blocks(function)) is not None:
+            lines += split
             used["_in_blocks"] = None
         return lines, used
     arrays = [t for t in givens if is_float(t)]

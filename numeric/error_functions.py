@@ -75,7 +75,7 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     """
     if any(map(np.ndim, coefficients)):  # an array has no digits to spare
         return np.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
-    degree, digits = len(coefficients), 17 if x.dtype == np.float32 else 43
+    degree, digits = len(coefficients), {2: 6, 4: 17}.get(x.dtype.itemsize, 43)
     places = -(-digits // (2 * degree))
     grid = 2.0 ** (digits - degree * places)
     whole = [_number_product(scale, float(c)) for c in coefficients]
@@ -120,7 +120,8 @@ EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
     shape, x = np.shape(x), np.atleast_1d(x)
-    limit = 2048.0 / np.maximum(np.abs(factor), 2.0**24 / np.finfo(x.dtype).max)  # beyond it the result is 0 or inf
+    info = np.finfo(x.dtype)
+    limit = 2048.0 / np.maximum(np.abs(factor), 2.0 ** (14 + info.nmant // 2) / float(info.max))  # 0 or inf beyond it
     x = np.clip(x, -limit.astype(x.dtype), limit.astype(x.dtype))
     product, error = _product(x, factor)
     return (np.exp(product) * (1.0 + (error + x * rest))).reshape(shape)

@@ -73,6 +73,3 @@ ROW_HELPERS: dict[str, str] = {
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,
 }
-
-#: Helpers that other helpers call.
-CALLED = {"_zero_sum": ("_place",), "_row_minus": ("_place",)}

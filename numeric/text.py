@@ -15,32 +15,12 @@ COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: Elementwise functions: how they are written. A leading underscore is a helper of the generated module.
 CALLS: dict[str, str] = {
-    **{
-        f: f"np.{f}"
-        for f in (
-            "exp",
-            "log",
-            "tanh",
-            "sinh",
-            "cosh",
-            "sin",
-            "cos",
-            "arctan",
-            "abs",
-            "sign",
-            "sqrt",
-            "power",
-            "expm1",
-            "log1p",
-            "where",
-            "minimum",
-            "maximum",
-            "clip",
-            "vecdot",
-        )
-    },
+    **{f: f"np.{f}" for f in ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan")},
+    **{f: f"np.{f}" for f in ("abs", "sign", "sqrt", "power", "expm1", "log1p", "where")},
+    **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
+    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
+    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "log_weighted", "tanh_remainder")},
     "relu": "np.maximum",
 }
 
@@ -57,6 +37,12 @@ NAMES: dict[str, str] = {
     "compare": "mask",
     "log_sum": "log_total",
     "exp": "e",
+    "exp_polynomial": "e",
+    "exp_product": "e",
+    "exp_quotient": "e",
+    "abs": "a",
+    "minimum": "a",
+    "erfcx": "c",
     "sigmoid": "s",
     "softplus": "sp",
     "sech2": "sech2",
@@ -144,6 +130,10 @@ class Writer:
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
         text, precedence = WRITE[node.op](self, node)
+        if len(text) > WIDEST - len("u00 = ") and self.longest == LONG and not inline:
+            self.longest = LONG // 2  # its parts get names too
+            text, precedence = WRITE[node.op](self, node)
+            self.longest = LONG
         if node in self.names:  # a part of it was the same operation
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))

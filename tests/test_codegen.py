@@ -155,7 +155,7 @@ READS = [
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
     ("mlp-softmax", "Z1 = X @ W1 + b1"),
-    ("elu", "np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (np.expm1(np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
 ]
 
@@ -348,7 +348,7 @@ CLIPPED = [
 @pytest.mark.parametrize(("formula", "direct"), CLIPPED, ids=[c[0] for c in CLIPPED])
 def test_clipping_changes_nothing_but_overflow(formula, direct) -> None:
     source = generate(program("x: real", f"y = {formula}")).source
-    assert "np.clip" in source
+    assert "np.clip" in source or "np.minimum" in source
     f = load_source(source)["formula"]
     with np.errstate(all="raise", under="ignore"):
         assert np.isfinite(f(np.array([-1e30, -1e200, 1e30, 1e200]))).all()

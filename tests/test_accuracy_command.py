@@ -32,6 +32,7 @@ def refuse(constant: str) -> Any:
 
 
 def test_the_table_of_a_function(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["accuracy", "sigmoid", *FLOAT32, "--against", "torch,naive"]) == 0
     out, err = capsys.readouterr()
@@ -69,6 +70,7 @@ def test_infinite_errors_are_text_in_json(capsys: Output) -> None:
 
 
 def test_a_layer(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["accuracy", "kl-div", *FLOAT32, "--against", "torch,naive"]) == 0
     out, err = capsys.readouterr()

@@ -30,7 +30,7 @@ def tables(found: Sequence[Measured]) -> tuple[Table, ...]:
     if against:
         rows = tuple(
             (
-                *_named(m),
+                m.case.id,
                 _milliseconds(m.timings[REFERENCE]),
                 *(_ratio(m.timings[name]) for name in others),
                 _floor_ratio(m),
@@ -38,12 +38,12 @@ def tables(found: Sequence[Measured]) -> tuple[Table, ...]:
             for m in found
         )
         title = "How many times as fast as torch eager (above 1: faster), and half the distance of the quartiles"
-        made.append(Table(title, ("case", "part", "torch eager, ms", *titles, "floor"), rows))
+        made.append(Table(title, ("case", "torch eager, ms", *titles, "floor"), rows))
     rows = tuple(
-        (*_named(m), f"{1e3 * m.floor:.3g}", *(_times(m.timings[name], m.floor) for name in names)) for m in found
+        (m.case.id, f"{1e3 * m.floor:.3g}", *(_times(m.timings[name], m.floor) for name in names)) for m in found
     )
     title = "How many times the floor"
-    made.append(Table(title, ("case", "part", "floor, ms", *(CONTESTANTS[name].title for name in names)), rows))
+    made.append(Table(title, ("case", "floor, ms", *(CONTESTANTS[name].title for name in names)), rows))
     return tuple(made)
 
 
@@ -61,10 +61,6 @@ def notes(found: Sequence[Measured]) -> list[str]:
 
 
 _STATUS = {"absent": "", "failed": "failed: ", "wrong": "wrong, not timed: ", "timed": ""}
-
-
-def _named(m: Measured) -> tuple[str, str]:
-    return m.case.id, m.case.part
 
 
 def _cell(timing: Timing, number: Callable[[Timing], str]) -> str:
@@ -99,7 +95,7 @@ def as_text(found: Sequence[Measured], machine: Mapping[str, str], width: int) -
         console.print(table.title, style="bold")
         shown = Shown(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for at, column in enumerate(table.head):
-            shown.add_column(column, justify="left" if at < 2 else "right", no_wrap=at == 0)
+            shown.add_column(column, justify="right" if at else "left", no_wrap=at == 0)
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)
@@ -118,7 +114,7 @@ def as_markdown(found: Sequence[Measured], machine: Mapping[str, str]) -> str:
     lines = [f"{_sentence(machine)[0].upper()}{_sentence(machine)[1:]}", ""]
     for table in tables(found):
         lines += [f"{table.title}:", "", f"| {' | '.join(table.head)} |"]
-        lines += [f"|{'|'.join(['---', '---', *['--:'] * (len(table.head) - 2)])}|"]
+        lines += [f"|{'|'.join(['---', *['--:'] * (len(table.head) - 1)])}|"]
         lines += [f"| {' | '.join(row)} |" for row in table.rows]
         lines.append("")
     lines += [f"- {note}" for note in notes(found)]

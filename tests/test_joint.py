@@ -18,7 +18,7 @@ from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.plans import is_elementwise
 from nnmath.numeric.regimes import Case, applicable, draw
 
-FORMULAS = ("softmax-ce", "softmax-ce-labels", "silu", "elu", "layernorm", "attention", "mlp-softmax", "glu", "rmsnorm")
+FORMULAS = ("softmax-ce", "silu", "elu", "layernorm", "attention", "glu")
 SLACK = 64 * np.finfo(np.float64).eps
 
 
@@ -83,6 +83,23 @@ def test_the_comparison_finds_a_planted_error(id: str) -> None:
         for p in derivation.parts
     )
     assert not agree(derivation, together(replace(derivation, parts=wrong), case), single(derivation, case), case)
+
+
+def test_the_gradient_keeps_its_digits_in_the_tails() -> None:
+    """The derivative of silu is -99 exp(-100) at -100, less what is lost to no rounding but the last."""
+    made, plan = joint(page("silu").derivation)
+    function = load_source(assemble(made, (plan,)).source)[plan.name]
+    _, dx = function(np.float32(-100), np.float32(1e30))
+    assert abs(dx / (-99 * np.exp(-100.0) * 1e30) - 1) < 1e-6
+
+
+def test_long_arrays_are_computed_in_blocks() -> None:
+    made, plan = joint(page("silu").derivation)
+    function = load_source(assemble(made, (plan,)).source)[plan.name]
+    rng = np.random.default_rng(0)
+    x, upstream = rng.standard_normal((2, 400, 100))
+    for found, row, last in zip(function(x, upstream), function(x[3], upstream[3]), function(x, 2.0), strict=True):
+        assert found.shape == last.shape == x.shape and np.array_equal(found[3], row)
 
 
 def test_one_of_two_losses() -> None:

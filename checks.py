@@ -142,7 +142,7 @@ def check_one(id: str, parameters: Mapping[str, Value], device: str, dtypes: Seq
     """
     entry = catalogue().get(id)
     settings = [parameters] if parameters or entry is None else [{}, *entry.variants]
-    rows = [_check_at(id, setting, device, dtypes) for setting in settings]
+    rows = [_check_at(id, setting, device, dtypes, variant=at > 0) for at, setting in enumerate(settings)]
     return rows[0] if len(rows) == 1 else _joined(rows)
 
 
@@ -170,21 +170,28 @@ def _joined(rows: Sequence[Row]) -> Row:
     )
 
 
-def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
-    """One setting of the parameters."""
-
+def _check_at(
+    entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], *, variant: bool
+) -> Row:
+    """One setting of the parameters. variant: the notes of another setting already say what is compared."""
     shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
     id = f"{entry_id} with {shown}" if shown else entry_id
     try:
         from .page import of_entry
 
-        return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown)
+        return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown, variant=variant)
     except Exception as error:
         return Row(entry_id, kind=_kind(entry_id), messages=(_sentence(id, error),), failed=True)
 
 
 def check_page(
-    make: Callable[[], Page], device: str, dtypes: Sequence[str], entry_id: str = "", shown: str = ""
+    make: Callable[[], Page],
+    device: str,
+    dtypes: Sequence[str],
+    entry_id: str = "",
+    shown: str = "",
+    *,
+    variant: bool = False,
 ) -> Row:
     """Prove every step of a page, and run its code against PyTorch or, where it has no counterpart, exact values.
 
@@ -219,7 +226,8 @@ def check_page(
         report = page.check(device, dtypes)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
-        notes = tuple(f"{shown}: {note}" if shown else note for note in (report.summary, *report.notes))
+        summary = report.outcome if variant else report.summary
+        notes = tuple(f"{shown}: {note}" if shown else note for note in (summary, *report.notes))
         failed = failed or not report.passed
     except Exception as error:
         missing = type(error).__name__ in ("MissingTorch", "NoCuda")

@@ -87,8 +87,10 @@ def _report(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
+    prefix = "nnmath: "
+    message = message.replace("\n", "\n" + " " * len(prefix))  # a caret stays under what it points at
     try:
-        print(f"nnmath: {message}", file=sys.stderr, flush=True)
+        print(f"{prefix}{message}", file=sys.stderr, flush=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -142,9 +144,10 @@ def _is_own(id: str, arguments: argparse.Namespace) -> bool:
 
 def _derive(arguments: argparse.Namespace) -> int:
     to_file = arguments.output not in (None, "-")
-    format = arguments.format or ("text" if to_file or not sys.stdout.isatty() else "terminal")
+    plain = "latex" if arguments.document else "text" if to_file or not sys.stdout.isatty() else "terminal"
+    format = arguments.format or plain
     if arguments.document and format != "latex":
-        raise WrongUsage(f"--document makes a LaTeX file, but the format is {format}. Add --format latex")
+        raise WrongUsage(f"--document makes a LaTeX file, but --format says {format}. Leave --format out")
     page = _page(arguments)
     options = {"brief": arguments.brief, "detail": arguments.detail, "width": None if to_file else _width()}
     if format == "latex":
@@ -279,15 +282,15 @@ def _parser() -> argparse.ArgumentParser:
     derive = command("derive", _derive, "derive a formula: every step with its reason and verdict")
     derive.epilog = f"""examples:
   nnmath derive softmax-ce
-  nnmath derive softmax-ce --format latex --document -o softmax-ce.tex
+  nnmath derive softmax-ce --document -o softmax-ce.tex
   nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
   nnmath derive mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 The code of FILE.py runs in this process.
 
 {EPILOG}"""
-    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
-    derive.add_argument("--document", action="store_true", help="a whole LaTeX file rather than a fragment")
+    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text; latex is a fragment for a document of your own")
+    derive.add_argument("--document", action="store_true", help="a whole LaTeX file, ready for pdflatex")
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 

@@ -115,6 +115,8 @@ def _plus(w: Writer, terms: tuple[Notation, ...]) -> Box:
     parts: list[str | Box] = []
     for term in terms:
         coefficient, node = unscaled(term)
+        if isinstance(node, Scalar) and is_negative(node.value):
+            coefficient, node = -coefficient, Scalar(-node.value)
         negative = is_negative(coefficient)
         sign = f"\n {w.style.minus} " if negative else "\n + "
         box = _scaled(w, -coefficient if negative else coefficient, node)
@@ -135,7 +137,7 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
     if w.style.latex:
         bare = isinstance(of, MatMul) and body.binds == PRODUCT
         array = body if bare else w.style.wrap(body, PREFIX)
-        box = array if over == under else join([w.style.wrap(w(over / under), PRODUCT), " ", array], PRODUCT)
+        box = array if over == under else join([_in_front(w, over / under), " ", array], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
         if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():
@@ -147,6 +149,12 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
         if under != 1:
             box = join([box, "/", w.style.wrap(w(under), POWER)], PRODUCT)
     return join([minus, box], SUM) if minus else box
+
+
+def _in_front(w: Writer, coefficient: Expr) -> Box:
+    """A coefficient before an array: in parentheses where the array would read as part of it."""
+    box = w(coefficient)
+    return w.style.enclosed(box) if box.binds in (SUM, PREFIX) else box
 
 
 def style_enclosed(w: Writer, coefficient: Expr) -> Box:

@@ -289,7 +289,9 @@ def _parser() -> argparse.ArgumentParser:
 The code of FILE.py runs in this process.
 
 {EPILOG}"""
-    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text; latex is a fragment for a document of your own")
+    derive.add_argument(
+        "--format", choices=FORMATS, help="default: terminal on a terminal, else text; latex: a fragment"
+    )
     derive.add_argument("--document", action="store_true", help="a whole LaTeX file, ready for pdflatex")
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")

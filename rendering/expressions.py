@@ -20,8 +20,8 @@ from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
-from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
 from .names import text_name
+from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
 from .places import place_text
 from .style import Style
 from .text_style import TEXT
@@ -171,7 +171,9 @@ def _times(w: Writer, boxes: list[Box]) -> Box:
             elif number and box.text == w.style.words["pi"]:
                 parts.append("")
             else:
-                parts.append("\n" + (w.style.dot if box.derivative or boxes[at - 1].derivative else w.style.times))
+                parts.append(
+                    "\n" + (w.style.dot if box.derivative or boxes[at - 1].derivative else w.style.before(box))
+                )
         parts.append(box)
     return join(parts, PRODUCT)
 

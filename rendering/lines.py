@@ -172,9 +172,13 @@ def _columns(lines: Sequence[Line], width: int, digits: int) -> _Columns:
     lefts = [len(x.left.text) + len(_number(x, number)) - number for x in lines if x.left is not None]
     equals = max((n for n in lefts if n <= cap), default=min(cap, 6))
     longest = max((len(x.rule) for x in lines), default=0)
-    tries = [_Columns(width, equals, reason, number) for reason in range(min(12, longest), min(longest, width // 3) + 1)]
+    tries = [
+        _Columns(width, equals, reason, number) for reason in range(min(12, longest), min(longest, width // 3) + 1)
+    ]
     return min(
-        tries, key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason), default=_Columns(width, equals, 12, number)
+        tries,
+        key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason),
+        default=_Columns(width, equals, 12, number),
     )
 
 

@@ -52,7 +52,7 @@ def write_notation(w: Writer, node: Notation) -> Box:
         case Transpose(of):
             return Box((style.wrap(write_notation(w, of), ATOM).text + style.transposed,), POWER)
         case MatMul(factors):
-            return _product(w, factors, style.times, POWER)
+            return _product(w, factors, None, POWER)
         case Hadamard(factors):
             return _product(w, factors, "\n" + style.hadamard, POWER)
         case Quotient(over, under):
@@ -102,12 +102,14 @@ def _call(w: Writer, name: str, of: Notation) -> Box:
     return join([w.style.operator(name), w.style.enclosed(write_notation(w, of))], ATOM)
 
 
-def _product(w: Writer, factors: tuple[Notation, ...], times: str, at_least: int) -> Box:
+def _product(w: Writer, factors: tuple[Notation, ...], times: str | None, at_least: int) -> Box:
+    """times: the sign between the factors; None for none."""
     parts: list[str | Box] = []
     for factor in factors:
         box = write_notation(w, factor)
         bare = box.binds >= at_least or (box.binds == PREFIX and factor is factors[-1])
-        parts += [times, box if bare else w.style.enclosed(box)]
+        box = box if bare else w.style.enclosed(box)
+        parts += [w.style.before(box) if times is None else times, box]
     return join(parts[1:], PRODUCT)
 
 

@@ -137,7 +137,8 @@ def _given(
     if not colon:
         fail(
             f"{name} has no colon",
-            f"For a scalar write {name}: real, for an array {name}: n. Dimensions are separated by blanks. {GIVEN_HINT}",
+            f"For a scalar write {name}: real, for an array {name}: n. "
+            f"Dimensions are separated by blanks. {GIVEN_HINT}",
         )
     rest, moments = split_law(rest)
     rest, equals, value = rest.partition("=")

@@ -128,8 +128,8 @@ class Report:
         lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
         lines.append((f"  {MEANING[self.verdict]}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
-        for at, text in enumerate(line for group in self.covered for line in textwrap.wrap(group, 68)):
-            lines.append((f"  {'' if at else 'tried':<9}{text}", "dim"))
+        tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
+        lines += [(f"  {'' if at else 'tried':<9}{line}", "dim") for at, line in enumerate(tried)]
         for proof in self.proofs:
             lines.append((f"  {proof}", "green" if proof.verdict == "proved" else "yellow"))
         for finding in self.findings:

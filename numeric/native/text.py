@@ -43,9 +43,9 @@ class Expressions:
     """
 
     def __init__(
-        self, name: Callable[[Scalar], str | None], ints: frozenset[str], flat: str | None, used: dict[str, None]
+        self, name: Callable[[Scalar], str | None], ints: frozenset[str], flat: str | None, used: dict[str, None], real: str
     ) -> None:
-        self.name, self.ints, self.flat, self.used = name, ints, flat, used
+        self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
 
     def value(self, s: Scalar) -> str:
         """As a double; safe as an operand of a product."""
@@ -125,7 +125,7 @@ def offset(places: list[str], shape: tuple[str, ...]) -> str:
 
 def _load(w: Expressions, s: Scalar) -> str:
     text = f"{s.data[0]}[{w.offset(s)}]"
-    return f"(double){text}" if s.data[0] in w.ints else text
+    return f"(double){text}" if s.data[0] in w.ints or w.real == "float" else text
 
 
 def _add(w: Expressions, s: Scalar) -> str:

@@ -1,0 +1,467 @@
+"""The C text of one kernel: outer loops in threads, stages of inner loops, and what is complete after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .kernels import COSTLY, Cut, Kernel
+from .scalars import Axis, Scalar, closure, dimension
+from .text import Expressions, bare, loop_name, offset
+
+#: Iterations of a loop that adds up doubles before the partial sum goes to a compensated total.
+BLOCK = 512
+#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop.
+CHUNK = 4096
+
+
+class Emitter:
+    """Writes one kernel as the body of a C function. real: float or double."""
+
+    def __init__(self, kernel: Kernel, real: str, ints: frozenset[str], taken: set[str], used: dict[str, None],
+                 temporaries: frozenset[str] = frozenset()) -> None:
+        self.k, self.real, self.used, self.temporaries = kernel, real, used, temporaries
+        self.taken = set(taken)
+        self.lines: list[str] = []
+        self.depth = 1
+        self.scopes: list[dict[Scalar, str]] = [{}]
+        flat = "e" if kernel.flat else None
+        self.text = Expressions(self._known, ints, flat, used, real)
+        self.buffers: dict[Scalar, str] = {}
+        self.scratch: list[tuple[str, str]] = []
+        self.uses: dict[Scalar, int] = {}
+        for v in kernel.values:
+            for a in v.args:
+                self.uses[a] = self.uses.get(a, 0) + 1
+
+    def body(self) -> list[str]:
+        """The lines of the function after its head."""
+        k = self.k
+        chunked = k.mode == "chunk" or k.flat
+        nests = self._nests()
+        if not chunked:
+            self._choose_buffers(nests)
+        late = [v for v in k.values if k.is_late(v)]
+        totals = {v: self._accumulator(v) for v in late}
+        everything = self._product((*k.outer, *k.inner))
+        if chunked:
+            count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
+        else:
+            count = self._product(k.outer) or "1"
+        self.put(f"const ptrdiff_t rows = {count};")
+        self.put(f"const ptrdiff_t threads = nn_threads(rows, (double){' * (double)'.join(self._dims((*k.outer, *k.inner)))});")
+        if self.scratch:
+            each = " + ".join(length for _, length in self.scratch)
+            self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
+            self.put("double *const scratch = malloc((size_t)(threads * each) * sizeof(double));")
+            self.put("if (!scratch)")
+            self.put("    return 1;")
+            for v in late:
+                self._clear(v, totals[v])
+        self.used["threads"] = None
+        self.put("#ifdef _OPENMP")
+        self.put("#pragma omp parallel num_threads((int)threads) if (threads > 1)")
+        self.put("#endif")
+        self.open("{")
+        self.put("const ptrdiff_t me = nn_thread();")
+        if self.scratch:
+            self.put("double *const own = scratch + me * each;")
+            at = "own"
+            for name, length in self.scratch:
+                self.put(f"double *restrict const {name} = {at};")
+                at = f"{name} + {length}"
+        self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
+        if chunked:
+            self.put(f"const ptrdiff_t first = row * {CHUNK};")
+            self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")
+        else:
+            self._outer_variables()
+        self._stages(nests, totals, chunked)
+        self.close()
+        self.close()
+        self._after(late, totals)
+        if self.scratch:
+            self.put("free(scratch);")
+        self.put("return 0;")
+        return self.lines
+
+    # --- loops ---
+
+    def _nests(self) -> dict[tuple[int, tuple[Axis, ...]], list[object]]:
+        """What is computed in which stage over which inner variables: reductions and targets."""
+        k = self.k
+        found: dict[tuple[int, tuple[Axis, ...]], list[object]] = {}
+        for v in k.values:
+            if v.is_reduction and (v not in k.late or k.is_late(v)):
+                arg = v.args[0]
+                axes = tuple(a for a in k.inner if a in arg.axes)
+                found.setdefault((k.levels[arg], axes), []).append(v)
+        for t in k.targets:
+            if t.value not in k.late:
+                axes = tuple(a for a in k.inner if a in t.axes)
+                found.setdefault((k.levels[t.value], axes), []).append(t)
+        return dict(sorted(found.items(), key=lambda item: (item[0][0], -len(item[0][1]))))
+
+    def _choose_buffers(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
+        seen: dict[Scalar, int] = {}
+        places: dict[Scalar, tuple[Axis, ...]] = {}
+        for (_, axes), items in nests.items():
+            roots = [i.args[0] if isinstance(i, Scalar) else i.value for i in items]  # type: ignore[attr-defined]
+            for v in self._inner_closure(roots):
+                seen[v] = seen.get(v, 0) + 1
+                places.setdefault(v, axes)
+        for v, times in seen.items():
+            if times > 1 and v.op == "call" and v.data[0] in COSTLY and set(places[v]) == set(self.k.inside(v)):
+                if any(v in closure(b.args) for b in self.buffers):
+                    continue
+                name = self.fresh("kept")
+                self.buffers[v] = name
+                self.scratch.append((name, self._product(self.k.inside(v))))
+
+    def _inner_closure(self, roots: Sequence[Scalar]) -> list[Scalar]:
+        """What the loops over inner variables evaluate: no further than to what is one number there."""
+        found: dict[Scalar, None] = {}
+        stack = list(roots)
+        while stack:
+            v = stack.pop()
+            if v in found or not self.k.inside(v) or v.is_reduction:
+                continue
+            found[v] = None
+            stack += v.args
+        return list(found)
+
+    def _stages(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict, chunked: bool) -> None:
+        self.scopes.append({})
+        for (_, axes), items in nests.items():
+            reductions = [i for i in items if isinstance(i, Scalar)]
+            targets = [i for i in items if not isinstance(i, Scalar)]
+            roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
+            self._row_values(roots)
+            if not axes and not chunked:
+                for r in reductions:
+                    self._one_row(r, totals)
+                for t in targets:
+                    self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")  # type: ignore[attr-defined]
+                continue
+            self._nest(axes, reductions, targets, totals, chunked)
+        self.scopes.pop()
+
+    def _one_row(self, r: Scalar, totals: dict) -> None:
+        value = self.text.value(r.args[0])
+        if r in totals:
+            self._accumulate(r, totals[r], self._parts(r, value))
+
+    def _row_values(self, roots: Sequence[Scalar]) -> None:
+        """Names for what is one number in the inner loops."""
+        for v in closure(roots):
+            if self.k.inside(v) or v.op in ("const", "dim", "parameter", "counter") or v in self.k.late:
+                continue
+            if v.op == "load" and v.data[0] in self.text.ints:
+                continue
+            if self._known(v) is None and not v.is_reduction:
+                if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
+                    self._name(v)
+
+    def _nest(self, axes: tuple[Axis, ...], reductions: list, targets: list, totals: dict, chunked: bool) -> None:
+        k = self.k
+        scalar = [r for r in reductions if r not in totals or self._scalar_late(r)]
+        arrays = [r for r in reductions if r not in scalar]
+        parts: dict[Scalar, list[str]] = {}
+        for r in scalar:
+            base = self.fresh("largest" if r.op == "max" else "total")
+            parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
+            for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
+                self.put(f"double {name} = {start};")
+        vector = axes[-1] if axes else None
+        blocked = self.real == "double" and not chunked and any(vector in r.over for r in scalar)
+        depth = self.depth
+        for a in axes[:-1]:
+            v = loop_name(a)
+            self.open(f"for (ptrdiff_t {v} = 0; {v} < {dimension(a)}; {v}++) {{")
+        clauses = "".join(
+            f" reduction({SIGN[op]}:{name})" for r in scalar for name, (_, _, op) in zip(parts[r], SHAPES[r.op], strict=True)
+        )
+        v = "e" if k.flat else loop_name(str(vector))
+        low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
+        inner_parts = parts
+        if blocked:
+            self.open(f"for (ptrdiff_t block = 0; block < {high}; block += {BLOCK}) {{")
+            self.put(f"const ptrdiff_t end = {high} - block < {BLOCK} ? {high} : block + {BLOCK};")
+            low, high = "block", "end"
+            inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
+            for r, names in inner_parts.items():
+                for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
+                    self.put(f"double {name} = {start};")
+            clauses = "".join(
+                f" reduction({SIGN[op]}:{name})"
+                for r in scalar
+                for name, (_, _, op) in zip(inner_parts[r], SHAPES[r.op], strict=True)
+            )
+        conflict = any(vector in r.over for r in arrays)
+        if not conflict:
+            self.put("#ifdef _OPENMP")
+            self.put(f"#pragma omp simd{clauses}")
+            self.put("#endif")
+        self.open(f"for (ptrdiff_t {v} = {low}; {v} < {high}; {v}++) {{")
+        self.scopes.append({})
+        stored = [b for b in self.buffers if self._known(b) is None]
+        roots = [r.args[0] for r in reductions] + [t.value for t in targets]
+        for value in closure(roots):
+            if self._known(value) is not None or not k.inside(value) or value.is_reduction:
+                continue
+            if value in stored and self._reached(value, roots):
+                name = self._name(value)
+                self.put(f"{self._buffer(value)} = {name};")
+            elif self._reached(value, roots) and self._worth(value):
+                self._name(value)
+        for r in scalar:
+            for name, text, (_, _, op) in zip(inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True):
+                self.put(_update(name, text, op))
+        for r in arrays:
+            self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
+        for t in targets:
+            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+        self.scopes.pop()
+        self.close()
+        if blocked:
+            for r in scalar:
+                for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
+                    self.put(_update(name, part, op))
+            self.close()
+        while self.depth > depth:
+            self.close()
+        for b in stored:
+            if any(b in closure([x]) for x in roots):
+                self.scopes[-1][b] = self._buffer(b)
+        for r in scalar:
+            if r in totals:
+                self._accumulate(r, totals[r], parts[r])
+            else:
+                name = self.fresh("row")
+                self.put(f"const double {name} = {_finished(r.op, parts[r], self.used)};")
+                self.scopes[-1][r] = name
+
+    def _reached(self, value: Scalar, roots: Sequence[Scalar]) -> bool:
+        """Whether a value is evaluated here, and not only inside something that has a name already."""
+        stack, seen = list(roots), set()
+        while stack:
+            v = stack.pop()
+            if v == value:
+                return True
+            if v in seen or v.is_reduction or self._known(v) is not None:
+                continue
+            seen.add(v)
+            stack += v.args
+        return False
+
+    def _worth(self, v: Scalar) -> bool:
+        if v.op in ("const", "dim", "parameter", "counter", "compare"):
+            return False
+        if v.op == "load" and v.data[0] in self.text.ints:
+            return False
+        return v.op in ("load", "call") or self.uses.get(v, 0) > 1
+
+    # --- totals over outer loops ---
+
+    def _scalar_late(self, r: Scalar) -> bool:
+        """Added up in the inner loops first: all inner variables of what it adds are summed."""
+        return not any(a in self.k.inner for a in r.axes)
+
+    def _accumulator(self, v: Scalar) -> list[str]:
+        names = [self.fresh("sum" + suffix) for suffix, *_ in SHAPES[v.op]]
+        length = self._product(self._ordered(v.axes)) or "1"
+        for name in names:
+            self.scratch.append((name, length))
+            if not v.axes:
+                self.scratch.append((f"{name}_low", "1"))
+        return names
+
+    def _clear(self, v: Scalar, names: list[str]) -> None:
+        position = self._positions()
+        self.open("for (ptrdiff_t t = 0; t < threads; t++) {")
+        length = self._product(self._ordered(v.axes)) or "1"
+        for name, (_, start, _) in zip(names, SHAPES[v.op], strict=True):
+            self.put(f"for (ptrdiff_t j = 0; j < {length}; j++)")
+            self.put(f"    scratch[t * each + {position[name]} + j] = {start};")
+            if not v.axes:
+                self.put(f"scratch[t * each + {position[name + '_low']}] = 0.0;")
+        self.close()
+
+    def _positions(self) -> dict[str, str]:
+        found, at = {}, "0"
+        for name, length in self.scratch:
+            found[name] = at
+            at = f"{at} + {length}" if at != "0" else length
+        return found
+
+    def _accumulate(self, r: Scalar, names: list[str], values: Sequence[str]) -> None:
+        place = self._offset(self._ordered(r.axes))
+        for name, value, (_, _, op) in zip(names, values, SHAPES[r.op], strict=True):
+            if r.axes or op == "max":
+                self.put(_update(f"{name}[{place}]", value, op))
+            else:
+                self.used["add"] = None
+                self.put(f"nn_add({name}, {name}_low, {bare(value)});")
+
+    def _after(self, late: list[Scalar], totals: dict[Scalar, list[str]]) -> None:
+        """Totals of all threads together, and the targets that are made of them."""
+        k = self.k
+        position = self._positions()
+        for v in late:
+            length = self._product(self._ordered(v.axes)) or "1"
+            for name, (_, _, op) in zip(totals[v], SHAPES[v.op], strict=True):
+                self.put(f"double *restrict const {name} = scratch + {position[name]};")
+                if not v.axes:
+                    self.put(f"double *restrict const {name}_low = scratch + {position[name + '_low']};")
+                self.open("for (ptrdiff_t t = 1; t < threads; t++) {")
+                if v.axes or op == "max":
+                    self.open(f"for (ptrdiff_t j = 0; j < {length}; j++) {{")
+                    self.put(_update(f"{name}[j]", f"scratch[t * each + {position[name]} + j]", op))
+                    self.close()
+                else:
+                    self.put(f"nn_add({name}, {name}_low, scratch[t * each + {position[name]}]);")
+                    self.put(f"nn_add({name}, {name}_low, scratch[t * each + {position[name + '_low']}]);")
+                self.close()
+        for t in k.targets:
+            if t.value not in k.late:
+                continue
+            for v in closure([t.value]):
+                if v.is_reduction and v not in k.late and self._needed_after(v, t.value):
+                    raise Cut(v)
+            axes = [a for a in t.place if a]
+            depth = self.depth
+            for a in axes:
+                n = loop_name(a)
+                self.open(f"for (ptrdiff_t {n} = 0; {n} < {dimension(a)}; {n}++) {{")
+            scope = {}
+            for v in late:
+                parts = []
+                for name in totals[v]:
+                    at = f"{name}[{self._offset(self._ordered(v.axes))}]"
+                    parts.append(at if v.axes or v.op == "max" else f"({at} + {name}_low[0])")
+                scope[v] = _finished(v.op, parts, self.used)
+            flat, self.text.flat = self.text.flat, None
+            self.scopes.append(scope)
+            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+            self.scopes.pop()
+            self.text.flat = flat
+            while self.depth > depth:
+                self.close()
+
+    def _needed_after(self, v: Scalar, root: Scalar) -> bool:
+        stack = [root]
+        while stack:
+            s = stack.pop()
+            if s == v:
+                return True
+            if not self.k.is_late(s):
+                stack += s.args
+        return False
+
+    # --- small things ---
+
+    def _parts(self, r: Scalar, value: str) -> list[str]:
+        if r.op == "sum":
+            return [value]
+        if not value.isidentifier():
+            name = self.fresh("entry")
+            self.put(f"const double {name} = {bare(value)};")
+            value = name
+        if r.op == "max":
+            return [value, f"({value} != {value} ? 1.0 : 0.0)"]
+        return [f"({value} >= 1.0 ? 0.0 : {value})", f"({value} >= 1.0 ? 1.0 : 0.0)"]
+
+    def _outer_variables(self) -> None:
+        left = "row"
+        outer = self.k.outer
+        for at, a in enumerate(outer):
+            rest = self._product(outer[at + 1 :])
+            text = f"{left} / ({rest})" if rest else left
+            if at:
+                text = f"{text} % {dimension(a)}"
+            self.put(f"const ptrdiff_t {loop_name(a)} = {text};")
+
+    def _ordered(self, axes: frozenset[Axis]) -> tuple[Axis, ...]:
+        return tuple(a for a in self.k.order if a in axes)
+
+    def _dims(self, axes: Sequence[Axis]) -> list[str]:
+        return [dimension(a) for a in axes] or ["1"]
+
+    def _product(self, axes: Sequence[Axis]) -> str:
+        return " * ".join(dimension(a) for a in axes)
+
+    def _offset(self, axes: Sequence[Axis]) -> str:
+        return offset([loop_name(a) for a in axes], tuple(dimension(a) for a in axes))
+
+    def _buffer(self, v: Scalar) -> str:
+        return f"{self.buffers[v]}[{self._offset(self.k.inside(v))}]"
+
+    def _element(self, t) -> str:  # type: ignore[no-untyped-def]
+        if self.text.flat is not None:
+            return f"{t.name}[{self.text.flat}]"
+        places = ["0" if a is None else loop_name(a) for a in t.place]
+        return f"{t.name}[{offset(places, tuple('1' if a is None else dimension(a) for a in t.place))}]"
+
+    def _cast(self, text: str, name: str) -> str:
+        return bare(text) if self.real == "double" or name in self.temporaries else f"(float){text}"
+
+    def _name(self, v: Scalar) -> str:
+        name = self.fresh("x" if v.op == "load" else str(v.data[0]) if v.op == "call" else "v")
+        self.put(f"const double {name} = {bare(self.text.value(v))};")
+        self.scopes[-1][v] = name
+        return name
+
+    def _known(self, s: Scalar) -> str | None:
+        for scope in reversed(self.scopes):
+            if scope.get(s):
+                return scope[s]
+        return None
+
+    def fresh(self, base: str) -> str:
+        base = "chosen" if base == "where" else base
+        name, number = base, 1
+        while name in self.taken or name in RESERVED:
+            number += 1
+            name = f"{base}{number}"
+        self.taken.add(name)
+        return name
+
+    def put(self, line: str) -> None:
+        self.lines.append(line if line.startswith("#if") or line == "#endif" else "    " * self.depth + line)
+
+    def open(self, line: str) -> None:
+        self.put(line)
+        self.depth += 1
+
+    def close(self) -> None:
+        self.depth -= 1
+        self.put("}")
+
+
+#: Names that C or its library has, and those of our own variables.
+RESERVED = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main exp log "
+    "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me threads each own scratch first "
+    "last e t j block end power sign clip".split()
+)
+
+#: Of each reduction the numbers that it keeps: suffix, start, and how they are joined.
+SHAPES: dict[str, list[tuple[str, str, str]]] = {
+    "sum": [("", "0.0", "sum")],
+    "max": [("", "-INFINITY", "max"), ("_nan", "0.0", "sum")],
+    "log_sum": [("", "0.0", "sum"), ("_top", "0.0", "sum")],
+}
+SIGN = {"sum": "+", "max": "max"}
+
+
+def _update(name: str, value: str, op: str) -> str:
+    return f"{name} = {value} > {name} ? {value} : {name};" if op == "max" else f"{name} += {bare(value)};"
+
+
+def _finished(op: str, parts: Sequence[str], used: dict[str, None]) -> str:
+    if op == "sum":
+        return parts[0]
+    if op == "max":
+        return f"({parts[1]} > 0.0 ? NAN : {parts[0]})"
+    used["log1p"] = None
+    return f"nn_log1p({parts[0]} + ({parts[1]} - 1.0))"

@@ -82,7 +82,9 @@ class CompiledModule:
         return {n: self.__dict__[n] for n in self.functions}
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"no function is called {name!r}; there are {', '.join(self.__dict__.get('functions', ()))}")
+        raise AttributeError(
+            f"no function is called {name!r}; there are {', '.join(self.__dict__.get('functions', ()))}"
+        )
 
     def __repr__(self) -> str:
         text = ", ".join(n + (" (NumPy)" if n in self.notes else "") for n in self.functions)
@@ -179,16 +181,29 @@ def _wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> C
     text = [f"def {c.function.name}({head}):", "    try:"]
     text += [f"        {line}" for line in lines]
     text += [f"        if {' and '.join(tests)}:"]
-    text += ["            run = f32 if kind is F32 else f64 if kind is F64 else None", "            if run is not None:"]
+    text += [
+        "            run = f32 if kind is F32 else f64 if kind is F64 else None",
+        "            if run is not None:",
+    ]
     text += [f"                {m}" for m in made]
     text += [f"                failed = run({passed})", "                if not failed:"]
-    text += [f"                    return {returned}", "                if failed == 1:", "                    raise MemoryError"]
-    text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass", f"    return other({names})"]
+    text += [
+        f"                    return {returned}",
+        "                if failed == 1:",
+        "                    raise MemoryError",
+    ]
+    text += [
+        "    except (AttributeError, ValueError, IndexError, TypeError):",
+        "        pass",
+        f"    return other({names})",
+    ]
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64, **runs}
     namespace["NUMBERS"] = (float, int)
-    exec("\n".join(text), namespace)  # the text is ours: a signature and the checks above
+    again = {**namespace, "other": numpy}
+    for names_of in (namespace, again):
+        exec("\n".join(text), names_of)  # the text is ours: a signature and the checks above
     function: Callable[..., Any] = namespace[c.function.name]
-    namespace["other"] = _other(c, function, numpy)
+    namespace["other"] = _other(c, again[c.function.name], numpy)
     function.__doc__ = numpy.__doc__
     return function
 
@@ -210,7 +225,9 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
                     except ValueError:
                         return numpy(**arguments)
                 for a, v in zip((*floats, *labels), values, strict=True):
-                    changed[a] = np.require(np.asarray(v), I64 if a in labels else v.dtype.newbyteorder("="), ["C", "A"])
+                    changed[a] = np.require(
+                        np.asarray(v), I64 if a in labels else v.dtype.newbyteorder("="), ["C", "A"]
+                    )
                 if any(changed[a] is not arguments[a] for a in changed):
                     return function(**changed)
         return numpy(**arguments)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .kernels import COSTLY, Cut, Kernel
 from .scalars import Axis, Scalar, closure, dimension
-from .text import Expressions, bare, loop_name, offset
+from .text import RESERVED, Expressions, bare, loop_name, offset
 
 #: Iterations of a loop that adds up doubles before the partial sum goes to a compensated total.
 BLOCK = 512
@@ -17,8 +17,15 @@ CHUNK = 4096
 class Emitter:
     """Writes one kernel as the body of a C function. real: float or double."""
 
-    def __init__(self, kernel: Kernel, real: str, ints: frozenset[str], taken: set[str], used: dict[str, None],
-                 temporaries: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        real: str,
+        ints: frozenset[str],
+        taken: set[str],
+        used: dict[str, None],
+        temporaries: frozenset[str] = frozenset(),
+    ) -> None:
         self.k, self.real, self.used, self.temporaries = kernel, real, used, temporaries
         self.taken = set(taken)
         self.lines: list[str] = []
@@ -48,7 +55,9 @@ class Emitter:
         else:
             count = self._product(k.outer) or "1"
         self.put(f"const ptrdiff_t rows = {count};")
-        self.put(f"const ptrdiff_t threads = nn_threads(rows, (double){' * (double)'.join(self._dims((*k.outer, *k.inner)))});")
+        self.put(
+            f"const ptrdiff_t threads = nn_threads(rows, (double){' * (double)'.join(self._dims((*k.outer, *k.inner)))});"
+        )
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
             self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
@@ -178,7 +187,9 @@ class Emitter:
             v = loop_name(a)
             self.open(f"for (ptrdiff_t {v} = 0; {v} < {dimension(a)}; {v}++) {{")
         clauses = "".join(
-            f" reduction({SIGN[op]}:{name})" for r in scalar for name, (_, _, op) in zip(parts[r], SHAPES[r.op], strict=True)
+            f" reduction({SIGN[op]}:{name})"
+            for r in scalar
+            for name, (_, _, op) in zip(parts[r], SHAPES[r.op], strict=True)
         )
         v = "e" if k.flat else loop_name(str(vector))
         low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
@@ -214,7 +225,9 @@ class Emitter:
             elif self._reached(value, roots) and self._worth(value):
                 self._name(value)
         for r in scalar:
-            for name, text, (_, _, op) in zip(inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True):
+            for name, text, (_, _, op) in zip(
+                inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True
+            ):
                 self.put(_update(name, text, op))
         for r in arrays:
             self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
@@ -436,14 +449,6 @@ class Emitter:
         self.depth -= 1
         self.put("}")
 
-
-#: Names that C or its library has, and those of our own variables.
-RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main exp log "
-    "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me threads each own scratch first "
-    "last e t j block end power sign clip".split()
-)
 
 #: Of each reduction the numbers that it keeps: suffix, start, and how they are joined.
 SHAPES: dict[str, list[tuple[str, str, str]]] = {

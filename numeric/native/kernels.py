@@ -7,7 +7,7 @@ A reduction over outer variables (the gradient of a bias) is added up thread by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .scalars import Axis, Scalar, closure, loads
@@ -25,6 +25,10 @@ class Cut(Exception):
     def __init__(self, value: Scalar) -> None:
         super().__init__(value.op)
         self.value = value
+
+
+class Uncovered(Exception):
+    """Targets that have no loops in common."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def schedule(targets: Sequence[Target]) -> Kernel:
     values = closure(t.value for t in targets)
     order = _order(targets, values)
     every = [a for a in order if any(a in v.axes or a in v.over for v in values) or any(a in t.axes for t in targets)]
+    _need_cover(targets, values, set(every))
     below = _downstream(targets, values)
     blocked = {a for v in values if v.is_reduction for a in v.over if a in below[v]}
     vector = _innermost(targets, values, every)
@@ -108,8 +113,6 @@ def schedule(targets: Sequence[Target]) -> Kernel:
     for v in values:
         if v.is_reduction and v not in late and any(a in inner for a in v.axes):
             raise Cut(v)
-        if v in late and not v.is_reduction and any(a in outer for a in _late_axes(v, late)):
-            raise Cut(next(x for x in closure([v]) if x.is_reduction and x in late))
         if v.is_reduction and v in late and any(a in late for a in v.args):
             raise Cut(next(x for x in closure(v.args) if x.is_reduction and x in late))
     levels: dict[Scalar, int] = {}
@@ -117,11 +120,21 @@ def schedule(targets: Sequence[Target]) -> Kernel:
         under = max((levels[a] for a in v.args), default=0)
         levels[v] = under + 1 if v.is_reduction and v not in late else under
     flat = mode != "column" and _is_flat(targets, values)
-    return Kernel(tuple(targets), mode, tuple(outer), tuple(inner), tuple(order), tuple(values), levels, frozenset(late), flat)
+    return Kernel(
+        tuple(targets), mode, tuple(outer), tuple(inner), tuple(order), tuple(values), levels, frozenset(late), flat
+    )
 
 
-def _late_axes(v: Scalar, late: set[Scalar]) -> frozenset[Axis]:
-    return frozenset()
+def _need_cover(targets: Sequence[Target], values: Sequence[Scalar], every: set[Axis]) -> None:
+    """One value or target runs through all the loops: otherwise they would be nested for nothing."""
+    domains = [set(v.axes) | set(v.over) for v in values] + [set(t.axes) for t in targets]
+    if any(d >= every for d in domains):
+        return
+    if len(targets) > 1:
+        raise Uncovered
+    for v in values:
+        if v.is_reduction and v != targets[0].value:
+            raise Cut(v)
 
 
 def _downstream(targets: Sequence[Target], values: Sequence[Scalar]) -> dict[Scalar, set[Axis]]:
@@ -171,7 +184,3 @@ def _is_flat(targets: Sequence[Target], values: Sequence[Scalar]) -> bool:
             return False
     used = {s for v in values if v.op != "load" for s in v.args if s.op == "counter"}
     return not used
-
-
-def costly(values: Iterable[Scalar]) -> list[Scalar]:
-    return [v for v in values if v.op == "call" and v.data[0] in COSTLY]

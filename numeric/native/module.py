@@ -16,11 +16,11 @@ from ..array_function import ArrayFunction, array_function, is_float
 from ..lower import Unsupported
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier
 from ..program import Node
-from .emit import RESERVED, Emitter
+from .emit import Emitter
 from .functions import FUNCTIONS, support
-from .kernels import Cut, Kernel, Target, schedule
+from .kernels import Cut, Kernel, Target, Uncovered, schedule
 from .scalars import Axis, Lowering, NeedsArray, Scalar, Shape, axes_for, closure, dimension, load
-from .text import SMALL
+from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
 COUNT = "count"
@@ -100,8 +100,11 @@ def write(derivation: Derivation, plans: Sequence[Plan]) -> CModule:
     for plan in plans:
         try:
             text, function = _function(array_function(derivation, plan), used)
-        except (Unsupported, RecursionError) as error:
-            missing[plan.name] = str(error) or type(error).__name__
+        except Unsupported as error:
+            missing[plan.name] = str(error)
+            continue
+        except Cut:
+            missing[plan.name] = "its loops depend on each other in a way that has no C form yet"
             continue
         texts.append(text)
         found.append(function)
@@ -130,8 +133,8 @@ def assemble(derivation: Derivation, plans: Sequence[Plan]) -> GeneratedModule:
 
 def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFunction]:
     signature = _signature(function)
-    taken = {*signature.sizes, *signature.parameters, *(a for a, *_ in signature.arrays)}
-    taken |= {o for o, _ in signature.outputs}
+    names = (*signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
+    taken = {*signature.sizes, *map(c_name, names)}
     clash = sorted(taken & RESERVED)
     if clash:
         raise Unsupported(f"{', '.join(clash)} means something else in C")
@@ -140,7 +143,9 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     for real in ("float", "double"):
         texts.append(_text(function, signature, kernels, temporaries, real, taken, used))
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
-    comment = "\n".join(f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated")))
+    comment = "\n".join(
+        f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))
+    )
     return f"/*\n{comment.rstrip(' *')}\n */\n" + "\n\n".join(texts), signature
 
 
@@ -148,7 +153,6 @@ def _signature(function: ArrayFunction) -> CFunction:
     derivation = function.derivation
     if any(t.domain.function for t in function.givens):
         raise Unsupported("a function given by its derivative has no C form")
-    trained = {t.name for r in derivation.wanted for t in r.wrt}
     arrays, parameters = [], []
     for a in function.arguments:
         t = a.given
@@ -160,7 +164,6 @@ def _signature(function: ArrayFunction) -> CFunction:
             arrays.append((a.name, (), False))
         else:
             arrays.append((a.name, tuple(map(str, t.dims)), t.domain.below is not None))
-    del trained
     outputs = []
     for d in function.plan.returns:
         shape = (COUNT,) if function.elementwise else tuple(map(str, d.tensor.dims))
@@ -175,7 +178,13 @@ def _signature(function: ArrayFunction) -> CFunction:
             sizes[str(t.domain.below)] = None
     defined = tuple(d for d in sizes if isinstance(by_name.get(d), DefinedDimension))
     return CFunction(
-        function.described(), tuple(sizes), tuple(arrays), tuple(parameters), tuple(outputs), function.elementwise, defined
+        function.described(),
+        tuple(sizes),
+        tuple(arrays),
+        tuple(parameters),
+        tuple(outputs),
+        function.elementwise,
+        defined,
     )
 
 
@@ -209,7 +218,7 @@ def _kernels(function: ArrayFunction, signature: CFunction) -> tuple[list[Kernel
     for node in _all(roots):
         for text, shape, _ in signature.arrays:
             if node.op == "name" and node.data[0] == text:
-                arrays[node] = (text, shape)
+                arrays[node] = (c_name(text), shape)
     lowering = Lowering(arrays)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
@@ -233,7 +242,7 @@ def _kernels(function: ArrayFunction, signature: CFunction) -> tuple[list[Kernel
             found.append(Target(text, value, place))
         return found
 
-    targets = lower_all(roots, [o for o, _ in signature.outputs], [s for _, s in signature.outputs])
+    targets = lower_all(roots, [c_name(o) for o, _ in signature.outputs], [s for _, s in signature.outputs])
     kernels += _fused(targets, temporaries)
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
@@ -247,6 +256,10 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
     for _ in range(12):
         try:
             return [*before, schedule(current)]
+        except Uncovered:
+            for t in current:
+                before += _fused([t], temporaries)
+            return before
         except Cut as cut:
             value = cut.value
             place = tuple(sorted(value.axes, key=lambda a: _position(a, current)))
@@ -298,29 +311,35 @@ def _text(
     used: dict[str, None],
 ) -> str:
     suffix = "f32" if real == "float" else "f64"
-    ints = frozenset(a for a, _, whole in signature.arrays if whole)
+    ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
     texts = []
     arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
-    arguments += [f"const {'int64_t' if whole else real} *restrict {a}" for a, _, whole in signature.arrays]
-    arguments += [f"double {p}" for p in signature.parameters]
-    arguments += [f"{real} *restrict {o}" for o, _ in signature.outputs]
+    arguments += [f"const {'int64_t' if whole else real} *restrict {c_name(a)}" for a, _, whole in signature.arrays]
+    arguments += [f"double {c_name(p)}" for p in signature.parameters]
+    arguments += [f"{real} *restrict {c_name(o)}" for o, _ in signature.outputs]
     extra = [f"double *restrict {t}" for t in temporaries]
     single = len(kernels) == 1 and not temporaries
     head = f"{function.name}_{suffix}"
     for at, kernel in enumerate(kernels, 1):
         cname = f"int {head}" if single else f"static int {head}_{at}"
         lines = Emitter(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries)).body()
-        texts.append(_head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries), *lines]) + "\n}")
+        texts.append(
+            _head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries), *lines]) + "\n}"
+        )
     if single:
         return texts[0]
     total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
-    lines = [f"    double *const memory = malloc((size_t)({total}) * sizeof(double));", "    if (!memory)", "        return 1;"]
+    lines = [
+        f"    double *const memory = malloc((size_t)({total}) * sizeof(double));",
+        "    if (!memory)",
+        "        return 1;",
+    ]
     at = "memory"
     for t, shape in temporaries.items():
         lines.append(f"    double *restrict const {t} = {at};")
         at = f"{t} + {' * '.join(shape) or '1'}"
-    passed = ", ".join([*signature.sizes, *(a for a, *_ in signature.arrays), *signature.parameters,
-                        *(o for o, _ in signature.outputs), *temporaries])  # fmt: skip
+    own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
+    passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
     calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
     lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
     texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
@@ -328,9 +347,9 @@ def _text(
 
 
 def _unused(signature: CFunction, temporaries: Mapping[str, Shape]) -> list[str]:
-    names = [*signature.sizes, *(a for a, *_ in signature.arrays), *signature.parameters]
+    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays), *map(c_name, signature.parameters)]
     if temporaries:
-        names += [*(o for o, _ in signature.outputs), *temporaries]
+        names += [*(c_name(o) for o, _ in signature.outputs), *temporaries]
     return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []
 
 

@@ -146,9 +146,9 @@ class Lowering:
         if node.op == "zero_sum":
             return args[0]
         if node.op == "full":
-            like, text = node.data
-            if text is None:
-                return next(shape for n, shape in self.arrays.values() if n == like)
+            text = node.data[1]
+            if text is None:  # as many entries as an argument has
+                return args[0]
             return tuple(part.strip() for part in str(text).strip("()").split(",") if part.strip())
         if node.op == "matmul":
             return _product(*args)
@@ -216,7 +216,6 @@ class Lowering:
     def _log_sum(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         return self._over("log_sum", node, place)
 
-
     def _over(self, op: str, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         axes, keep = reduced(node)
         shape = self.shape(node.args[0])
@@ -230,7 +229,9 @@ class Lowering:
         body = self.entry(node.args[0], tuple(inner))
         constant = [a for a in over if a not in body.axes]
         if constant and op == "sum":  # a value that does not depend on the variable, that many times
-            body = Scalar("mul", (body, *(Scalar("dim", (), (dimension(a),)) for a in constant)), (1 + len(constant),), body.axes)
+            body = Scalar(
+                "mul", (body, *(Scalar("dim", (), (dimension(a),)) for a in constant)), (1 + len(constant),), body.axes
+            )
         over = [a for a in over if a not in constant]
         if not over:
             return Scalar("call", (Scalar("const", (), (0,)),), ("log1p",)) if op == "log_sum" else body

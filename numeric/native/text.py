@@ -20,6 +20,20 @@ SMALL = {
 }
 
 
+#: Names that C or its library has, and those of our own variables.
+RESERVED = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main exp log "
+    "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me threads each own scratch first "
+    "last e t j block end power sign clip".split()
+)
+
+
+def c_name(name: str) -> str:
+    """The name of an argument in C."""
+    return f"{name}_" if name in RESERVED else name
+
+
 def number(value: float | int) -> str:
     """A number as a C literal of type double."""
     if value != value:
@@ -43,7 +57,12 @@ class Expressions:
     """
 
     def __init__(
-        self, name: Callable[[Scalar], str | None], ints: frozenset[str], flat: str | None, used: dict[str, None], real: str
+        self,
+        name: Callable[[Scalar], str | None],
+        ints: frozenset[str],
+        flat: str | None,
+        used: dict[str, None],
+        real: str,
     ) -> None:
         self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
 
@@ -194,7 +213,7 @@ WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
     "load": _load,
     "const": lambda w, s: number(s.data[0]),  # type: ignore[arg-type]
     "dim": lambda w, s: f"(double){s.data[0]}" if not str(s.data[0]).isdigit() else number(int(str(s.data[0]))),
-    "parameter": lambda w, s: str(s.data[0]),
+    "parameter": lambda w, s: c_name(str(s.data[0])),
     "counter": lambda w, s: f"(double){loop_name(str(s.data[0]))}",
     "add": _add,
     "mul": _mul,

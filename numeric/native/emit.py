@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .kernels import COSTLY, Cut, Kernel
+from .kernels import COSTLY, Kernel, Target
+from .reductions import SHAPES, SIGN, finished, update
 from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
+from .totals import Totals
 
 #: Iterations of a loop that adds up doubles before the partial sum goes to a compensated total.
 BLOCK = 512
@@ -14,7 +16,7 @@ BLOCK = 512
 CHUNK = 4096
 
 
-class Emitter:
+class Emitter(Totals):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -54,9 +56,10 @@ class Emitter:
             count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
         else:
             count = self._product(k.outer) or "1"
+        entries = " * (double)".join(self._dims((*k.outer, *k.inner)))
         self.put(f"const ptrdiff_t rows = {count};")
         self.put(
-            f"const ptrdiff_t threads = nn_threads(rows, (double){' * (double)'.join(self._dims((*k.outer, *k.inner)))});"
+            f"const ptrdiff_t threads = nn_threads(rows, (double){entries});"
         )
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
@@ -228,7 +231,7 @@ class Emitter:
             for name, text, (_, _, op) in zip(
                 inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True
             ):
-                self.put(_update(name, text, op))
+                self.put(update(name, text, op))
         for r in arrays:
             self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
         for t in targets:
@@ -238,7 +241,7 @@ class Emitter:
         if blocked:
             for r in scalar:
                 for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
-                    self.put(_update(name, part, op))
+                    self.put(update(name, part, op))
             self.close()
         while self.depth > depth:
             self.close()
@@ -250,7 +253,7 @@ class Emitter:
                 self._accumulate(r, totals[r], parts[r])
             else:
                 name = self.fresh("row")
-                self.put(f"const double {name} = {_finished(r.op, parts[r], self.used)};")
+                self.put(f"const double {name} = {finished(r.op, parts[r], self.used)};")
                 self.scopes[-1][r] = name
 
     def _reached(self, value: Scalar, roots: Sequence[Scalar]) -> bool:
@@ -272,103 +275,6 @@ class Emitter:
         if v.op == "load" and v.data[0] in self.text.ints:
             return False
         return v.op in ("load", "call") or self.uses.get(v, 0) > 1
-
-    # --- totals over outer loops ---
-
-    def _scalar_late(self, r: Scalar) -> bool:
-        """Added up in the inner loops first: all inner variables of what it adds are summed."""
-        return not any(a in self.k.inner for a in r.axes)
-
-    def _accumulator(self, v: Scalar) -> list[str]:
-        names = [self.fresh("sum" + suffix) for suffix, *_ in SHAPES[v.op]]
-        length = self._product(self._ordered(v.axes)) or "1"
-        for name in names:
-            self.scratch.append((name, length))
-            if not v.axes:
-                self.scratch.append((f"{name}_low", "1"))
-        return names
-
-    def _clear(self, v: Scalar, names: list[str]) -> None:
-        position = self._positions()
-        self.open("for (ptrdiff_t t = 0; t < threads; t++) {")
-        length = self._product(self._ordered(v.axes)) or "1"
-        for name, (_, start, _) in zip(names, SHAPES[v.op], strict=True):
-            self.put(f"for (ptrdiff_t j = 0; j < {length}; j++)")
-            self.put(f"    scratch[t * each + {position[name]} + j] = {start};")
-            if not v.axes:
-                self.put(f"scratch[t * each + {position[name + '_low']}] = 0.0;")
-        self.close()
-
-    def _positions(self) -> dict[str, str]:
-        found, at = {}, "0"
-        for name, length in self.scratch:
-            found[name] = at
-            at = f"{at} + {length}" if at != "0" else length
-        return found
-
-    def _accumulate(self, r: Scalar, names: list[str], values: Sequence[str]) -> None:
-        place = self._offset(self._ordered(r.axes))
-        for name, value, (_, _, op) in zip(names, values, SHAPES[r.op], strict=True):
-            if r.axes or op == "max":
-                self.put(_update(f"{name}[{place}]", value, op))
-            else:
-                self.used["add"] = None
-                self.put(f"nn_add({name}, {name}_low, {bare(value)});")
-
-    def _after(self, late: list[Scalar], totals: dict[Scalar, list[str]]) -> None:
-        """Totals of all threads together, and the targets that are made of them."""
-        k = self.k
-        position = self._positions()
-        for v in late:
-            length = self._product(self._ordered(v.axes)) or "1"
-            for name, (_, _, op) in zip(totals[v], SHAPES[v.op], strict=True):
-                self.put(f"double *restrict const {name} = scratch + {position[name]};")
-                if not v.axes:
-                    self.put(f"double *restrict const {name}_low = scratch + {position[name + '_low']};")
-                self.open("for (ptrdiff_t t = 1; t < threads; t++) {")
-                if v.axes or op == "max":
-                    self.open(f"for (ptrdiff_t j = 0; j < {length}; j++) {{")
-                    self.put(_update(f"{name}[j]", f"scratch[t * each + {position[name]} + j]", op))
-                    self.close()
-                else:
-                    self.put(f"nn_add({name}, {name}_low, scratch[t * each + {position[name]}]);")
-                    self.put(f"nn_add({name}, {name}_low, scratch[t * each + {position[name + '_low']}]);")
-                self.close()
-        for t in k.targets:
-            if t.value not in k.late:
-                continue
-            for v in closure([t.value]):
-                if v.is_reduction and v not in k.late and self._needed_after(v, t.value):
-                    raise Cut(v)
-            axes = [a for a in t.place if a]
-            depth = self.depth
-            for a in axes:
-                n = loop_name(a)
-                self.open(f"for (ptrdiff_t {n} = 0; {n} < {dimension(a)}; {n}++) {{")
-            scope = {}
-            for v in late:
-                parts = []
-                for name in totals[v]:
-                    at = f"{name}[{self._offset(self._ordered(v.axes))}]"
-                    parts.append(at if v.axes or v.op == "max" else f"({at} + {name}_low[0])")
-                scope[v] = _finished(v.op, parts, self.used)
-            flat, self.text.flat = self.text.flat, None
-            self.scopes.append(scope)
-            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
-            self.scopes.pop()
-            self.text.flat = flat
-            while self.depth > depth:
-                self.close()
-
-    def _needed_after(self, v: Scalar, root: Scalar) -> bool:
-        stack = [root]
-        while stack:
-            s = stack.pop()
-            if s == v:
-                return True
-            if not self.k.is_late(s):
-                stack += s.args
-        return False
 
     # --- small things ---
 
@@ -408,7 +314,7 @@ class Emitter:
     def _buffer(self, v: Scalar) -> str:
         return f"{self.buffers[v]}[{self._offset(self.k.inside(v))}]"
 
-    def _element(self, t) -> str:  # type: ignore[no-untyped-def]
+    def _element(self, t: Target) -> str:
         if self.text.flat is not None:
             return f"{t.name}[{self.text.flat}]"
         places = ["0" if a is None else loop_name(a) for a in t.place]
@@ -448,25 +354,3 @@ class Emitter:
     def close(self) -> None:
         self.depth -= 1
         self.put("}")
-
-
-#: Of each reduction the numbers that it keeps: suffix, start, and how they are joined.
-SHAPES: dict[str, list[tuple[str, str, str]]] = {
-    "sum": [("", "0.0", "sum")],
-    "max": [("", "-INFINITY", "max"), ("_nan", "0.0", "sum")],
-    "log_sum": [("", "0.0", "sum"), ("_top", "0.0", "sum")],
-}
-SIGN = {"sum": "+", "max": "max"}
-
-
-def _update(name: str, value: str, op: str) -> str:
-    return f"{name} = {value} > {name} ? {value} : {name};" if op == "max" else f"{name} += {bare(value)};"
-
-
-def _finished(op: str, parts: Sequence[str], used: dict[str, None]) -> str:
-    if op == "sum":
-        return parts[0]
-    if op == "max":
-        return f"({parts[1]} > 0.0 ? NAN : {parts[0]})"
-    used["log1p"] = None
-    return f"nn_log1p({parts[0]} + ({parts[1]} - 1.0))"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: Coefficients of erf(x)/x in t = 2x² − 1 on |x| ≤ 1, and of (1 + 2x) erfcx(x) in t = (x − 4)/(x + 4) on x ≥ 0, from the
-#: constant upwards: interpolation at Chebyshev points, computed with mpmath at 60 digits, errors below 1e-16.
+#: Coefficients of erf(x)/x in t = 2x² − 1 on |x| ≤ 1, and of (1 + 2x) erfcx(x) in t = (x − 4)/(x + 4) on x ≥ 0, the
+#: constant first: interpolation at Chebyshev points, computed with mpmath at 60 digits, errors below 1e-16.
 ERF = (
     0.9654687386698673,
     -0.1405360890227171,

@@ -48,7 +48,9 @@ def check(
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions).run(regimes)
+    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions).run(
+        regimes
+    )
 
 
 #: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is

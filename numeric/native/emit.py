@@ -58,9 +58,7 @@ class Emitter(Totals):
             count = self._product(k.outer) or "1"
         entries = " * (double)".join(self._dims((*k.outer, *k.inner)))
         self.put(f"const ptrdiff_t rows = {count};")
-        self.put(
-            f"const ptrdiff_t threads = nn_threads(rows, (double){entries});"
-        )
+        self.put(f"const ptrdiff_t threads = nn_threads(rows, (double){entries});")
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
             self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")

@@ -154,7 +154,11 @@ class Lowering:
             return _product(*args)
         if node.op == "einsum":
             left, right = str(node.data[0]).split("->")
-            sizes = {c: d for spec, shape in zip(left.split(","), args, strict=True) for c, d in zip(spec, shape, strict=True)}
+            sizes = {
+                c: d
+                for spec, shape in zip(left.split(","), args, strict=True)
+                for c, d in zip(spec, shape, strict=True)
+            }
             return tuple(sizes[c] for c in right)
         raise Unsupported(f"{_said(node)} has no C form yet")
 

@@ -64,19 +64,19 @@ def _horner(coefficients: Iterable[float], variable: str) -> str:
 
 
 _BITS = """
-static inline uint64_t nn_bits(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
-static inline double nn_double(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
+NN_INLINE uint64_t nn_bits(double x) { uint64_t u; memcpy(&u, &x, sizeof u); return u; }
+NN_INLINE double nn_double(uint64_t u) { double x; memcpy(&x, &u, sizeof x); return x; }
 """
 
 _WHOLE = """
 /* The nearest whole number, for |x| < 2^51; and 2^k for a whole number k from -1022 to 1023. */
-static inline double nn_round(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
-static inline double nn_exp2(double k) { return nn_double((nn_bits(k + 0x1.8p52) + 1023) << 52); }
+NN_INLINE double nn_round(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
+NN_INLINE double nn_exp2(double k) { return nn_double((nn_bits(k + 0x1.8p52) + 1023) << 52); }
 """
 
 _EXPM1_POLYNOMIAL = """
 /* exp(r) - 1 for |r| < 0.36: its Taylor polynomial. */
-static inline double nn_expm1_small(double r) {
+NN_INLINE double nn_expm1_small(double r) {
     double q = 1.0 / 6227020800;
     q = q * r + 1.0 / 479001600;
     q = q * r + 1.0 / 39916800;
@@ -95,7 +95,7 @@ static inline double nn_expm1_small(double r) {
 
 _EXP = """
 /* exp(x + low) for a low that is small beside 1: x = k log 2 + r, in two parts of log 2. */
-static inline double nn_exp_sum(double x, double low) {
+NN_INLINE double nn_exp_sum(double x, double low) {
     double y = x > 710.0 ? 710.0 : x;
     y = y < -746.0 ? -746.0 : y;
     double k = nn_round(y * 0x1.71547652b82fep0);
@@ -103,11 +103,11 @@ static inline double nn_exp_sum(double x, double low) {
     double h = nn_round(k * 0.5);
     return (1.0 + nn_expm1_small(r)) * nn_exp2(h) * nn_exp2(k - h);
 }
-static inline double nn_exp(double x) { return nn_exp_sum(x, 0.0); }
+NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, 0.0); }
 """
 
 _EXPM1 = """
-static inline double nn_expm1(double x) {
+NN_INLINE double nn_expm1(double x) {
     double y = x > 710.0 ? 710.0 : x;
     y = y < -40.0 ? -40.0 : y;
     double k = nn_round(y * 0x1.71547652b82fep0);
@@ -121,7 +121,7 @@ static inline double nn_expm1(double x) {
 
 _LOG = """
 /* log((1 + f) 2^k) + low for 1 + f between sqrt(1/2) and sqrt(2): the series of artanh in s = f / (2 + f). */
-static inline double nn_log_parts(double f, double k, double low) {
+NN_INLINE double nn_log_parts(double f, double k, double low) {
     double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
     double r = 2.0 / 23;
     r = r * z + 2.0 / 21;
@@ -138,14 +138,14 @@ static inline double nn_log_parts(double f, double k, double low) {
     return k * 0x1.62e42feep-1 - ((half - (s * (half + r) + (k * 0x1.a39ef35793c76p-33 + low))) - f);
 }
 /* The exponent k of x = m 2^k with m between sqrt(1/2) and sqrt(2), and m itself, for positive normal x. */
-static inline uint64_t nn_split(double x) { return nn_bits(x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd); }
-static inline double nn_exponent(uint64_t u) {
+NN_INLINE uint64_t nn_split(double x) { return nn_bits(x) + (0x3ff0000000000000 - 0x3fe6a09e667f3bcd); }
+NN_INLINE double nn_exponent(uint64_t u) {
     return nn_double((u >> 52) | 0x4330000000000000) - (0x1p52 + 1023.0);
 }
-static inline double nn_mantissa(uint64_t u) {
+NN_INLINE double nn_mantissa(uint64_t u) {
     return nn_double((u & 0x000fffffffffffff) + 0x3fe6a09e667f3bcd);
 }
-static inline double nn_log(double x) {
+NN_INLINE double nn_log(double x) {
     double y = x < 0x1p-1022 ? x * 0x1p54 : x;
     uint64_t u = nn_split(y);
     double k = nn_exponent(u) - (x < 0x1p-1022 ? 54.0 : 0.0);
@@ -157,7 +157,7 @@ static inline double nn_log(double x) {
 """
 
 _LOG1P = """
-static inline double nn_log1p(double x) {
+NN_INLINE double nn_log1p(double x) {
     double y = 1.0 + x;
     uint64_t u = nn_split(y);
     double k = nn_exponent(u);
@@ -172,25 +172,25 @@ static inline double nn_log1p(double x) {
 """
 
 _TANH = """
-static inline double nn_tanh(double x) {
+NN_INLINE double nn_tanh(double x) {
     double m = nn_expm1(-2.0 * fabs(x));
     return copysign(m / (2.0 + m), x);
 }
 """
 
 _SIGMOID = """
-static inline double nn_sigmoid(double x) {
+NN_INLINE double nn_sigmoid(double x) {
     double e = nn_exp(-fabs(x));
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 """
 
 _SOFTPLUS = """
-static inline double nn_softplus(double x) { return (x < 0.0 ? 0.0 : x) + nn_log1p(nn_exp(-fabs(x))); }
+NN_INLINE double nn_softplus(double x) { return (x < 0.0 ? 0.0 : x) + nn_log1p(nn_exp(-fabs(x))); }
 """
 
 _SECH2 = """
-static inline double nn_sech2(double x) {
+NN_INLINE double nn_sech2(double x) {
     double e = nn_exp(-2.0 * fabs(x));
     return 4.0 * e / ((1.0 + e) * (1.0 + e));
 }
@@ -198,30 +198,30 @@ static inline double nn_sech2(double x) {
 
 _ERF = f"""
 /* erf(x) for |x| <= 1. */
-static inline double nn_erf_small(double x) {{
+NN_INLINE double nn_erf_small(double x) {{
     double t = 2.0 * x * x - 1.0;
 {_horner(ERF, "t")}
     return x * p;
 }}
 /* exp(x^2) erfc(x) for x >= 0. */
-static inline double nn_erfcx(double x) {{
+NN_INLINE double nn_erfcx(double x) {{
     double y = x > 1e300 ? 1e300 : x;
     double t = (y - 4.0) / (y + 4.0);
 {_horner(ERFCX, "t")}
     return x > 1e300 ? 0.564189583547756287 / x : p / (1.0 + 2.0 * y);
 }}
 /* erfc(x) for x >= 0.5: exp(-x^2) with the square in two parts. */
-static inline double nn_erfc_tail(double x) {{
+NN_INLINE double nn_erfc_tail(double x) {{
     double y = x > 28.0 ? 28.0 : x;
     double top = nn_double(nn_bits(y) & 0xfffffffff8000000);
     return nn_exp_sum(-top * top, -(y - top) * (y + top)) * nn_erfcx(y);
 }}
-static inline double nn_erf(double x) {{
+NN_INLINE double nn_erf(double x) {{
     double a = fabs(x);
     double tail = copysign(1.0 - nn_erfc_tail(a < 0.5 ? 0.5 : a), x);
     return a > 1.0 ? tail : nn_erf_small(x);
 }}
-static inline double nn_erfc(double x) {{
+NN_INLINE double nn_erfc(double x) {{
     double a = fabs(x);
     double tail = nn_erfc_tail(a < 0.5 ? 0.5 : a);
     tail = x < 0.0 ? 2.0 - tail : tail;
@@ -230,18 +230,18 @@ static inline double nn_erfc(double x) {{
 """
 
 _XLOGX = """
-static inline double nn_xlogx(double x) { return x * nn_log(x == 0.0 ? 1.0 : x); }
+NN_INLINE double nn_xlogx(double x) { return x * nn_log(x == 0.0 ? 1.0 : x); }
 """
 
 _LOG_WEIGHTED = """
-static inline double nn_log_weighted(double x, double w) {
+NN_INLINE double nn_log_weighted(double x, double w) {
     return w == 0.0 ? -INFINITY : x + nn_log(w == 0.0 ? 1.0 : w);
 }
 """
 
 _TANH_REMAINDER = """
 /* x - tanh(x): near 0 from the continued fraction of tanh. */
-static inline double nn_tanh_remainder(double x) {
+NN_INLINE double nn_tanh_remainder(double x) {
     double y = x > 1.0 ? 1.0 : x;
     y = y < -1.0 ? -1.0 : y;
     double s = y * y;
@@ -256,7 +256,7 @@ static inline double nn_tanh_remainder(double x) {
 
 _SIGMOID_MINUS = """
 /* sigmoid(x) - t, without cancellation where t is 0 or 1. */
-static inline double nn_sigmoid_minus(double x, double t) {
+NN_INLINE double nn_sigmoid_minus(double x, double t) {
     double e = nn_exp(-fabs(x));
     return (x >= 0.0 ? 1.0 - t : -t) - copysign(e / (1.0 + e), x);
 }
@@ -264,7 +264,7 @@ static inline double nn_sigmoid_minus(double x, double t) {
 
 _POWER_OF_TWO = """
 /* A power of two near x, with its sign; 0 at 0. */
-static inline double nn_power_of_two(double x) {
+NN_INLINE double nn_power_of_two(double x) {
     double big = fabs(x) < 0x1p-1022 ? x * 0x1p54 : x;
     double p = nn_double(nn_bits(big) & 0xfff0000000000000);
     return fabs(x) < 0x1p-1022 ? p * 0x1p-54 : p;

@@ -39,6 +39,12 @@ HEADER = """#include <math.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+/* A loop becomes vector code only where all that it calls stands in it. */
+#ifdef __GNUC__
+#define NN_INLINE static inline __attribute__((always_inline))
+#else
+#define NN_INLINE static inline
+#endif
 """
 
 THREADS = """

@@ -13,10 +13,10 @@ OURS = {"erfc": "erf", "erfcx": "erf", **{f: f for f in ("maximum", "minimum", "
 
 #: C text of what our functions need that is no elementary function.
 SMALL = {
-    "square": "static inline double nn_square(double x) { return x * x; }",
-    "maximum": "static inline double nn_maximum(double a, double b) { return a > b || a != a ? a : b; }",
-    "minimum": "static inline double nn_minimum(double a, double b) { return a < b || a != a ? a : b; }",
-    "sign": "static inline double nn_sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }",
+    "square": "NN_INLINE double nn_square(double x) { return x * x; }",
+    "maximum": "NN_INLINE double nn_maximum(double a, double b) { return a > b || a != a ? a : b; }",
+    "minimum": "NN_INLINE double nn_minimum(double a, double b) { return a < b || a != a ? a : b; }",
+    "sign": "NN_INLINE double nn_sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }",
 }
 
 

@@ -121,11 +121,12 @@ def write(derivation: Derivation, plans: Sequence[Plan]) -> CModule:
         texts.append(text)
         found.append(function)
     elementary = support(n for n in used if n in FUNCTIONS)
+    shorter = support((n.removeprefix("float ") for n in used if n.startswith("float ")), short=True)
     small = "\n".join(SMALL[n] for n in SMALL if n in used)
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
     pieces += [THREADS.strip()] if "threads" in used else []
     pieces += [ADD.strip()] if "add" in used else []
-    pieces += [t for t in (small, elementary) if t]
+    pieces += [t for t in (small, shorter, elementary) if t]
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing)
 
 

@@ -111,8 +111,10 @@ class Expressions:
         return offset([self.place(a) for a in s.args], shape)
 
     def call(self, function: str, *args: str) -> str:
-        self.used[OURS.get(function, function)] = None
-        return f"nn_{function}({', '.join(bare(a) for a in args)})"
+        name = OURS.get(function, function)
+        short = self.real == "float" and name not in SMALL
+        self.used[f"float {name}" if short else name] = None
+        return f"{'nnf' if short else 'nn'}_{function}({', '.join(bare(a) for a in args)})"
 
 
 def bare(text: str) -> str:

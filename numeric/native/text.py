@@ -54,6 +54,7 @@ class Expressions:
     """C text of values. name: what a value is called where it has a name. ints: arrays of int64_t.
 
     flat: the single loop variable that runs over all entries of every array, if there is one. used: our functions.
+    moving: the variables of the innermost loops.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Expressions:
         real: str,
     ) -> None:
         self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
+        self.moving: frozenset[Axis] = frozenset()
 
     def value(self, s: Scalar) -> str:
         """As a double; safe as an operand of a product."""
@@ -162,6 +164,10 @@ def _mul(w: Expressions, s: Scalar) -> str:
     over, under = s.args[:split], s.args[split:]
     text = " * ".join(w.value(a) for a in over) or "1.0"
     plain = [a for a in under if not a.axes and a.op in ("dim", "const")]
+    if w.real == "float":  # one reciprocal for the whole loop; in double, its rounding is far below that of a float
+        fixed = [a for a in under if not a.axes & w.moving]
+        text += "".join(f" * (1.0 / {w.value(a)})" for a in fixed)
+        under, plain = tuple(a for a in under if a not in fixed), []
     for a in under:
         if a not in plain:
             text += f" / {w.value(a)}"

@@ -112,7 +112,7 @@ def _reads_objects(library: ctypes.CDLL) -> bool:
     """Whether the numbers of an array are where the entries look for them."""
     probe = library.nn_probe
     probe.argtypes, probe.restype = [ctypes.py_object], ctypes.c_void_p
-    arrays = [np.zeros(3), np.zeros((2, 2), dtype=np.float32)[1:]]
+    arrays: list[Array] = [np.zeros(3), np.zeros((2, 2), dtype=np.float32)[1:]]
     return all(probe(a) == a.ctypes.data for a in arrays)
 
 

@@ -140,23 +140,25 @@ class Emitter(Totals):
             stack += v.args
         return list(found)
 
-    def _stages(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict, chunked: bool) -> None:
+    def _stages(
+        self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
+    ) -> None:
         self.scopes.append({})
         for (_, axes), items in nests.items():
             reductions = [i for i in items if isinstance(i, Scalar)]
-            targets = [i for i in items if not isinstance(i, Scalar)]
+            targets = [i for i in items if isinstance(i, Target)]
             roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
             self._row_values(roots)
             if not axes and not chunked:
                 for r in reductions:
                     self._one_row(r, totals)
                 for t in targets:
-                    self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")  # type: ignore[attr-defined]
+                    self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
                 continue
             self._nest(axes, reductions, targets, totals, chunked)
         self.scopes.pop()
 
-    def _one_row(self, r: Scalar, totals: dict) -> None:
+    def _one_row(self, r: Scalar, totals: dict[Scalar, list[str]]) -> None:
         value = self.text.value(r.args[0])
         if r in totals:
             self._accumulate(r, totals[r], self._parts(r, value))
@@ -172,7 +174,14 @@ class Emitter(Totals):
                 if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
                     self._name(v)
 
-    def _nest(self, axes: tuple[Axis, ...], reductions: list, targets: list, totals: dict, chunked: bool) -> None:
+    def _nest(
+        self,
+        axes: tuple[Axis, ...],
+        reductions: list[Scalar],
+        targets: list[Target],
+        totals: dict[Scalar, list[str]],
+        chunked: bool,
+    ) -> None:
         k = self.k
         scalar = [r for r in reductions if r not in totals or self._scalar_late(r)]
         arrays = [r for r in reductions if r not in scalar]

@@ -164,7 +164,8 @@ def _signature(function: ArrayFunction) -> CFunction:
     derivation = function.derivation
     if any(t.domain.function for t in function.givens):
         raise Unsupported("a function given by its derivative has no C form")
-    arrays, parameters = [], []
+    arrays: list[tuple[str, Shape, bool]] = []
+    parameters: list[str] = []
     for a in function.arguments:
         t = a.given
         if function.elementwise and (t.domain.value is None):
@@ -345,10 +346,10 @@ def _text(
         "    if (!memory)",
         "        return 1;",
     ]
-    at = "memory"
+    start = "memory"
     for t, shape in temporaries.items():
-        lines.append(f"    double *restrict const {t} = {at};")
-        at = f"{t} + {' * '.join(shape) or '1'}"
+        lines.append(f"    double *restrict const {t} = {start};")
+        start = f"{t} + {' * '.join(shape) or '1'}"
     own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
     passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
     calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))

@@ -127,7 +127,7 @@ class Lowering:
         if node.op in ("const", "dim", "name"):
             return ()
         if node.op == "transpose":
-            return tuple(args[0][p] for p in node.data)  # type: ignore[index]
+            return tuple(args[0][p] for p in node.data)  # type: ignore[call-overload]
         if node.op == "expand":
             own = iter(args[0])
             return tuple(next(own) if kept else "1" for kept in node.data)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .kernels import Cut
 from .reductions import SHAPES, finished, update
 from .scalars import Scalar, closure, dimension
 from .text import bare, loop_name
 
-if TYPE_CHECKING:
-    from .emit import Emitter
-
 
 class Totals:
     """The part of an emitter that writes reductions over outer loops."""
 
-    def _scalar_late(self: Emitter, r: Scalar) -> bool:
+    def _scalar_late(self: Any, r: Scalar) -> bool:
         """Added up in the inner loops first: all inner variables of what it adds are summed."""
         return not any(a in self.k.inner for a in r.axes)
 
-    def _accumulator(self: Emitter, v: Scalar) -> list[str]:
+    def _accumulator(self: Any, v: Scalar) -> list[str]:
         names = [self.fresh("sum" + suffix) for suffix, *_ in SHAPES[v.op]]
         length = self._product(self._ordered(v.axes)) or "1"
         for name in names:
@@ -30,7 +27,7 @@ class Totals:
                 self.scratch.append((f"{name}_low", "1"))
         return names
 
-    def _clear(self: Emitter, v: Scalar, names: list[str]) -> None:
+    def _clear(self: Any, v: Scalar, names: list[str]) -> None:
         position = self._positions()
         self.open("for (ptrdiff_t t = 0; t < threads; t++) {")
         length = self._product(self._ordered(v.axes)) or "1"
@@ -41,14 +38,14 @@ class Totals:
                 self.put(f"scratch[t * each + {position[name + '_low']}] = 0.0;")
         self.close()
 
-    def _positions(self: Emitter) -> dict[str, str]:
+    def _positions(self: Any) -> dict[str, str]:
         found, at = {}, "0"
         for name, length in self.scratch:
             found[name] = at
             at = f"{at} + {length}" if at != "0" else length
         return found
 
-    def _accumulate(self: Emitter, r: Scalar, names: list[str], values: Sequence[str]) -> None:
+    def _accumulate(self: Any, r: Scalar, names: list[str], values: Sequence[str]) -> None:
         place = self._offset(self._ordered(r.axes))
         for name, value, (_, _, op) in zip(names, values, SHAPES[r.op], strict=True):
             if r.axes or op == "max":
@@ -57,7 +54,7 @@ class Totals:
                 self.used["add"] = None
                 self.put(f"nn_add({name}, {name}_low, {bare(value)});")
 
-    def _after(self: Emitter, late: list[Scalar], totals: dict[Scalar, list[str]]) -> None:
+    def _after(self: Any, late: list[Scalar], totals: dict[Scalar, list[str]]) -> None:
         """Totals of all threads together, and the targets that are made of them."""
         k = self.k
         position = self._positions()
@@ -102,7 +99,7 @@ class Totals:
             while self.depth > depth:
                 self.close()
 
-    def _needed_after(self: Emitter, v: Scalar, root: Scalar) -> bool:
+    def _needed_after(self: Any, v: Scalar, root: Scalar) -> bool:
         stack = [root]
         while stack:
             s = stack.pop()

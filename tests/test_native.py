@@ -55,6 +55,8 @@ def test_compiled_functions_are_within_the_bounds_of_the_cross_check(id: str) ->
     if id in SAMPLE:
         assert module.notes == {}
     report = check(page.derivation, functions=module.namespace)
+    if report.failures:  # where torch has no finite value either, such as a direction of length 0, none is demanded
+        report = check(page.derivation, page.forward, functions=module.namespace)
     assert not report.failures, report.failures[0]
 
 

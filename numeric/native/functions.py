@@ -301,6 +301,39 @@ NN_INLINE double nn_power_of_two(double x) {
 }
 """
 
+_EXACT_EXPONENTS = """
+/* exp of an exponent in two parts: high + low. */
+typedef struct { double high, low; } nn_pair;
+NN_INLINE nn_pair nn_number(double x) { nn_pair p = {x, 0.0}; return p; }
+/* p x + c, with what rounding took from it. */
+NN_INLINE nn_pair nn_step(nn_pair p, double x, double c) {
+    double product = p.high * x, sum = product + c, part = sum - product;
+    double lost = fma(p.high, x, -product) + ((product - (sum - part)) + (c - part));
+    nn_pair q = {sum, lost + p.low * x};
+    return q;
+}
+/* exp(p (s + t)). */
+NN_INLINE double nn_exp_pair(nn_pair p, double s, double t) {
+    double high = p.high * s;
+    double low = fma(p.high, s, -high) + (p.low * s + p.high * t);
+    return nn_exp_sum(high, fabs(high) < 1e3 ? low : 0.0);
+}
+NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_number(x), f, g); }
+NN_INLINE double nn_exp_quotient(double x, double d) {
+    double high = x / d;
+    return nn_exp_sum(high, fabs(high) < 1e3 ? -fma(high, d, -x) / d : 0.0);
+}
+"""
+
+_ROW_SCALE = """
+/* A power of two near the larger of top and least, where squares of numbers like it leave the range; else 1. */
+NN_INLINE double nn_row_scale(double top, double least) {
+    double m = top > least ? top : least;
+    double p = nn_double(nn_bits(m < 0x1p-1022 ? 0x1p-1022 : m) & 0x7ff0000000000000);
+    return m > 0.0 && m < INFINITY && (m <= 0x1p-256 || m >= 0x1p256) ? p : 1.0;
+}
+"""
+
 #: By name: the text, and what it calls. The order is that of a file.
 FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bits": (_BITS, ()),
@@ -320,6 +353,8 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tanh_remainder": (_TANH_REMAINDER, ("tanh",)),
     "sigmoid_minus": (_SIGMOID_MINUS, ("exp",)),
     "power_of_two": (_POWER_OF_TWO, ("bits",)),
+    "exact_exponents": (_EXACT_EXPONENTS, ("exp",)),
+    "row_scale": (_ROW_SCALE, ("bits",)),
 }
 
 

@@ -17,9 +17,10 @@ from ..lower import Unsupported
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier
 from ..program import Node
 from .emit import Emitter
+from .entries import Lowering, NeedsArray, axes_for
 from .functions import FUNCTIONS, support
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
-from .scalars import Axis, Lowering, NeedsArray, Scalar, Shape, axes_for, closure, dimension, load
+from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.

@@ -9,7 +9,12 @@ from .scalars import Axis, Scalar, dimension
 
 #: Functions of one argument in ``math.h``; all others that are functions are ours.
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
-OURS = {"erfc": "erf", "erfcx": "erf", **{f: f for f in ("maximum", "minimum", "sign", "square")}}
+OURS = {
+    **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "exp_pair")},
+    "erfc": "erf",
+    "erfcx": "erf",
+    **{f: f for f in ("maximum", "minimum", "sign", "square")},
+}
 
 #: C text of what our functions need that is no elementary function.
 SMALL = {
@@ -214,6 +219,12 @@ def _call(w: Expressions, s: Scalar) -> str:
         return w.call("maximum", args[0], "0.0")
     if function == "clip":
         return w.call("minimum", w.call("maximum", args[0], args[1]), args[2])
+    if function == "exp_polynomial":
+        x, scale, rest, *coefficients = args
+        pair = w.call("number", coefficients[-1])
+        for c in (*coefficients[-2::-1], "0.0"):
+            pair = w.call("step", pair, x, c)
+        return w.call("exp_pair", pair, scale, rest)
     return w.call(function, *args)
 
 

@@ -22,7 +22,10 @@ HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
 needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
 
 #: One entry of each shape of loops: entry by entry, rows in stages, totals over rows, labels, columns, two sums apart.
-SAMPLE = ("softmax-ce", "softmax-ce-labels", "layernorm", "gelu", "gan-minimax")
+SAMPLE = (
+    *("softmax-ce", "softmax-ce-labels", "layernorm", "gelu", "gan-minimax"),
+    *("log-softmax", "celu", "swish", "cosine-embedding", "bce-with-logits"),
+)
 THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
 
 
@@ -196,3 +199,21 @@ def test_an_unknown_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nonexistent")
     with pytest.raises(AttributeError, match="there are silu, silu_derivative"):
         nnmath.compiled("silu").nothing  # noqa: B018
+
+
+@needs_compiler
+def test_accuracy_is_measured_of_compiled_code_too() -> None:
+    found = nnmath.derive("swish").accuracy(["float32"], code="c", against=["numpy"])
+    assert not found.failed
+    ours, numpy = ([r for r in found.rows if r.implementation == n] for n in ("c", "numpy"))
+    assert {r.name for r in ours} == {"y", "dy_dx", "dy_dbeta", "d2y_dx2"}
+    assert all(a.away != b.away for a, b in zip(ours, numpy, strict=True))  # NumPy did not serve
+    assert all(r.away <= 8 for r in ours)
+
+
+def test_accuracy_is_not_measured_where_numpy_would_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="matmul has no C form yet"):
+        nnmath.derive("dense").accuracy(["float32"], code="c")
+    monkeypatch.setenv("CC", "/nonexistent")
+    with pytest.raises(ValueError, match="CC is '/nonexistent', which is not a program"):
+        nnmath.derive("silu").accuracy(["float32"], code="c")

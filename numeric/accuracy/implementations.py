@@ -61,7 +61,18 @@ def compiled(subject: Subject, dtype: str) -> Implementation:
     module = CompiledModule(subject.derivation)
     for name, why in module.notes.items():
         raise Unavailable(f"{name} is not compiled: {why.removesuffix('; NumPy serves')}")
-    return from_functions(module.namespace, module.described, subject.derivation)
+    run = from_functions(module.namespace, module.described, subject.derivation)
+    parameters = {t.name for t in subject.derivation.givens if t.domain.value is not None and not t.rank}
+
+    def with_numbers(values: Inputs) -> Mapping[str, Array]:
+        """Its parameters are numbers: NumPy would serve for arrays of them."""
+        numbers = {n: np.unique(v) for n, v in values.items() if n in parameters}
+        for name, found in numbers.items():
+            if found.size > 1:
+                raise Unavailable(f"compiled code has one number {name} for all entries, not {found.size}")
+        return run({**values, **{n: v.reshape(()) for n, v in numbers.items()}})
+
+    return with_numbers
 
 
 def from_source(module: Any, derivation: Derivation) -> Implementation:

@@ -198,7 +198,7 @@ def _wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> C
         f"    return other({names})",
     ]
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64, **runs}
-    namespace["NUMBERS"] = (float, int)
+    namespace["NUMBERS"] = (float, int, np.float64, np.float32)
     again = {**namespace, "other": numpy}
     for names_of in (namespace, again):
         exec("\n".join(text), names_of)  # the text is ours: a signature and the checks above
@@ -225,9 +225,11 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
                     except ValueError:
                         return numpy(**arguments)
                 for a, v in zip((*floats, *labels), values, strict=True):
-                    changed[a] = np.require(
-                        np.asarray(v), I64 if a in labels else v.dtype.newbyteorder("="), ["C", "A"]
-                    )
+                    kind = I64 if a in labels else F32 if v.dtype == F32 else F64  # these very objects are looked for
+                    changed[a] = np.require(np.asarray(v), kind, ["C", "A"])
+                for p in c.parameters:  # a number given as an array without axes
+                    if isinstance(changed[p], np.ndarray) and not changed[p].ndim and changed[p].dtype.kind in "fiu":
+                        changed[p] = float(changed[p])
                 if any(changed[a] is not arguments[a] for a in changed):
                     return function(**changed)
         return numpy(**arguments)

@@ -17,7 +17,7 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy",)
+TARGETS = ("numpy", "c")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -300,6 +300,7 @@ The code of FILE.py runs in this process.
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
+  nnmath code softmax-ce --target c -o softmax_ce.c
   nnmath code mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 {EPILOG}"""

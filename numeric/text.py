@@ -136,7 +136,7 @@ class Writer:
             axes: tuple[int, ...] = node.data[1]  # type: ignore[assignment]
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
-        text, precedence = WRITE[node.op](self, node)
+        text, precedence = self.write(node)
         if node in self.names:  # a part of it was the same operation
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))
@@ -146,6 +146,10 @@ class Writer:
             self.names[node] = fresh
             return fresh, ATOM
         return text, precedence
+
+    def write(self, node: Node) -> tuple[str, int]:
+        """Text and precedence of one operation, in the language of this writer."""
+        return WRITE[node.op](self, node)
 
     @staticmethod
     def _is_view(node: Node) -> bool:

@@ -16,7 +16,7 @@ from .output import UnwritableOutput, write
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy", "torch", "jax")
+TARGETS = ("numpy", "torch")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.

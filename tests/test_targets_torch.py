@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 from derived import derivation
 
-from nnmath.numeric.execution import load_source
 from nnmath.numeric.targets import generate
 
 torch = pytest.importorskip("torch", reason="this is torch code; type: pip install torch")
@@ -16,7 +17,10 @@ torch = pytest.importorskip("torch", reason="this is torch code; type: pip insta
 def function(id: str, name: str, old: str = "", new: str = "") -> Any:
     source = generate(derivation(id), "torch").source
     assert old in source
-    return load_source(source.replace(old, new))[name]
+    module = ModuleType(f"generated_{name}")  # torch.compile finds the globals of a function by its module
+    sys.modules[module.__name__] = module
+    exec(compile(source.replace(old, new), module.__name__, "exec"), module.__dict__)
+    return getattr(module, name)
 
 
 def real(*shape: int) -> Any:

@@ -52,6 +52,7 @@ def test_a_planted_error_is_found() -> None:
     assert not torch.autograd.gradcheck(run, CASES["dense"][1], raise_exception=False)
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracing does
 @pytest.mark.parametrize("id", ["gelu", "softmax-ce-labels", "layernorm"])
 def test_it_compiles_as_one_graph(id: str) -> None:
     name, arguments = CASES[id]

@@ -11,7 +11,7 @@ from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_di
 from ...calculus.functions import Indicator, Where
 from ...calculus.tensors import Tensor
 from .. import docstring
-from ..array_function import Argument, ArrayFunction, is_float
+from ..array_function import Argument, ArrayFunction
 from ..plans import identifier
 from .reverse import Reverse
 
@@ -26,7 +26,9 @@ def described(reverse: Reverse, language: str) -> list[str]:
     shown = [output, *reverse.backward.plan.returns]
     shown += [x for x in docstring.behind(shown, known) if x.name not in {s.name for s in shown}]
     for x in shown:
-        wide = wrap(docstring.formula(x), 108, initial_indent="    ", subsequent_indent="        ", break_long_words=False)
+        wide = wrap(
+            docstring.formula(x), 108, initial_indent="    ", subsequent_indent="        ", break_long_words=False
+        )
         lines += wide
     lines.append("")
     if reverse.elementwise:
@@ -107,7 +109,3 @@ def sizes_of(function: ArrayFunction, extra: Sequence[Tensor] = ()) -> list[str]
 
 def _direct(dim: DefinedDimension, known: Iterable[Expr]) -> tuple[Expr, ...]:
     return tuple(d for d in known if d in dim.size.free_symbols)
-
-
-def is_array(argument: Argument) -> bool:
-    return is_float(argument.given)

@@ -14,7 +14,7 @@ from ...calculus.tensors import Tensor
 from .. import program
 from ..array_function import Argument, ArrayFunction, array_function
 from ..lower import Unsupported
-from ..plans import Plan, identifier, is_elementwise, outputs
+from ..plans import Plan, identifier, is_elementwise
 from ..program import Node
 
 #: Exact on every number that a dtype has: what is made of these only needs no wider dtype.
@@ -153,7 +153,9 @@ def _reverse(derivation: Derivation, of: Definition, output: Definition, results
     names = [identifier(r.wrt[0].name) for r in results]
     if of.pairing:
         upstream = next(identifier(t.name) for t in of.inputs() if t.name != output.name)
-        gradients = [(n, identifier(r.name), node) for n, r, node in zip(names, results, backward.returned, strict=True)]
+        gradients = [
+            (n, identifier(r.name), node) for n, r, node in zip(names, results, backward.returned, strict=True)
+        ]
         return Reverse(name, output, forward, backward, tuple(gradients), upstream, None)
     upstream = next(n for n in ("grad", "grad_output", "upstream") if n not in taken)
     gradients = []
@@ -202,4 +204,4 @@ def base_name(derivation: Derivation) -> str:
     return base
 
 
-__all__ = ["Reverse", "Slope", "base_name", "every_node", "outputs", "reverses"]
+__all__ = ["Reverse", "Slope", "base_name", "every_node", "reverses"]

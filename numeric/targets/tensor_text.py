@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lower import Unsupported
-from ..program import Kind, Node
+from ..program import Node
 from ..text import ATOM, SUM, UNARY, WRITE, Writer, w_dim
 
 Write = Callable[["TensorWriter", Node], tuple[str, int]]
@@ -30,7 +30,7 @@ class Language:
     def support(self, used: Iterable[str]) -> list[str]:
         """The source of the helpers that are used, and of those that these use."""
         wanted = set(used)
-        for name in reversed(self.helpers):
+        for name in reversed(list(self.helpers)):
             wanted |= set(self.needs.get(name, ())) if name in wanted else set()
         return [self.helpers[name].strip("\n") for name in self.helpers if name in wanted]
 
@@ -54,7 +54,9 @@ class TensorWriter(Writer):
         if write is not None:
             return write(self, node)
         if node.op not in WRITE:
-            raise Unsupported(f"the operation {node.op} has no {self.language.title} form yet; NumPy has: --target numpy")
+            raise Unsupported(
+                f"the operation {node.op} has no {self.language.title} form yet; NumPy has: --target numpy"
+            )
         return WRITE[node.op](self, node)
 
     def is_number(self, node: Node) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..lower import Unsupported
 from ..program import Node
-from ..text import ATOM, SUM, UNARY, WRITE, Writer, w_dim
+from ..text import ATOM, PRODUCT, SUM, UNARY, WRITE, Writer, w_dim
 
 Write = Callable[["TensorWriter", Node], tuple[str, int]]
 
@@ -35,8 +35,15 @@ class Language:
         return [self.helpers[name].strip("\n") for name in self.helpers if name in wanted]
 
 
-#: NumPy's functions of one number, where that is a number of Python.
-OF_NUMBERS = frozenset("exp log tanh sinh cosh sin cos sqrt expm1 log1p erf erfc".split())
+#: Functions of one number, where that is a number of Python.
+OF_NUMBERS = {
+    "abs": "abs",
+    "arctan": "math.atan",
+    **{f: f"math.{f}" for f in "exp log tanh sinh cosh sin cos sqrt expm1 log1p erf erfc".split()},
+}
+
+#: Operations that are written here as in NumPy.
+AS_IN_NUMPY = ("name", "dim", "mul", "pow", "raise", "expand", "index", "apply")
 
 
 class TensorWriter(Writer):
@@ -47,13 +54,12 @@ class TensorWriter(Writer):
         self.language = language
         self.anchor = anchor
         self.tensors = frozenset(tensors)
-        self.uses_math = False
 
     def write(self, node: Node) -> tuple[str, int]:
         write = self.language.write.get(node.op) or SHARED.get(node.op)
         if write is not None:
             return write(self, node)
-        if node.op not in WRITE:
+        if node.op not in AS_IN_NUMPY:
             raise Unsupported(
                 f"the operation {node.op} has no {self.language.title} form yet; NumPy has: --target numpy"
             )
@@ -112,8 +118,7 @@ def _einsum(w: TensorWriter, n: Node) -> tuple[str, int]:
 def _call(w: TensorWriter, n: Node) -> tuple[str, int]:
     function = str(n.data[0])
     if all(w.is_number(a) for a in n.args) and function in OF_NUMBERS:
-        w.uses_math = True
-        return f"math.{function}({w.expression(n.args[0])[0]})", ATOM
+        return f"{OF_NUMBERS[function]}({w.expression(n.args[0])[0]})", ATOM
     special = w.language.write.get(function)
     if special is not None:
         return special(w, n)
@@ -140,9 +145,15 @@ def _log_sum(w: TensorWriter, n: Node) -> tuple[str, int]:
     return f"{w.helper('_log_sum')}({w.expression(n.args[0])[0]}, {n.data[0]})", ATOM
 
 
-def _zero_sum(w: TensorWriter, n: Node) -> tuple[str, int]:
-    x, at = (w.expression(a)[0] for a in n.args)
-    return f"{w.helper('_zero_sum')}({x}, {at}, {n.data[0]})", ATOM
+def _rows(w: TensorWriter, n: Node) -> tuple[str, int]:
+    """A helper of the name of the operation, of two arrays along an axis."""
+    x, other = (w.as_dtype(a) for a in n.args)
+    return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]})", ATOM
+
+
+def _over(w: TensorWriter, n: Node) -> tuple[str, int]:
+    x, scale = n.args
+    return f"{w.operand(x, PRODUCT)} / {w.operand(scale, UNARY)}", PRODUCT
 
 
 def _row_scale(w: TensorWriter, n: Node) -> tuple[str, int]:
@@ -168,7 +179,9 @@ SHARED: Mapping[str, Write] = {
     "take_inside": _take,
     "put": _put,
     "log_sum": _log_sum,
-    "zero_sum": _zero_sum,
+    "zero_sum": _rows,
+    "row_minus": _rows,
+    "over": _over,
     "row_scale": _row_scale,
     "compare": _compare,
 }

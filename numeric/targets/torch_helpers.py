@@ -185,6 +185,73 @@ def _power_of_two(x):
     return torch.where(size == 0, 0.0, torch.sign(x) * torch.exp2(torch.log2(size).round())).detach()
 '''
 
+ROW_MINUS = '''
+def _row_minus(p, t, dim):
+    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p."""
+    at = p.argmax(dim, keepdim=True)
+    rest = p.scatter(dim, at, 0.0).sum(dim, keepdim=True)
+    return (p - t).scatter(dim, at, 1.0 - t.gather(dim, at) - rest)
+'''
+
+EXP_POLYNOMIAL = '''
+def _exp_polynomial(x, scale, rest, *coefficients):
+    """exp((scale + rest) (c1 x + c2 x**2 + ...)), accurate also where the exponent is large.
+
+    x is t + r with few digits in t. At t, and with few digits in each coefficient, the exponent is exact; what is left
+    of it is small. The slope of the whole is that at t held fixed.
+    """
+    if any(isinstance(c, torch.Tensor) for c in coefficients):  # a tensor has no digits to spare
+        return torch.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
+    degree, digits = len(coefficients), 17 if x.dtype == torch.float32 else 43
+    places = -(-digits // (2 * degree))
+    grid = 2.0 ** (digits - degree * places)
+    whole = [_product(scale, float(c)) for c in coefficients]
+    short = [round(p * grid) / grid for p, _ in whole]
+    cut = [p - s + (error + rest * c) for s, c, (p, error) in zip(short, coefficients, whole)]
+    t = torch.round(x * 2.0**places) * 2.0**-places
+    exact, left, slope = short[-1], cut[-1], whole[-1][0]
+    for s, c in zip(short[-2::-1], cut[-2::-1]):
+        exact = exact * t + s if s else exact * t
+        left = left * t + c if any(cut) else 0.0
+        slope = slope * x + (exact + left)
+    return torch.exp(exact * t) * torch.exp(left * t + (x - t) * slope)
+'''
+
+PRODUCT = '''
+def _product(a, b):
+    """a * b for tensors or numbers, and what rounding took from it."""
+    single = any(isinstance(v, torch.Tensor) and v.dtype == torch.float32 for v in (a, b))
+    a_high, b_high = (_leading(v, 12 if single else 26) for v in (a, b))
+    a_low, b_low = a - a_high, b - b_high
+    product = a * b
+    return product, (a_high * b_high - product) + a_high * b_low + a_low * b_high + a_low * b_low
+
+
+def _leading(x, digits):
+    """x rounded to so many binary digits."""
+    all_digits = 24 if isinstance(x, torch.Tensor) and x.dtype == torch.float32 else 53
+    scaled = x * (2.0 ** (all_digits - digits) + 1.0)
+    return scaled - (scaled - x)
+'''
+
+EXP_PRODUCT = '''
+def _exp_product(x, factor, rest):
+    """exp(x (factor + rest)), accurate also where the exponent is large."""
+    info = torch.finfo(x.dtype)
+    size = factor.detach().abs() if isinstance(factor, torch.Tensor) else torch.full_like(x, abs(factor))
+    limit = 2048.0 / size.clamp(min=2.0**14 / info.max / info.eps**0.5)  # the result is 0 or inf beyond it
+    x = torch.minimum(torch.maximum(x, -limit), limit)
+    product, error = _product(x, factor)
+    return torch.exp(product) * (1.0 + (error + x * rest))
+'''
+
+EXP_QUOTIENT = '''
+def _exp_quotient(x, d):
+    """exp(x / d), accurate also where the quotient is large."""
+    product, error = _product(1.0 / d, d)
+    return _exp_product(x, 1.0 / d, (1.0 - product - error) / d)
+'''
+
 HELPERS: dict[str, str] = {
     "_floats": FLOATS,
     "_labels": LABELS,
@@ -206,8 +273,13 @@ HELPERS: dict[str, str] = {
     "_put": PUT,
     "_zero_sum": ZERO_SUM,
     "_sigmoid_minus": SIGMOID_MINUS,
+    "_row_minus": ROW_MINUS,
     "_row_scale": ROW_SCALE,
     "_power_of_two": POWER_OF_TWO,
+    "_product": PRODUCT,
+    "_exp_polynomial": EXP_POLYNOMIAL,
+    "_exp_product": EXP_PRODUCT,
+    "_exp_quotient": EXP_QUOTIENT,
 }
 
 #: Helpers that a helper uses. One that is used stands before the one that uses it, checks apart.
@@ -216,4 +288,6 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "_labels": ("_check_shape",),
     **dict.fromkeys(("_sigmoid", "_softplus", "_sech2", "_tanh_remainder", "_sigmoid_minus"), ("_abs",)),
     "_take_inside": ("_take",),
+    **dict.fromkeys(("_exp_polynomial", "_exp_product"), ("_product",)),
+    "_exp_quotient": ("_exp_product", "_product"),
 }

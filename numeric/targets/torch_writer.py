@@ -17,6 +17,8 @@ def _transpose(w: TensorWriter, n: Node) -> tuple[str, int]:
 
 def _reduce(w: TensorWriter, n: Node) -> tuple[str, int]:
     op, axes, keepdims = n.data
+    if op == "argmax":
+        return f"{w.operand(n.args[0], ATOM)}.argmax({axes[0]})", ATOM  # type: ignore[index]
     name = {"max": "amax", "min": "amin"}.get(str(op), str(op))
     arguments = []
     if len(axes) < n.args[0].rank or keepdims:  # type: ignore[arg-type]
@@ -102,7 +104,7 @@ TORCH = Language(
             f: f"_{f}"
             for f in (
                 *("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder"),
-                *("sigmoid_minus", "power_of_two"),
+                *("sigmoid_minus", "power_of_two", "exp_polynomial", "exp_product", "exp_quotient"),
             )
         },
     },

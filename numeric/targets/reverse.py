@@ -6,10 +6,13 @@ Nothing here is text of a language.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from ...calculus.derivation import Definition, Derivation, Result
+from ...calculus.backward import Backward
+from ...calculus.derivation import Definition, Derivation, Part, Result
+from ...calculus.letters import Letters
+from ...calculus.prover import Prover
 from ...calculus.tensors import Tensor
 from .. import program
 from ..array_function import Argument, ArrayFunction, array_function
@@ -23,23 +26,31 @@ EXACT = frozenset({"where", "abs", "sign", "minimum", "maximum", "clip", "relu"}
 
 @dataclass(frozen=True)
 class Slope:
-    """The derivative of a function of one variable, and the derivative of that: both are computed point by point."""
+    """The derivatives of a function that is computed entry by entry, and the derivatives of these.
+
+    first: one for each variable. second: the programs that the second ones need; hessian: where ``second`` returns the
+    one by each pair of variables.
+    """
 
     first: ArrayFunction
     second: ArrayFunction
+    hessian: Mapping[tuple[int, int], int]
 
 
 @dataclass(frozen=True)
 class Reverse:
     """One output of a derivation, with its derivatives.
 
-    name: of the function. forward: its value. backward: its programs; what it returns is still to be multiplied by the
+    name: of the function. of: the definition whose derivatives these are; output: the array that the function returns,
+    which is another where a pairing pairs it with its upstream gradient. forward: its value. backward: its programs; what it returns is still to be multiplied by the
     upstream gradient, and has been where ``scaled``. gradients: for each input that has a derivative, the name that its
     gradient takes and the program of it. upstream: the name of the gradient with respect to the output. slope: set for
-    a function of one variable whose second derivative is known too.
+    a function that is computed entry by entry. The forms in which its derivatives are accurate have corners, in abs(x),
+    where they themselves have none; so the second derivatives are formulas too, rather than derivatives of that code.
     """
 
     name: str
+    of: Definition
     output: Definition
     forward: ArrayFunction
     backward: ArrayFunction
@@ -156,28 +167,42 @@ def _reverse(derivation: Derivation, of: Definition, output: Definition, results
         gradients = [
             (n, identifier(r.name), node) for n, r, node in zip(names, results, backward.returned, strict=True)
         ]
-        return Reverse(name, output, forward, backward, tuple(gradients), upstream, None)
+        return Reverse(name, of, output, forward, backward, tuple(gradients), upstream, None)
     upstream = next(n for n in ("grad", "grad_output", "upstream") if n not in taken)
     gradients = []
     for n, r, node in zip(names, results, backward.returned, strict=True):
         gradients.append((n, f"{upstream}_{n}", _pulled_back(upstream, of.tensor.rank, r, node)))
-    return Reverse(name, output, forward, backward, tuple(gradients), upstream, _slope(derivation, of, results, name))
+    return Reverse(name, of, output, forward, backward, tuple(gradients), upstream, _slope(derivation, of, results, name))
 
 
 def _slope(derivation: Derivation, of: Definition, results: list[Result], name: str) -> Slope | None:
-    if not is_elementwise(derivation) or len(_variables(derivation, results)) != 1:
+    if not is_elementwise(derivation):
         return None
-    twice = [r for r in derivation.wanted if r.of == of.tensor and r.wrt == results[0].wrt * 2]
-    if not twice:
-        return None
-    first = array_function(derivation, Plan(f"{name}_derivative", (results[0].definition,), "derivative", order=1))
-    second = Plan(f"{name}_second_derivative", (twice[0].definition,), "derivative", order=2)
-    return Slope(first, array_function(derivation, second))
+    plan = Plan(f"{name}_derivative", tuple(r.definition for r in results), "derivative", order=1)
+    by_pair = {r.wrt: r for r in derivation.wanted if r.of == of.tensor and len(r.wrt) == 2}
+    hessian: dict[tuple[int, int], int] = {}
+    seconds: list[Result] = []
+    for i, first in enumerate(results):
+        for j, other in enumerate(results[i:], i):
+            wrt = (*first.wrt, *other.wrt)
+            if wrt not in by_pair:
+                part = _differentiated(derivation, first, other.wrt[0])
+                derivation = replace(derivation, parts=(*derivation.parts, part))
+                assert part.result is not None
+                by_pair[wrt] = part.result
+            hessian[i, j] = hessian[j, i] = len(seconds)
+            seconds.append(by_pair[wrt])
+    returns = tuple(r.definition for r in seconds)
+    second = array_function(derivation, Plan(f"{name}_second_derivative", returns, "derivative", order=2))
+    return Slope(array_function(derivation, plan), second, hessian)
 
 
-def _variables(derivation: Derivation, results: list[Result]) -> set[str]:
-    """The arrays of an elementwise function: what has no value of its own, and what is differentiated by."""
-    return {t.name for t in derivation.givens if t.domain.value is None} | {r.wrt[0].name for r in results}
+def _differentiated(derivation: Derivation, first: Result, wrt: Tensor) -> Part:
+    """One more derivative of a first derivative, derived as the others were."""
+    letters = Letters(derivation.definitions, ())
+    prover = Prover(derivation.definitions, derivation.givens)
+    name = f"d2{first.of.name if first.of else ''}_d{first.wrt[0].name}_d{wrt.name}"
+    return Backward(derivation.definitions, letters, prover).second(first, wrt, name=name)
 
 
 def _pulled_back(upstream: str, rank: int, result: Result, node: Node) -> Node:

@@ -13,7 +13,7 @@ from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan
 from ..program import Node
 from .opening import checks, described, sizes_of
-from .reverse import Reverse, base_name, reverses
+from .reverse import Reverse, Slope, base_name, reverses
 from .tensor_text import TensorWriter, grouped
 from .torch_writer import TORCH
 
@@ -54,8 +54,16 @@ def _classes(reverse: Reverse) -> list[str]:
     if reverse.slope is None:
         return [_class(name, about, reverse, arguments, forward, _backward(reverse))]
     called = f"{_class_name(reverse.slope.first.name)}.apply({', '.join(arguments)})"
-    backward = [f"return {_padded(arguments, {reverse.trained[0]: f'{reverse.upstream} * {called}'})}"]
-    second = _single(reverse, reverse.slope.second, reverse.slope.second.returned[0])
+    upstream = [f"{reverse.upstream}_{n}" for n in reverse.trained]
+    if len(upstream) == 1:
+        upstream = [reverse.upstream]
+        slopes = {reverse.trained[0]: _summed(reverse, reverse.trained[0], f"{reverse.upstream} * {called}")}
+        backward = []
+    else:
+        slopes = {n: _summed(reverse, n, f"{reverse.upstream} * slope_{n}") for n in reverse.trained}
+        backward = [f"{', '.join(f'slope_{n}' for n in reverse.trained)} = {called}"]
+    backward.append(f"return {_padded(arguments, slopes)}")
+    second = _curved(reverse, reverse.slope, upstream)
     return [
         _class(
             _class_name(reverse.slope.first.name),
@@ -64,13 +72,20 @@ def _classes(reverse: Reverse) -> list[str]:
             arguments,
             _forward(reverse, reverse.slope.first),
             second,
+            upstream,
         ),
         _class(name, about, reverse, arguments, forward, backward),
     ]
 
 
 def _class(
-    name: str, about: str, reverse: Reverse, arguments: Sequence[str], forward: list[str], backward: list[str]
+    name: str,
+    about: str,
+    reverse: Reverse,
+    arguments: Sequence[str],
+    forward: list[str],
+    backward: list[str],
+    upstream: Sequence[str] = (),
 ) -> str:
     """The text of an autograd Function. The backward reads what is saved, the numbers, and the upstream gradient."""
     read = set(re.findall(r"[^\W\d]\w*", "\n".join(backward)))
@@ -84,7 +99,7 @@ def _class(
         lines.append(f"{INDENT}{f'({unpacked},)' if len(arguments) == 1 else unpacked} = inputs")
     lines += [f"{INDENT}ctx.save_for_backward({', '.join(saved)})"]
     lines += [f"{INDENT}ctx.{n} = {n}" for n in numbers]
-    lines += ["", "    @staticmethod", f"    def backward(ctx, {reverse.upstream}):"]
+    lines += ["", "    @staticmethod", f"    def backward(ctx, {', '.join(upstream or [reverse.upstream])}):"]
     if saved:
         lines.append(f"{INDENT}{f'({saved[0]},)' if len(saved) == 1 else ', '.join(saved)} = ctx.saved_tensors")
     lines += [f"{INDENT}{n} = ctx.{n}" for n in numbers]
@@ -109,12 +124,30 @@ def _forward(reverse: Reverse, function: ArrayFunction) -> list[str]:
     return [*sizes_of(function), *lines]
 
 
-def _single(reverse: Reverse, function: ArrayFunction, node: Node) -> list[str]:
-    """The backward of one variable, entry by entry."""
-    product = program.mul((program.name(reverse.upstream, 0), program.as_float(node)))
-    lines = _writer(reverse, function).assign(function.assigned, (product,))
-    returned = _padded([a.name for a in reverse.arguments], {reverse.trained[0]: lines[-1].removeprefix("return ")})
-    return [*lines[:-1], f"return {returned}"]
+def _curved(reverse: Reverse, slope: Slope, upstream: Sequence[str]) -> list[str]:
+    """The backward of the derivatives: for each variable, the sum over them of upstream times second derivative."""
+    function = slope.second
+    sums = []
+    for i in range(len(upstream)):
+        products = (function.returned[slope.hessian[i, j]] for j in range(len(upstream)))
+        terms = [program.mul((program.name(u, 0), program.as_float(p))) for u, p in zip(upstream, products, strict=True)]
+        sums.append(program.add(tuple((1, t) for t in terms)) if len(terms) > 1 else terms[0])
+    writer = _writer(reverse, function)
+    writer.taken |= set(upstream)
+    lines, texts = writer.steps([*function.assigned, *((f"along_{n}", s) for n, s in zip(reverse.trained, sums))])
+    texts = texts[-len(sums) :]
+    if len(sums) == 1 and lines and lines[-1].startswith(f"{texts[0]} = "):
+        texts = [lines.pop().partition(" = ")[2]]
+    arguments = [a.name for a in reverse.arguments]
+    found = {n: _summed(reverse, n, text) for n, text in zip(reverse.trained, texts, strict=True)}
+    return [*lines, f"return {_padded(arguments, found)}"]
+
+
+def _summed(reverse: Reverse, name: str, text: str) -> str:
+    """A gradient summed over the axes along which its variable was repeated."""
+    if len(reverse.tensors) == 1:
+        return text
+    return f"{text if text.isidentifier() else f'({text})'}.sum_to_size({name}.shape)"
 
 
 def _padded(arguments: Sequence[str], gradients: dict[str, str]) -> str:

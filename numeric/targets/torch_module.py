@@ -19,6 +19,9 @@ from .torch_writer import TORCH
 
 INDENT = "        "
 
+#: Operations whose result may be an input, or a view of one. A forward of an autograd Function returns none.
+VIEWS = ("name", "transpose", "expand", "take")
+
 
 def assemble(derivation: Derivation, chosen: Sequence[Plan]) -> GeneratedModule:
     """A module of functions with a backward of their own. The plans only say which derivatives NumPy code would have.
@@ -119,8 +122,10 @@ def _writer(reverse: Reverse, function: ArrayFunction) -> TensorWriter:
 
 def _forward(reverse: Reverse, function: ArrayFunction) -> list[str]:
     lines = _writer(reverse, function).assign(function.assigned, function.returned)
-    if function.returned[0].op in ("name", "transpose", "expand", "take"):  # no view of an input is returned
-        lines[-1] = f"return ({lines[-1].removeprefix('return ')}).clone()"
+    last = lines.pop().removeprefix("return ")
+    texts = last.split(", ") if len(function.returned) > 1 else [last]  # several have names
+    found = [f"{t if t.isidentifier() else f'({t})'}.clone()" if n.op in VIEWS else t for t, n in zip(texts, function.returned, strict=True)]
+    lines.append(f"return {', '.join(found)}")
     return [*sizes_of(function), *lines]
 
 

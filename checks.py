@@ -135,14 +135,16 @@ def _one_thread_each() -> None:
         os.environ.setdefault(name, "1")
 
 
-def check_one(id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
+def check_one(
+    id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], target: str = "numpy"
+) -> Row:
     """Prove every step of one entry, and run its code against PyTorch. Never raises for what an entry does wrong.
 
     Without parameters every variant that the entry states is checked as well, and counted in its row.
     """
     entry = catalogue().get(id)
     settings = [parameters] if parameters or entry is None else [{}, *entry.variants]
-    rows = [_check_at(id, setting, device, dtypes) for setting in settings]
+    rows = [_check_at(id, setting, device, dtypes, target) for setting in settings]
     return rows[0] if len(rows) == 1 else _joined(rows)
 
 
@@ -170,7 +172,7 @@ def _joined(rows: Sequence[Row]) -> Row:
     )
 
 
-def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
+def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], target: str) -> Row:
     """One setting of the parameters."""
 
     shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
@@ -178,13 +180,18 @@ def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtype
     try:
         from .page import of_entry
 
-        return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown)
+        return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown, target)
     except Exception as error:
         return Row(entry_id, kind=_kind(entry_id), messages=(_sentence(id, error),), failed=True)
 
 
 def check_page(
-    make: Callable[[], Page], device: str, dtypes: Sequence[str], entry_id: str = "", shown: str = ""
+    make: Callable[[], Page],
+    device: str,
+    dtypes: Sequence[str],
+    entry_id: str = "",
+    shown: str = "",
+    target: str = "numpy",
 ) -> Row:
     """Prove every step of a page, and run its code against PyTorch or, where it has no counterpart, exact values.
 
@@ -216,13 +223,13 @@ def check_page(
                 failed=failed,
                 statement=True,
             )
-        report = page.check(device, dtypes)
+        report = page.check(device, dtypes, target)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
         notes = tuple(f"{shown}: {note}" if shown else note for note in (report.summary, *report.notes))
         failed = failed or not report.passed
     except Exception as error:
-        missing = type(error).__name__ in ("MissingTorch", "NoCuda")
+        missing = type(error).__name__ in ("MissingTorch", "MissingJax", "NoCuda")
         failed = failed or not missing
         messages.append(str(error) if missing else _sentence(id, error))
     seconds = time.perf_counter() - start

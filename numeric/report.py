@@ -56,7 +56,10 @@ class RegimeResult:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The cross-check of one derivation. ``passed`` means: every array in every regime within its bound."""
+    """The cross-check of one derivation. ``passed`` means: every array in every regime within its bound.
+
+    code: the language of the generated code, as a person calls it.
+    """
 
     id: str
     device: str
@@ -64,6 +67,7 @@ class CheckReport:
     torch_version: str | None
     results: tuple[RegimeResult, ...]
     notes: tuple[str, ...] = ()
+    code: str = "NumPy"
 
     @property
     def passed(self) -> bool:
@@ -89,7 +93,7 @@ class CheckReport:
         torch = f"torch {self.torch_version} on {self.device} and " if self.torch_version else ""
         against = f"{torch}exact values"
         count = f"{len(self.regimes)} regime{'' if len(self.regimes) == 1 else 's'}"
-        scope = f"NumPy against {against}: {count}, {', '.join(self.dtypes)}"
+        scope = f"{self.code} against {against}: {count}, {', '.join(self.dtypes)}"
         worst = self.worst
         if worst is None:
             return f"{scope}: nothing was compared"

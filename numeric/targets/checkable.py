@@ -115,9 +115,7 @@ def _function(
     return run
 
 
-def _evaluated(
-    library: Library, namespace: Mapping[str, Any], entry: _Entry, values: Values, elementwise: bool
-) -> Any:
+def _evaluated(library: Library, namespace: Mapping[str, Any], entry: _Entry, values: Values, elementwise: bool) -> Any:
     reverse, result = entry.reverse, entry.result
 
     def f(given: Values) -> Any:

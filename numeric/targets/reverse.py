@@ -42,11 +42,12 @@ class Reverse:
     """One output of a derivation, with its derivatives.
 
     name: of the function. of: the definition whose derivatives these are; output: the array that the function returns,
-    which is another where a pairing pairs it with its upstream gradient. forward: its value. backward: its programs; what it returns is still to be multiplied by the
-    upstream gradient, and has been where ``scaled``. gradients: for each input that has a derivative, the name that its
-    gradient takes and the program of it. upstream: the name of the gradient with respect to the output. slope: set for
-    a function that is computed entry by entry. The forms in which its derivatives are accurate have corners, in abs(x),
-    where they themselves have none; so the second derivatives are formulas too, rather than derivatives of that code.
+    which is another where a pairing pairs it with its upstream gradient. forward: its value. backward: its programs;
+    what it returns is still to be multiplied by the upstream gradient, unless ``of`` is a pairing. gradients: for each
+    input that has a derivative, the name that its gradient takes and the program of it. upstream: the name of the
+    gradient with respect to the output. slope: set for a function that is computed entry by entry. The forms in which
+    its derivatives are accurate have corners, in abs(x), where they themselves have none; so the second derivatives
+    are formulas too, rather than derivatives of that code.
     """
 
     name: str
@@ -172,19 +173,23 @@ def _reverse(derivation: Derivation, of: Definition, output: Definition, results
     gradients = []
     for n, r, node in zip(names, results, backward.returned, strict=True):
         gradients.append((n, f"{upstream}_{n}", _pulled_back(upstream, of.tensor.rank, r, node)))
-    return Reverse(name, of, output, forward, backward, tuple(gradients), upstream, _slope(derivation, of, results, name))
+    return Reverse(
+        name, of, output, forward, backward, tuple(gradients), upstream, _slope(derivation, of, results, name)
+    )
 
 
 def _slope(derivation: Derivation, of: Definition, results: list[Result], name: str) -> Slope | None:
     if not is_elementwise(derivation):
         return None
     plan = Plan(f"{name}_derivative", tuple(r.definition for r in results), "derivative", order=1)
-    by_pair = {r.wrt: r for r in derivation.wanted if r.of == of.tensor and len(r.wrt) == 2}
+    by_pair: dict[tuple[Tensor, ...], Result] = {
+        r.wrt: r for r in derivation.wanted if r.of == of.tensor and len(r.wrt) == 2
+    }
     hessian: dict[tuple[int, int], int] = {}
     seconds: list[Result] = []
     for i, first in enumerate(results):
         for j, other in enumerate(results[i:], i):
-            wrt = (*first.wrt, *other.wrt)
+            wrt = (first.wrt[0], other.wrt[0])
             if wrt not in by_pair:
                 part = _differentiated(derivation, first, other.wrt[0])
                 derivation = replace(derivation, parts=(*derivation.parts, part))

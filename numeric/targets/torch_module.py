@@ -124,7 +124,10 @@ def _forward(reverse: Reverse, function: ArrayFunction) -> list[str]:
     lines = _writer(reverse, function).assign(function.assigned, function.returned)
     last = lines.pop().removeprefix("return ")
     texts = last.split(", ") if len(function.returned) > 1 else [last]  # several have names
-    found = [f"{t if t.isidentifier() else f'({t})'}.clone()" if n.op in VIEWS else t for t, n in zip(texts, function.returned, strict=True)]
+    found = [
+        f"{t if t.isidentifier() else f'({t})'}.clone()" if n.op in VIEWS else t
+        for t, n in zip(texts, function.returned, strict=True)
+    ]
     lines.append(f"return {', '.join(found)}")
     return [*sizes_of(function), *lines]
 
@@ -135,11 +138,14 @@ def _curved(reverse: Reverse, slope: Slope, upstream: Sequence[str]) -> list[str
     sums = []
     for i in range(len(upstream)):
         products = (function.returned[slope.hessian[i, j]] for j in range(len(upstream)))
-        terms = [program.mul((program.name(u, 0), program.as_float(p))) for u, p in zip(upstream, products, strict=True)]
+        terms = [
+            program.mul((program.name(u, 0), program.as_float(p))) for u, p in zip(upstream, products, strict=True)
+        ]
         sums.append(program.add(tuple((1, t) for t in terms)) if len(terms) > 1 else terms[0])
     writer = _writer(reverse, function)
     writer.taken |= set(upstream)
-    lines, texts = writer.steps([*function.assigned, *((f"along_{n}", s) for n, s in zip(reverse.trained, sums))])
+    along = [(f"along_{n}", s) for n, s in zip(reverse.trained, sums, strict=True)]
+    lines, texts = writer.steps([*function.assigned, *along])
     texts = texts[-len(sums) :]
     if len(sums) == 1 and lines and lines[-1].startswith(f"{texts[0]} = "):
         texts = [lines.pop().partition(" = ")[2]]

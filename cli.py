@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from . import __version__, accuracy_command
@@ -17,7 +18,9 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy", "c")
+TARGETS = ("numpy", "c", "torch")
+#: Those whose code a cross-check can run.
+RUNNABLE = ("numpy", "torch")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -184,10 +187,11 @@ def _check(arguments: argparse.Namespace) -> int:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
     from . import check_table, checks
 
+    device, target = arguments.device, arguments.target
     rows = (
-        [checks.check_page(lambda: _page(arguments), arguments.device, dtypes)]
+        [checks.check_page(lambda: _page(arguments), device, dtypes, target=target)]
         if own
-        else checks.run(ids, parameters, arguments.device, dtypes, arguments.jobs)
+        else checks.run(ids, parameters, device, dtypes, arguments.jobs, partial(checks.check_one, target=target))
     )
     write(check_table.as_json(rows) if arguments.json else check_table.as_table(rows, dtypes, _width()), None)
     sys.stdout.flush()
@@ -299,6 +303,7 @@ The code of FILE.py runs in this process.
     code = command("code", _code, "print the code of a formula")
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
+  nnmath code softmax-ce --target torch -o softmax_ce_torch.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
   nnmath code softmax-ce --target c -o softmax_ce.c
   nnmath code mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
@@ -314,6 +319,7 @@ The code of FILE.py runs in this process.
     check.epilog = f"""examples:
   nnmath check softmax-ce layernorm
   nnmath check --all
+  nnmath check softmax-ce --target torch
   nnmath check "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
   nnmath check mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
@@ -332,6 +338,7 @@ The code of FILE.py runs in this process.
     check.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each core")
     check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
+    check.add_argument("--target", choices=RUNNABLE, default="numpy", help="the language of the code; default: numpy")
     check.add_argument("--json", action="store_true", help="as JSON")
     verify = command("verify", _verify, "judge a gradient that was written by hand")
     verify.epilog = f"""examples:

@@ -56,7 +56,10 @@ class RegimeResult:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """The cross-check of one derivation. ``passed`` means: every array in every regime within its bound."""
+    """The cross-check of one derivation. ``passed`` means: every array in every regime within its bound.
+
+    code: the language of the generated code, as a person calls it.
+    """
 
     id: str
     device: str
@@ -64,6 +67,7 @@ class CheckReport:
     torch_version: str | None
     results: tuple[RegimeResult, ...]
     notes: tuple[str, ...] = ()
+    code: str = "NumPy"
 
     @property
     def passed(self) -> bool:
@@ -87,7 +91,7 @@ class CheckReport:
     def summary(self) -> str:
         """One line: what was compared with what, and how it went."""
         torch = f"torch {self.torch_version} on {self.device} and " if self.torch_version else ""
-        return f"NumPy against {torch}exact values, {', '.join(self.dtypes)}: {self.outcome}"
+        return f"{self.code} against {torch}exact values, {', '.join(self.dtypes)}: {self.outcome}"
 
     @property
     def outcome(self) -> str:

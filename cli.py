@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from . import __version__, accuracy_command
+from . import __version__, accuracy_command, bench_command
 from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, find, problems, topics
 from .output import UnwritableOutput, write
 from .usage import WrongUsage
@@ -210,6 +210,12 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     return FINE if not failed else MISSING if all(a.missing for a in failed) else FAILED
 
 
+def _bench(arguments: argparse.Namespace) -> int:
+    right, text = bench_command.run(arguments, _width())
+    write(text, None)
+    return FINE if right else FAILED
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
         if dtype not in DTYPES:
@@ -340,6 +346,9 @@ The code of FILE.py runs in this process.
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
     check.add_argument("--target", choices=RUNNABLE, default="numpy", help="the language of the code; default: numpy")
     check.add_argument("--json", action="store_true", help="as JSON")
+    bench = command("bench", _bench, "time the generated code beside torch, JAX and NumPy by hand")
+    bench.epilog = f"{bench_command.EPILOG}\n\n{EPILOG}"
+    bench_command.add_options(bench)
     verify = command("verify", _verify, "judge a gradient that was written by hand")
     verify.epilog = f"""examples:
   nnmath verify mylayer.py:backward --against layernorm

@@ -43,8 +43,9 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
         return Node("rest", (visit(terms), visit(r.place)), (r.axis,), terms.rank - 1)
 
     def replaced(old: Node, node: Node) -> Node | None:
-        if old.op == "reduce" and len(axes := old.data[1]) == 1:  # type: ignore[arg-type]
-            (axis,) = axes  # type: ignore[misc]
+        axes: tuple[int, ...] = old.data[1] if old.op == "reduce" else ()  # type: ignore[assignment]
+        if len(axes) == 1:
+            axis = axes[0]
             keepdims = tuple(at != axis for at in range(old.args[0].rank)) if old.data[2] else ()
             if old.data[0] == "max" and (r := largest.get((old.args[0], axis))):
                 found = Node("index", (node.args[0], visit(r.place)), (), old.args[0].rank - 1)

@@ -14,6 +14,7 @@ from .in_place import reuse_buffers
 from .numpy_forms import small_results_first, with_inner_products
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .program import Node
+from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .text import CALLS, Writer
@@ -57,6 +58,9 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         single = function.returned[0].rank if len(function.returned) == 1 else None
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
     opening, used = _opening(function)
+    if (split := _row_blocks(function)) is not None:
+        opening += split
+        used["_by_rows"] = None
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
@@ -76,6 +80,19 @@ def _blocks(function: ArrayFunction) -> list[str] | None:
     alike = [f"{a}.shape == {arrays[0]}.shape" for a in arrays[1:]]
     condition = " and ".join([f"{arrays[0]}.size > 32768", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
     return [f"if {condition}:", f"    return _in_blocks({', '.join([function.name, *arrays, *parameters])})"]
+
+
+def _row_blocks(function: ArrayFunction) -> list[str] | None:
+    """The lines that split arrays with many rows, for a function that makes more than a few others on its way."""
+    found = row_blocks(function) if _is_long(function.roots) else None
+    if found is None:
+        return None
+    split = ", ".join(f"{name}={name}" for name in found.split)
+    others = ", ".join(f"{a.name}={a.name}" for a in function.arguments if a.name not in found.split)
+    ranks = {a.name: a.given.rank for a in function.arguments}
+    first = max(found.split, key=lambda name: ranks[name])
+    call = f"_by_rows({function.name}, dict({split}), dict({others}), {found.kinds!r})"
+    return [f"if {first}.nbytes > 2**19 and len({first}) > 1:", f"    return {call}"]
 
 
 def _is_long(roots: Sequence[Node]) -> bool:

@@ -17,6 +17,7 @@ from .program import Node
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
+from .shared_exponentials import with_shared_exponentials
 from .text import CALLS, Writer
 
 
@@ -51,7 +52,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
-    nodes = with_inner_products(with_shared_sums(names, function.roots))
+    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
@@ -92,7 +93,7 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
     ranks = {a.name: a.given.rank for a in function.arguments}
     first = max(found.split, key=lambda name: ranks[name])
     call = f"_by_rows({function.name}, dict({split}), dict({others}), {found.kinds!r})"
-    return [f"if {first}.nbytes > 2**19 and len({first}) > 1:", f"    return {call}"]
+    return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", f"    return {call}"]
 
 
 def _is_long(roots: Sequence[Node]) -> bool:

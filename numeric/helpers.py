@@ -82,7 +82,7 @@ def _by_rows(function, split, others, kinds):
     """
     largest = max(split.values(), key=lambda x: x.nbytes)
     n = len(largest)
-    step, found = max(1, 2**18 * n // largest.nbytes), [[] for _ in kinds]
+    step, found = max(1, 2**20 * n // largest.nbytes), [[] for _ in kinds]
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
         parts = function(**{name: x[rows] for name, x in split.items()}, **others)
@@ -98,9 +98,10 @@ def _by_rows(function, split, others, kinds):
 '''
 
 SIGMOID = '''
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
-    e = np.exp(-np.abs(x))
+def _sigmoid(x, e=None):
+    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails. e: exp(-abs(x)), if known."""
+    if e is None:
+        e = np.exp(-np.abs(x))
     return np.maximum(x >= 0, e) / (1.0 + e)
 '''
 

@@ -1,7 +1,7 @@
-"""Functions that may work on some rows of their arrays at a time, which keeps what they compute on the way in the cache.
+"""Functions that may work on some rows of their arrays at a time, which keeps arrays on the way in the cache.
 
-A function may where each of its results either has a row for every row of the arrays, and reads nothing but that row, or
-is a sum over them. Either may also be divided by the number of rows, as the mean of a batch is.
+A function may where each of its results either has a row for every row of the arrays, and reads nothing but that row,
+or is a sum over them. Either may also be divided by the number of rows, as the mean of a batch is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ELEMENTWISE = (*LINEAR, "pow", "compare", "call", "raise")
 
 @dataclass(frozen=True)
 class RowBlocks:
-    """split: the arguments with rows, by Python name. kinds: for each result ``rows``, ``sum``, or one of these ``/n``."""
+    """split: the arguments with rows, by Python name. kinds: of each result, ``rows`` or ``sum``, perhaps ``/n``."""
 
     split: tuple[str, ...]
     kinds: tuple[str, ...]

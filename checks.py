@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .derivations import catalogue
+from .derivations.options import shown as written
 
 if TYPE_CHECKING:
     from .derivations.options import Value
@@ -173,7 +174,7 @@ def _joined(rows: Sequence[Row]) -> Row:
 def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str]) -> Row:
     """One setting of the parameters."""
 
-    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    shown = ", ".join(f"{name}={written(value)}" for name, value in parameters.items())
     id = f"{entry_id} with {shown}" if shown else entry_id
     try:
         from .page import of_entry

@@ -175,7 +175,7 @@ def test_check_runs_the_variants_and_names_the_one_that_fails(monkeypatch: pytes
     monkeypatch.setattr(checks, "catalogue", lambda: broken)
     monkeypatch.setattr("nnmath.page.find", broken.__getitem__)
     row = checks.check_one("l2-penalty", {}, "cpu", ("float64",))
-    assert row.failed and all("l2-penalty with half=False" in m for m in row.messages) and row.messages
+    assert row.failed and all("l2-penalty with half=no" in m for m in row.messages) and row.messages
 
 
 def _with(entry: Entry, **changed: Any) -> Entry:

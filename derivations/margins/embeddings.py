@@ -55,7 +55,7 @@ cosine_embedding = Entry(
 NORMS = {
     1: "sum(abs({0}[i, d]) for d in D)",
     2: "sqrt(sum({0}[i, d]**2 for d in D))",
-    3: "sum(abs({0}[i, d])**3 for d in D)**(1/3)",
+    3: "{0}3[i]**(1/3)",
 }
 #: The derivative of the norm {1} in the entry of {0}.
 SLOPES = {
@@ -71,6 +71,7 @@ def _triplet_define(p: int, swap: bool, reduction: str) -> str:
         "V = A - P + eps  # anchor from positive",
         "W = A - N + eps  # anchor from negative",
         *(["X = P - N + eps  # positive from negative"] if swap else []),
+        *([f"{v}3[i] = sum(abs({v}[i, d])**3 for d in D)" for v in ("VWX" if swap else "VW")] if p == 3 else []),
         f"r[i] = {norm.format('V')}",
         f"q[i] = {norm.format('W')}",
         *([f"t[i] = {norm.format('X')}"] if swap else []),

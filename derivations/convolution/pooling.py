@@ -60,7 +60,7 @@ avg_pool2d = Entry(
     variants=(
         {"height": 3, "width": 2, "stride": 1, "padding": 1},
         {"stride": (3, 1)},
-        {"height": 3, "stride": (2, 1), "padding": (1, 0), "divisor": "inside"},
+        {"height": 3, "width": 3, "stride": (2, 1), "padding": (1, 0), "divisor": "inside"},
         {"padding": (0, 1), "divisor": "given"},
     ),
     given=_average_given,

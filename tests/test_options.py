@@ -26,7 +26,14 @@ def shown(value: Any) -> str:
 TOY = Entry(
     id="toy",
     title="Toy",
-    parameters={"reduction": ("mean", "sum"), "half": False, "scale": 2.5, "depth": 3, "p": (1, 2), "step": PerAxis(1, 0, 4)},
+    parameters={
+        "reduction": ("mean", "sum"),
+        "half": False,
+        "scale": 2.5,
+        "depth": 3,
+        "p": (1, 2),
+        "step": PerAxis(1, 0, 4),
+    },
     given="x: n",
     define=lambda reduction, half, scale, depth, p, step: (
         f"L = {scale}*{depth}*sum(x**{p}){'/2' * half}{'/n' * (reduction == 'mean')}"

@@ -93,11 +93,13 @@ def _block_define(norm: str) -> str:
     first, last = norm == "first", norm == "last"
     return f"""{_normalised("X", "N1", 1) if first else ""}{_heads("N1" if first else "X", "A")}
         B = X + A                                                     # first residual{
-        _normalised("B", "N2" if first else "N1", 2 if first else 1)}
+        _normalised("B", "N2" if first else "N1", 2 if first else 1)
+    }
         Z = {"N2" if first else "N1"} @ W1 + c1
         G = Z*(1 + erf(Z/sqrt(2)))/2                                  # gelu
         {"Y = B" if first else "D = N1"} + G @ W2 + c2                # second residual{
-        _normalised("D", "Y", 2) if last else ""}
+        _normalised("D", "Y", 2) if last else ""
+    }
         L = upstream(dY, Y)
     """
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from ..conventions import LAYOUT
 from ..entry import Entry
 from ..options import Kind
-from .windows import AXES, CORRELATION, DUMOULIN, GOODFELLOW, OUTSIDE, PER_AXIS, UPSTREAM, Pair, correlation, count, place, places
+from .windows import (
+    AXES,
+    CORRELATION,
+    DUMOULIN,
+    GOODFELLOW,
+    OUTSIDE,
+    PER_AXIS,
+    UPSTREAM,
+    Pair,
+    correlation,
+    count,
+    place,
+    places,
+)
 
 PARAMETERS_1D: dict[str, Kind] = {"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1, "groups": False}
 PARAMETERS_2D: dict[str, Kind] = {**PER_AXIS, "groups": False}

@@ -9,7 +9,9 @@ from ..entry import Entry
 from ..options import ParameterError, PerAxis
 from .windows import AXES, GOODFELLOW, OUTSIDE, UPSTREAM, Pair, count, place, places
 
-FLOOR = "Windows that would reach beyond the padding at the end are left out: ceil_mode=True of PyTorch has no form here."
+FLOOR = (
+    "Windows that would reach beyond the padding at the end are left out: ceil_mode=True of PyTorch has no form here."
+)
 
 
 def _half(height: int, width: int, padding: Pair) -> None:
@@ -152,8 +154,8 @@ max_pool2d = Entry(
     conventions=(
         LAYOUT,
         UPSTREAM,
-        "T is the largest entry along the columns of a window, row by row of X; Y is the largest of these. N1, M1, … are "
-        "the largest so far. Among equal entries the first one, row by row, is taken and gets the whole gradient, as "
+        "T is the largest entry along the columns of a window, row by row of X; Y is the largest of these. N1, M1, … "
+        "are the largest so far. Among equal entries the first one, row by row, is taken and gets the whole gradient, as "
         "in PyTorch; any split of it among them would be a subgradient.",
         "The padding counts as −∞: I and J are 1 where an entry of the window lies inside and 0 in the padding.",
         AXES,

@@ -102,7 +102,8 @@ batchnorm = Entry(
     title="Batch normalisation, in training and in evaluation",
     parameters={"running": False},
     variants=({"running": True},),
-    given=lambda running: f"""
+    given=lambda running: (
+        f"""
         X: n C                # inputs: n samples (and positions) of C channels
         g: C                  # gain
         b: C                  # bias
@@ -111,8 +112,10 @@ batchnorm = Entry(
         dY: n C               # upstream gradient
         eps: positive = 1e-5  # keeps the root away from 0
         {"momentum: unit = 0.1 # share of the batch" if running else ""}
-    """,
-    define=lambda running: f"""
+    """
+    ),
+    define=lambda running: (
+        f"""
         M[c] = sum(X[i, c] for i in n)/n              # mean over the batch
         V[c] = sum((X[i, c] - M[c])**2 for i in n)/n  # variance over the batch
         R[c] = 1/sqrt(V[c] + eps)
@@ -123,7 +126,8 @@ batchnorm = Entry(
         U[i, c] = g[c]*(X[i, c] - m[c])*r[c] + b[c]   # output in evaluation
         E = upstream(dY, U)
         {RUNNING if running else ""}
-    """,
+    """
+    ),
     wanted=("dL/dX", "dL/dg", "dL/db", "dE/dX", "dE/dg", "dE/db"),
     claim={
         "dL/db": "sum(dY, axis=0)",

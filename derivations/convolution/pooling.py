@@ -155,8 +155,8 @@ max_pool2d = Entry(
         LAYOUT,
         UPSTREAM,
         "T is the largest entry along the columns of a window, row by row of X; Y is the largest of these. N1, M1, … "
-        "are the largest so far. Among equal entries the first one, row by row, is taken and gets the whole gradient, as "
-        "in PyTorch; any split of it among them would be a subgradient.",
+        "are the largest so far. Among equal entries the first one, row by row, is taken and gets the whole gradient, "
+        "as in PyTorch; any split of it among them would be a subgradient.",
         "The padding counts as −∞: I and J are 1 where an entry of the window lies inside and 0 in the padding.",
         AXES,
         FLOOR,

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from . import __version__
+from . import __version__, accuracy_command
 from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, find, problems, topics
 from .output import UnwritableOutput, write
+from .usage import WrongUsage
 
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
@@ -21,10 +22,6 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
 Data goes to stdout, messages to stderr. A pipe closed early ends the command quietly with 0."""
-
-
-class WrongUsage(ValueError):
-    """Arguments that do not go together."""
 
 
 #: Exit codes of our own errors, by name of the class: the rooms that define them are not imported for this.
@@ -43,6 +40,8 @@ EXIT_CODES = {
     "Unsupported": FAILED,
     "SubjectError": USAGE,
     "Untraceable": USAGE,
+    "NotMeasurable": USAGE,
+    "Unavailable": USAGE,
     "ReferenceError": USAGE,
 }
 
@@ -197,6 +196,13 @@ def _check(arguments: argparse.Namespace) -> int:
     return MISSING if any(row.missing for row in rows) else FINE
 
 
+def _accuracy(arguments: argparse.Namespace) -> int:
+    found, text = accuracy_command.run(arguments, _page, _width())
+    write(text, None)
+    failed = [a for a in found if a.failed]
+    return FINE if not failed else MISSING if all(a.missing for a in failed) else FAILED
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     for dtype in (dtypes := [d for text in arguments.dtype for d in text.split(",")]):
         if dtype not in DTYPES:
@@ -307,7 +313,10 @@ The code of FILE.py runs in this process.
 
 {EPILOG}"""
     check.add_argument("ids", metavar="ID", nargs="*", help="ids of the catalogue, a formula, or FILE.py:FUNCTION")
-    for sub in (derive, code, check):
+    accuracy = command("accuracy", _accuracy, "measure the errors of the generated code in units of the last place")
+    accuracy.epilog = f"{accuracy_command.EPILOG}\n\n{EPILOG}"
+    accuracy_command.add_options(accuracy)
+    for sub in (derive, code, check, accuracy):
         sub.add_argument(
             "--given", "--inputs", metavar="ARRAYS", help='arrays of a formula or function: "X: n d, w: d, y: n int<C"'
         )
@@ -336,7 +345,7 @@ The code of FILE.py runs in this process.
     limit = verify.add_argument("--time-limit", metavar="SECONDS", type=float, default=60.0)
     limit.help = "for running the code, all in all; default: 60"
     verify.add_argument("--json", action="store_true", help="as JSON")
-    for sub in (derive, code, check):
+    for sub in (derive, code, check, accuracy):
         text = "a parameter, such as depth=4 or reduction=sum"
         sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     return parser

@@ -16,6 +16,7 @@ from .derivations.build import derive_entry
 from .derivations.expression import EXPRESSION, OWN, entry_from_expression
 
 if TYPE_CHECKING:
+    from .accuracies import Accuracy
     from .verification.own_function import OwnFunction
 from .derivations.options import Value
 
@@ -122,6 +123,30 @@ class Page:
         from .verification.own_check import beside_the_function
 
         return beside_the_function(report, self.function, self.derivation)
+
+    def accuracy(
+        self,
+        dtypes: Sequence[str] = ("float64", "float32"),
+        *,
+        code: str = "numpy",
+        against: Sequence[str] = (),
+        fixed: Mapping[str, float] | None = None,
+        thorough: bool = False,
+        points: bool = False,
+    ) -> Accuracy:
+        """The errors of the generated code in ULP: over the whole range of a function of one variable, else by regime.
+
+        **Arguments**: dtypes, ``float64`` and ``float32``; code, what is measured; against, what is measured beside it:
+        ``torch``, ``jax``, ``naive``; fixed, numbers for scalar givens; thorough, ten times the points and other
+        parameters; points, keep the errors at all points.
+
+        **Raises** ``NoCode`` for a statement, ``NotMeasurable`` for a formula that cannot be measured, ``ImportError``
+        for what is not installed.
+        """
+        self._need_code()
+        from .accuracies import accuracy_of
+
+        return accuracy_of(self, dtypes, code=code, against=against, fixed=fixed, thorough=thorough, points=points)
 
     @property
     def forward(self) -> Callable[..., Any] | None:

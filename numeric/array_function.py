@@ -13,15 +13,19 @@ from sympy import Expr
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import free_dimensions
-from ..calculus.functions import Unknown
+from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
+from .exact_exponents import exact_exponents, selected
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
+from .projections import with_differences
+from .reflection import reflected
+from .row_scaling import with_scaled_rows
 from .saturation import clip_saturated
 from .stability import stabilise
 
@@ -73,8 +77,7 @@ class ArrayFunction:
     @property
     def taken(self) -> set[str]:
         """Names that mean something already: givens, definitions and dimensions."""
-        names = {identifier(t.name) for t in (*self.derivation.givens, *(d.tensor for d in self.known.values()))}
-        return names | {str(d) for d in self.derivation.dims}
+        return _names_in_use(self.derivation, self.known) | {name for name, _ in self.assigned}
 
     def described(self) -> GeneratedFunction:
         """Its signature and what it returns."""
@@ -88,18 +91,25 @@ class ArrayFunction:
         )
 
 
-def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
-    """The stable array programs of one function. Raises :class:`~.lower.Unsupported` where a formula has none."""
+def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -> ArrayFunction:
+    """The stable array programs of one function, or those of the formulas as they stand.
+
+    Raises :class:`~.lower.Unsupported` where a formula has none.
+    """
     elementwise = is_elementwise(derivation)
+    form = (_stable_entries if elementwise else _stable) if stable else _as_it_stands
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
-    known = {d.name: d for d in (*derivation.definitions, *results)}
-    if elementwise:
-        bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known)) for d in known.values()}
-        targets = {name: clip_saturated(stabilise(d.body)) for name, d in bodies.items()}
-    else:
-        targets = {name: clip_saturated(stabilise(d.body, known)) for name, d in known.items()}
+    known = as_said = {d.name: d for d in (*derivation.definitions, *results)}
     names = [d.name for d in plan.returns]
+    if elementwise:
+        bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known, stable)) for d in known.values()}
+        targets = {name: form(d.body, {}) for name, d in bodies.items()}
+    else:
+        if stable and plan.kind != "one step to":  # parameters and gradients of an optimiser are no data
+            taken = _names_in_use(derivation, known)
+            known = with_scaled_rows(with_differences(known, names, taken), names, taken)
+        targets = {name: form(d.body, known) for name, d in known.items()}
     needed = names if elementwise else _needed(names, targets, known)
     dims = [d for n in names for d in known[n].tensor.dims]
     arguments = _arguments(derivation, [targets[n] for n in needed], dims)
@@ -110,7 +120,12 @@ def array_function(derivation: Derivation, plan: Plan) -> ArrayFunction:
     returned = tuple(nodes[n] for n in names)
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
-    return ArrayFunction(plan, derivation, known, arguments, assigned, returned, needs, elementwise, anchor)
+    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor)
+
+
+def _names_in_use(derivation: Derivation, known: Mapping[str, Definition]) -> set[str]:
+    names = {identifier(t.name) for t in (*derivation.givens, *(d.tensor for d in known.values()))}
+    return names | {str(d) for d in derivation.dims}
 
 
 def dimensions_of(roots: Iterable[Node]) -> tuple[str, ...]:
@@ -133,12 +148,29 @@ def dimensions_of(roots: Iterable[Node]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _unfold(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    return clip_saturated(stabilise(expr, known))
+
+
+def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    """The same for a function that is computed entry by entry."""
+    return selected(exact_exponents(clip_saturated(reflected(stabilise(expr, known)))))
+
+
+def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+    """Without any rewriting; sigmoid and softplus are written out."""
+    return rebuild(
+        expr, lambda e: _as_it_stands(e.as_elementary(), known) if isinstance(e, sigmoid | softplus) else None
+    )
+
+
+def _unfold(expr: Expr, known: Mapping[str, Definition], stable: bool) -> Expr:
     """All definitions unfolded: a function of one variable is computed from that variable."""
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Element) and e.tensor.name in known:
-            return stabilise(_unfold(known[e.tensor.name].body, known))
+            body = _unfold(known[e.tensor.name].body, known, stable)
+            return stabilise(body) if stable else body
         return None
 
     return rebuild(expr, leaf)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Function, Mul
 
-from ..calculus.functions import NamedFunction
+from ..calculus.functions import NamedFunction, Where
 from ..calculus.sums import BoundSum
 
 
@@ -29,6 +29,60 @@ class erfc(NamedFunction):
 
     def as_elementary(self) -> Expr:
         return 1 - sympy.erf(self.args[0])
+
+
+class erfcx(NamedFunction):
+    """exp(x²)·(1 − erf(x)) for x ≥ 0: erfc without its exponential."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0] ** 2) * (1 - sympy.erf(self.args[0]))
+
+
+class HalfExp(NamedFunction):
+    """exp(x/2): a factor of exp(x) that is still a normal number where exp(x) is none."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0] / 2)
+
+
+class WholeExp(NamedFunction):
+    """exp(x), as the square of :class:`HalfExp`."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0])
+
+
+class ExactExp(NamedFunction):
+    """exp(x) for a multiple x of a variable: what rounding takes from a large x is made good."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0])
+
+
+class Around(NamedFunction):
+    """``Around(h, r)``: h·r·h, multiplied in that order, so that a large r meets only one small h at a time."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] ** 2 * self.args[1]
+
+
+class Select(NamedFunction):
+    """``Select(x, a, b)``: a where x > 0, else b, of two values that are finite everywhere."""
+
+    nargs = 3  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return Where(*self.args)
 
 
 class expm1(NamedFunction):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from .error_functions import ERROR_FUNCTIONS
+from .row_helpers import ROW_HELPERS
+
 FLOATS = '''
 def _floats(name, value, dims, sizes):
     """value as a float array with the given axes (integers become float64). sizes collects what each dimension is."""
@@ -50,11 +56,25 @@ def _numbers(name, value):
     return value
 '''
 
+IN_BLOCKS = '''
+def _in_blocks(function, x, *parameters):
+    """function of 32768 entries at a time: all that it computes on the way stays in the cache."""
+    flat, found = x.ravel(), []
+    for start in range(0, x.size, 32768):
+        parts = function(flat[start : start + 32768], *parameters)
+        parts = parts if isinstance(parts, tuple) else (parts,)
+        found = found or [np.empty(x.size, part.dtype) for part in parts]
+        for whole, part in zip(found, parts):
+            whole[start : start + 32768] = part
+    found = tuple(whole.reshape(x.shape) for whole in found)
+    return found if len(found) > 1 else found[0]
+'''
+
 SIGMOID = '''
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    return np.maximum(x >= 0, e) / (1.0 + e)
 '''
 
 SOFTPLUS = '''
@@ -68,18 +88,6 @@ def _sech2(x):
     """1 - tanh(x)**2, without cancellation."""
     e = np.exp(-2.0 * np.abs(x))
     return 4.0 * e / (1.0 + e) ** 2
-'''
-
-ERF = '''
-def _erf(x):
-    """The error function, entry by entry."""
-    return np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=x.dtype)
-'''
-
-ERFC = '''
-def _erfc(x):
-    """1 - erf(x), without cancellation, entry by entry."""
-    return np.asarray(np.frompyfunc(math.erfc, 1, 1)(x), dtype=x.dtype)
 '''
 
 XLOGX = '''
@@ -101,7 +109,8 @@ def _tanh_remainder(x):
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return np.where(np.abs(x) < 1.0, x * c / (1.0 + c), x - np.tanh(x))
+    a = np.abs(x)
+    return (a < 1.0) * (x * c / (1.0 + c)) + (a >= 1.0) * (x - np.tanh(x))
 '''
 
 LOG_SUM = '''
@@ -166,17 +175,30 @@ HELPERS: dict[str, str] = {
     "_labels": LABELS,
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
+    "_in_blocks": IN_BLOCKS,
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,
-    "_erf": ERF,
-    "_erfc": ERFC,
+    **ERROR_FUNCTIONS,
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
     "_log_sum": LOG_SUM,
+    **ROW_HELPERS,
     "_take": TAKE,
     "_put": PUT,
     "_add_at": ADD_AT,
     "_dimension": DIMENSION,
 }
+
+
+def with_called(names: Iterable[str]) -> tuple[str, ...]:
+    """Helpers and those that they call, in the order in which they appear in a module."""
+    needed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [f for f in re.findall(r"\b_\w+(?=\()", HELPERS[name]) if f in HELPERS]
+    return tuple(h for h in HELPERS if h in needed)

@@ -12,7 +12,7 @@ from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigm
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
-from . import forms, program
+from . import decaying, forms, program, row_forms, rows
 from .affine import positions, put, take
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
@@ -44,10 +44,12 @@ CALLS: dict[type[Expr], str] = {
     relu: "relu",
     forms.sech2: "sech2",
     forms.erfc: "erfc",
+    forms.erfcx: "erfcx",
     forms.expm1: "expm1",
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
     forms.tanh_remainder: "tanh_remainder",
+    row_forms.power_of_two: "power_of_two",
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
@@ -182,11 +184,16 @@ def _fraction(factors: Iterable[Expr]) -> tuple[list[Expr], list[Expr]]:
         side = under if power.is_negative else over
         magnitude = -power if power.is_negative else power
         few = magnitude.is_Integer and magnitude <= 4
-        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and base.has(Element))):
+        if few and (isinstance(base, Element) or (side is under and isinstance(base, Add) and _may_overflow(base))):
             side.extend([base] * int(magnitude))  # divided by one after the other: (1 + |x|)² may overflow
         else:
             side.append(Pow(base, magnitude))
     return over, under
+
+
+def _may_overflow(base: Expr) -> bool:
+    """Whether a sum has a variable in it, other than in a decaying exponential."""
+    return base.has(Element) and not base.has(forms.WholeExp)
 
 
 def _rank_in_product(f: Expr) -> tuple[int, str]:
@@ -218,6 +225,10 @@ def _pow(e: Expr, hint: Layout) -> Array:
     if exponent.is_Integer and 3 <= exponent <= 4 and not base.is_number:
         factor = lower(base, hint)
         return Array(program.mul((factor.node,) * int(exponent)), factor.layout)
+    if exponent.is_Integer and 5 <= exponent <= 16 and not base.is_number:  # NumPy's own power is slow
+        root = lower(base**2 if exponent % 2 else base ** (exponent / 2), hint)
+        rest = lower(base ** (exponent - 2), hint) if exponent % 2 else root
+        return Array(program.mul((root.node, rest.node)), root.layout)
     inner = lower(base, hint)
     if exponent == sympy.Rational(1, 2) and inner.node.kind != "python":
         return Array(program.call("sqrt", inner.node), inner.layout)
@@ -340,9 +351,17 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.Clip: _clip,
     Unknown: _unknown,
     BoundSum: _sum,
+    **decaying.table(lower),
     forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
     forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
+    row_forms.ZeroSum: lambda e, hint: rows.zero_sum(e, lower, hint),
+    row_forms.RowMinus: lambda e, hint: rows.row_minus(e, lower, hint),
+    row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
+    row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
+    row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),
+    row_forms.RowScale: lambda e, hint: rows.row_scale(e, lower, hint),
+    row_forms.sigmoid_minus: lambda e, hint: rows.two_arguments(e, lower, hint),
     **dict.fromkeys(CALLS, _call),
 }

@@ -75,6 +75,21 @@ def _bound(f: Expr) -> tuple[Expr, int] | None:
     return x, max(2, math.ceil(_radius(coefficients, SATURATED[type(f)])))
 
 
+def radius(exponent: Expr, x: Expr) -> int | None:
+    """B such that a polynomial in x with positive coefficients exceeds 800 for x ≥ B.
+
+    Terms with a parameter only take the exponent further out; None where there are no others.
+    """
+    terms = [(power, float(c)) for (power,), c in Poly(exponent, x).terms() if c.is_number]
+    return max(2, math.ceil(min((SATURATED[exp] / c) ** (1 / power) for power, c in terms))) if terms else None
+
+
+def is_exact(exponent: Expr, x: Expr) -> bool:
+    """Whether an exponent is x times a power of two: no rounding."""
+    slope = exponent / x
+    return bool(slope.is_Rational) and all(k & (k - 1) == 0 for k in (abs(slope.p), slope.q))
+
+
 def _only_helps(terms: list[tuple[tuple[int], Expr]]) -> bool:
     """Terms of one parity and one sign: what a parameter contributes only takes the argument further out."""
     signs = {bool(c.is_nonnegative) if c.is_nonnegative or c.is_nonpositive else None for _, c in terms}

@@ -15,6 +15,8 @@ from ..calculus.functions import Where
 from ..calculus.sums import BoundSum, bound_sum, substitute
 from ..calculus.tensors import Element
 from .forms import Clip, ExpRatio, LogSumExp
+from .row_forms import FINAL
+from .row_rules import ROW_RULES
 from .stable_rules import RULES
 from .weights import with_signs, without_signs
 
@@ -37,7 +39,7 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
             return bound_sum(visit(body), *fresh)
         if isinstance(e, Where):
             return Where(e.args[0], *(visit(_selected(e, branch)) for branch in (1, 2)))
-        if isinstance(e, ExpRatio | LogSumExp):
+        if isinstance(e, ExpRatio | LogSumExp | FINAL):
             return e
         args = [visit(a) if isinstance(a, Expr) else a for a in e.args]
         return e if all(a is b for a, b in zip(args, e.args, strict=True)) else e.func(*args)
@@ -45,6 +47,10 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
     def apply(e: Expr) -> Expr:
         for rule in RULES.get(e.func, ()):
             better = rule(e)
+            if better is not None and better != e:
+                return visit(better)
+        for row_rule in ROW_RULES.get(e.func, ()):
+            better = row_rule(e, known)
             if better is not None and better != e:
                 return visit(better)
         return unfolded(e) if isinstance(e, log) else e

@@ -8,36 +8,19 @@ from collections.abc import Callable, Iterable, Sequence
 
 from . import program
 from .program import Node
+from .row_text import ROW_TEXT
 
 #: Precedence of Python operators, low to high.
 COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: Elementwise functions: how they are written. A leading underscore is a helper of the generated module.
 CALLS: dict[str, str] = {
-    **{
-        f: f"np.{f}"
-        for f in (
-            "exp",
-            "log",
-            "tanh",
-            "sinh",
-            "cosh",
-            "sin",
-            "cos",
-            "arctan",
-            "abs",
-            "sign",
-            "sqrt",
-            "power",
-            "expm1",
-            "log1p",
-            "where",
-            "minimum",
-            "maximum",
-            "clip",
-        )
-    },
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "erf", "erfc", "xlogx", "log_weighted", "tanh_remainder")},
+    **{f: f"np.{f}" for f in ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan")},
+    **{f: f"np.{f}" for f in ("abs", "sign", "sqrt", "power", "expm1", "log1p", "where")},
+    **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
+    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
+    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
     "relu": "np.maximum",
 }
 
@@ -54,6 +37,12 @@ NAMES: dict[str, str] = {
     "compare": "mask",
     "log_sum": "log_total",
     "exp": "e",
+    "exp_polynomial": "e",
+    "exp_product": "e",
+    "exp_quotient": "e",
+    "abs": "a",
+    "minimum": "a",
+    "erfcx": "c",
     "sigmoid": "s",
     "softplus": "sp",
     "sech2": "sech2",
@@ -62,6 +51,8 @@ NAMES: dict[str, str] = {
     "mul": "term",
     "log": "logs",
     "where": "chosen",
+    "vecdot": "total",
+    "einsum": "total",
 }
 
 #: A part of a line that is longer than LONG gets a name; lines are at most WIDEST.
@@ -86,11 +77,13 @@ class Writer:
         self.twins: set[Node] = set()
         self.read: set[object] = set()
         self.longest = LONG
+        self.locals: dict[str, Node] = {}
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""
         roots = [node for _, node in targets] + list(returns)
         self._count(roots)
+        self.locals = dict(targets)
         for target, node in targets:
             text = self._line(f"{target} = ", [node])
             # What was computed before needs its own name only where later lines use that name.
@@ -137,6 +130,10 @@ class Writer:
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
         text, precedence = WRITE[node.op](self, node)
+        if len(text) > WIDEST - len("u00 = ") and self.longest == LONG and not inline:
+            self.longest = LONG // 2  # its parts get names too
+            text, precedence = WRITE[node.op](self, node)
+            self.longest = LONG
         if node in self.names:  # a part of it was the same operation
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))
@@ -385,4 +382,5 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "call": _call,
     "apply": _apply,
     "full": _full,
+    **{op: lambda w, n, write=write: (write(w, n), ATOM) for op, write in ROW_TEXT.items()},  # type: ignore[misc]
 }

@@ -14,6 +14,11 @@ THOROUGH = "NNMATH_THOROUGH"
 
 #: Of these tests one row in so many is run. Each table is much larger than what it takes to notice a broken engine.
 SAMPLED = {
+    "test_accuracy.py::test_a_planted_failure_is_found_where_it_is": 5,
+    "test_accuracy_arrays.py::test_declared_regimes_fit_the_formula": 5,
+    "test_activation_accuracy.py::test_a_worse_form_does_not_keep_them": 4,
+    "test_activation_accuracy.py::test_other_parameters_cost_nothing": 2,
+    "test_activation_accuracy.py::test_the_generated_code_keeps_the_figures": 5,
     "test_claim_mutants.py::test_mutants_of_claims_are_refuted": 3,
     "test_mutants.py::test_mutant_is_found_and_named": 3,
     "test_options.py::test_every_variant_is_proved_and_agrees_with_torch": 2,

@@ -49,18 +49,18 @@ def spoiled(id: str, old: str, new: str) -> GeneratedModule:
 
 
 SPOILED = [
-    ("softmax-ce", "return (P - Y) / n", "return (Y - P) / n", "softmax_ce_gradient, dZ["),
-    ("softmax-ce", "return (P - Y) / n", "return (P - Y) / C", "NameError"),
-    ("softmax-ce", "return (P - Y) / n", "return (P - Y)", "softmax_ce_gradient, dZ["),
+    ("softmax-ce", "P /= n", "P /= -n", "softmax_ce_gradient, dZ["),
+    ("softmax-ce", "P /= n", "P /= C", "NameError"),
+    ("softmax-ce", "P /= n", "pass", "softmax_ce_gradient, dZ["),
     ("softmax-ce", "Z.max(axis=1, keepdims=True)", "Z.max()", "softmax_ce, L"),
-    ("softmax-ce", "e = np.exp(Z - Z.max(axis=1, keepdims=True))", "e = np.exp(Z)", "overflow"),
-    ("softmax-ce", "return (P - Y) / n", "Z -= 1; return (P - Y) / n", "changed its input Z"),
-    ("softmax-ce", "return (P - Y) / n", "return ((P - Y) / n).T", "shape is"),
-    ("softmax-ce", "return (P - Y) / n", "return ((P - Y) / n).astype(float)", "dtype is float64, expected float32"),
-    ("softmax-ce", "return (P - Y) / n", "return (P - Y) / n * (1 + 1e-13)", "bound"),
+    ("softmax-ce", "P = Z - Z.max(axis=1, keepdims=True)", "P = Z.copy()", "overflow"),
+    ("softmax-ce", "P /= n", "P /= n; Z -= 1", "changed its input Z"),
+    ("softmax-ce", "return P", "return P.T", "shape is"),
+    ("softmax-ce", "return P", "return P.astype(float)", "dtype is float64, expected float32"),
+    ("softmax-ce", "return P", "return P * (1 + 1e-13)", "bound"),
     ("dense", "dW = X.T @ dY", "dW = X.T @ dY + 1e-3", "dense_backward, dW["),
     ("dense", "db = dY.sum(axis=0)", "db = dY.mean(axis=0)", "dense_backward, db["),
-    ("gelu", "np.clip(x, -41.0, 41.0)", "x", "overflow"),
+    ("gelu", "np.clip(x, -40.0, 40.0)", "x", "overflow"),
     ("sigmoid", "_sigmoid(-x) * _sigmoid(x)", "_sigmoid(x) * (1 - _sigmoid(x))", "tails"),
     ("mlp-softmax", "1 - A1**2", "1 + A1**2", "dW1["),
 ]
@@ -77,7 +77,7 @@ def test_the_message_holds_the_facts() -> None:
     report = check(
         derived("softmax-ce"),
         catalogue()["softmax-ce"].torch,
-        module=spoiled("softmax-ce", "return (P - Y) / n", "return (Y - P) / n"),
+        module=spoiled("softmax-ce", "P /= n", "P /= -n"),
         regimes=["unequal sizes"],
         dtypes=("float64",),
     )

@@ -1,0 +1,101 @@
+"""What is measured: ways to compute the value and the derivatives of a derivation, by name.
+
+An implementation is made once for a derivation and a dtype, and then called with arrays of inputs by the name of the
+given; it returns arrays by the name of the definition or result. To add one, add its factory to
+:data:`IMPLEMENTATIONS`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ..execution import arguments_of, load_source
+from ..generator import generate
+from ..plans import is_elementwise
+from ..regimes import REGIMES, Case
+from ..torch_side import Forward, TorchSide
+from .unavailable import Unavailable
+
+Array = np.ndarray[Any, Any]
+
+#: Inputs by the name of the given, in the dtype that is measured; a parameter is a float.
+Inputs = Mapping[str, Any]
+Implementation = Callable[[Inputs], Mapping[str, Array]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A formula to measure: its derivation, and its independent torch forward if it has one."""
+
+    derivation: Derivation
+    forward: Forward | None = None
+
+
+def implementation(name: str, subject: Subject, dtype: str) -> Implementation:
+    """An implementation by name. Raises :class:`Unavailable`, or ``ValueError`` for a name that there is not."""
+    if name not in IMPLEMENTATIONS:
+        raise ValueError(f"there is no implementation {name!r}; there are {', '.join(IMPLEMENTATIONS)}")
+    return IMPLEMENTATIONS[name](subject, dtype)
+
+
+def generated(subject: Subject, dtype: str) -> Implementation:
+    """The NumPy source that nnmath writes, executed from its text as a user would."""
+    return from_source(generate(subject.derivation), subject.derivation)
+
+
+def naive(subject: Subject, dtype: str) -> Implementation:
+    """NumPy source of the same formulas as they stand, without any rewriting for stability."""
+    return from_source(generate(subject.derivation, stable=False), subject.derivation)
+
+
+def from_source(module: Any, derivation: Derivation) -> Implementation:
+    """The functions of a generated module (its ``source`` and ``functions``)."""
+    namespace = load_source(module.source)
+
+    def run(values: Inputs) -> dict[str, Array]:
+        case = Case(REGIMES[0], {}, {n: np.asarray(v) for n, v in values.items()})
+        found: dict[str, Array] = {}
+        for function in module.functions:
+            with np.errstate(all="ignore"):
+                out = namespace[function.name](**arguments_of(function, derivation, case))
+            arrays = out if len(function.returns) > 1 else (out,)
+            found.update({n: np.asarray(a) for n, a in zip(function.returns, arrays, strict=True)})
+        return found
+
+    return run
+
+
+def torch(subject: Subject, dtype: str) -> Implementation:
+    """PyTorch: the entry's independent forward, and autograd once or twice."""
+    if subject.forward is None:
+        raise Unavailable(f"{subject.derivation.id} has no counterpart in torch to measure")
+    side = TorchSide(subject.derivation, subject.forward, "cpu", is_elementwise(subject.derivation))
+
+    def run(values: Inputs) -> dict[str, Array]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return side.results({n: np.asarray(v) for n, v in values.items()}, dtype)
+
+    return run
+
+
+def jax(subject: Subject, dtype: str) -> Implementation:
+    """JAX: the function of ``jax.nn`` where there is one, else the formula in ``jax.numpy``, and ``jax.grad``."""
+    from .jax_side import jax_implementation
+
+    return jax_implementation(subject.derivation, dtype)
+
+
+#: By the name that a user types.
+IMPLEMENTATIONS: dict[str, Callable[[Subject, str], Implementation]] = {
+    "numpy": generated,
+    "torch": torch,
+    "jax": jax,
+    "naive": naive,
+}

@@ -1,0 +1,125 @@
+"""Exact values of a function of one variable and of its derivatives: the definition in ball arithmetic.
+
+Derivatives are read off dual numbers, never off a derived formula, except at a kink: there the convention of the entry
+holds, which is what its derived formula states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from flint import arb, ctx
+from sympy import Expr
+
+from ...calculus.balls import Setup, World
+from ...calculus.compiled import Compiled, compiled
+from ...calculus.derivation import Derivation
+from ...calculus.duals import Position, primal
+from ...calculus.functions import Indicator, Where, absolute, relu
+from ...calculus.sums import Partial, occurrences
+from ...calculus.tensors import Tensor
+from ..plans import outputs
+from .ulp import Format, rounded
+
+#: Bits of the first attempt and the most that are tried. Near 0 a difference of exponentials needs 1100 in float64.
+PRECISION = 128
+MAX_PRECISION = 8192
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that is measured: a value or a derivative by its name in the derivation, and its order."""
+
+    name: str
+    order: int
+    compiled: Compiled
+    at_kink: Compiled
+
+
+class Oracle:
+    """The definition of a derivation with one free variable, at fixed parameters.
+
+    parameters: numbers for the givens that have a default; they are taken as exact.
+    """
+
+    def __init__(self, derivation: Derivation, variable: Tensor, parameters: Mapping[str, float]) -> None:
+        self.derivation, self.variable = derivation, variable
+        given = {t.name for t in derivation.givens}
+        named = {d.name: d for d in derivation.definitions}
+        named |= {r.name: r.definition for r in derivation.results if r.name not in given and r.name not in named}
+        self.setup = Setup(list(named.values()), {}, kinks=True)
+        self.parameters: dict[str, dict[Position, Any]] = {n: {(): arb(value)} for n, value in parameters.items()}
+        self.precision: dict[str, int] = {}
+
+    @cached_property
+    def quantities(self) -> dict[str, Quantity]:
+        """The values that nothing else reads, and every wanted derivative, by name."""
+        found = {}
+        for d in outputs(self.derivation):
+            code = compiled(d.tensor())
+            found[d.name] = Quantity(d.name, 0, code, code)
+        for r in self.derivation.wanted:
+            if r.of is not None and r.wrt and not r.indices:
+                expr: Expr = r.of()
+                for t in r.wrt:
+                    expr = Partial(expr, t())
+                found[r.name] = Quantity(r.name, len(r.wrt), compiled(expr), compiled(r.expr))
+        return found
+
+    @cached_property
+    def switches(self) -> tuple[Compiled, ...]:
+        """The quantities at whose zeros a case changes."""
+        found: dict[Expr, None] = {}
+        for d in self.derivation.definitions:
+            for kind in (Where, Indicator, relu, absolute):
+                found.update(dict.fromkeys(e.args[0] for e in occurrences(d.body, kind)))
+        return tuple(compiled(e) for e in found)
+
+    def exact(self, name: str, x: float, format: Format) -> Any | None:
+        """A ball much narrower than a unit of its value in the format; None where the value is undefined."""
+        quantity = self.quantities[name]
+        precision = self.precision.get(name, PRECISION)
+        first = True
+        while precision <= MAX_PRECISION:
+            ball = self._ball(quantity, x, precision)
+            if rounded(ball, format) is not None:
+                # The next point is near: it needs about as many bits, and perhaps fewer.
+                self.precision[name] = max(PRECISION, precision // 2) if first else precision
+                return ball
+            precision, first = precision * 2, False
+        self.precision[name] = PRECISION
+        return None
+
+    def _ball(self, quantity: Quantity, x: float, precision: int) -> Any:
+        with ctx.workprec(precision):
+            world = self._world(x)
+            code = quantity.at_kink if quantity.order and self._at_kink(world) else quantity.compiled
+            return primal(code(world, {}))
+
+    def _world(self, x: float) -> World:
+        world = World(self.setup, None, "", frozenset())
+        world.arrays = {**self.parameters, self.variable.name: {(): arb(x)}}
+        return world
+
+    def _at_kink(self, world: World) -> bool:
+        return any(primal(s(world, {})).is_zero() for s in self.switches)
+
+    def signs(self, x: float) -> tuple[int, ...] | None:
+        """The sign of every switch at a point: −1, 0 or 1; None where a ball does not tell."""
+        with ctx.workprec(PRECISION):
+            world = self._world(x)
+            found = [sign(primal(s(world, {}))) for s in self.switches]
+        return None if None in found else tuple(k for k in found if k is not None)
+
+    def sign(self, name: str, x: float) -> int | None:
+        """The sign of a quantity at a point; None where narrow balls do not tell."""
+        quick = sign(self._ball(self.quantities[name], x, 2 * PRECISION))
+        return sign(self._ball(self.quantities[name], x, 20 * PRECISION)) if quick is None else quick
+
+
+def sign(ball: Any) -> int | None:
+    """−1, 0 or 1; None where the ball does not tell."""
+    return 1 if ball > 0 else -1 if ball < 0 else 0 if ball.is_zero() else None

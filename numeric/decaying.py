@@ -1,0 +1,112 @@
+"""Decaying exponentials as array operations: half of one, something between two halves, and a choice of two sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from sympy import Expr, Mul, Poly
+
+from ..calculus.comparisons import Comparison, comparison
+from . import forms, program
+from .exact_exponents import split
+from .layout import Array, Layout, align
+from .program import Node
+from .saturation import is_exact
+
+Lower = Callable[[Any, Layout], Array]
+
+
+def half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(x/2). Where x is a polynomial in a bounded variable, its rounding would show: it gets twice the precision."""
+    exponent = e.args[0]
+    if (found := split(exponent)) is not None and found[-1] == 1:
+        return _exp_multiple(found[0], found[1] / 2, found[2], lower, hint)
+    bounded = sorted(exponent.atoms(forms.Clip), key=sympy.default_sort_key)
+    if not bounded or is_exact(exponent, bounded[0]):
+        number, rest = (exponent / 2).as_coeff_Mul()
+        inner = lower(rest, hint)
+        scaled = inner.node if number == 1 else program.mul((program.const(float(number)), inner.node))
+        return Array(program.call("exp", program.negative(inner.node) if number == -1 else scaled), inner.layout)
+    (variable,) = bounded
+    terms = {power: c for (power,), c in Poly(exponent / 2, variable).terms()}
+    scale = _number_in(terms[min(terms)])
+    coefficients = [lower(sympy.cancel(terms.get(k, 0) / scale), hint).node for k in range(1, max(terms) + 1)]
+    inner = lower(variable, hint)
+    numbers = (*_pair(scale), *map(program.as_decimal, coefficients))
+    return Array(program.call("exp_polynomial", inner.node, *numbers), inner.layout)
+
+
+def _pair(number: Expr) -> tuple[Node, Node]:
+    """A number as a float, and what rounding took from it."""
+    high = float(number)
+    return program.const(high), program.const(float((number - sympy.Rational(high)).evalf(20)))
+
+
+def _number_in(c: Expr) -> Expr:
+    """The numeric factor of a coefficient."""
+    return Mul(*(f for f in Mul.make_args(c) if f.is_number))
+
+
+def exact_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(n·p/q·x), see :func:`~.exact_exponents.split`."""
+    found = split(e.args[0])
+    assert found is not None
+    variable, number, over, under = found
+    if under == 1:
+        return _exp_multiple(variable, number, over, lower, hint)
+    inner, divisor = lower(variable, hint), lower(under / number, hint).node
+    return Array(program.call("exp_quotient", inner.node, program.as_decimal(divisor)), inner.layout)
+
+
+def _exp_multiple(variable: Expr, number: Expr, parameter: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(number·parameter·variable)."""
+    inner = lower(variable, hint)
+    factor, rest = _pair(number)
+    if parameter != 1:
+        factor, rest = lower(number * parameter, hint).node, program.const(0.0)
+    return Array(program.call("exp_product", inner.node, factor, rest), inner.layout)
+
+
+def whole_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(x) from exp(x/2), which the same line needs anyway."""
+    half = lower(forms.HalfExp(e.args[0]), hint)
+    return Array(program.mul((half.node, half.node)), half.layout)
+
+
+def around(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """h·r·h, in this order."""
+    (half, rest), layout = align([lower(a, hint) for a in e.args], hint)
+    return Array(program.mul((half, rest, half)), layout)
+
+
+def select(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0."""
+    said = comparison(e.args[0])
+    if said.left - said.right not in (e.args[0], -e.args[0]):
+        said = Comparison(e.args[0], True, sympy.S.Zero)
+    operands = (said.left, said.right, *e.args[1:])
+    (left, right, *values), layout = align([lower(v, hint) for v in operands], hint)
+    signs = (">", "<=") if said.greater else ("<", ">=")
+    terms = []
+    for sign, value, expr in zip(signs, values, e.args[1:], strict=True):
+        mask = Node("compare", (left, right), (sign,), max(left.rank, right.rank), "bool")
+        if expr == said.left and said.right == 0 and sign == ">":
+            terms.append(program.call("relu", value))
+        elif expr != 0:
+            terms.append(mask if expr == 1 else program.mul((mask, program.as_decimal(value))))
+    if len(terms) == 1:
+        return Array(program.as_float(terms[0]), layout)
+    return Array(program.add(tuple((1, t) for t in terms)), layout)
+
+
+def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
+    """What :mod:`lower` asks for these forms."""
+    return {
+        forms.HalfExp: lambda e, hint: half_exp(e, lower, hint),
+        forms.ExactExp: lambda e, hint: exact_exp(e, lower, hint),
+        forms.WholeExp: lambda e, hint: whole_exp(e, lower, hint),
+        forms.Around: lambda e, hint: around(e, lower, hint),
+        forms.Select: lambda e, hint: select(e, lower, hint),
+    }

@@ -1,0 +1,264 @@
+"""Buffers used again: ``e = np.exp(x - m); P = e / t`` becomes ``P = x - m; np.exp(P, out=P); P /= t``.
+
+A pass over the lines of a generated function. An array of full shape that a line reads for the last time, as the first
+operand of a sum or product, is overwritten with the result; so is a fresh array inside an elementary function. That
+saves allocating, and first touching, arrays that do not fit into the cache, which costs more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+#: Helpers that overwrite their first argument with what they return.
+OVERWRITING = ("_zero_sum", "_row_minus")
+
+#: Elementary functions with ``out=``.
+UNARY = ("exp", "log", "sqrt", "tanh", "log1p", "expm1")
+
+OPERATORS: dict[type[ast.operator], tuple[str, str]] = {
+    ast.Add: ("+", "add"),
+    ast.Sub: ("-", "subtract"),
+    ast.Mult: ("*", "multiply"),
+    ast.Div: ("/", "divide"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """``target op text``: op is ``=``, ``+=`` and so on, ``return``, or empty for a call alone."""
+
+    target: str
+    op: str
+    text: str
+
+    def __str__(self) -> str:
+        if self.op == "return":
+            return f"return {self.text}"
+        return f"{self.target} {self.op} {self.text}" if self.op else self.text
+
+
+def reuse_buffers(
+    lines: Sequence[str], full: Mapping[str, int], said: set[str], returned_rank: int | None
+) -> list[str]:
+    """The lines with buffers used again.
+
+    full: names that hold a fresh array of their own with all of its axes, and the number of these. said: names of
+    definitions, which keep them; other names may change. returned_rank: that of the only array returned, if it is one.
+    """
+    deepest = max(full.values(), default=0)
+    found = [_parsed(x) for x in lines]
+    ranks = {n: r for n, r in full.items() if r == deepest}
+    at = 0
+    while at < len(found):
+        step = _rewritten(found, at, ranks, said, deepest == returned_rank)
+        if step is None:
+            at += 1
+            continue
+        found, at = step
+    return [str(x) for x in found]
+
+
+def _parsed(line: str) -> Line:
+    if line.startswith("return "):
+        return Line("", "return", line.removeprefix("return "))
+    target, _, text = line.partition(" = ")
+    return Line(target, "=", text)
+
+
+def _rewritten(
+    lines: list[Line], at: int, full: Mapping[str, int], said: set[str], returns_array: bool
+) -> tuple[list[Line], int] | None:
+    """The lines with line ``at`` rewritten, and where to go on; None where nothing can be reused in it."""
+    line = lines[at]
+    value = ast.parse(line.text, mode="eval").body
+    if line.op == "=" and _is_fresh_over(value):  # the quotient apart: what it divides has a buffer of its own
+        x, scale = (_source(line.text, a) for a in value.args)  # type: ignore[attr-defined]
+        made, divided = Line(line.target, "=", x), Line(line.target, "=", f"_over({line.target}, {scale})")
+        return [*lines[:at], made, divided, *lines[at + 1 :]], at
+    if line.op not in ("=", "return") or not (line.target in full if line.op == "=" else returns_array):
+        return None
+    inner = _inside_function(value)
+    if inner is not None and line.op == "=":
+        made = Line(line.target, "=", _source(line.text, inner[1]))
+        applied = Line("", "", f"np.{inner[0]}({line.target}, out={line.target})")
+        return [*lines[:at], made, applied, *lines[at + 1 :]], at
+    if (inside := _name_inside_function(value)) is not None and line.op == "=" and _may_go(inside[1], lines, at, full):
+        function, name = inside
+        if name in said:
+            applied = Line(line.target, "=", f"np.{function}({name}, out={name})")
+            return [*lines[:at], applied, *lines[at + 1 :]], at + 1
+        applied = Line("", "", f"np.{function}({line.target}, out={line.target})")
+        return [*_with_name(lines[:at], name, line.target), applied, *lines[at + 1 :]], at + 1
+    chain, first = _chain(value)
+    if not chain:
+        return None
+    choices = [(first, chain)]
+    if isinstance(chain[0][0], ast.Add | ast.Mult):  # these commute
+        choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
+    for left, rest in choices:
+        if isinstance(left, ast.Name) and _may_go(left.id, lines, at, full) and not _viewed(left.id, line.text, rest):
+            return _emitted(left.id, rest, lines, at, said, full)
+    return None
+
+
+def _elementary(value: ast.expr) -> str:
+    """f for ``np.f(x)`` with an elementary function f; otherwise nothing."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and len(value.args) == 1:
+        named = value.func.attr if isinstance(value.func.value, ast.Name) and value.func.value.id == "np" else ""
+        return named if named in UNARY and not value.keywords else ""
+    return ""
+
+
+def _inside_function(value: ast.expr) -> tuple[str, ast.expr] | None:
+    """(f, x) for ``np.f(x)`` where x is computed on the spot."""
+    named = _elementary(value)
+    x = value.args[0] if named else None  # type: ignore[attr-defined]
+    return (named, x) if isinstance(x, ast.BinOp) and type(x.op) in OPERATORS else None
+
+
+def _name_inside_function(value: ast.expr) -> tuple[str, str] | None:
+    """(f, x) for ``np.f(x)`` where x is a name."""
+    named = _elementary(value)
+    x = value.args[0] if named else None  # type: ignore[attr-defined]
+    return (named, x.id) if isinstance(x, ast.Name) else None
+
+
+def _with_name(lines: Sequence[Line], old: str, new: str) -> list[Line]:
+    """The lines with a name replaced."""
+    return [Line(new if x.target == old else x.target, x.op, _renamed(x.text, old, new)) for x in lines]
+
+
+def _is_fresh_over(value: ast.expr) -> bool:
+    """``_over(a * b, s)``."""
+    named = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "_over"
+    return named and isinstance(value.args[0], ast.BinOp)  # type: ignore[attr-defined]
+
+
+#: Operators with their right sides, and calls that overwrite their first argument with their other arguments.
+Chain = list[tuple[ast.operator | ast.Call, ast.expr]]
+
+
+def _chain(value: ast.expr) -> tuple[Chain, ast.expr]:
+    """The operations of ``((a - b) / c) * d`` from the inside, and a."""
+    found: Chain = []
+    while True:
+        if isinstance(value, ast.BinOp) and type(value.op) in OPERATORS:
+            found.append((value.op, value.right))
+            value = value.left
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in OVERWRITING:
+            found.append((value, value.args[1]))
+            value = value.args[0]
+        else:
+            return found[::-1], value
+
+
+def _may_go(name: str, lines: Sequence[Line], at: int, full: Mapping[str, int]) -> bool:
+    """Whether an array may be overwritten in line ``at``: nothing reads it, or a view of it, afterwards."""
+    if name not in full:
+        return False
+    if any(name in _names(x.text) or x.target == name for x in lines[at + 1 :]):
+        return False
+    return not any(x.op == "=" and name in _names(x.text) and _is_view(x.text) for x in lines)
+
+
+def _viewed(name: str, text: str, chain: Chain) -> bool:
+    """Whether a later operation reads the array itself, or a view of it, and not a sum or product of it."""
+    return any(_reads(name, right) and _is_view(_source(text, right)) for _, right in chain[1:])
+
+
+def _reads(name: str, e: ast.expr) -> bool:
+    return any(isinstance(x, ast.Name) and x.id == name for x in ast.walk(e))
+
+
+def _names(text: str) -> set[str]:
+    return {x.id for x in ast.walk(ast.parse(text, mode="eval")) if isinstance(x, ast.Name)}
+
+
+def _is_view(text: str) -> bool:
+    """A name, a slice or transpose of one, or what a function that was given made: the buffer may be shared."""
+    e = ast.parse(text, mode="eval").body
+    while isinstance(e, ast.Subscript | ast.Attribute) or (
+        isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute)
+    ):
+        if isinstance(e, ast.Call):
+            if e.func.attr != "transpose":  # type: ignore[attr-defined]
+                return False
+            e = e.func
+        e = e.value  # type: ignore[attr-defined]
+    return isinstance(e, ast.Name) or (
+        isinstance(e, ast.Call) and isinstance(e.func, ast.Name) and not e.func.id.startswith("_")
+    )
+
+
+def _emitted(
+    name: str, chain: Chain, lines: list[Line], at: int, said: set[str], full: Mapping[str, int]
+) -> tuple[list[Line], int]:
+    """Line ``at`` as steps that overwrite an array, each of them after what it reads was computed."""
+    line = lines[at]
+    before, after = lines[:at], lines[at + 1 :]
+    taken = {n for x in lines for n in (*_names(x.text), x.target)}
+    texts = [_source(line.text, right) for _, right in chain]
+    for k in range(1, len(chain)):
+        if _reads(name, chain[k][1]):  # a mean of what is overwritten
+            base = "top" if ".argmax(" in texts[k] else "shift"
+            fresh = next(n for n in (base, *(f"{base}{i}" for i in range(2, 99))) if n not in taken)
+            taken.add(fresh)
+            before.append(Line(fresh, "=", texts[k]))
+            texts[k] = fresh
+    for k, (_, right) in enumerate(chain):
+        others = [right for j, (_, right) in enumerate(chain) if j != k]
+        if (found := _product_in_place(name, right, others, lines, at, full)) is not None:
+            before.append(Line(found[0], "*=", _source(line.text, found[1])))
+            texts[k] = found[0]
+    target = name if line.op == "return" else line.target
+    if line.op == "return" or name not in said:
+        steps = [_step(op, target, _renamed(text, name, target)) for (op, _), text in zip(chain, texts, strict=True)]
+        before = _with_name(before, name, target)
+    else:
+        first, rest = chain[0][0], list(zip(chain, texts, strict=True))[1:]
+        made = _call(first, name, texts[0])
+        if not isinstance(first, ast.Call):
+            made = f"np.{OPERATORS[type(first)][1]}({name}, {texts[0]}, out={name})"
+        steps = [Line(target, "=", made), *(_step(op, target, text) for (op, _), text in rest)]
+    if line.op == "return":
+        steps.append(Line("", "return", name))
+    return [*before, *steps, *after], len(before) + len(steps)
+
+
+def _product_in_place(
+    name: str, product: ast.expr, others: Sequence[ast.expr], lines: Sequence[Line], at: int, full: Mapping[str, int]
+) -> tuple[str, ast.expr] | None:
+    """(x, a) for ``a * x`` that is subtracted from something, where x may be overwritten by it."""
+    if not isinstance(product, ast.BinOp) or not isinstance(product.op, ast.Mult):
+        return None
+    for x, a in ((product.right, product.left), (product.left, product.right)):
+        if isinstance(x, ast.Name) and x.id != name and _may_go(x.id, lines, at, full):
+            if not any(_reads(x.id, e) for e in others):
+                return x.id, a
+    return None
+
+
+def _step(op: ast.operator | ast.Call, target: str, text: str) -> Line:
+    return (
+        Line("", "", _call(op, target, text))
+        if isinstance(op, ast.Call)
+        else Line(target, OPERATORS[type(op)][0] + "=", text)
+    )
+
+
+def _call(op: ast.operator | ast.Call, name: str, text: str) -> str:
+    """A helper that overwrites an array, with its keywords."""
+    if not isinstance(op, ast.Call):
+        return ""
+    return f"{ast.unparse(op.func)}({', '.join((name, text, *(ast.unparse(k) for k in op.keywords)))})"
+
+
+def _renamed(text: str, old: str, new: str) -> str:
+    return re.sub(rf"\b{re.escape(old)}\b", new, text)
+
+
+def _source(text: str, e: ast.expr) -> str:
+    return ast.get_source_segment(text, e) or ""

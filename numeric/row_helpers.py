@@ -1,0 +1,75 @@
+"""Private functions of generated modules that work on rows, as source text."""
+
+from __future__ import annotations
+
+ZERO_SUM = '''
+def _zero_sum(x, at, axis):
+    """Rows that sum to 0: the entries ``at`` along an axis become minus the sum of the others. It overwrites x."""
+    place = _place(at, axis)
+    x[place] = 0.0
+    x[place] = 0.0 - x.sum(axis)
+    return x
+'''
+
+ROW_MINUS = '''
+def _row_minus(p, t, axis):
+    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p. It overwrites p."""
+    place = _place(p.argmax(axis), axis)
+    p[place] = 0.0
+    rest = p.sum(axis)
+    p -= t
+    p[place] = (1.0 - t[place]) - rest
+    return p
+'''
+
+PLACE = '''
+def _place(at, axis):
+    """The index of one entry for each row: ``at`` along an axis."""
+    place = [np.arange(n).reshape(-1, *[1] * (at.ndim - 1 - k)) for k, n in enumerate(at.shape)]
+    place.insert(axis, at)
+    return tuple(place)
+'''
+
+SIGMOID_MINUS = '''
+def _sigmoid_minus(x, t):
+    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive."""
+    e = np.exp(-np.abs(x))
+    return (np.signbit(-x) - t) - np.copysign(e / (1.0 + e), x)
+'''
+
+ROW_SCALE = '''
+def _row_scale(x, axis, least=0.0):
+    """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
+    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.vecdot(x, x) if axis == x.ndim - 1 else np.square(x).sum(axis)
+    if np.all((squares > far**-2) & (squares < far**2)):
+        return np.ones_like(squares)
+    top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
+    off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
+    return np.ldexp(x.dtype.type(1), np.where(off, np.frexp(top)[1] - 1, 0))
+'''
+
+OVER = '''
+def _over(x, scale):
+    """x / scale, or x itself where every scale is 1."""
+    return x if np.all(scale == 1) else x / scale
+'''
+
+POWER_OF_TWO = '''
+def _power_of_two(x):
+    """The power of two nearest to x, with its sign; 0 at 0."""
+    m, exponent = np.frexp(x)
+    return np.ldexp(np.sign(m), exponent - (np.abs(m) < np.sqrt(0.5)))
+'''
+
+#: In the order in which they appear in a module.
+ROW_HELPERS: dict[str, str] = {
+    "_place": PLACE,
+    "_zero_sum": ZERO_SUM,
+    "_row_minus": ROW_MINUS,
+    "_sigmoid_minus": SIGMOID_MINUS,
+    "_row_scale": ROW_SCALE,
+    "_over": OVER,
+    "_power_of_two": POWER_OF_TWO,
+}

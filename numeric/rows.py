@@ -1,0 +1,72 @@
+"""The forms of :mod:`row_forms` as array operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..calculus.sums import BoundSum
+from ..calculus.tensors import Index
+from . import program
+from .layout import Array, Layout, align, broadcastable
+from .program import Node
+from .row_forms import Centred, Largest, Over, RowMinus, RowScale, ZeroSum, sigmoid_minus
+
+Lower = Callable[[Any, Layout], Array]
+
+
+def zero_sum(e: ZeroSum, lower: Lower, hint: Layout) -> Array:
+    """Rows with one entry replaced by minus the sum of the others."""
+    x, c, at = e.args
+    rows = lower(x, hint)
+    rest = tuple(k for k in rows.layout if k != c)
+    where = broadcastable(lower(at, rest), rest)
+    axis = rows.layout.index(c)  # type: ignore[arg-type]
+    return Array(Node("zero_sum", (rows.node, where), (axis,), rows.node.rank), rows.layout)
+
+
+def row_minus(e: RowMinus, lower: Lower, hint: Layout) -> Array:
+    """A distribution minus another array of the same axes."""
+    p, t, c = e.args
+    nodes, layout = align([lower(p, hint), lower(t, hint)], hint)
+    return Array(Node("row_minus", nodes, (layout.index(c),), len(layout)), layout)  # type: ignore[arg-type]
+
+
+def largest(e: Largest, lower: Lower, hint: Layout) -> Array:
+    """Positions along an axis."""
+    p, c = e.args
+    rows = lower(p, (*hint, c))  # type: ignore[arg-type]
+    axis = rows.layout.index(c)  # type: ignore[arg-type]
+    node = Node("reduce", (rows.node,), ("argmax", (axis,), False), rows.node.rank - 1, "int")
+    return Array(node, tuple(k for k in rows.layout if k != c))
+
+
+def two_arguments(e: sigmoid_minus, lower: Lower, hint: Layout) -> Array:
+    """An elementwise function of two arrays."""
+    nodes, layout = align([lower(a, hint) for a in e.args], hint)
+    return Array(program.call(type(e).__name__, *nodes), layout)
+
+
+def over(e: Over, lower: Lower, hint: Layout) -> Array:
+    """A row over its scale."""
+    nodes, layout = align([lower(a, hint) for a in e.args], hint)
+    return Array(Node("over", nodes, (), len(layout)), layout)
+
+
+def centred(e: Centred, lower: Lower, hint: Layout) -> Array:
+    """x, and then what is left of its mean taken off: x is rounded before."""
+    x, total, count = e.args
+    nodes, layout = align([lower(x, hint), lower(total / count, hint)], hint)  # type: ignore[operator]
+    return Array(program.add(((1, nodes[0]), (-1, nodes[1]))), layout)
+
+
+def row_scale(e: RowScale, lower: Lower, hint: Layout) -> Array:
+    """A power of two for each row."""
+    total, least = e.args
+    assert isinstance(total, BoundSum)
+    body, bound = total.open()
+    values = lower(body, (*hint, *bound))
+    axes = tuple(sorted(values.layout.index(k) for k in bound))
+    rest: tuple[Index, ...] = tuple(k for k in values.layout if k not in bound)
+    floor = lower(least, rest)
+    return Array(Node("row_scale", (values.node, broadcastable(floor, rest)), axes, len(rest)), rest)

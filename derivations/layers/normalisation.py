@@ -78,9 +78,9 @@ rmsnorm = Entry(
 )
 
 
-RUNNING = """m1[c] = (1 - momentum)*m[c] + momentum*M[c]    # running mean after the step
-        v1[c] = (1 - momentum)*v[c] + momentum*n*V[c]/N  # running variance after it
-        N = where(n > 1, n - 1, 1)"""
+RUNNING = """N = where(n > 1, n - 1, 1)
+        m1[c] = (1 - momentum)*m[c] + momentum*M[c]      # running mean after the step
+        v1[c] = (1 - momentum)*v[c] + momentum*n*V[c]/N  # running variance after it"""
 
 
 def _batchnorm(torch, X, g, b, m, v, dY, eps, momentum=0.1, running=False):  # type: ignore[no-untyped-def]

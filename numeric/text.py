@@ -305,7 +305,7 @@ def _is_product_of_matrices(spec: str) -> bool:
 
 def _einsum(w: Writer, n: Node) -> tuple[str, int]:
     operands = ", ".join(w.expression(a)[0] for a in n.args)
-    optimize = ", optimize=True" if len(n.args) > 2 or _is_product_of_matrices(n.data[0]) else ""
+    optimize = ", optimize=True" if len(n.args) > 2 or _is_product_of_matrices(str(n.data[0])) else ""
     return f'np.einsum("{n.data[0]}", {operands}{optimize})', ATOM
 
 

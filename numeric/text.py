@@ -296,16 +296,9 @@ def _matmul(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.operand(a, PRODUCT if a.op == 'matmul' else UNARY)} @ {w.operand(b, UNARY)}", PRODUCT
 
 
-def _is_product_of_matrices(spec: str) -> bool:
-    """Whether two operands, with their axes joined, are matrices that are multiplied: BLAS then does it, if asked."""
-    given, out = spec.split("->")
-    a, b = map(set, given.split(","))
-    return bool(a & b) and not a & b & set(out) and a - b <= set(out) and b - a <= set(out) and a - b != set() != b - a
-
-
 def _einsum(w: Writer, n: Node) -> tuple[str, int]:
     operands = ", ".join(w.expression(a)[0] for a in n.args)
-    optimize = ", optimize=True" if len(n.args) > 2 or _is_product_of_matrices(str(n.data[0])) else ""
+    optimize = ", optimize=True" if len(n.args) > 2 or program.is_product_of_matrices(str(n.data[0])) else ""
     return f'np.einsum("{n.data[0]}", {operands}{optimize})', ATOM
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from nnmath import derive
 from nnmath.numeric.line_comments import REASONS, with_reasons
-from nnmath.numeric.text import _is_product_of_matrices
+from nnmath.numeric.program import is_product_of_matrices
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_reason_is_given_once_and_only_where_it_fits() -> None:
     ],
 )
 def test_products_of_matrices_go_to_blas(spec: str, answer: bool) -> None:
-    assert _is_product_of_matrices(spec) is answer
+    assert is_product_of_matrices(spec) is answer
 
 
 def test_what_is_subtracted_stands_last_in_docstrings() -> None:

@@ -135,7 +135,8 @@ def seen(entry: Entry, name: str, kind: Kind) -> set[Value]:
 
 @pytest.mark.parametrize("entry", WITH_OPTIONS, ids=lambda e: e.id)
 def test_every_value_is_exercised_by_some_variant(entry: Entry) -> None:
-    """Every choice, both sides of a switch, every number of a short range; of the others another than the default."""
+    """Every choice, both sides of a switch, every number of a short range; of a longer one the least number that the
+    entry takes and a larger one than the default."""
     for name, kind in entry.parameters.items():
         tried = seen(entry, name, kind)
         if isinstance(kind, PerAxis):
@@ -146,6 +147,36 @@ def test_every_value_is_exercised_by_some_variant(entry: Entry) -> None:
             choices = set(kind) if isinstance(kind, tuple) else {True, False} if isinstance(kind, bool) else set()
         assert choices <= tried, f"{name}: {choices - tried} is nowhere tried"
         assert len(tried) > 1, f"{name}: nothing but {default(kind)} is tried"
+        if type(kind) is int:
+            least = next(n for n in range(1, kind + 1) if takes(entry, name, n))
+            assert least in tried and max(v for v in tried if type(v) is int) > kind, f"{name}: only {tried} are tried"
+
+
+def takes(entry: Entry, name: str, value: Value) -> bool:
+    try:
+        return bool(entry.at(**{name: value}).given)
+    except ParameterError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("id", "setting", "part"),
+    [
+        ("upsample-nearest", {"factor": 1}, "from 2 on"),
+        ("relu-interpolation", {"points": 33}, "at most 32"),
+        ("max-pool2d", {"padding": "1,0", "height": 1}, "at most half the window"),
+        ("max-pool2d", {"padding": "1", "dilation": "2"}, "padding and dilation along one axis"),
+        ("avg-pool2d", {"padding": "0,1", "width": "1"}, "at most half the window"),
+    ],
+    ids=shown,
+)
+def test_settings_that_no_definition_fits_are_refused(id: str, setting: dict[str, Any], part: str) -> None:
+    with pytest.raises(ParameterError, match=part):
+        find(id).at(**setting)
+
+
+def test_every_entry_with_parameters_has_variants() -> None:
+    assert [e.id for e in catalogue().values() if e.parameters and not e.variants] == []
 
 
 @pytest.mark.parametrize(("id", "setting"), [v for v in VARIANTS if find(v[0]).kind != "update"], ids=shown)
@@ -156,6 +187,9 @@ def test_every_variant_is_proved_and_agrees_with_torch(id: str, setting: dict[st
     entry = find(id).at(**setting)
     derivation = derive_entry(entry)
     assert derivation.proved, [str(s.verdict.counterexample) for s in derivation.steps if not s.verdict.is_proved]
+    if entry.kind == "construction":  # statements: nothing to run
+        assert entry.torch is None
+        return
     ordinary = ("unequal sizes", "equal sizes", "last dimension one", "ties", "large logits (1000)")
     report = check(derivation, entry.torch, dtypes=("float64",), regimes=_those_of(derivation, ordinary))
     assert report.passed, report.summary

@@ -61,7 +61,8 @@ avg_pool2d = Entry(
     },
     variants=(
         {"height": 3, "width": 2, "stride": 1, "padding": 1},
-        {"stride": (3, 1)},
+        {"height": 1, "stride": (3, 1)},
+        {"width": 1},
         {"height": 3, "width": 3, "stride": (2, 1), "padding": (1, 0), "divisor": "inside"},
         {"padding": (0, 1), "divisor": "given"},
     ),
@@ -172,6 +173,8 @@ max_pool2d = Entry(
 
 
 def _upsample_given(factor: int) -> str:
+    if factor == 1:
+        raise ParameterError("factor=1: a whole number from 2 on is expected; once is no repetition")
     return f"""
         X: n C H W   # inputs: samples, channels, rows, columns
         dY: n C O P  # upstream gradient

@@ -12,7 +12,7 @@ REASONS = (
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
     (r"\w+ = np\.exp\(-a\)", "at most 1: nothing overflows"),
-    (r"\w+ = (\w+) - \1\.max\(.*\)", "at most 0: exp cannot overflow"),
+    (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),
     (r"\w+ = np\.subtract\((\w+), \1\.max\(.*\), out=\1\)", "at most 0: exp cannot overflow"),
     (r"(\w+) -= \(?\1\.sum\(.*", "what rounding left of the mean"),
     (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),

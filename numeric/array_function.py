@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr
+from sympy import Expr, Mul
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import free_dimensions
@@ -153,7 +153,15 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
 
 
 def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
-    """The same for a function that is computed entry by entry."""
+    """The same for a function that is computed entry by entry. A variable that only multiplies all of it stays so."""
+    factors = [
+        f
+        for f in Mul.make_args(expr)
+        if isinstance(f, Element) and sum(f.tensor in g.atoms(Tensor) for g in Mul.make_args(expr)) == 1
+    ]
+    rest = Mul(*(f for f in Mul.make_args(expr) if f not in factors))
+    if factors and rest.has(Element):
+        return Mul(_stable_entries(rest, known), *factors)
     return selected(exact_exponents(clip_saturated(reflected(stabilise(expr, known)))))
 
 

@@ -77,11 +77,10 @@ class Emitter(Totals):
         self.put("const ptrdiff_t me = nn_thread();")
         if self.scratch:
             self.put("double *const own = scratch + me * each;")
-            at = "own"
-            for name, length in self.scratch:
-                cast = "(float *)" if name in self.floats else ""
-                self.put(f"{'float' if cast else 'double'} *restrict const {name} = {cast}({at});")
-                at = f"{name} + {length}"
+            for name, at in self._positions().items():
+                kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
+                place = "own" if at == "0" else f"own + {at}"
+                self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
         self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
@@ -195,6 +194,15 @@ class Emitter(Totals):
             parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
             for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
                 self.put(f"double {name} = {start};")
+        at, before = len(self.lines), self.depth
+        made: dict[str, str] = {}
+
+        def once(text: str, base: str) -> str:
+            if text not in made:
+                made[text] = self.fresh(base)
+            return made[text]
+
+        self.text.once = once
         vector = axes[-1] if axes else None
         narrow = {r for r in scalar if self.text.narrow(r.args[0])}
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
@@ -251,6 +259,8 @@ class Emitter(Totals):
         for t in targets:
             self.put(f"{self._element(t)} = {self._stored(t)};")
         self.scopes.pop()
+        self.text.once = lambda text, base: text
+        self.lines[at:at] = [f"{'    ' * before}const float {n} = {bare(text)};" for text, n in made.items()]
         self.close()
         if blocked:
             for r in scalar:

@@ -161,7 +161,7 @@ NN_INLINE double nnf_row_scale(double top, double least) {
 
 _QUOTIENT = """
 /* x / y as x nnf_inverse(y) nnf_shift(y): the second factor is a power of two, so that no factor leaves the range. */
-NN_INLINE int nnf_ordinary(double y) { return fabs(y) >= 0x1p-1000 && fabs(y) <= 0x1p1000; }
+NN_INLINE int nnf_ordinary(double y) { return (fabs(y) >= 0x1p-1000) & (fabs(y) <= 0x1p1000); }
 NN_INLINE double nnf_power(double y) {
     double p = nn_double(nn_bits(y) & 0x7ff0000000000000);
     p = p > 0x1p126 ? 0x1p126 : p;

@@ -63,7 +63,7 @@ class Expressions:
 
     flat: the single loop variable that runs over all entries of every array, if there is one. used: our functions.
     moving: the variables of the innermost loops. In a function of floats, what changes there is a float, all else a
-    double.
+    double. once: gives a float that does not change in these loops a name; its text and what it may be called.
     """
 
     def __init__(
@@ -78,10 +78,15 @@ class Expressions:
         self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
         self.temporaries = temporaries
         self.moving: frozenset[Axis] = frozenset()
+        self.once: Callable[[str, str], str] = lambda text, base: text
+
+    def moves(self, s: Scalar) -> bool:
+        """Whether a value changes in the innermost loops."""
+        return bool(s.axes & self.moving)
 
     def narrow(self, s: Scalar) -> bool:
         """Whether a value is a float: it is made of floats that change in the innermost loops."""
-        return self.real == "float" and bool(s.axes & self.moving) and self._of_floats(s)
+        return self.real == "float" and self.moves(s) and self._of_floats(s)
 
     def _of_floats(self, s: Scalar) -> bool:
         if s.is_reduction or s.op in ("counter", "dim", "const", "parameter"):
@@ -105,7 +110,10 @@ class Expressions:
         """As a float, if narrow; else as a double, or as a float that C converts."""
         if not narrow or self.narrow(s):
             return self.value(s)
-        return number(s.data[0], "f") if s.op == "const" else f"(float){self.value(s)}"  # type: ignore[arg-type]
+        if s.op == "const":
+            return number(s.data[0], "f")  # type: ignore[arg-type]
+        text = f"(float){self.value(s)}"
+        return text if self.moves(s) else self.once(text, "fixed")
 
     def _unsupported(self, s: Scalar) -> str:
         raise Unsupported(f"{s.op} has no C form yet")
@@ -213,11 +221,10 @@ def _mul(w: Expressions, s: Scalar) -> str:
     text = " * ".join(w.operand(a, narrow) for a in over) or ("1.0f" if narrow else "1.0")
     plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
-        if narrow and not w.narrow(a):  # divided once for the whole loop
-            value = w.value(a)
-            text += "".join(f" * {w.call(f, value, narrow=True)}" for f in ("inverse", "shift"))
+        if narrow and not w.moves(a):  # divided once for the whole loop
+            text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
         elif a not in plain:
-            text += f" / {w.value(a)}"
+            text += f" / {w.operand(a, narrow)}"
     if len(plain) == 1:
         text += f" / {w.value(plain[0])}"
     elif plain:

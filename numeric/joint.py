@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..calculus.derivation import Derivation, Part, Result
@@ -13,19 +14,22 @@ from .plans import Plan, is_elementwise, outputs, plans
 UPSTREAM = "upstream"
 
 
-def joint(derivation: Derivation) -> tuple[Derivation, Plan]:
+def joint(derivation: Derivation, of: Collection[str] = ()) -> tuple[Derivation, Plan]:
     """A derivation and the plan of ``NAME_value_and_gradient``: what is computed, then its gradients, in order.
 
-    A function of scalars takes an upstream gradient as well, and its gradients are the products with that. Raises
-    :class:`~.lower.Unsupported` where no gradient of first order is wanted.
+    A function of scalars takes an upstream gradient as well, and its gradients are the products with that. of: names of
+    the losses that are meant, where a derivation has several; all for none. Raises :class:`~.lower.Unsupported` where
+    no gradient of first order is wanted.
     """
     first = [r for r in derivation.wanted if r.of is not None and len(r.wrt) == 1]
+    if of:
+        first = [r for r in first if r.of is not None and r.of.name in of]
     if not first:
         raise Unsupported(f"{derivation.id} has no gradients that could stand beside its value")
     name = f"{plans(derivation)[0].name}_value_and_gradient"
     if is_elementwise(derivation):
         derivation, first = _times_upstream(derivation, first)
-    returns = (*outputs(derivation), *(r.definition for r in first))
+    returns = (*outputs(derivation, of), *(r.definition for r in first))
     return derivation, Plan(name, returns, "derivative", "value and gradient", 1)
 
 

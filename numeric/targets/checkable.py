@@ -7,6 +7,7 @@ backward is judged, and for a second derivative what it does when it is differen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -46,6 +47,9 @@ class Library(Protocol):
 
     def stack(self, tensors: Sequence[Any]) -> Any:
         """Tensors of one shape along a new first axis."""
+
+    def double(self) -> AbstractContextManager[Any]:
+        """A context in which float64 stays float64."""
 
     def reverse(self, f: Function, values: Values, name: str) -> tuple[Any, Callable[[Any], Any]]:
         """f at the values, and its pullback to one of them, which can be differentiated again."""
@@ -107,9 +111,10 @@ def _function(
     library: Library, namespace: Mapping[str, Any], entries: Sequence[_Entry], elementwise: bool
 ) -> Callable[..., Any]:
     def run(**given: Any) -> Any:
-        values = {n: library.tensor(v) if isinstance(v, np.ndarray | np.generic) else v for n, v in given.items()}
-        values |= {n: library.tanh[n.count("_prime")] for n, v in given.items() if callable(v)}
-        arrays = [library.array(_evaluated(library, namespace, e, values, elementwise)) for e in entries]
+        with library.double():
+            values = {n: library.tensor(v) if isinstance(v, np.ndarray | np.generic) else v for n, v in given.items()}
+            values |= {n: library.tanh[n.count("_prime")] for n, v in given.items() if callable(v)}
+            arrays = [library.array(_evaluated(library, namespace, e, values, elementwise)) for e in entries]
         return tuple(arrays) if len(arrays) > 1 else arrays[0]
 
     return run

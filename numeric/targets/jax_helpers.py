@@ -103,9 +103,10 @@ def _softplus(x):
 
 SECH2 = '''
 def _sech2(x):
-    """1 - tanh(x)**2, without cancellation."""
-    e = jnp.exp(-2.0 * _abs(x))
-    return 4.0 * e / (1.0 + e) ** 2
+    """1 - tanh(x)**2, without cancellation; the square of what is in range without subnormal numbers."""
+    e = jnp.exp(-_abs(x))
+    root = 2.0 * e / (1.0 + e * e)
+    return root * root
 '''
 
 XLOGX = '''

@@ -19,6 +19,8 @@ class MissingJax(ImportError):
 class Library:
     """What a cross-check of JAX code needs of JAX, in float64 as well. Raises :class:`MissingJax`."""
 
+    flushes = True  # XLA does on the CPU
+
     def __init__(self) -> None:
         try:
             import jax
@@ -37,6 +39,9 @@ class Library:
     def spread(self, tensor: Any, shape: tuple[int, ...]) -> Any:
         return self.jnp.broadcast_to(tensor, shape)
 
+    def ones(self, tensor: Any) -> Any:
+        return self.jnp.ones_like(tensor)
+
     def units(self, tensor: Any) -> Any:
         return self.jnp.eye(tensor.size, dtype=tensor.dtype).reshape(-1, *tensor.shape)
 
@@ -48,6 +53,10 @@ class Library:
     ) -> tuple[Any, Callable[[Any], Any]]:
         value, pull = self.jax.vjp(lambda x: f({**values, name: x}), values[name])
         return value, lambda weight: pull(weight)[0]
+
+    def run(self, f: Callable[[Mapping[str, Any]], Any], values: Mapping[str, Any]) -> Any:
+        arrays = {n: v for n, v in values.items() if isinstance(v, self.jax.Array)}
+        return self.jax.jit(lambda given: f({**values, **given}))(arrays)
 
     def double(self) -> AbstractContextManager[Any]:
         if hasattr(self.jax, "enable_x64"):

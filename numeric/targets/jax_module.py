@@ -35,6 +35,11 @@ def _writer(reverse: Reverse, function: ArrayFunction, taken: Sequence[str] = ()
     return writer(JAX, reverse, function, ("jax", "jnp", "saved", "primals", "tangents", *taken))
 
 
+def _inner(reverse: Reverse) -> str:
+    """The name of the function with the rule; a helper may have the obvious one."""
+    return f"_{reverse.name}_value" if f"_{reverse.name}" in JAX.helpers else f"_{reverse.name}"
+
+
 def _def(name: str, arguments: Sequence[str], about: str, lines: Sequence[str]) -> str:
     head = [f"def {name}({', '.join(arguments)}):", *([f'    """{about}"""'] if about else [])]
     return "\n".join([*head, *(f"    {line}" for line in lines)])
@@ -60,7 +65,7 @@ def _constants(reverse: Reverse) -> list[str]:
 
 def _pushed(reverse: Reverse, slope: Slope) -> list[str]:
     """The value with its tangent rule, and the derivative with its own."""
-    name, arguments = f"_{reverse.name}", [a.name for a in reverse.arguments]
+    name, arguments = _inner(reverse), [a.name for a in reverse.arguments]
     first = f"{name}_derivative"
     d = {n: f"d_{n}" for n in reverse.trained}
     slopes = [f"slope_{n}" for n in d] if len(d) > 1 else [f"{first}({', '.join(arguments)})"]
@@ -96,10 +101,9 @@ def _with_rule(reverse: Reverse, name: str, about: str, lines: Sequence[str], ru
 def _opened(reverse: Reverse, d: dict[str, str]) -> list[str]:
     """Primals and tangents by name; where some arrays are constants, zero tangents are symbols."""
     arrays = [a.name for a in reverse.tensors]
-    comma = "," if len(arrays) == 1 else ""
     constants = _constants(reverse)
     named = [d.get(n, f"d_{n}" if n in constants else "_") for n in arrays]
-    lines = [f"{', '.join(arrays)}{comma} = primals", f"{', '.join(named)}{comma} = tangents"]
+    lines = [f"{_unpacked(arrays)} = primals", f"{_unpacked(named)} = tangents"]
     lines += [f'_constant("{n}", not isinstance(d_{n}, jax.custom_derivatives.SymbolicZero))' for n in constants]
     if constants:
         lines += [f"{t} = _instantiated({t})" for t in d.values()]
@@ -111,7 +115,7 @@ def _opened(reverse: Reverse, d: dict[str, str]) -> list[str]:
 
 def _pulled(reverse: Reverse) -> list[str]:
     """The value, its forward that keeps what the backward needs, and the backward."""
-    name, arguments = f"_{reverse.name}", [a.name for a in reverse.arguments]
+    name, arguments = _inner(reverse), [a.name for a in reverse.arguments]
     back = _backward(reverse)
     read = set(re.findall(r"[^\W\d]\w*", "\n".join(back)))
     saved = [a.name for a in reverse.tensors if a.name in read]
@@ -120,12 +124,11 @@ def _pulled(reverse: Reverse) -> list[str]:
     constants = _constants(reverse)
     forward = [f'_constant("{n}", {n}.perturbed)' for n in constants]
     if constants:
-        comma = "," if len(arrays) == 1 else ""
-        forward.append(f"{', '.join(arrays)}{comma} = {', '.join(f'{n}.value' for n in arrays)}{comma}")
+        forward.append(f"{', '.join(arrays)} = {', '.join(f'{n}.value' for n in arrays)}")
         back = [f"{reverse.upstream} = _instantiated({reverse.upstream})", *back]
-    kept = f"({', '.join(saved)}{',' if len(saved) == 1 else ''})"
+    kept = f"({saved[0]},)" if len(saved) == 1 else f"({', '.join(saved)})"
     forward.append(f"return {name}_value({', '.join(arguments)}), {kept}")
-    unpacked = [f"{kept.strip('()') if len(saved) > 1 else f'({saved[0]},)'} = saved"] if saved else []
+    unpacked = [f"{_unpacked(saved)} = saved"] if saved else []
     exact = ", symbolic_zeros=True" if constants else ""
     return [
         _def(f"{name}_value", arguments, f"The value of {reverse.name}.", _value(reverse, reverse.forward)),
@@ -134,6 +137,10 @@ def _pulled(reverse: Reverse) -> list[str]:
         f"{name} = jax.custom_vjp({name}_value{_fixed(reverse)})\n"
         f"{name}.defvjp({name}_forward, {name}_backward{exact})",
     ]
+
+
+def _unpacked(names: Sequence[str]) -> str:
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
 
 
 def _backward(reverse: Reverse) -> list[str]:
@@ -167,7 +174,7 @@ def _function(reverse: Reverse) -> str:
     if reverse.elementwise and len(tensors) > 1:
         lines.append(f"{', '.join(tensors)} = jnp.broadcast_arrays({', '.join(tensors)})")
     wide, end = wide_and_back(reverse, anchor, "astype")
-    call = f"_{reverse.name}({', '.join(a.name for a in reverse.arguments)}){end}"
+    call = f"{_inner(reverse)}({', '.join(a.name for a in reverse.arguments)}){end}"
     head = f"def {reverse.name}({', '.join(signature)}):"
     doc = docstring.indent(described(reverse, "JAX"))
     return "\n".join([head, *doc, *(f"    {x}" for x in (*lines, *wide, f"return {call}"))])

@@ -122,6 +122,18 @@ def test_it_compiles_as_one_graph(id: str) -> None:
     torch.testing.assert_close(torch.autograd.grad(again.sum(), wanted), torch.autograd.grad(value.sum(), wanted))
 
 
+@pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
+def test_batched_it_computes_the_same(id: str) -> None:
+    for run, given in calls(id):
+        at = [k for k, g in enumerate(given) if isinstance(g, torch.Tensor)]
+        trained = tuple(k for k in at if given[k].requires_grad)
+        alone = [g.detach() if isinstance(g, torch.Tensor) else g for g in given]
+        gradients = torch.func.grad(lambda *arrays, run=run: run(*arrays).sum(), argnums=trained)
+        stacked = [torch.stack([g, g]) if k in at else g for k, g in enumerate(alone)]
+        batched = torch.func.vmap(gradients, tuple(0 if k in at else None for k in range(len(given))))(*stacked)
+        torch.testing.assert_close(tuple(b[1] for b in batched), gradients(*alone))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")
 @pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
 def test_on_cuda_it_computes_the_same(id: str) -> None:

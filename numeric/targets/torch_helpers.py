@@ -24,7 +24,7 @@ def _numbers(name, value):
 
 LABELS = '''
 def _labels(name, value, dims, sizes, below):
-    """value as labels 0 ... below - 1 with the given axes; their range is checked on the CPU, outside of compiled code and vmap."""
+    """value as labels 0 ... below - 1 with the given axes. Their range is checked in plain CPU code."""
     if not isinstance(value, torch.Tensor) or value.dtype.is_floating_point or value.dtype == torch.bool:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"{name} is {kind}, expected a tensor of integer labels")

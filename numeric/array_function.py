@@ -17,7 +17,8 @@ from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
-from .exact_exponents import exact_exponents, selected
+from .choices import distributed, selected
+from .exact_exponents import exact_exponents
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
@@ -154,7 +155,7 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
 
 def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     """The same for a function that is computed entry by entry."""
-    return selected(exact_exponents(clip_saturated(reflected(stabilise(expr, known)))))
+    return selected(exact_exponents(clip_saturated(reflected(stabilise(distributed(expr), known)))))
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

@@ -119,7 +119,15 @@ WORSE = [
     ("mish", "np.minimum(np.abs(x), 800.0)", "np.abs(x)"),
     ("gelu-tanh", "4.98465440455546e-17", "0.0"),
     ("celu", "_exp_quotient(np.minimum(x, 0.0), alpha)", "np.exp(np.minimum(x, 0.0) / alpha)"),
-    ("hardswish", "(x + 3) / 6", "(x / 6 + 0.5)"),
+    ("hardswish", "(bounded + 3) / 6", "(bounded / 6 + 0.5)"),
+    # Right for every finite number; at an infinity, 0·∞ and ∞/∞ are NaN.
+    ("silu", "np.minimum(np.abs(x), 800.0)", "np.abs(x)"),
+    ("swish", "_finite(x)", "x"),
+    ("swish", "np.where(term <= 0, 0.0, x).astype(x.dtype)", "(term > 0) * x"),
+    ("softsign", "np.clip(x, -1e+18, 1e+18)", "x"),
+    ("tanhshrink", "near * c /", "x * c /"),
+    ("celu", "np.maximum(x, 0.0)", "(x >= 0) * x"),
+    ("hardswish", "(bounded + 3) / 6 * bounded, x).astype(x.dtype))", "(x + 3) / 6, 1.0)) * x"),
 ]
 
 

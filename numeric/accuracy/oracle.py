@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -25,8 +26,9 @@ from ...calculus.tensors import Tensor
 from ..plans import outputs
 from .ulp import Format, rounded
 
-#: Powers of two far beyond the range of every dtype: what a quantity does from one to the next tells its limit.
-FAR = (1_100, 4_400, 17_600)
+#: Powers of two far beyond the range of every dtype, and multiples of each: how a quantity goes on from one to the next
+#: tells its limit.
+FAR, MULTIPLES = (1_100, 2_200, 4_400), (1.0, 1.3125, 1.625)
 
 #: Bits of the first attempt and the most that are tried. Near 0 a difference of exponentials needs 1100 in float64.
 PRECISION = 128
@@ -103,23 +105,24 @@ class Oracle:
         The quantity is evaluated at numbers far beyond the range. It is None where it neither settles at what is one
         and the same number for the format, nor grows from one of them to the next.
         """
-        balls = [self._far(name, sign, power) for power in FAR]
+        balls = [self._far(name, sign * multiple, power) for power in FAR for multiple in MULTIPLES]
         found = [None if b is None else rounded(b, format) for b in balls]
         if None in found:
             return None
         if len({(f[0], abs(f[1]) == inf) for f in found if f is not None}) == 1:
             return balls[-1]
-        first, second, third = balls
+        first, second, third = balls[:: len(MULTIPLES)]
         for side in (1, -1):
-            if 1 < side * (second - first) < side * (third - second) and side * first > 0:
+            grows = all(side * (b - a) > 0 for a, b in pairwise(balls))
+            if grows and side * first > 0 and 1 < side * (second - first) < side * (third - second):
                 return side * arb(2) ** (format.highest + 2)
         return None
 
-    def _far(self, name: str, sign: int, power: int) -> Any | None:
+    def _far(self, name: str, multiple: float, power: int) -> Any | None:
         quantity = self.quantities[name]
         for precision in (2 * PRECISION, 5 * power):
             with ctx.workprec(precision):
-                ball = primal(quantity.compiled(self._world(sign * arb(2) ** power), {}))
+                ball = primal(quantity.compiled(self._world(multiple * arb(2) ** power), {}))
             if ball.is_finite() and (ball.rel_accuracy_bits() > 64 or abs(ball) < arb(2) ** -power):
                 return ball
         return None

@@ -1,7 +1,7 @@
 """Choices by cases in functions that are computed entry by entry, such that neither side spoils the other.
 
-A choice is often computed as a sum of two products with 1 and 0. That is right only where both sides are finite: 0 times
-an infinity is NaN. And what is NaN fails every comparison: it must end up on a side that reads it.
+A choice is often computed as a sum of two products with 1 and 0. That is right only where both sides are finite: 0
+times an infinity is NaN. And what is NaN fails every comparison: it must end up on a side that reads it.
 """
 
 from __future__ import annotations

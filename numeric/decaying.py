@@ -84,7 +84,7 @@ def around(e: Expr, lower: Lower, hint: Layout) -> Array:
 
 
 def select(e: Expr, lower: Lower, hint: Layout) -> Array:
-    """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0; a multiple of x is one of max(x, 0)."""
+    """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0; c·x on the right is c·max(x, 0)."""
     said = comparison(e.args[0])
     if said.left - said.right not in (e.args[0], -e.args[0]):
         said = Comparison(e.args[0], True, S.Zero)

@@ -50,7 +50,7 @@ def _product(e: Mul) -> Expr | None:
 
 
 def _quotient(e: Mul) -> Expr | None:
-    """In a quotient of x and |x| with a limit other than 0, x is clipped to where it has reached the limit: ∞/∞ is NaN."""
+    """In a quotient of x and |x| with a limit other than 0, x is clipped to where it has reached it: ∞/∞ is NaN."""
     variables = e.atoms(Element)
     if len(variables) != 1 or not any(isinstance(f, Pow) and isinstance(f.base, Add) for f in e.args):
         return None

@@ -122,7 +122,7 @@ WORSE = [
     ("hardswish", "(bounded + 3) / 6", "(bounded / 6 + 0.5)"),
     # Right for every finite number; at an infinity, 0·∞ and ∞/∞ are NaN.
     ("silu", "np.minimum(np.abs(x), 800.0)", "np.abs(x)"),
-    ("swish", "_finite(x)", "x"),
+    ("swish", "* _finite(x) /", "* x /"),
     ("swish", "np.where(term <= 0, 0.0, x).astype(x.dtype)", "(term > 0) * x"),
     ("softsign", "np.clip(x, -1e+18, 1e+18)", "x"),
     ("tanhshrink", "near * c /", "x * c /"),

@@ -8,7 +8,7 @@ import derived
 import numpy as np
 import pytest
 import sympy
-from sympy import Expr, Symbol, exp, log, sin, sqrt, tanh
+from sympy import Expr, Symbol, exp, log, sqrt, tanh
 
 from nnmath.calculus.functions import Where, absolute, sigmoid
 from nnmath.calculus.parser import parse_givens

@@ -20,8 +20,8 @@ from nnmath.calculus.sums import rebuild
 from nnmath.calculus.tensors import Element
 from nnmath.numeric import forms
 from nnmath.numeric.array_function import _unfold
-from nnmath.numeric.error_functions import ERROR_FUNCTIONS
 from nnmath.numeric.choices import selected
+from nnmath.numeric.error_functions import ERROR_FUNCTIONS
 from nnmath.numeric.exact_exponents import exact_exponents
 from nnmath.numeric.reflection import reflected
 from nnmath.numeric.stability import stabilise

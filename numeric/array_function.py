@@ -26,6 +26,7 @@ from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
 from .projections import with_differences
 from .reflection import reflected
+from .rounding import with_fewer_roundings
 from .row_scaling import with_scaled_rows
 from .saturation import clip_saturated
 from .stability import stabilise
@@ -116,6 +117,8 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -
     arguments = _arguments(derivation, [targets[n] for n in needed], dims)
     anchor = next((identifier(a.given.name) for a in arguments if is_float(a.given)), None)
     nodes = with_numbers({n: _node(known[n], targets[n], anchor, elementwise, n in names) for n in needed})
+    if elementwise and stable:
+        nodes = with_fewer_roundings(nodes)
     single = len(names) == 1
     assigned = tuple((identifier(n), nodes[n]) for n in needed if not (single and n == names[0]))
     returned = tuple(nodes[n] for n in names)

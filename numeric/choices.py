@@ -59,27 +59,27 @@ def _is_finite(e: Expr) -> bool:
 
 
 def distributed(expr: Expr) -> Expr:
-    """A product with a choice that is 0 on some side, as a choice of products: 0 there, also where x is infinite."""
+    """A product with a choice as a choice of products, where that is 0 on some side, or all else are parameters.
+
+    It is 0 there, also where x is infinite; and parameters that meet in a branch are one factor of it.
+    """
 
     def leaf(e: Expr) -> Expr | None:
         if not isinstance(e, Mul):
             return None
-        choices = [f for f in e.args if isinstance(f, Where) and _has_zero(f)]
+        choices = [f for f in e.args if isinstance(f, Where)]
         if len(choices) != 1:
             return None
         rest = e / choices[0]
-        return _times(distributed(choices[0]), distributed(rest)) if rest.has(Element) and not _fixed(rest) else None
+        if _has_zero(choices[0]) or all(map(is_parameter, rest.atoms(Element))):
+            return _times(distributed(choices[0]), distributed(rest))
+        return None
 
     return rebuild(expr, leaf)
 
 
 def _has_zero(e: Expr) -> bool:
     return e == 0 or (isinstance(e, Where) and any(map(_has_zero, e.args[1:])))
-
-
-def _fixed(e: Expr) -> bool:
-    """Whether all that e reads are parameters."""
-    return all(map(is_parameter, e.atoms(Element)))
 
 
 def _times(e: Expr, factor: Expr) -> Expr:

@@ -336,6 +336,8 @@ def _call(w: Writer, n: Node) -> tuple[str, int]:
     arguments = [w.expression(a)[0] for a in n.args]
     if function == "relu":
         arguments.append("0.0")
+    if n.data[1:] == ("in double",):
+        return f"{w.helper('_in_double')}({w.helper(CALLS[function])}, {', '.join(arguments)})", ATOM
     return f"{w.helper(CALLS[function])}({', '.join(arguments)})", ATOM
 
 

@@ -74,6 +74,11 @@ FORMULAS = [
     sigmoid(C * X) * (1 + C * X * sigmoid(-C * X)),
     Where(-X, B * (exp(X / B) - 1), X),
     exp(-3 * X),
+    sigmoid(C * X),
+    sigmoid(17 * X / 10),
+    softplus(B * X) / B,
+    softplus(-3 * X),
+    softplus(X / B),
 ]
 
 

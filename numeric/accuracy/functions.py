@@ -90,7 +90,7 @@ class Reference:
     """The points and exact values of a derivation in one dtype, for any number of implementations.
 
     parameters: other values for the givens that have a default, and values for all but one of those that have none.
-    They are rounded to the dtype, as every implementation gets them.
+    They are rounded to the dtype, as every implementation gets them. infinities: whether ±∞ are points too.
     """
 
     def __init__(
@@ -100,6 +100,7 @@ class Reference:
         parameters: Mapping[str, float] | None = None,
         *,
         thorough: bool = False,
+        infinities: bool = True,
     ) -> None:
         self.derivation, self.variable = derivation, _variable(derivation, parameters or {})
         self.format = format_of(dtype)
@@ -111,8 +112,9 @@ class Reference:
         exact = [k for k in self.landmarks.kinks if 0 in (self.oracle.signs(k) or ())]
         between = [k for k in self.landmarks.kinks if k not in exact]
         x = points(self.format, self.variable.domain, self.landmarks.all, thorough=thorough)
-        whole = np.concatenate([[-np.inf], x, [np.inf]]).astype(x.dtype)
-        x = whole[within(self.variable.domain)(whole)]
+        if infinities:
+            x = np.concatenate([[-np.inf], x, [np.inf]]).astype(x.dtype)
+            x = x[within(self.variable.domain)(x)]
         #: A kink that is no number of the dtype, such as 0.3, is rounded to one of its two neighbours wherever it is
         #: computed, so these have the value of either side; they are not judged.
         self.x: Array = x[~np.isin(x, [n for k in between for n in (k, _previous(k, self.format))])]

@@ -105,7 +105,7 @@ class Oracle:
         The quantity is evaluated at numbers far beyond the range. It is None where it neither settles at what is one
         and the same number for the format, nor grows from one of them to the next.
         """
-        balls = [self._far(name, sign * multiple, power) for power in FAR for multiple in MULTIPLES]
+        balls: list[Any] = [self._far(name, sign * multiple, power) for power in FAR for multiple in MULTIPLES]
         found = [None if b is None else rounded(b, format) for b in balls]
         if None in found:
             return None

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from . import __version__, accuracy_command
+from . import __version__, accuracy_command, bench_command
 from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, find, problems, topics
 from .output import UnwritableOutput, write
 from .usage import WrongUsage
@@ -17,7 +18,9 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy",)
+TARGETS = ("numpy", "c", "torch")
+#: Those whose code a cross-check can run.
+RUNNABLE = ("numpy", "torch")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -87,8 +90,10 @@ def _report(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
+    prefix = "nnmath: "
+    message = message.replace("\n", "\n" + " " * len(prefix))  # a caret stays under what it points at
     try:
-        print(f"nnmath: {message}", file=sys.stderr, flush=True)
+        print(f"{prefix}{message}", file=sys.stderr, flush=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -142,9 +147,10 @@ def _is_own(id: str, arguments: argparse.Namespace) -> bool:
 
 def _derive(arguments: argparse.Namespace) -> int:
     to_file = arguments.output not in (None, "-")
-    format = arguments.format or ("text" if to_file or not sys.stdout.isatty() else "terminal")
+    plain = "latex" if arguments.document else "text" if to_file or not sys.stdout.isatty() else "terminal"
+    format = arguments.format or plain
     if arguments.document and format != "latex":
-        raise WrongUsage(f"--document makes a LaTeX file, but the format is {format}. Add --format latex")
+        raise WrongUsage(f"--document makes a LaTeX file, but --format says {format}. Leave --format out")
     page = _page(arguments)
     options = {"brief": arguments.brief, "detail": arguments.detail, "width": None if to_file else _width()}
     if format == "latex":
@@ -181,10 +187,11 @@ def _check(arguments: argparse.Namespace) -> int:
             raise WrongUsage(f"{dtype!r} is not a dtype that can be checked. Known: {', '.join(DTYPES)}")
     from . import check_table, checks
 
+    device, target = arguments.device, arguments.target
     rows = (
-        [checks.check_page(lambda: _page(arguments), arguments.device, dtypes)]
+        [checks.check_page(lambda: _page(arguments), device, dtypes, target=target)]
         if own
-        else checks.run(ids, parameters, arguments.device, dtypes, arguments.jobs)
+        else checks.run(ids, parameters, device, dtypes, arguments.jobs, partial(checks.check_one, target=target))
     )
     write(check_table.as_json(rows) if arguments.json else check_table.as_table(rows, dtypes, _width()), None)
     sys.stdout.flush()
@@ -201,6 +208,12 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     write(text, None)
     failed = [a for a in found if a.failed]
     return FINE if not failed else MISSING if all(a.missing for a in failed) else FAILED
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    right, text = bench_command.run(arguments, _width())
+    write(text, None)
+    return FINE if right else FAILED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -279,22 +292,26 @@ def _parser() -> argparse.ArgumentParser:
     derive = command("derive", _derive, "derive a formula: every step with its reason and verdict")
     derive.epilog = f"""examples:
   nnmath derive softmax-ce
-  nnmath derive softmax-ce --format latex --document -o softmax-ce.tex
+  nnmath derive softmax-ce --document -o softmax-ce.tex
   nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
   nnmath derive mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 The code of FILE.py runs in this process.
 
 {EPILOG}"""
-    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
-    derive.add_argument("--document", action="store_true", help="a whole LaTeX file rather than a fragment")
+    derive.add_argument(
+        "--format", choices=FORMATS, help="default: terminal on a terminal, else text; latex: a fragment"
+    )
+    derive.add_argument("--document", action="store_true", help="a whole LaTeX file, ready for pdflatex")
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 
     code = command("code", _code, "print the code of a formula")
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
+  nnmath code softmax-ce --target torch -o softmax_ce_torch.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
+  nnmath code softmax-ce --target c -o softmax_ce.c
   nnmath code mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 {EPILOG}"""
@@ -308,6 +325,7 @@ The code of FILE.py runs in this process.
     check.epilog = f"""examples:
   nnmath check softmax-ce layernorm
   nnmath check --all
+  nnmath check softmax-ce --target torch
   nnmath check "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
   nnmath check mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
@@ -326,7 +344,11 @@ The code of FILE.py runs in this process.
     check.add_argument("--jobs", type=int, metavar="N", help="processes; default: one for each core")
     check.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
+    check.add_argument("--target", choices=RUNNABLE, default="numpy", help="the language of the code; default: numpy")
     check.add_argument("--json", action="store_true", help="as JSON")
+    bench = command("bench", _bench, "time the generated code beside torch, JAX and NumPy by hand")
+    bench.epilog = f"{bench_command.EPILOG}\n\n{EPILOG}"
+    bench_command.add_options(bench)
     verify = command("verify", _verify, "judge a gradient that was written by hand")
     verify.epilog = f"""examples:
   nnmath verify mylayer.py:backward --against layernorm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import rendering
@@ -98,7 +98,7 @@ class Page:
         """
         return self.source()
 
-    def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32")) -> Any:
+    def check(self, device: str = "cpu", dtypes: Sequence[str] = ("float64", "float32"), target: str = "numpy") -> Any:
         """Run the generated code against exact values and PyTorch's autograd of an independently written forward.
 
         A function of your own has no such forward: its derivatives are compared with exact values only, and the value
@@ -106,14 +106,17 @@ class Page:
         ``torch.optim`` and against its exact course.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
-        ``bfloat16`` and ``float16``.
+        ``bfloat16`` and ``float16``; target, the language of the code: ``numpy``, or ``torch`` and ``jax``, whose
+        derivatives are then what reverse mode makes of them.
 
         **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device, ``NoCode``
-        for an entry that is a statement.
+        for an entry that is a statement, ``Unsupported`` for a formula that the target cannot express.
         """
         self._need_code()
         from . import numeric
 
+        if target != "numpy":
+            return self._check_emitted(device, dtypes, target)
         if self.entry.state:
             return numeric.check_update(self._rule(), self.entry.torch, device=device, dtypes=tuple(dtypes))
         own = self.entry.topic in (EXPRESSION, OWN)
@@ -123,6 +126,22 @@ class Page:
         from .verification.own_check import beside_the_function
 
         return beside_the_function(report, self.function, self.derivation)
+
+    def _check_emitted(self, device: str, dtypes: Sequence[str], target: str) -> Any:
+        from .numeric.crosscheck import check
+        from .numeric.targets.checkable import checkable
+
+        module, functions = checkable(self.derivation, target)
+        report = check(
+            self.derivation,
+            self.forward,
+            device=device,
+            dtypes=tuple(dtypes),
+            module=module,
+            functions=functions,
+            may_be_undefined=self.entry.topic in (EXPRESSION, OWN),
+        )
+        return replace(report, code=f"{target} code")
 
     def accuracy(
         self,

@@ -34,6 +34,7 @@ def check(
     regimes: Sequence[str] | None = None,
     seed: int = 0,
     module: GeneratedModule | None = None,
+    functions: Mapping[str, Any] | None = None,
     may_be_undefined: bool = False,
 ) -> CheckReport:
     """Run the generated code of a derivation in every regime and compare value and derivatives with the exact ones.
@@ -47,7 +48,9 @@ def check(
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined).run(regimes)
+    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions).run(
+        regimes
+    )
 
 
 #: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is
@@ -65,6 +68,7 @@ class _Check:
         seed: int,
         module: GeneratedModule | None,
         may_be_undefined: bool,
+        functions: Mapping[str, Any] | None = None,
     ) -> None:
         for d in dtypes:
             if d not in ("float64", "float32", *TORCH_ONLY):
@@ -76,7 +80,7 @@ class _Check:
         self.device = self.side.device if self.side else "cpu"
         self.judge = Judge(derivation)
         self.module = module or generate(derivation)
-        self.functions = load_source(self.module.source)
+        self.functions = load_source(self.module.source) if functions is None else functions
         self.notes: dict[str, dict[str, None]] = {}
         self.compared: set[tuple[str, str, str]] = set()
 

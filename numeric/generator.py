@@ -67,12 +67,13 @@ def _signature(arguments: Sequence[Argument]) -> str:
 
 
 def _blocks(function: ArrayFunction) -> list[str] | None:
-    """The lines that split a long array, for a function of one array that makes more than a few others on its way."""
+    """The lines that split long arrays of one shape, for a function that makes more than a few others on its way."""
     arrays = [a.name for a in function.arguments if a.default is None]
     parameters = [a.name for a in function.arguments if a.default is not None]
-    if len(arrays) != 1 or not _is_long(function.roots):
+    if not arrays or not _is_long(function.roots):
         return None
-    condition = " and ".join([f"{arrays[0]}.size > 32768", *(f"np.ndim({p}) == 0" for p in parameters)])
+    alike = [f"{a}.shape == {arrays[0]}.shape" for a in arrays[1:]]
+    condition = " and ".join([f"{arrays[0]}.size > 32768", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
     return [f"if {condition}:", f"    return _in_blocks({', '.join([function.name, *arrays, *parameters])})"]
 
 

@@ -129,10 +129,10 @@ class Writer:
             axes: tuple[int, ...] = node.data[1]  # type: ignore[assignment]
             slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
             return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
-        text, precedence = WRITE[node.op](self, node)
+        text, precedence = self.write(node)
         if len(text) > WIDEST - len("u00 = ") and self.longest == LONG and not inline:
             self.longest = LONG // 2  # its parts get names too
-            text, precedence = WRITE[node.op](self, node)
+            text, precedence = self.write(node)
             self.longest = LONG
         if node in self.names:  # a part of it was the same operation
             return self.names[node], ATOM
@@ -143,6 +143,10 @@ class Writer:
             self.names[node] = fresh
             return fresh, ATOM
         return text, precedence
+
+    def write(self, node: Node) -> tuple[str, int]:
+        """Text and precedence of one operation, in the language of this writer."""
+        return WRITE[node.op](self, node)
 
     @staticmethod
     def _is_view(node: Node) -> bool:

@@ -49,7 +49,7 @@ def _is_one_chain(calls: list[Node]) -> bool:
 
 
 def _in_double(node: Node) -> Node:
-    """The one elementary function in float64, where the value is a multiple of it plus something exact."""
+    """The one elementary function in float64, where the value is a multiple of it, plus something."""
     if node.op == "call" and node.data[0] in IN_DOUBLE:
         return Node("call", node.args, (node.data[0], "in double"), node.rank, node.kind)
     if not (node.op in ("add", "neg", "cast") or _is_multiple(node) or (node.op == "call" and node.data[0] == "where")):
@@ -58,5 +58,5 @@ def _in_double(node: Node) -> Node:
 
 
 def _is_multiple(node: Node) -> bool:
-    """A product of one array with parameters, numbers and truth values."""
-    return node.op == "mul" and sum(a.kind not in ("python", "bool") for a in node.args) == 1
+    """A product in which one factor only is an elementary function."""
+    return node.op == "mul" and sum(bool(_calls(a)) for a in node.args) == 1

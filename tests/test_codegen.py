@@ -155,7 +155,7 @@ READS = [
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
     ("mlp-softmax", "Z1 = X @ W1 + b1"),
-    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
 ]
 

@@ -11,6 +11,7 @@ from . import docstring
 from .array_function import Argument, ArrayFunction, array_function, is_float
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
+from .line_comments import with_reasons
 from .numpy_forms import small_results_first, with_inner_products
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .program import Node
@@ -64,7 +65,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         used["_by_rows"] = None
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
-    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
+    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
 
 

@@ -19,7 +19,7 @@ from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
-from .text import CALLS, Writer
+from .text import CALLS, WIDEST, Writer
 
 
 def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
@@ -89,12 +89,17 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
     found = row_blocks(function) if _is_long(function.roots) else None
     if found is None:
         return None
-    split = ", ".join(f"{name}={name}" for name in found.split)
-    others = ", ".join(f"{a.name}={a.name}" for a in function.arguments if a.name not in found.split)
+    split = f"dict({', '.join(f'{name}={name}' for name in found.split)})"
+    others = f"dict({', '.join(f'{a.name}={a.name}' for a in function.arguments if a.name not in found.split)})"
     ranks = {a.name: a.given.rank for a in function.arguments}
     first = max(found.split, key=lambda name: ranks[name])
-    call = f"_by_rows({function.name}, dict({split}), dict({others}), {found.kinds!r})"
-    return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", f"    return {call}"]
+    call, kinds = f"    return _by_rows({function.name}, ", repr(found.kinds)
+    lines = [f"{call}{split}, {others}, {kinds})"]
+    if len(lines[0]) > WIDEST:
+        lines = [f"    split, others = {split}, {others}", f"{call}split, others, {kinds})"]
+    if any(len(line) > WIDEST for line in lines):
+        lines = [f"    split = {split}", f"    kinds = {kinds}", f"{call}split, {others}, kinds)"]
+    return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
 
 
 def _is_long(roots: Sequence[Node]) -> bool:

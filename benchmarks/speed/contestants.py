@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -74,15 +73,10 @@ def _called(function: Callable[..., Any], arrays: Arrays) -> Call:
 
 
 def _compiled(case: Case, arrays: Arrays) -> Call:
-    try:
-        calling = import_module("...numeric.native.calling", __package__)
-    except ModuleNotFoundError:
-        raise Absent("the compiled target is not part of this version") from None
+    from ...numeric.native.calling import CompiledModule
+
     derivation, plan = _planned(case)
-    try:
-        module = calling.CompiledModule(derivation, (plan,))
-    except TypeError as error:
-        raise Absent("this version of the compiled target has no function for value and gradient") from error
+    module = CompiledModule(derivation, (plan,))
     if plan.name in module.notes:
         raise Absent(module.notes[plan.name])
     return _called(getattr(module, plan.name), arrays)

@@ -136,8 +136,8 @@ def difference(found: Sequence[Any], expected: Sequence[Any]) -> str:
 def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
     """Seconds of a call in every round.
 
-    The first quarter of each turn, and at least one call, is not counted: it warms the caches, and the threads of whoever
-    came before stop waiting for work.
+    Before each turn a quarter of its calls, at least one, are not counted: they warm the caches, and the threads of
+    whoever came before stop waiting for work.
     """
     counts: dict[str, int] = {}
     for name, call in calls.items():

@@ -11,16 +11,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .compiling import compiled
     from .derivations import catalogue
     from .page import Page, derive
     from .verifying import Finding, Report, verify
 
-__all__ = ["Finding", "Page", "Report", "__version__", "catalogue", "derive", "verify"]
+__all__ = ["Finding", "Page", "Report", "__version__", "catalogue", "compiled", "derive", "verify"]
 __version__ = "0.1.0"
 
 #: Where a public name lives. It is imported on first use: SymPy alone takes a third of a second.
 _HOMES = {
     "derive": "page",
+    "compiled": "compiling",
     "Page": "page",
     "catalogue": "derivations",
     "verify": "verifying",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .page import Page
 
 #: The generated code that is measured, and what it may be measured against.
-OURS = ("numpy",)
+OURS = ("numpy", "c")
 OTHERS = ("torch", "jax", "naive")
 #: What must be installed for some of them.
 PACKAGES = {"torch": "torch", "jax": "jax"}

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from .checks import SAMPLED, CrossCheck, Row
@@ -64,7 +65,10 @@ def as_table(rows: Sequence[Row], dtypes: Iterable[str], width: int) -> str:
         console.print(f"—: {SAMPLED[0].lower()}{SAMPLED[1:]}\n")
     if len(rows) == 1:
         for note in rows[0].notes:
-            console.print(f"{note}\n")
+            for line in wrap(note, console.width, subsequent_indent="  "):
+                console.print(line)
+        if rows[0].notes:
+            console.print()
     failed = any(row.failed for row in rows)
     for line in _summary(rows):
         console.print(line, style="red" if failed else "green")

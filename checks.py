@@ -11,9 +11,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .derivations import catalogue
+from .derivations.options import shown as written
 
 if TYPE_CHECKING:
     from .derivations.options import Value
@@ -144,7 +146,7 @@ def check_one(
     """
     entry = catalogue().get(id)
     settings = [parameters] if parameters or entry is None else [{}, *entry.variants]
-    rows = [_check_at(id, setting, device, dtypes, target) for setting in settings]
+    rows = [_check_at(id, setting, device, dtypes, target, variant=at > 0) for at, setting in enumerate(settings)]
     return rows[0] if len(rows) == 1 else _joined(rows)
 
 
@@ -172,15 +174,17 @@ def _joined(rows: Sequence[Row]) -> Row:
     )
 
 
-def _check_at(entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], target: str) -> Row:
-    """One setting of the parameters."""
-
-    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
+def _check_at(
+    entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], target: str, *, variant: bool
+) -> Row:
+    """One setting of the parameters. variant: the notes of another setting already say what is compared."""
+    shown = ", ".join(f"{name}={written(value)}" for name, value in parameters.items())
     id = f"{entry_id} with {shown}" if shown else entry_id
     try:
         from .page import of_entry
 
-        return check_page(lambda: of_entry(entry_id, parameters), device, dtypes, entry_id, shown, target)
+        make = partial(of_entry, entry_id, parameters)
+        return check_page(make, device, dtypes, entry_id, shown, target, variant=variant)
     except Exception as error:
         return Row(entry_id, kind=_kind(entry_id), messages=(_sentence(id, error),), failed=True)
 
@@ -192,6 +196,8 @@ def check_page(
     entry_id: str = "",
     shown: str = "",
     target: str = "numpy",
+    *,
+    variant: bool = False,
 ) -> Row:
     """Prove every step of a page, and run its code against PyTorch or, where it has no counterpart, exact values.
 
@@ -226,7 +232,8 @@ def check_page(
         report = page.check(device, dtypes, target)
         cross = {dtype: _cross_check(report, dtype) for dtype in dtypes}
         messages += [f"{id}: {failure}" for failure in report.failures]
-        notes = tuple(f"{shown}: {note}" if shown else note for note in (report.summary, *report.notes))
+        summary = report.outcome if variant else report.summary
+        notes = tuple(f"{shown}: {note}" if shown else note for note in (summary, *report.notes))
         failed = failed or not report.passed
     except Exception as error:
         missing = type(error).__name__ in ("MissingTorch", "MissingJax", "NoCuda")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from . import __version__, accuracy_command
+from . import __version__, accuracy_command, bench_command
 from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, find, problems, topics
 from .output import UnwritableOutput, write
 from .usage import WrongUsage
@@ -18,7 +18,7 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy", "torch", "jax")
+TARGETS = ("numpy", "c", "torch", "jax")
 #: Those whose code a cross-check can run.
 RUNNABLE = ("numpy", "torch", "jax")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -90,8 +90,10 @@ def _report(error: Exception) -> int:
 
 
 def _say(message: str) -> None:
+    prefix = "nnmath: "
+    message = message.replace("\n", "\n" + " " * len(prefix))  # a caret stays under what it points at
     try:
-        print(f"nnmath: {message}", file=sys.stderr, flush=True)
+        print(f"{prefix}{message}", file=sys.stderr, flush=True)
     except OSError:
         _silence(sys.stderr)
 
@@ -145,9 +147,10 @@ def _is_own(id: str, arguments: argparse.Namespace) -> bool:
 
 def _derive(arguments: argparse.Namespace) -> int:
     to_file = arguments.output not in (None, "-")
-    format = arguments.format or ("text" if to_file or not sys.stdout.isatty() else "terminal")
+    plain = "latex" if arguments.document else "text" if to_file or not sys.stdout.isatty() else "terminal"
+    format = arguments.format or plain
     if arguments.document and format != "latex":
-        raise WrongUsage(f"--document makes a LaTeX file, but the format is {format}. Add --format latex")
+        raise WrongUsage(f"--document makes a LaTeX file, but --format says {format}. Leave --format out")
     page = _page(arguments)
     options = {"brief": arguments.brief, "detail": arguments.detail, "width": None if to_file else _width()}
     if format == "latex":
@@ -159,7 +162,7 @@ def _derive(arguments: argparse.Namespace) -> int:
 
 
 def _code(arguments: argparse.Namespace) -> int:
-    write(_page(arguments).source(arguments.target), arguments.output)
+    write(_page(arguments).source(arguments.target, joint=arguments.joint), arguments.output)
     return FINE
 
 
@@ -205,6 +208,12 @@ def _accuracy(arguments: argparse.Namespace) -> int:
     write(text, None)
     failed = [a for a in found if a.failed]
     return FINE if not failed else MISSING if all(a.missing for a in failed) else FAILED
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    right, text = bench_command.run(arguments, _width())
+    write(text, None)
+    return FINE if right else FAILED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -283,23 +292,27 @@ def _parser() -> argparse.ArgumentParser:
     derive = command("derive", _derive, "derive a formula: every step with its reason and verdict")
     derive.epilog = f"""examples:
   nnmath derive softmax-ce
-  nnmath derive softmax-ce --format latex --document -o softmax-ce.tex
+  nnmath derive softmax-ce --document -o softmax-ce.tex
   nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
   nnmath derive mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 The code of FILE.py runs in this process.
 
 {EPILOG}"""
-    derive.add_argument("--format", choices=FORMATS, help="default: terminal on a terminal, else text")
-    derive.add_argument("--document", action="store_true", help="a whole LaTeX file rather than a fragment")
+    derive.add_argument(
+        "--format", choices=FORMATS, help="default: terminal on a terminal, else text; latex: a fragment"
+    )
+    derive.add_argument("--document", action="store_true", help="a whole LaTeX file, ready for pdflatex")
     derive.add_argument("--brief", action="store_true", help="results without the steps")
     derive.add_argument("--detail", action="store_true", help="also the single rewritings behind each step")
 
     code = command("code", _code, "print the code of a formula")
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
+  nnmath code softmax-ce --joint
   nnmath code softmax-ce --target torch -o softmax_ce_torch.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
+  nnmath code softmax-ce --target c -o softmax_ce.c
   nnmath code mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 {EPILOG}"""
@@ -308,6 +321,8 @@ The code of FILE.py runs in this process.
         sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
 
     code.add_argument("--target", choices=TARGETS, default="numpy", help="the language of the code; default: numpy")
+
+    code.add_argument("--joint", action="store_true", help="one function that returns the value and all gradients")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
     check.epilog = f"""examples:
@@ -334,6 +349,9 @@ The code of FILE.py runs in this process.
     check.add_argument("--dtype", action="append", metavar="D", help=f"one of {', '.join(DTYPES)}; may be repeated")
     check.add_argument("--target", choices=RUNNABLE, default="numpy", help="the language of the code; default: numpy")
     check.add_argument("--json", action="store_true", help="as JSON")
+    bench = command("bench", _bench, "time the generated code beside torch, JAX and NumPy by hand")
+    bench.epilog = f"{bench_command.EPILOG}\n\n{EPILOG}"
+    bench_command.add_options(bench)
     verify = command("verify", _verify, "judge a gradient that was written by hand")
     verify.epilog = f"""examples:
   nnmath verify mylayer.py:backward --against layernorm

@@ -135,7 +135,11 @@ def _given(
     head, colon, rest = piece.partition(":")
     name = check_name(head.strip(), fail)
     if not colon:
-        fail(f"{name} has no colon", f"Dimensions are separated by blanks. {GIVEN_HINT}")
+        fail(
+            f"{name} has no colon",
+            f"For a scalar write {name}: real, for an array {name}: n. "
+            f"Dimensions are separated by blanks. {GIVEN_HINT}",
+        )
     rest, moments = split_law(rest)
     rest, equals, value = rest.partition("=")
     words = re.sub(r"int\s*<\s*", "int<", rest).split()

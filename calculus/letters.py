@@ -49,9 +49,10 @@ class Letters:
     def take(self, dims: Sequence[Expr], avoid: Collection[Index] = ()) -> tuple[Index, ...]:
         """One index per dimension, none of them in ``avoid`` and no name twice."""
         used = {index.name for index in avoid}
+        borrowed = [name for names in self._names.values() for name in names if len(name) == 1]
         out: list[Index] = []
         for dim in dims:
-            pool = (*self._names.get(dim, ()), *self._spare, *(f"i{k}" for k in range(1, 20)))
+            pool = (*self._names.get(dim, ()), *self._spare, *borrowed, *(f"i{k}" for k in range(1, 20)))
             name = next(n for n in pool if n not in used)
             used.add(name)
             out.append(Index(name, dim))

@@ -103,6 +103,8 @@ def find(id: str) -> Entry:
     starts = [name for name in entries if id and name.startswith(id)]
     close = list(dict.fromkeys((*starts, *get_close_matches(id, entries, 3, 0.5))))[:3]
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    if not hint and not re.fullmatch(r"[\w .-]*", id):  # no id has operators or brackets: a formula was meant
+        hint = 'A formula of your own needs its arrays: --given "x: n", or --given "x: real" for a scalar. '
     raise UnknownEntry(f"no entry is called {id!r}. {hint}All ids: nnmath list")
 
 

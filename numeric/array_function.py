@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr
+from sympy import Expr, Mul
 
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.dimensions import free_dimensions
@@ -153,8 +153,13 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
 
 
 def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
-    """The same for a function that is computed entry by entry."""
-    return selected(exact_exponents(clip_saturated(reflected(stabilise(expr, known)))))
+    """The same for a function that is computed entry by entry. A variable that only multiplies it stays outside."""
+    outside = [f for f in Mul.make_args(expr) if isinstance(f, Element) and f.tensor.domain.value is None]
+    inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
+    alone = [f for f in outside if not inside.has(f)]
+    inside = Mul(inside, *(f for f in outside if f not in alone))
+    form: Expr = selected(exact_exponents(clip_saturated(reflected(stabilise(inside, known)))))
+    return Mul(form, *alone)
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

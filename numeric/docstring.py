@@ -33,6 +33,11 @@ class _Plain(StrPrinter):
         self.taken = taken
         self.letters: dict[str, str] = {}
 
+    def _as_ordered_terms(self, expr: Expr, order: Any = None) -> list[Expr]:
+        """What is subtracted comes last: X - M, not -M + X."""
+        terms: list[Expr] = super()._as_ordered_terms(expr, order)
+        return sorted(terms, key=lambda t: bool(t.as_coeff_Mul()[0].is_negative))
+
     def _print_Index(self, e: Index) -> str:
         if not (e.is_fresh or e.is_bound):
             return str(e.name)

@@ -57,11 +57,14 @@ def _numbers(name, value):
 '''
 
 IN_BLOCKS = '''
-def _in_blocks(function, x, *parameters):
-    """function of 32768 entries at a time: all that it computes on the way stays in the cache."""
-    flat, found = x.ravel(), []
+def _in_blocks(function, x, *others):
+    """function of 32768 entries at a time: all that it computes on the way stays in the cache.
+
+    others: numbers, and arrays with the shape of x.
+    """
+    flat, found = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], []
     for start in range(0, x.size, 32768):
-        parts = function(flat[start : start + 32768], *parameters)
+        parts = function(*(v[start : start + 32768] if np.ndim(v) else v for v in flat))
         parts = parts if isinstance(parts, tuple) else (parts,)
         found = found or [np.empty(x.size, part.dtype) for part in parts]
         for whole, part in zip(found, parts):

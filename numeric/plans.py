@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Literal
@@ -53,13 +54,16 @@ def is_elementwise(derivation: Derivation) -> bool:
     return all(t.rank == 0 and not t.domain.function for t in tensors)
 
 
-def outputs(derivation: Derivation) -> tuple[Definition, ...]:
-    """The definitions that nothing else reads; a pairing stands for the array it pairs with its upstream gradient."""
+def outputs(derivation: Derivation, of: Collection[str] = ()) -> tuple[Definition, ...]:
+    """The definitions that nothing else reads; a pairing stands for the array it pairs with its upstream gradient.
+
+    of: names of those that are meant; all for none.
+    """
     read = {t.name for d in derivation.definitions for t in d.inputs()}
     known = {d.name: d for d in derivation.definitions}
     found = []
     for d in derivation.definitions:
-        if d.name not in read:
+        if d.name not in read and (not of or d.name in of):
             found.append(next(known[t.name] for t in d.inputs() if t.name in known) if d.pairing else d)
     return tuple(found)
 

@@ -89,18 +89,21 @@ class CheckReport:
 
     @property
     def summary(self) -> str:
-        """One line."""
+        """One line: what was compared with what, and how it went."""
         torch = f"torch {self.torch_version} on {self.device} and " if self.torch_version else ""
-        against = f"{torch}exact values"
+        return f"{self.code} against {torch}exact values, {', '.join(self.dtypes)}: {self.outcome}"
+
+    @property
+    def outcome(self) -> str:
+        """How it went, without what was compared."""
         count = f"{len(self.regimes)} regime{'' if len(self.regimes) == 1 else 's'}"
-        scope = f"{self.code} against {against}: {count}, {', '.join(self.dtypes)}"
         worst = self.worst
         if worst is None:
-            return f"{scope}: nothing was compared"
+            return "nothing was compared"
         if self.passed:
             allowed = f"{worst.error:.2g} ULP where {worst.bound:.2g} are allowed"
-            return f"{scope}: largest share of a bound {worst.share:.0%} ({worst.regime}: {allowed})"
-        return f"{scope}: {len(self.failures)} of {len(self.results)} comparisons fail; worst: {worst}"
+            return f"{count}, largest share of a bound {worst.share:.0%} ({worst.regime}: {allowed})"
+        return f"{count}, {len(self.failures)} of {len(self.results)} comparisons fail; worst: {worst}"
 
     def as_json(self) -> dict[str, object]:
         """Plain data."""

@@ -20,6 +20,7 @@ from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
 from .letters import Alphabet, Letters, free_indices
+from .names import text_name
 from .ordering import absorb_sign, fraction, is_negative, ordered_factors, ordered_terms
 from .places import place_text
 from .style import Style
@@ -170,7 +171,9 @@ def _times(w: Writer, boxes: list[Box]) -> Box:
             elif number and box.text == w.style.words["pi"]:
                 parts.append("")
             else:
-                parts.append("\n" + (w.style.dot if box.derivative or boxes[at - 1].derivative else w.style.times))
+                parts.append(
+                    "\n" + (w.style.dot if box.derivative or boxes[at - 1].derivative else w.style.before(box))
+                )
         parts.append(box)
     return join(parts, PRODUCT)
 
@@ -208,9 +211,13 @@ def _bound_sum(w: Writer, expr: BoundSum) -> Box:
 
 def _order(w: Writer, order: IndexOrder) -> Box:
     """``[j ≤ i]``."""
+    return _bracket(w, [_index_text(w, (side,)) for side in (order.smaller, order.larger)], "≤")
+
+
+def _bracket(w: Writer, sides: list[str], relation: str) -> Box:
+    """Iverson's bracket of a relation between two indices: 1 where it holds and 0 elsewhere."""
     bold = r"\mathbf{1}" if w.style.latex else ""
-    sides = [_index_text(w, (side,)) for side in (order.smaller, order.larger)]
-    return atom(f"{bold}[{sides[0]}{w.style.relation['≤']}{sides[1]}]")
+    return atom(f"{bold}[{sides[0]}{w.style.relation[relation]}{sides[1]}]")
 
 
 def _order_of_appearance(w: Writer, body: Expr, bound: tuple[Index, ...]) -> list[Index]:
@@ -223,6 +230,8 @@ def _order_of_appearance(w: Writer, body: Expr, bound: tuple[Index, ...]) -> lis
 def _delta(w: Writer, expr: Delta) -> Box:
     at = {index: k for k, index in enumerate(w.letters)}
     ends = sorted(expr.args, key=lambda i: at.get(i, len(at)))
+    if any(text_name(name) == "δ" for name in w.known):  # δ is taken: [i = j] says the same
+        return _bracket(w, [_index_text(w, (end,)) for end in ends], "=")
     return atom(w.style.delta(_index_text(w, tuple(ends))))
 
 

@@ -27,6 +27,7 @@ _PLAIN = {
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "\u00a0": " ", "\u202f": " ", "#": r"\#", "$": r"\$",
     "%": r"\%", "&": r"\&", "_": r"\_", "{": r"\{", "}": r"\}", "\n": " ",
 }  # fmt: skip
+_RELATIONS = frozenset((*"=<>", r"\le", r"\ge", r"\ne", r"\approx", r"\in", r"\to"))
 _PATTERN = re.compile(f"[{''.join(_RAISED)}]+|[{''.join(_LOWERED)}]+|.", re.DOTALL)
 
 
@@ -37,7 +38,13 @@ def prose(text: str) -> str:
 
 def math_words(text: str) -> str:
     r"""A sentence inside mathematics: words in ``\text``, signs bare (a dollar inside ``$$`` would end the block)."""
-    return "".join(piece if math else rf"\text{{{piece}}}" for math, piece in _runs(text))
+    runs = _runs(text)
+    for at, (math, piece) in enumerate(runs):  # a relation brings its own space
+        if math and piece.strip() in _RELATIONS:
+            for beside, strip in ((at - 1, str.rstrip), (at + 1, str.lstrip)):
+                if 0 <= beside < len(runs) and not runs[beside][0]:
+                    runs[beside] = (False, strip(runs[beside][1]))
+    return "".join(piece if math else rf"\text{{{piece}}}" for math, piece in runs if piece)
 
 
 def _runs(text: str) -> list[tuple[bool, str]]:

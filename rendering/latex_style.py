@@ -69,7 +69,8 @@ def _derivative(order: int, of: Box | None, by: Sequence[Box], mark: str) -> Box
 def _cases(branches: Sequence[tuple[Box, Box]], otherwise: Box) -> Box:
     rows = [rf"{value.text} & {condition.text}" for value, condition in branches]
     rows.append(rf"{otherwise.text} & \text{{otherwise}}")
-    return Box((r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}",), ATOM, 4)
+    # Nothing closes the brace on the right: a factor behind it would read as part of the last row.
+    return Box((r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}",), PREFIX, 4)
 
 
 def _primes(name: str, order: int) -> str:

@@ -26,11 +26,12 @@ GAP = 3
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the columns of a section stand: the place of ``=`` and the width of the reasons."""
+    """Where the columns of a section stand: the width of the numbers, the place of ``=``, the width of the reasons."""
 
     width: int
     equals: int
     reason: int
+    number: int
 
     @property
     def reason_start(self) -> int:
@@ -44,13 +45,14 @@ def page_rows(page: Page, width: int) -> Iterator[Row]:
     yield from _labelled("Given", (_given_rows(page, width)))
     yield from _labelled("Define", _formula_rows(page.definitions, width))
     yield from _labelled("Assume", _assumed_rows(page.assumptions, width))
+    digits = max((len(line.number) for s in page.sections for line in s.lines if line.depth == 0), default=0)
     before: Section | None = None
     for section in page.sections:
         # Statements of one line without a title stand one below the other.
         if before is None or section.title or not (section.says_it_in_a_line and before.says_it_in_a_line):
             yield ()
         before = section
-        yield from _section(section, width)
+        yield from _section(section, width, digits)
     yield ()
     yield from _labelled("Result", _formula_rows(page.results, width))
     for label, sentences in zip(("Note", "Pitfalls", "See"), page.notes, strict=True):
@@ -141,7 +143,7 @@ def _broken(box: Box, first: int, rest: int) -> list[str]:
     ]
 
 
-def _section(section: Section, width: int) -> Iterator[Row]:
+def _section(section: Section, width: int, digits: int) -> Iterator[Row]:
     if section.heading is not None:
         shape: Row = ((f", shape {section.shape}", "prose"),) if section.shape is not None else ()
         if section.title or section.says_it_in_a_line:
@@ -153,7 +155,7 @@ def _section(section: Section, width: int) -> Iterator[Row]:
             yield from _labelled(section.label, [*rows[:-1], (*rows[-1], *shape)])
     if section.note:
         yield from _labelled("", _prose((section.note,), width))
-    columns = _columns(section.lines, width)
+    columns = _columns(section.lines, width, digits)
     for line in section.lines:
         yield from _step(line, columns)
 
@@ -163,21 +165,26 @@ def _heading_rows(heading: Box, width: int) -> Iterator[Row]:
         yield ((text, "heading"),)
 
 
-def _columns(lines: Sequence[Line], width: int) -> _Columns:
+def _columns(lines: Sequence[Line], width: int, digits: int) -> _Columns:
     """The narrowest column of reasons that costs no row: more room for the formulas."""
     cap = max(10, min(28, width // 4))
-    lefts = [len(x.left.text) + len(_number(x)) - NUMBER for x in lines if x.left is not None]
+    number = max(NUMBER, digits + GAP - 1)
+    lefts = [len(x.left.text) + len(_number(x, number)) - number for x in lines if x.left is not None]
     equals = max((n for n in lefts if n <= cap), default=min(cap, 6))
     longest = max((len(x.rule) for x in lines), default=0)
-    tries = [_Columns(width, equals, reason) for reason in range(min(12, longest), min(longest, width // 3) + 1)]
+    tries = [
+        _Columns(width, equals, reason, number) for reason in range(min(12, longest), min(longest, width // 3) + 1)
+    ]
     return min(
-        tries, key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason), default=_Columns(width, equals, 12)
+        tries,
+        key=lambda c: (sum(len(_body(x, c)) for x in lines), -c.reason),
+        default=_Columns(width, equals, 12, number),
     )
 
 
 def _step(line: Line, columns: _Columns) -> Iterator[Row]:
     yield from _body(line, columns)
-    indent = len(_number(line))
+    indent = len(_number(line, columns.number))
     if line.counterexample:
         for text in textwrap.wrap(f"because at {line.counterexample}", columns.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "refuted"))
@@ -186,23 +193,23 @@ def _step(line: Line, columns: _Columns) -> Iterator[Row]:
             yield ((" " * (indent + 2), ""), (text, "open"))
 
 
-def _number(line: Line) -> str:
-    return f"{line.number:>{NUMBER - 2}}  " if line.depth == 0 else f"{line.number:>{NUMBER}}  "
+def _number(line: Line, width: int) -> str:
+    return f"{line.number:>{width - 2}}  " if line.depth == 0 else f"{line.number:>{width}}  "
 
 
 def _body(line: Line, columns: _Columns) -> list[Row]:
     """The rows of a step: its formula with the reason beside the last row that leaves room, or below."""
     role = "math" if line.depth == 0 else "detail"
-    start = _number(line)
+    start = _number(line, columns.number)
     indent = len(start)
     left = line.left.text if line.left is not None else ""
     rows: list[list[Span]] = []
-    if line.left is not None and len(left) > columns.equals - (indent - NUMBER):
+    if line.left is not None and len(left) > columns.equals - (indent - columns.number):
         for text in break_lines(line.left, len, columns.width - indent, columns.width - indent):
             rows.append([(start, "number"), (text, role)])
             start = " " * indent
         left = ""
-    lead = left.ljust(columns.equals + NUMBER - indent) + line.relation
+    lead = left.ljust(columns.equals + columns.number - indent) + line.relation
     room = columns.width - indent - len(lead)
     beside = columns.reason_start - GAP - indent - len(lead)
     reasons = textwrap.wrap(line.rule, max(columns.reason, 8)) or [""]

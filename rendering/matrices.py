@@ -52,7 +52,7 @@ def write_notation(w: Writer, node: Notation) -> Box:
         case Transpose(of):
             return Box((style.wrap(write_notation(w, of), ATOM).text + style.transposed,), POWER)
         case MatMul(factors):
-            return _product(w, factors, style.times, POWER)
+            return _product(w, factors, None, POWER)
         case Hadamard(factors):
             return _product(w, factors, "\n" + style.hadamard, POWER)
         case Quotient(over, under):
@@ -102,12 +102,14 @@ def _call(w: Writer, name: str, of: Notation) -> Box:
     return join([w.style.operator(name), w.style.enclosed(write_notation(w, of))], ATOM)
 
 
-def _product(w: Writer, factors: tuple[Notation, ...], times: str, at_least: int) -> Box:
+def _product(w: Writer, factors: tuple[Notation, ...], times: str | None, at_least: int) -> Box:
+    """times: the sign between the factors; None for none."""
     parts: list[str | Box] = []
     for factor in factors:
         box = write_notation(w, factor)
         bare = box.binds >= at_least or (box.binds == PREFIX and factor is factors[-1])
-        parts += [times, box if bare else w.style.enclosed(box)]
+        box = box if bare else w.style.enclosed(box)
+        parts += [w.style.before(box) if times is None else times, box]
     return join(parts[1:], PRODUCT)
 
 
@@ -115,6 +117,8 @@ def _plus(w: Writer, terms: tuple[Notation, ...]) -> Box:
     parts: list[str | Box] = []
     for term in terms:
         coefficient, node = unscaled(term)
+        if isinstance(node, Scalar) and is_negative(node.value):
+            coefficient, node = -coefficient, Scalar(-node.value)
         negative = is_negative(coefficient)
         sign = f"\n {w.style.minus} " if negative else "\n + "
         box = _scaled(w, -coefficient if negative else coefficient, node)
@@ -135,7 +139,7 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
     if w.style.latex:
         bare = isinstance(of, MatMul) and body.binds == PRODUCT
         array = body if bare else w.style.wrap(body, PREFIX)
-        box = array if over == under else join([w.style.wrap(w(over / under), PRODUCT), " ", array], PRODUCT)
+        box = array if over == under else join([_in_front(w, over / under), " ", array], PRODUCT)
     else:
         whole = isinstance(of, MatMul) or body.binds > PRODUCT
         if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():
@@ -147,6 +151,12 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
         if under != 1:
             box = join([box, "/", w.style.wrap(w(under), POWER)], PRODUCT)
     return join([minus, box], SUM) if minus else box
+
+
+def _in_front(w: Writer, coefficient: Expr) -> Box:
+    """A coefficient before an array: in parentheses where the array would read as part of it."""
+    box = w(coefficient)
+    return w.style.enclosed(box) if box.binds in (SUM, PREFIX) else box
 
 
 def style_enclosed(w: Writer, coefficient: Expr) -> Box:

@@ -1,9 +1,11 @@
-"""How a tensor's name is written: ``W1`` is W₁, ``alpha`` is α, ``A_prev`` is A with an upright subscript."""
+"""How a tensor's name is written: ``W1`` is W₁, ``alpha`` is α, ``A_prev`` is A with an upright subscript.
+
+In LaTeX small letters behind a capital are a subscript too: ``Wq`` is W with the subscript q."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 GREEK = {
@@ -51,6 +53,9 @@ def text_name(name: str, known: frozenset[str] = frozenset()) -> str:
 def latex_name(name: str, known: frozenset[str] = frozenset(), indices: str = "") -> str:
     """The name, with the indices of an element after its own subscripts."""
     parts = split_name(name, known)
+    lettered = re.fullmatch(r"([A-Z])([a-z]{1,2})", parts.base)
+    if lettered and parts.base not in GREEK:  # Wq is W_q: as Wq it would read as a product
+        parts = replace(parts, base=lettered[1], subscripts=(lettered[2], *parts.subscripts))
     subscripts = [s if len(s) == 1 or s.isdigit() else rf"\text{{{latex_escape(s)}}}" for s in parts.subscripts]
     below = ",".join([*subscripts, *([indices] if indices else [])])
     mark = r"\mathrm{d}" if parts.gradient else ""

@@ -95,7 +95,7 @@ def ordered_terms(sum_: Expr, letters: Mapping[Index, str], places: Mapping[str,
             (all if only_scalars else any)(_kind(f) == 3 for f in factors),
             not any(isinstance(f, BoundSum) for f in factors),
             _degree(factors),
-            [_factor_key(f, letters, places) for f in ordered_factors(factors, letters, places)],
+            [_factor_key(f, letters, places, False) for f in ordered_factors(factors, letters, places)],
         )
 
     return sorted(terms, key=key)
@@ -106,8 +106,12 @@ def _degree(factors: Sequence[Expr]) -> int:
 
 
 def ordered_factors(factors: Sequence[Expr], letters: Mapping[Index, str], places: Mapping[str, int]) -> list[Expr]:
-    """Numbers, dimensions, parameters, deltas, elements, functions, differences; derivatives in chain order; sums."""
-    ordered = sorted(factors, key=lambda f: _factor_key(f, letters, places))
+    """Numbers, dimensions, parameters, deltas, elements, functions, differences; derivatives in chain order; sums.
+
+    Beside entries of arrays every scalar counts as a parameter: (1 − β) g_i, c x_i.
+    """
+    beside_arrays = any(e.indices for f in factors for e in f.atoms(Element))
+    ordered = sorted(factors, key=lambda f: _factor_key(f, letters, places, beside_arrays))
     chain = _chain([f for f in ordered if isinstance(f, Partial)])
     return [chain.pop(0) if isinstance(f, Partial) else f for f in ordered]
 
@@ -128,7 +132,9 @@ def _chain(partials: list[Partial]) -> list[Partial]:
     return out
 
 
-def _factor_key(factor: Expr, letters: Mapping[Index, str], places: Mapping[str, int]) -> tuple[object, ...]:
+def _factor_key(
+    factor: Expr, letters: Mapping[Index, str], places: Mapping[str, int], beside_arrays: bool
+) -> tuple[object, ...]:
     base = factor.base if isinstance(factor, Pow) and not factor.exp.is_negative else factor
     seen = {index: at for at, index in enumerate(letters)}
     free = [seen[i] for i in base.free_symbols if isinstance(i, Index) and i in seen]
@@ -136,7 +142,10 @@ def _factor_key(factor: Expr, letters: Mapping[Index, str], places: Mapping[str,
     first = min(free, default=len(seen))
     size = count_nodes(base) if isinstance(base, Add) else 0
     decays = isinstance(base, exp) and is_negative(base.args[0])
-    return (_kind(base), first, rank, size, decays, _place(base, places), str(base) if not free else "")
+    kind = _kind(base)
+    if beside_arrays and kind in (5, 7) and not any(e.indices for e in base.atoms(Element)) and base.atoms(Element):
+        kind, first = 3, len(seen)
+    return (kind, first, rank, size, decays, _place(base, places), str(base) if not free else "")
 
 
 def _kind(f: Expr) -> int:

@@ -45,6 +45,11 @@ class Style:
     average: Mapping[str, str]
     measure: Callable[[str], float]
 
+    def before(self, factor: Box) -> str:
+        """What stands before a further factor of a product: a thin space more before an upright name."""
+        upright = self.latex and factor.text.startswith(r"\mathrm{") and not factor.text.startswith(r"\mathrm{d}")
+        return r" \thinspace " if upright else self.times
+
     def wrap(self, box: Box, at_least: int) -> Box:
         """The box, in parentheses where it binds less than its place asks for."""
         return box if box.binds >= at_least else self.enclosed(box)

@@ -66,7 +66,7 @@ def test_what_lists_and_helps_imports_nothing_heavy(arguments: list[str]) -> Non
         (["code", "nothing-like-it"], "All ids: nnmath list"),
         (["check", "sigmoid", "tahn"], "Did you mean tanh"),
         (["derive", "sigmoid", "--format", "pdf"], "invalid choice: 'pdf'"),
-        (["derive", "sigmoid", "--format", "text", "--document"], "Add --format latex"),
+        (["derive", "sigmoid", "--format", "text", "--document"], "Leave --format out"),
         (["derive", "mlp-deep", "--set", "depth"], "--set depth=4"),
         (["derive", "mlp-deep", "--set", "depth=0"], "from 1 to 64"),
         (["derive", "mlp-deep", "--set", "depth=99999999999999999999"], "from 1 to 64"),

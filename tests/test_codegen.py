@@ -143,9 +143,9 @@ def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
 # -- how it reads --
 
 READS = [
-    ("softmax-ce", "P = Z - Z.max(axis=1, keepdims=True)\n    np.exp(P, out=P)"),
-    ("softmax-ce", "P /= P.sum(axis=1, keepdims=True)"),
-    ("softmax-ce", "_row_minus(P, Y, axis=1)\n    P /= n\n    return P"),
+    ("softmax-ce", "P = Z - Z[place][:, None]\n    np.exp(P, out=P)\n    rest = _rest(P, place, axis=1)"),
+    ("attention", "P /= P.sum(axis=1, keepdims=True)"),
+    ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total)\n    P /= n\n    return P"),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", 'dg = np.einsum("ij,ij->j", H, dY)'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -127,6 +128,8 @@ class Report:
         lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
         lines.append((f"  {MEANING[self.verdict]}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
+        tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
+        lines += [(f"  {'' if at else 'tried':<9}{line}", "dim") for at, line in enumerate(tried)]
         for proof in self.proofs:
             lines.append((f"  {proof}", "green" if proof.verdict == "proved" else "yellow"))
         for finding in self.findings:
@@ -146,7 +149,6 @@ class Report:
             ("at", self.where),
             ("against", self.reference),
             ("with", self.binding),
-            ("tried", "; ".join(self.covered)),
         )
 
 

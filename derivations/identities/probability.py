@@ -18,8 +18,8 @@ bayes_sigmoid = Entry(
     """,
     define="""
         A = B.T @ B                                        # inverse covariance
-        l0 = p0*exp(-(x - m0) @ A @ (x - m0)/2)            # prior times likelihood, without the common factor
-        l1 = p1*exp(-(x - m1) @ A @ (x - m1)/2)
+        l0 = p0*exp(-((x - m0) @ A @ (x - m0))/2)          # prior times likelihood, without the common factor
+        l1 = p1*exp(-((x - m1) @ A @ (x - m1))/2)
         w = A @ (m1 - m0)
         b = (m0 @ A @ m0 - m1 @ A @ m1)/2 + log(p1/p0)
     """,

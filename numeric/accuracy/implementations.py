@@ -8,7 +8,7 @@ given; it returns arrays by the name of the definition or result. To add one, ad
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from ...calculus.derivation import Derivation
 from ..execution import arguments_of, load_source
 from ..generator import generate
-from ..plans import is_elementwise
+from ..plans import GeneratedFunction, is_elementwise
 from ..regimes import REGIMES, Case
 from ..torch_side import Forward, TorchSide
 from .unavailable import Unavailable
@@ -54,14 +54,41 @@ def naive(subject: Subject, dtype: str) -> Implementation:
     return from_source(generate(subject.derivation, stable=False), subject.derivation)
 
 
+def compiled(subject: Subject, dtype: str) -> Implementation:
+    """The functions of the C target, compiled here. Where NumPy would serve for one of them, none is measured."""
+    from ..native.calling import CompiledModule
+
+    module = CompiledModule(subject.derivation)
+    for name, why in module.notes.items():
+        raise Unavailable(f"{name} is not compiled: {why.removesuffix('; NumPy serves')}")
+    run = from_functions(module.namespace, module.described, subject.derivation)
+    parameters = {t.name for t in subject.derivation.givens if t.domain.value is not None and not t.rank}
+
+    def with_numbers(values: Inputs) -> Mapping[str, Array]:
+        """Its parameters are numbers: NumPy would serve for arrays of them."""
+        numbers = {n: np.unique(v) for n, v in values.items() if n in parameters}
+        for name, found in numbers.items():
+            if found.size > 1:
+                raise Unavailable(f"compiled code has one number {name} for all entries, not {found.size}")
+        return run({**values, **{n: v.reshape(()) for n, v in numbers.items()}})
+
+    return with_numbers
+
+
 def from_source(module: Any, derivation: Derivation) -> Implementation:
     """The functions of a generated module (its ``source`` and ``functions``)."""
-    namespace = load_source(module.source)
+    return from_functions(load_source(module.source), module.functions, derivation)
+
+
+def from_functions(
+    namespace: Mapping[str, Any], functions: Sequence[GeneratedFunction], derivation: Derivation
+) -> Implementation:
+    """Functions by name, and what each takes and returns."""
 
     def run(values: Inputs) -> dict[str, Array]:
         case = Case(REGIMES[0], {}, {n: np.asarray(v) for n, v in values.items()})
         found: dict[str, Array] = {}
-        for function in module.functions:
+        for function in functions:
             with np.errstate(all="ignore"):
                 out = namespace[function.name](**arguments_of(function, derivation, case))
             arrays = out if len(function.returns) > 1 else (out,)
@@ -95,6 +122,7 @@ def jax(subject: Subject, dtype: str) -> Implementation:
 #: By the name that a user types.
 IMPLEMENTATIONS: dict[str, Callable[[Subject, str], Implementation]] = {
     "numpy": generated,
+    "c": compiled,
     "torch": torch,
     "jax": jax,
     "naive": naive,

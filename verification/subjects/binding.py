@@ -95,7 +95,8 @@ def bind(
     trial = Trial(subject, tensors, arguments, upstream)
     if upstream is None and subject.upstream_name is not None and subject.upstream_name not in arguments:
         upstream = trial.learn_upstream()
-    of = gradients_of(subject, pairs, trial.run(upstream), trial.sizes, wanted)
+    unused = [t for t in entry_tensors if t not in tensors and t != upstream]
+    of = gradients_of(subject, pairs, trial.run(upstream), trial.sizes, wanted, unused)
     return Binding(tensors, arguments, upstream, of, source)
 
 

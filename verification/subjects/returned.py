@@ -19,8 +19,12 @@ def gradients_of(
     ran: Outcome,
     sizes: Mapping[Symbol, int],
     wanted: Sequence[str] | None,
+    unused: Sequence[Tensor] = (),
 ) -> tuple[Tensor | None, ...]:
-    """For each returned value its tensor: by the name it has in the code, else by shape, else by order."""
+    """For each returned value its tensor: by the name it has in the code, else by shape, else by order.
+
+    unused: tensors of the reference that the code need not take, as the bias of a dense layer: by name only.
+    """
     real = {a: t for a, t in pairs.items() if not t.domain.is_discrete and (wanted is None or t.name in wanted)}
     ordinary = [t for t in real.values() if wanted is not None or (t.domain.value is None and not t.domain.rows)]
     if ran.error is None:
@@ -29,7 +33,8 @@ def gradients_of(
     else:
         names = list(subject.gradient_names) or [None] * len(ordinary)
         shapes = [None] * len(names)
-    found: list[Tensor | None] = [_by_name(n, pairs) for n in names]
+    others = {t.name: t for t in unused if wanted is not None and t.name in wanted}
+    found: list[Tensor | None] = [_by_name(n, pairs) or _by_name(n, others) for n in names]
     for k, name in enumerate(names):
         if found[k] is None:
             free = [t for t in ordinary if t not in found]

@@ -1,0 +1,171 @@
+"""Side by side in one process: every contestant checked, then timed in rounds that take turns."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+
+from .cases import Case
+from .contestants import CONTESTANTS, REFERENCE, Absent, Call, Contestant
+from .floor import floor
+from .hand_written import BY_HAND
+
+Status = Literal["timed", "wrong", "absent", "failed"]
+
+#: A result is right when no entry is further from float64 than this share of the largest entry of its array.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured. rounds: turns that each contestant has. seconds: what one turn takes, or a single call."""
+
+    rounds: int = 15
+    seconds: float = 0.03
+
+
+QUICK = Effort(3, 0.004)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One contestant at one case.
+
+    seconds: the median over the rounds of a call. spread: half the distance of the quartiles, as a share of that.
+    ratio: the median over the rounds of torch's time over its own; None without torch. note: why there is no time.
+    """
+
+    status: Status
+    seconds: float | None = None
+    spread: float | None = None
+    ratio: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A case, the seconds that the machine allows, and the timing of each contestant by name."""
+
+    case: Case
+    floor: float
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+
+
+def inputs(case: Case) -> dict[str, Any]:
+    """The arrays of a case: the same on every run."""
+    rng = np.random.default_rng(2026)
+    found: dict[str, Any] = {}
+    for name, shape in case.shapes.items():
+        if name in case.rows:
+            a = np.zeros(shape, np.float32)
+            a[np.arange(shape[0]), rng.integers(shape[1], size=shape[0])] = 1
+        elif name in case.zero_one:
+            a = rng.integers(2, size=shape).astype(np.float32)
+        else:
+            a = rng.standard_normal(shape, np.float32)
+            if name.startswith("W"):
+                a *= shape[0] ** -0.5
+        found[name] = a
+    return found
+
+
+def measure(
+    case: Case,
+    names: Sequence[str],
+    effort: Effort,
+    threads: int,
+    told: Callable[[str], None] = lambda name: None,
+    contestants: Mapping[str, Contestant] = CONTESTANTS,
+) -> Measured:
+    """Check and time contestants at a case. told: is called with the name of each before it starts.
+
+    Before any time is taken, every result is compared with float64, computed by the NumPy that was written by hand. A
+    contestant that is wrong, or fails, gets a status and no time.
+    """
+    arrays = inputs(case)
+    expected = exact(case, arrays)
+    calls: dict[str, Call] = {}
+    timings: dict[str, Timing] = {}
+    for name in names:
+        told(contestants[name].title)
+        try:
+            calls[name] = contestants[name].prepare(case, arrays)
+            if wrong := difference(calls[name](), expected):
+                timings[name] = Timing("wrong", note=wrong)
+        except Absent as absent:
+            timings[name] = Timing("absent", note=str(absent))
+        except Exception as error:  # another's compiler may fail in any way; the others are still timed
+            timings[name] = Timing("failed", note=f"{type(error).__name__}: {str(error).strip().splitlines()[0:1]}")
+        if name in timings:
+            calls.pop(name, None)
+    told("rounds")
+    times = take_turns(calls, effort)
+    for name, seconds in times.items():
+        timings[name] = _timing(seconds, times.get(REFERENCE))
+    told("floor")
+    return Measured(case, floor(case, threads), {name: timings[name] for name in names})
+
+
+def exact(case: Case, arrays: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Value and gradients in float64."""
+    from inspect import signature
+
+    function = BY_HAND[case.formula, case.part]
+    return function(**{n: arrays[n].astype(np.float64) for n in signature(function).parameters if n in arrays})
+
+
+def difference(found: Sequence[Any], expected: Sequence[Any]) -> str:
+    """Which result is wrong, and by how much; empty where all are right."""
+    if len(found) != len(expected):
+        return f"{len(found)} results, expected {len(expected)}"
+    for at, (f, e) in enumerate(zip(found, expected, strict=True)):
+        f, e = np.asarray(f), np.asarray(e)
+        if f.shape != e.shape:
+            return f"result {at} has shape {f.shape}, expected {e.shape}"
+        off = np.abs(f - e).max() / np.abs(e).max()
+        if not off <= TOLERANCE:
+            return f"result {at} is off by {off:.1e} of its largest entry"
+    return ""
+
+
+def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
+    """Seconds of a call in every round. Each turn starts with a call that is not counted, which warms the caches."""
+    counts: dict[str, int] = {}
+    for name, call in calls.items():
+        count, taken = 1, _seconds(call, 1)
+        while taken < effort.seconds / 4 and count < 100_000:
+            count *= 4
+            taken = _seconds(call, count)
+        counts[name] = max(1, round(effort.seconds * count / taken))
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    for at in range(effort.rounds):
+        start = at % len(order) if order else 0
+        for name in (*order[start:], *order[:start]):
+            calls[name]()
+            times[name].append(_seconds(calls[name], counts[name]) / counts[name])
+    return times
+
+
+def _seconds(call: Call, count: int) -> float:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        start = perf_counter()
+        for _ in range(count):
+            call()
+        return perf_counter() - start
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _timing(seconds: Sequence[float], reference: Sequence[float] | None) -> Timing:
+    low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
+    ratio = None if reference is None else float(np.median(np.divide(reference, seconds)))
+    return Timing("timed", float(middle), float((high - low) / 2 / middle), ratio)

@@ -1,0 +1,364 @@
+"""The C text of one kernel: outer loops in threads, stages of inner loops, and what is complete after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .kernels import COSTLY, Kernel, Target
+from .reductions import SHAPES, SIGN, finished, update
+from .scalars import Axis, Scalar, closure, dimension
+from .text import RESERVED, Expressions, bare, loop_name, offset
+from .totals import Totals
+
+#: Iterations of a loop that adds up doubles before the partial sum goes to a compensated total.
+BLOCK = 512
+#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop.
+CHUNK = 4096
+
+
+class Emitter(Totals):
+    """Writes one kernel as the body of a C function. real: float or double."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        real: str,
+        ints: frozenset[str],
+        taken: set[str],
+        used: dict[str, None],
+        temporaries: frozenset[str] = frozenset(),
+    ) -> None:
+        self.k, self.real, self.used, self.temporaries = kernel, real, used, temporaries
+        self.taken = set(taken)
+        self.lines: list[str] = []
+        self.depth = 1
+        self.scopes: list[dict[Scalar, str]] = [{}]
+        flat = "e" if kernel.flat else None
+        self.text = Expressions(self._known, ints, flat, used, real)
+        self.text.moving = frozenset((*kernel.outer, *kernel.inner) if kernel.flat else kernel.inner)
+        self.buffers: dict[Scalar, str] = {}
+        self.scratch: list[tuple[str, str]] = []
+        self.uses: dict[Scalar, int] = {}
+        for v in kernel.values:
+            for a in v.args:
+                self.uses[a] = self.uses.get(a, 0) + 1
+
+    def body(self) -> list[str]:
+        """The lines of the function after its head."""
+        k = self.k
+        chunked = k.mode == "chunk" or k.flat
+        nests = self._nests()
+        if not chunked:
+            self._choose_buffers(nests)
+        late = [v for v in k.values if k.is_late(v)]
+        totals = {v: self._accumulator(v) for v in late}
+        everything = self._product((*k.outer, *k.inner))
+        if chunked:
+            count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
+        else:
+            count = self._product(k.outer) or "1"
+        entries = " * (double)".join(self._dims((*k.outer, *k.inner)))
+        self.put(f"const ptrdiff_t rows = {count};")
+        self.put(f"const ptrdiff_t threads = nn_threads(rows, (double){entries});")
+        if self.scratch:
+            each = " + ".join(length for _, length in self.scratch)
+            self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
+            self.put("double *const scratch = malloc((size_t)(threads * each) * sizeof(double));")
+            self.put("if (!scratch)")
+            self.put("    return 1;")
+            for v in late:
+                self._clear(v, totals[v])
+        self.used["threads"] = None
+        self.put("#ifdef _OPENMP")
+        self.put("#pragma omp parallel num_threads((int)threads) if (threads > 1)")
+        self.put("#endif")
+        self.open("{")
+        self.put("const ptrdiff_t me = nn_thread();")
+        if self.scratch:
+            self.put("double *const own = scratch + me * each;")
+            at = "own"
+            for name, length in self.scratch:
+                self.put(f"double *restrict const {name} = {at};")
+                at = f"{name} + {length}"
+        self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
+        if chunked:
+            self.put(f"const ptrdiff_t first = row * {CHUNK};")
+            self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")
+        else:
+            self._outer_variables()
+        self._stages(nests, totals, chunked)
+        self.close()
+        self.close()
+        self._after(late, totals)
+        if self.scratch:
+            self.put("free(scratch);")
+        self.put("return 0;")
+        return self.lines
+
+    # --- loops ---
+
+    def _nests(self) -> dict[tuple[int, tuple[Axis, ...]], list[object]]:
+        """What is computed in which stage over which inner variables: reductions and targets."""
+        k = self.k
+        found: dict[tuple[int, tuple[Axis, ...]], list[object]] = {}
+        for v in k.values:
+            if v.is_reduction and (v not in k.late or k.is_late(v)):
+                arg = v.args[0]
+                axes = tuple(a for a in k.inner if a in arg.axes)
+                found.setdefault((k.levels[arg], axes), []).append(v)
+        for t in k.targets:
+            if t.value not in k.late:
+                axes = tuple(a for a in k.inner if a in t.axes)
+                found.setdefault((k.levels[t.value], axes), []).append(t)
+        return dict(sorted(found.items(), key=lambda item: (item[0][0], -len(item[0][1]))))
+
+    def _choose_buffers(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
+        seen: dict[Scalar, int] = {}
+        places: dict[Scalar, tuple[Axis, ...]] = {}
+        for (_, axes), items in nests.items():
+            roots = [i.args[0] if isinstance(i, Scalar) else i.value for i in items]  # type: ignore[attr-defined]
+            for v in self._inner_closure(roots):
+                seen[v] = seen.get(v, 0) + 1
+                places.setdefault(v, axes)
+        for v, times in seen.items():
+            if times > 1 and v.op == "call" and v.data[0] in COSTLY and set(places[v]) == set(self.k.inside(v)):
+                if any(v in closure(b.args) for b in self.buffers):
+                    continue
+                name = self.fresh("kept")
+                self.buffers[v] = name
+                self.scratch.append((name, self._product(self.k.inside(v))))
+
+    def _inner_closure(self, roots: Sequence[Scalar]) -> list[Scalar]:
+        """What the loops over inner variables evaluate: no further than to what is one number there."""
+        found: dict[Scalar, None] = {}
+        stack = list(roots)
+        while stack:
+            v = stack.pop()
+            if v in found or not self.k.inside(v) or v.is_reduction:
+                continue
+            found[v] = None
+            stack += v.args
+        return list(found)
+
+    def _stages(
+        self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
+    ) -> None:
+        self.scopes.append({})
+        for (_, axes), items in nests.items():
+            reductions = [i for i in items if isinstance(i, Scalar)]
+            targets = [i for i in items if isinstance(i, Target)]
+            roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
+            self._row_values(roots)
+            if not axes and not chunked:
+                for r in reductions:
+                    self._one_row(r, totals)
+                for t in targets:
+                    self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+                continue
+            self._nest(axes, reductions, targets, totals, chunked)
+        self.scopes.pop()
+
+    def _one_row(self, r: Scalar, totals: dict[Scalar, list[str]]) -> None:
+        value = self.text.value(r.args[0])
+        if r in totals:
+            self._accumulate(r, totals[r], self._parts(r, value))
+
+    def _row_values(self, roots: Sequence[Scalar]) -> None:
+        """Names for what is one number in the inner loops."""
+        for v in closure(roots):
+            if self.k.inside(v) or v.op in ("const", "dim", "parameter", "counter") or v in self.k.late:
+                continue
+            if v.op == "load" and v.data[0] in self.text.ints:
+                continue
+            if self._known(v) is None and not v.is_reduction:
+                if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
+                    self._name(v)
+
+    def _nest(
+        self,
+        axes: tuple[Axis, ...],
+        reductions: list[Scalar],
+        targets: list[Target],
+        totals: dict[Scalar, list[str]],
+        chunked: bool,
+    ) -> None:
+        k = self.k
+        scalar = [r for r in reductions if r not in totals or self._scalar_late(r)]
+        arrays = [r for r in reductions if r not in scalar]
+        parts: dict[Scalar, list[str]] = {}
+        for r in scalar:
+            base = self.fresh("largest" if r.op == "max" else "total")
+            parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
+            for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
+                self.put(f"double {name} = {start};")
+        vector = axes[-1] if axes else None
+        blocked = self.real == "double" and not chunked and any(vector in r.over for r in scalar)
+        depth = self.depth
+        for a in axes[:-1]:
+            v = loop_name(a)
+            self.open(f"for (ptrdiff_t {v} = 0; {v} < {dimension(a)}; {v}++) {{")
+        clauses = "".join(
+            f" reduction({SIGN[op]}:{name})"
+            for r in scalar
+            for name, (_, _, op) in zip(parts[r], SHAPES[r.op], strict=True)
+        )
+        v = "e" if k.flat else loop_name(str(vector))
+        low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
+        inner_parts = parts
+        if blocked:
+            self.open(f"for (ptrdiff_t block = 0; block < {high}; block += {BLOCK}) {{")
+            self.put(f"const ptrdiff_t end = {high} - block < {BLOCK} ? {high} : block + {BLOCK};")
+            low, high = "block", "end"
+            inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
+            for r, names in inner_parts.items():
+                for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
+                    self.put(f"double {name} = {start};")
+            clauses = "".join(
+                f" reduction({SIGN[op]}:{name})"
+                for r in scalar
+                for name, (_, _, op) in zip(inner_parts[r], SHAPES[r.op], strict=True)
+            )
+        conflict = any(vector in r.over for r in arrays)
+        if not conflict:
+            self.put("#ifdef _OPENMP")
+            self.put(f"#pragma omp simd{clauses}")
+            self.put("#endif")
+        self.open(f"for (ptrdiff_t {v} = {low}; {v} < {high}; {v}++) {{")
+        self.scopes.append({})
+        stored = [b for b in self.buffers if self._known(b) is None]
+        roots = [r.args[0] for r in reductions] + [t.value for t in targets]
+        for value in closure(roots):
+            if self._known(value) is not None or not k.inside(value) or value.is_reduction:
+                continue
+            if value in stored and self._reached(value, roots):
+                name = self._name(value)
+                self.put(f"{self._buffer(value)} = {name};")
+            elif self._reached(value, roots) and self._worth(value):
+                self._name(value)
+        for r in scalar:
+            for name, text, (_, _, op) in zip(
+                inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True
+            ):
+                self.put(update(name, text, op))
+        for r in arrays:
+            self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
+        for t in targets:
+            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+        self.scopes.pop()
+        self.close()
+        if blocked:
+            for r in scalar:
+                for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
+                    self.put(update(name, part, op))
+            self.close()
+        while self.depth > depth:
+            self.close()
+        for b in stored:
+            if any(b in closure([x]) for x in roots):
+                self.scopes[-1][b] = self._buffer(b)
+        for r in scalar:
+            if r in totals:
+                self._accumulate(r, totals[r], parts[r])
+            else:
+                name = self.fresh("row")
+                self.put(f"const double {name} = {finished(r.op, parts[r], self.used)};")
+                self.scopes[-1][r] = name
+
+    def _reached(self, value: Scalar, roots: Sequence[Scalar]) -> bool:
+        """Whether a value is evaluated here, and not only inside something that has a name already."""
+        stack, seen = list(roots), set()
+        while stack:
+            v = stack.pop()
+            if v == value:
+                return True
+            if v in seen or v.is_reduction or self._known(v) is not None:
+                continue
+            seen.add(v)
+            stack += v.args
+        return False
+
+    def _worth(self, v: Scalar) -> bool:
+        if v.op in ("const", "dim", "parameter", "counter", "compare"):
+            return False
+        if v.op == "load" and v.data[0] in self.text.ints:
+            return False
+        return v.op in ("load", "call") or self.uses.get(v, 0) > 1
+
+    # --- small things ---
+
+    def _parts(self, r: Scalar, value: str) -> list[str]:
+        if r.op == "sum":
+            return [value]
+        if not value.isidentifier():
+            name = self.fresh("entry")
+            self.put(f"const double {name} = {bare(value)};")
+            value = name
+        if r.op == "max":
+            return [value, f"({value} != {value} ? 1.0 : 0.0)"]
+        return [f"({value} >= 1.0 ? 0.0 : {value})", f"({value} >= 1.0 ? 1.0 : 0.0)"]
+
+    def _outer_variables(self) -> None:
+        left = "row"
+        outer = self.k.outer
+        for at, a in enumerate(outer):
+            rest = self._product(outer[at + 1 :])
+            text = f"{left} / ({rest})" if rest else left
+            if at:
+                text = f"{text} % {dimension(a)}"
+            self.put(f"const ptrdiff_t {loop_name(a)} = {text};")
+
+    def _ordered(self, axes: frozenset[Axis]) -> tuple[Axis, ...]:
+        return tuple(a for a in self.k.order if a in axes)
+
+    def _dims(self, axes: Sequence[Axis]) -> list[str]:
+        return [dimension(a) for a in axes] or ["1"]
+
+    def _product(self, axes: Sequence[Axis]) -> str:
+        return " * ".join(dimension(a) for a in axes)
+
+    def _offset(self, axes: Sequence[Axis]) -> str:
+        return offset([loop_name(a) for a in axes], tuple(dimension(a) for a in axes))
+
+    def _buffer(self, v: Scalar) -> str:
+        return f"{self.buffers[v]}[{self._offset(self.k.inside(v))}]"
+
+    def _element(self, t: Target) -> str:
+        if self.text.flat is not None:
+            return f"{t.name}[{self.text.flat}]"
+        places = ["0" if a is None else loop_name(a) for a in t.place]
+        return f"{t.name}[{offset(places, tuple('1' if a is None else dimension(a) for a in t.place))}]"
+
+    def _cast(self, text: str, name: str) -> str:
+        return bare(text) if self.real == "double" or name in self.temporaries else f"(float){text}"
+
+    def _name(self, v: Scalar) -> str:
+        name = self.fresh("x" if v.op == "load" else str(v.data[0]) if v.op == "call" else "v")
+        self.put(f"const double {name} = {bare(self.text.value(v))};")
+        self.scopes[-1][v] = name
+        return name
+
+    def _known(self, s: Scalar) -> str | None:
+        for scope in reversed(self.scopes):
+            if scope.get(s):
+                return scope[s]
+        return None
+
+    def fresh(self, base: str) -> str:
+        base = "chosen" if base == "where" else base
+        name, number = base, 1
+        while name in self.taken or name in RESERVED:
+            number += 1
+            name = f"{base}{number}"
+        self.taken.add(name)
+        return name
+
+    def put(self, line: str) -> None:
+        self.lines.append(line if line.startswith("#if") or line == "#endif" else "    " * self.depth + line)
+
+    def open(self, line: str) -> None:
+        self.put(line)
+        self.depth += 1
+
+    def close(self) -> None:
+        self.depth -= 1
+        self.put("}")

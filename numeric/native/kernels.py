@@ -1,0 +1,186 @@
+"""Which loops compute a set of arrays together: one pass over memory where the formula allows it.
+
+A kernel has *outer* loop variables, whose iterations are independent and run in threads, and *inner* ones. A reduction
+over inner variables whose result is used inside them again (the mean of a row, say) splits the inner loops into stages.
+A reduction over outer variables (the gradient of a bias) is added up thread by thread, and is complete after the loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .scalars import Axis, Scalar, closure, loads
+
+#: Functions that cost enough to keep their values where a later stage needs them again.
+COSTLY = frozenset(
+    "exp log tanh sinh cosh sin cos arctan power expm1 log1p sigmoid softplus sech2 erf erfc erfcx xlogx log_weighted "
+    "tanh_remainder sigmoid_minus exp_polynomial exp_product exp_quotient".split()
+)
+
+
+class Cut(Exception):
+    """A reduction that must be an array of its own before this kernel."""
+
+    def __init__(self, value: Scalar) -> None:
+        super().__init__(value.op)
+        self.value = value
+
+
+class Uncovered(Exception):
+    """Targets that have no loops in common."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An array to compute: its name, its entry, the loop variable of each axis (None: of length one)."""
+
+    name: str
+    value: Scalar
+    place: tuple[Axis | None, ...]
+
+    @property
+    def axes(self) -> frozenset[Axis]:
+        return frozenset(a for a in self.place if a)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Loops for some arrays.
+
+    mode: ``row`` (outer loops around inner loops), ``column`` (the last outer variable runs in tiles, innermost) or
+    ``chunk`` (one variable, cut in pieces that are the outer loop). levels: after how many stages a value is known.
+    late: values that are known after the loops only. order: of loop variables, as arrays lie in memory.
+    """
+
+    targets: tuple[Target, ...]
+    mode: str
+    outer: tuple[Axis, ...]
+    inner: tuple[Axis, ...]
+    order: tuple[Axis, ...]
+    values: tuple[Scalar, ...]
+    levels: dict[Scalar, int]
+    late: frozenset[Scalar]
+    flat: bool = False
+
+    @property
+    def vector(self) -> Axis | None:
+        """The variable of the innermost loops."""
+        if self.mode == "column":
+            return self.outer[-1]
+        return self.inner[-1] if self.inner else None
+
+    def inside(self, s: Scalar) -> tuple[Axis, ...]:
+        """The inner variables that a value depends on, outermost first."""
+        return tuple(a for a in self.inner if a in s.axes)
+
+    def is_late(self, s: Scalar) -> bool:
+        """A reduction that is complete after the loops only."""
+        return s.is_reduction and s in self.late and not any(a in self.late for a in closure(s.args))
+
+    @property
+    def last_level(self) -> int:
+        return max((self.levels[v] for v in self.values if v not in self.late), default=0)
+
+
+def schedule(targets: Sequence[Target]) -> Kernel:
+    """The loops for these targets. Raises :class:`Cut`."""
+    values = closure(t.value for t in targets)
+    order = _order(targets, values)
+    every = [a for a in order if any(a in v.axes or a in v.over for v in values) or any(a in t.axes for t in targets)]
+    _need_cover(targets, values, set(every))
+    below = _downstream(targets, values)
+    blocked = {a for v in values if v.is_reduction for a in v.over if a in below[v]}
+    vector = _innermost(targets, values, every)
+    mode, outer, inner = "row", [a for a in every if a not in blocked], [a for a in every if a in blocked]
+    if not blocked and vector:
+        outer.remove(vector)
+        inner = [vector]
+        if not outer:
+            mode, outer, inner = "chunk", [], [vector]
+    elif vector in outer:
+        mode = "column"
+        outer.remove(vector)
+        outer.append(vector)
+    if inner and mode == "row" and vector in inner:
+        inner.remove(vector)
+        inner.append(vector)
+    late: set[Scalar] = set()
+    for v in values:
+        outside = any(a in outer for a in v.over) or (mode == "chunk" and v.is_reduction)
+        if outside or any(a in late for a in v.args):
+            late.add(v)
+    for v in values:
+        if v.is_reduction and v not in late and any(a in inner for a in v.axes):
+            raise Cut(v)
+        if v.is_reduction and v in late and any(a in late for a in v.args):
+            raise Cut(next(x for x in closure(v.args) if x.is_reduction and x in late))
+    levels: dict[Scalar, int] = {}
+    for v in values:
+        under = max((levels[a] for a in v.args), default=0)
+        levels[v] = under + 1 if v.is_reduction and v not in late else under
+    flat = mode != "column" and _is_flat(targets, values)
+    return Kernel(
+        tuple(targets), mode, tuple(outer), tuple(inner), tuple(order), tuple(values), levels, frozenset(late), flat
+    )
+
+
+def _need_cover(targets: Sequence[Target], values: Sequence[Scalar], every: set[Axis]) -> None:
+    """One value or target runs through all the loops: otherwise they would be nested for nothing."""
+    domains = [set(v.axes) | set(v.over) for v in values] + [set(t.axes) for t in targets]
+    if any(d >= every for d in domains):
+        return
+    if len(targets) > 1:
+        raise Uncovered
+    for v in values:
+        if v.is_reduction and v != targets[0].value:
+            raise Cut(v)
+
+
+def _downstream(targets: Sequence[Target], values: Sequence[Scalar]) -> dict[Scalar, set[Axis]]:
+    """The loop variables of everything that is computed from a value."""
+    found: dict[Scalar, set[Axis]] = {v: set() for v in values}
+    for t in targets:
+        found[t.value] |= t.axes
+    for v in reversed(values):
+        for a in v.args:
+            found[a] |= found[v] | v.axes | set(v.over)
+    return found
+
+
+def _order(targets: Sequence[Target], values: Sequence[Scalar]) -> list[Axis]:
+    """Loop variables, outermost first, as the largest arrays have them."""
+    places = [t.place for t in targets]
+    places += [tuple(s.data[0] if s.op == "counter" else None for s in v.args) for v in loads(values)]  # type: ignore[misc]
+    found: list[Axis] = []
+    for place in sorted(places, key=len, reverse=True):
+        found += [a for a in place if a and a not in found]
+    for v in values:
+        found += [a for a in (*sorted(v.axes), *v.over) if a not in found]
+    return found
+
+
+def _innermost(targets: Sequence[Target], values: Sequence[Scalar], every: Sequence[Axis]) -> Axis | None:
+    """The variable along which most of the largest arrays lie in memory."""
+    places = [t.place for t in targets]
+    places += [tuple(s.data[0] if s.op == "counter" else None for s in v.args) for v in loads(values)]  # type: ignore[misc]
+    ranks = [len([a for a in p if a]) for p in places]
+    top = max(ranks, default=0)
+    last = [p[-1] for p, r in zip(places, ranks, strict=True) if r == top and p and p[-1]]
+    if last:
+        return max(dict.fromkeys(last), key=last.count)
+    return every[-1] if every else None
+
+
+def _is_flat(targets: Sequence[Target], values: Sequence[Scalar]) -> bool:
+    """Everything lies in memory in one order, and is computed entry by entry: a single loop does."""
+    if not targets or any(v.is_reduction or v.op in ("counter", "inside") for v in values if v.op != "counter"):
+        return False
+    place = targets[0].place
+    if None in place or len(place) < 1 or any(t.place != place for t in targets):
+        return False
+    for v in loads(values):
+        if v.args and tuple(s.data[0] if s.op == "counter" else None for s in v.args) != place:
+            return False
+    used = {s for v in values if v.op != "load" for s in v.args if s.op == "counter"}
+    return not used

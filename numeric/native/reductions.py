@@ -1,0 +1,28 @@
+"""Reductions: the numbers that each keeps while it runs, and what they give in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .text import bare
+
+#: Of each reduction the numbers that it keeps: suffix, start, and how they are joined.
+SHAPES: dict[str, list[tuple[str, str, str]]] = {
+    "sum": [("", "0.0", "sum")],
+    "max": [("", "-INFINITY", "max"), ("_nan", "0.0", "sum")],
+    "log_sum": [("", "0.0", "sum"), ("_top", "0.0", "sum")],
+}
+SIGN = {"sum": "+", "max": "max"}
+
+
+def update(name: str, value: str, op: str) -> str:
+    return f"{name} = {value} > {name} ? {value} : {name};" if op == "max" else f"{name} += {bare(value)};"
+
+
+def finished(op: str, parts: Sequence[str], used: dict[str, None]) -> str:
+    if op == "sum":
+        return parts[0]
+    if op == "max":
+        return f"({parts[1]} > 0.0 ? NAN : {parts[0]})"
+    used["log1p"] = None
+    return f"nn_log1p({parts[0]} + ({parts[1]} - 1.0))"

@@ -1,0 +1,63 @@
+"""The operations on rows as scalar expressions: entries that depend on reductions of their row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..program import Node
+from .scalars import Axis, Scalar, counter, dimension, negative, signed_sum
+
+#: An entry of a distribution above this is its largest, also where rounding moved the others.
+MOST = 0.53125
+
+
+class Rows:
+    """The part of a lowering that writes operations on rows."""
+
+    def _argmax(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """The first position of the largest entry, as minus the largest -position among the entries that reach it."""
+        top = self._reduction("max", node, place)
+        if not top.is_reduction:
+            return Scalar("const", (), (0,))
+        at, x = top.over[0], top.args[0]
+        here = Scalar("compare", (x, top), ("==",), x.axes)
+        behind = [Scalar("neg", (v,), (), v.axes) for v in (counter(at), Scalar("dim", (), (dimension(at),)))]
+        body = Scalar("call", (here, *behind), ("where",), x.axes | {at})
+        return negative(Scalar("max", (body,), (), top.axes, (at,)))
+
+    def _row_scale(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """A power of two near the largest absolute value of a row."""
+        x = Node("call", (node.args[0],), ("abs",), node.args[0].rank)
+        top = self.entry(Node("reduce", (x,), ("max", node.data, False), node.rank), place)
+        least = self._operand(node.args[1], place)
+        return Scalar("call", (top, least), ("row_scale",), top.axes | least.axes)
+
+    def _over(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """A row times what is one over its scale: exact, because the scale is a power of two from 2^-126 to 2^127."""
+        x, scale = (self._operand(a, place) for a in node.args)
+        inverse = Scalar("mul", (Scalar("const", (), (1.0,)), scale), (1,), scale.axes)
+        return Scalar("mul", (x, inverse), (2,), x.axes | scale.axes)
+
+    def _row_minus(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """p - t for rows p that sum to 1; for the one p above 1/2, if any, 1 - t minus the sum of the others."""
+        at: int = node.data[0]  # type: ignore[assignment]
+        p, t = (self._operand(a, place) for a in node.args)
+        k = place[at]
+        if k is None or k not in p.axes:
+            return signed_sum((1, p), (-1, t))
+        most = Scalar("compare", (p, Scalar("const", (), (MOST,))), (">",), p.axes)
+        others = Scalar("call", (most, Scalar("const", (), (0.0,)), p), ("where",), p.axes)
+        rest = Scalar("sum", (others,), (), p.axes - {k}, (k,))
+        from_one = signed_sum((1, signed_sum((1, Scalar("const", (), (1.0,))), (-1, t))), (-1, rest))
+        return Scalar("call", (most, from_one, signed_sum((1, p), (-1, t))), ("where",), p.axes | t.axes)
+
+    def _zero_sum(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """x, and at one place of each row minus the sum of the others."""
+        at: int = node.data[0]  # type: ignore[assignment]
+        label = self.entry(node.args[1], (*place[:at], *place[at + 1 :]))
+        own = self.entry(node.args[0], place)
+        here = Scalar("compare", (counter(place[at]), label), ("==",), label.axes | counter(place[at]).axes)
+        zero = Scalar("const", (), (0.0,))
+        others = Scalar("call", (here, zero, own), ("where",), own.axes | here.axes)
+        total = Scalar("sum", (others,), (), others.axes - {place[at]}, (place[at],))  # type: ignore[arg-type]
+        return Scalar("call", (here, negative(total), own), ("where",), own.axes | here.axes)

@@ -20,7 +20,7 @@ CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
-    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite")},
     "relu": "np.maximum",
 }
 
@@ -347,6 +347,8 @@ def _call(w: Writer, n: Node) -> tuple[str, int]:
     arguments = [w.expression(a)[0] for a in n.args]
     if function == "relu":
         arguments.append("0.0")
+    if n.data[1:] == ("in double",):
+        return f"{w.helper('_in_double')}({w.helper(CALLS[function])}, {', '.join(arguments)})", ATOM
     return f"{w.helper(CALLS[function])}({', '.join(arguments)})", ATOM
 
 

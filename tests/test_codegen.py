@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import numpy as np
 import pytest
@@ -155,14 +156,14 @@ READS = [
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
     ("mlp-softmax", "Z1 = X @ W1 + b1"),
-    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
 ]
 
 
 @pytest.mark.parametrize(("id", "line"), READS)
 def test_reads_as_written_by_hand(id, line) -> None:
-    assert line in generated(id).source
+    assert line in re.sub("  # .*", "", generated(id).source)
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -117,11 +117,18 @@ def _log_weighted(x, w):
 TANH_REMAINDER = '''
 def _tanh_remainder(x):
     """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
-    s = x.clamp(-1.0, 1.0) ** 2
+    near = x.clamp(-1.0, 1.0)
+    s = near * near
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return torch.where(_abs(x) < 1.0, x * c / (1.0 + c), x - torch.tanh(x))
+    return torch.where(_abs(x) < 1.0, near * c / (1.0 + c), x - torch.tanh(x))
+'''
+
+FINITE = '''
+def _finite(x):
+    """x, with the largest number of its dtype in place of an infinity."""
+    return x.clamp(-torch.finfo(x.dtype).max, torch.finfo(x.dtype).max)
 '''
 
 LOG_SUM = '''
@@ -272,6 +279,7 @@ HELPERS: dict[str, str] = {
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
+    "_finite": FINITE,
     "_log_sum": LOG_SUM,
     "_take": TAKE,
     "_take_inside": TAKE_INSIDE,

@@ -13,6 +13,10 @@ from target_cases import IDS
 
 from nnmath import cli
 from nnmath.numeric.targets import TARGETS, UnknownTarget, generate
+from nnmath.numeric.targets.jax_writer import JAX
+from nnmath.numeric.targets.tensor_text import AS_IN_NUMPY, SHARED, Language
+from nnmath.numeric.targets.torch_writer import TORCH
+from nnmath.numeric.text import CALLS, WRITE
 
 
 def test_the_command_offers_every_target() -> None:
@@ -27,6 +31,17 @@ def test_an_unknown_target_names_the_known_ones() -> None:
 def test_the_command_refuses_an_unknown_target(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["code", "silu", "--target", "fortran"]) == cli.USAGE
     assert "numpy" in capsys.readouterr().err
+
+
+#: Made for NumPy only, when the text of a function is written.
+OF_NUMPY = {"vecdot", "place", "rest"}
+
+
+@pytest.mark.parametrize("language", [TORCH, JAX], ids=lambda language: language.title)
+def test_a_language_has_every_function_and_operation(language: Language) -> None:
+    assert set(CALLS) - OF_NUMPY <= {*language.calls, *language.write}
+    assert set(WRITE) - OF_NUMPY <= {*language.write, *SHARED, *AS_IN_NUMPY}
+    assert {h for h in language.calls.values() if h.startswith("_")} <= set(language.helpers)
 
 
 #: Helpers of several kinds, labels, windows, two variables, options.

@@ -14,6 +14,8 @@ from .kernels import Cut, Kernel, Target, Uncovered, schedule
 from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import c_name
 
+ENTANGLED = "its loops depend on each other in a way that has no C form yet"
+
 
 @dataclass(frozen=True)
 class CFunction:
@@ -81,17 +83,20 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
                 before += _fused([t], temporaries)
             return before
         except Cut as cut:
-            value = cut.value
-            place = tuple(sorted(value.axes, key=lambda a: _position(a, current)))
-            shape = tuple(dimension(a) for a in place)
-            if not place and value in (t.value for t in current):
-                break
-            fresh = f"temporary{len(temporaries) + 1}"
-            before += _fused([Target(fresh, value, place)], temporaries)
-            temporaries[fresh] = shape
-            stored = load(fresh, shape, place)
-            current = [Target(t.name, _replaced(t.value, value, stored), t.place) for t in current]
-    raise Unsupported("its loops depend on each other in a way that has no C form yet")
+            stored = {}
+            made = []
+            for value in cut.values:
+                place = tuple(sorted(value.axes, key=lambda a: _position(a, current)))
+                shape = tuple(dimension(a) for a in place)
+                if not place and value in (t.value for t in current):
+                    raise Unsupported(ENTANGLED) from None
+                fresh = f"temporary{len(temporaries) + 1}"
+                temporaries[fresh] = shape
+                made.append(Target(fresh, value, place))
+                stored[value] = load(fresh, shape, place)
+            before += _fused(made, temporaries)
+            current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
+    raise Unsupported(ENTANGLED)
 
 
 def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:
@@ -101,8 +106,8 @@ def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:
     return 99, a
 
 
-def _replaced(root: Scalar, old: Scalar, new: Scalar) -> Scalar:
-    memo = {old: new}
+def _replaced(root: Scalar, by: Mapping[Scalar, Scalar]) -> Scalar:
+    memo = dict(by)
     for s in closure([root]):
         if s not in memo:
             args = tuple(memo[a] for a in s.args)

@@ -78,8 +78,8 @@ class _Splitter:
             if _base(root) not in self.products:
                 self._store(root, whole=True)
         lowering = Lowering(dict(self.arrays))
-        for level in self.stored.values():
-            for node in level:
+        for nodes in self.stored.values():
+            for node in nodes:
                 name, shape = wanted.get(node) or (self._fresh("step"), lowering.shape(node))
                 self.arrays[node] = (name if node not in wanted else self._fresh(name), shape)
         for product in self.products:

@@ -28,7 +28,7 @@ def wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Ca
 def driven(driver: Driver, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Callable[..., Any] | str:
     """The same of a function whose matrix products NumPy computes."""
     lines: list[str] = []
-    runs = []
+    runs: list[tuple[Any, Any]] = []
     for step in driver.steps:
         if isinstance(step, Stage):
             lines += _stage(step.function, len(runs))

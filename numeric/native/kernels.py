@@ -48,9 +48,9 @@ class Target:
 class Kernel:
     """Loops for some arrays.
 
-    mode: ``row`` (outer loops around inner loops) or ``chunk`` (one variable, cut in pieces that are the outer loop). levels: after how many stages a value is
-    known.
-    late: values that are known after the loops only. order: of loop variables, as arrays lie in memory.
+    mode: ``row`` (outer loops around inner loops) or ``chunk`` (one variable, cut in pieces that are the outer loop).
+    levels: after how many stages a value is known. late: values that are known after the loops only. order: of loop
+    variables, as arrays lie in memory.
     """
 
     targets: tuple[Target, ...]

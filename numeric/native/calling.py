@@ -57,7 +57,6 @@ class CompiledModule:
         self.notes: dict[str, str] = {n: f"{why}; NumPy serves" for n, why in module.missing.items()}
         made: dict[str, Callable[..., Any]] = {f.name: partial(wrapped, f) for f in module.functions}
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
-        self.products = tuple(d.signature.name for d in module.drivers)
         library = None
         compiled = (*module.functions, *(s.function for d in module.drivers for s in d.stages))
         if compiled or module.drivers:
@@ -81,6 +80,7 @@ class CompiledModule:
                 self.notes[name] = f"{function}; NumPy serves"
             else:
                 self.__dict__[name] = function
+        self.products = tuple(d.signature.name for d in module.drivers if d.signature.name not in self.notes)
 
     @property
     def namespace(self) -> Mapping[str, Any]:

@@ -70,14 +70,15 @@ def plot(accuracy: Accuracy, target: str) -> None:
 
 def _draw(axis: Any, measured: Sequence[Measured]) -> None:
     for m in measured:
-        errors = np.nan_to_num(m.errors, nan=LOW, posinf=HIGH)
+        finite = np.isfinite(m.x)
+        errors = np.nan_to_num(m.errors[finite], nan=LOW, posinf=HIGH)
         colour = COLOURS[m.row.dtype]
         shown = np.clip(errors, LOW, HIGH)
-        axis.plot(symlog(m.x), shown, ".", markersize=1, color=colour, label=m.row.dtype, rasterized=True)
+        axis.plot(symlog(m.x[finite]), shown, ".", markersize=1, color=colour, label=m.row.dtype, rasterized=True)
     axis.axhline(1e3, color="0.7", linewidth=0.5)
     axis.set_yscale("log")
     axis.set_ylim(LOW / 2, HIGH * 4)
-    reach = max((float(np.max(np.abs(m.x))) for m in measured), default=1.0)
+    reach = max((float(np.max(np.abs(m.x[np.isfinite(m.x)]))) for m in measured), default=1.0)
     powers = [p for p in TICKS if 10.0**p <= reach]
     ticks = [*(-(10.0**p) for p in reversed(powers)), 0.0, *(10.0**p for p in powers)]
     names = [f"1e{p}" if p else "1" for p in powers]

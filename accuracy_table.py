@@ -232,6 +232,8 @@ def _ulp(error: float) -> str:
 
 
 def _number(x: float) -> str:
+    if isinf(x):
+        return "∞" if x > 0 else "-∞"
     return _exponent(f"{x + 0.0:.4g}")  # −0 as 0
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .derivations import catalogue
+from .derivations.options import shown as written
 
 if TYPE_CHECKING:
     from .derivations.options import Value
@@ -177,7 +178,7 @@ def _check_at(
     entry_id: str, parameters: Mapping[str, Value], device: str, dtypes: Sequence[str], target: str, *, variant: bool
 ) -> Row:
     """One setting of the parameters. variant: the notes of another setting already say what is compared."""
-    shown = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    shown = ", ".join(f"{name}={written(value)}" for name, value in parameters.items())
     id = f"{entry_id} with {shown}" if shown else entry_id
     try:
         from .page import of_entry

@@ -18,9 +18,9 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy", "c", "torch")
+TARGETS = ("numpy", "c", "torch", "jax")
 #: Those whose code a cross-check can run.
-RUNNABLE = ("numpy", "torch")
+RUNNABLE = ("numpy", "torch", "jax")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -162,7 +162,7 @@ def _derive(arguments: argparse.Namespace) -> int:
 
 
 def _code(arguments: argparse.Namespace) -> int:
-    write(_page(arguments).source(arguments.target), arguments.output)
+    write(_page(arguments).source(arguments.target, joint=arguments.joint), arguments.output)
     return FINE
 
 
@@ -309,6 +309,7 @@ The code of FILE.py runs in this process.
     code = command("code", _code, "print the code of a formula")
     code.epilog = f"""examples:
   nnmath code softmax-ce -o softmax_ce.py
+  nnmath code softmax-ce --joint
   nnmath code softmax-ce --target torch -o softmax_ce_torch.py
   nnmath code "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
   nnmath code softmax-ce --target c -o softmax_ce.c
@@ -320,6 +321,8 @@ The code of FILE.py runs in this process.
         sub.add_argument("-o", "--output", metavar="FILE", help="write to a file, all of it or nothing")
 
     code.add_argument("--target", choices=TARGETS, default="numpy", help="the language of the code; default: numpy")
+
+    code.add_argument("--joint", action="store_true", help="one function that returns the value and all gradients")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
     check.epilog = f"""examples:

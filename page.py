@@ -78,15 +78,26 @@ class Page:
         assert not callable(self.entry.state) and not callable(self.entry.start)
         return Rule(self.derivation, self.entry.state, self.entry.start)
 
-    def source(self, target: str = "numpy") -> str:
+    def source(self, target: str = "numpy", *, joint: bool = False) -> str:
         """The source of a module that computes the value and the derivatives, in a target language.
 
+        joint: one function that returns the value and all gradients, as a training step needs them. Of a function of
+        one variable it takes the upstream gradient as well.
+
         **Raises** ``NoCode`` for an entry that is a statement, ``UnknownTarget``, and ``Unsupported`` for a
-        formula that the target cannot express.
+        formula that the target cannot express, or that has no gradients to return beside its value.
         """
         self._need_code()
         from . import numeric
 
+        if joint:
+            if self.entry.state:
+                raise NoCode(f"{self.entry.id} is an update rule: its one function returns the step, and no gradients")
+            from .numeric.joint import joint as joined
+            from .numeric.targets import assemble
+
+            derivation, plan = joined(self.derivation)
+            return assemble(derivation, (plan,), target).source
         if self.entry.state:
             return numeric.generate_update(self._rule(), target).source
         return numeric.generate(self.derivation, target).source
@@ -131,14 +142,15 @@ class Page:
         from .numeric.crosscheck import check
         from .numeric.targets.checkable import checkable
 
-        module, functions = checkable(self.derivation, target)
+        emitted = checkable(self.derivation, target)
         report = check(
             self.derivation,
             self.forward,
             device=device,
             dtypes=tuple(dtypes),
-            module=module,
-            functions=functions,
+            module=emitted.module,
+            functions=emitted.functions,
+            flushes=emitted.flushes,
             may_be_undefined=self.entry.topic in (EXPRESSION, OWN),
         )
         return replace(report, code=f"{target} code")

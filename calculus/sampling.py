@@ -46,7 +46,7 @@ class Point:
 
 
 def size_plans(dims: Sequence[Symbol], rng: random.Random, *, thorough: bool = True) -> list[dict[Symbol, int]]:
-    """Sizes to try: all distinct in changing order, all equal, all one, and mixtures with ones."""
+    """Sizes to try: all distinct in changing order (any two of them both ways), all equal, all one, and mixtures."""
     start = 2 if len(dims) <= 4 else 1
 
     def distinct() -> dict[Symbol, int]:
@@ -61,7 +61,8 @@ def size_plans(dims: Sequence[Symbol], rng: random.Random, *, thorough: bool = T
         return [{}] * (12 if thorough else 6)
     plans = [distinct(), dict.fromkeys(dims, 2), dict.fromkeys(dims, 1)]
     if thorough:
-        plans += [distinct(), dict.fromkeys(dims, 3 if len(dims) <= 4 else 2), mixture(), mixture(), distinct()]
+        reverse = {d: 2 * start + len(dims) - 1 - size for d, size in plans[0].items()}
+        plans += [distinct(), dict.fromkeys(dims, 3 if len(dims) <= 4 else 2), mixture(), mixture(), reverse]
     return plans
 
 

@@ -17,7 +17,8 @@ from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
-from .exact_exponents import exact_exponents, selected
+from .choices import distributed, selected
+from .exact_exponents import exact_exponents
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
@@ -25,6 +26,7 @@ from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
 from .projections import with_differences
 from .reflection import reflected
+from .rounding import with_fewer_roundings
 from .row_scaling import with_scaled_rows
 from .saturation import clip_saturated
 from .stability import stabilise
@@ -115,6 +117,8 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -
     arguments = _arguments(derivation, [targets[n] for n in needed], dims)
     anchor = next((identifier(a.given.name) for a in arguments if is_float(a.given)), None)
     nodes = with_numbers({n: _node(known[n], targets[n], anchor, elementwise, n in names) for n in needed})
+    if elementwise and stable:
+        nodes = with_fewer_roundings(nodes)
     single = len(names) == 1
     assigned = tuple((identifier(n), nodes[n]) for n in needed if not (single and n == names[0]))
     returned = tuple(nodes[n] for n in names)
@@ -158,7 +162,7 @@ def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
     alone = [f for f in outside if not inside.has(f)]
     inside = Mul(inside, *(f for f in outside if f not in alone))
-    form: Expr = selected(exact_exponents(clip_saturated(reflected(stabilise(inside, known)))))
+    form: Expr = selected(exact_exponents(clip_saturated(reflected(stabilise(distributed(inside), known)))))
     return Mul(form, *alone)
 
 

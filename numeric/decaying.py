@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from sympy import Expr, Mul, Poly
+from sympy import Expr, Mul, Poly, S
 
 from ..calculus.comparisons import Comparison, comparison
+from ..calculus.functions import relu
 from . import forms, program
+from .choices import multiple_of
 from .exact_exponents import split
 from .layout import Array, Layout, align
 from .program import Node
@@ -82,23 +84,30 @@ def around(e: Expr, lower: Lower, hint: Layout) -> Array:
 
 
 def select(e: Expr, lower: Lower, hint: Layout) -> Array:
-    """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0."""
+    """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0; c·x on the right is c·max(x, 0)."""
     said = comparison(e.args[0])
     if said.left - said.right not in (e.args[0], -e.args[0]):
-        said = Comparison(e.args[0], True, sympy.S.Zero)
-    operands = (said.left, said.right, *e.args[1:])
-    (left, right, *values), layout = align([lower(v, hint) for v in operands], hint)
+        said = Comparison(e.args[0], True, S.Zero)
+    sides = (1, -1) if said.greater else (-1, 1)
+    branches = [_on_side(value, said, side) for value, side in zip(e.args[1:], sides, strict=True)]
+    (left, right, *values), layout = align([lower(v, hint) for v in (said.left, said.right, *branches)], hint)
     signs = (">", "<=") if said.greater else ("<", ">=")
     terms = []
-    for sign, value, expr in zip(signs, values, e.args[1:], strict=True):
+    for sign, value, expr, branch in zip(signs, values, e.args[1:], branches, strict=True):
         mask = Node("compare", (left, right), (sign,), max(left.rank, right.rank), "bool")
-        if expr == said.left and said.right == 0 and sign == ">":
-            terms.append(program.call("relu", value))
+        if branch != expr:
+            terms.append(value)
         elif expr != 0:
             terms.append(mask if expr == 1 else program.mul((mask, program.as_decimal(value))))
     if len(terms) == 1:
         return Array(program.as_float(terms[0]), layout)
     return Array(program.add(tuple((1, t) for t in terms)), layout)
+
+
+def _on_side(branch: Expr, said: Comparison, side: int) -> Expr:
+    """A multiple of the variable as one of its positive or negative part, which needs no mask and may be infinite."""
+    multiple = multiple_of(branch, said.left) if said.right == 0 and branch != 0 else None
+    return branch if multiple is None else side * multiple * relu(side * said.left)
 
 
 def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:

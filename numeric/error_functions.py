@@ -73,9 +73,12 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     x is t + r with few digits in t. At t, and with few digits in each coefficient, the exponent is exact; what is left
     of it is small.
     """
-    if any(map(np.ndim, coefficients)):  # an array has no digits to spare
-        return np.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
-    degree, digits = len(coefficients), {2: 6, 4: 17}.get(x.dtype.itemsize, 43)
+    if x.dtype.itemsize < 8 or any(map(np.ndim, coefficients)):  # float64 has digits to spare for float32
+        wide, total = x.astype(np.result_type(x, np.float64)), 0.0
+        for c in coefficients[::-1]:
+            total = (total + c) * wide
+        return np.exp(scale * total).astype(x.dtype)
+    degree, digits = len(coefficients), 43
     places = -(-digits // (2 * degree))
     grid = 2.0 ** (digits - degree * places)
     whole = [_number_product(scale, float(c)) for c in coefficients]
@@ -119,6 +122,10 @@ def _number_product(a, b):
 EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
+    if x.dtype.itemsize < 8:  # float64 has digits to spare
+        return np.exp(np.clip(x.astype(np.float64), -1e300, 1e300) * factor).astype(x.dtype)
+    if np.ndim(factor) == 0 and abs(np.frexp(factor)[0]) == 0.5 and not rest:  # a power of two: the product is exact
+        return np.exp(x * float(factor))
     shape, x = np.shape(x), np.atleast_1d(x)
     info = np.finfo(x.dtype)
     limit = 2048.0 / np.maximum(np.abs(factor), 2.0 ** (14 + info.nmant // 2) / float(info.max))  # 0 or inf beyond it
@@ -130,6 +137,8 @@ def _exp_product(x, factor, rest):
 EXP_QUOTIENT = '''
 def _exp_quotient(x, d):
     """exp(x / d), accurate also where the quotient is large."""
+    if x.dtype.itemsize < 8:
+        return np.exp(x.astype(np.float64) / d).astype(x.dtype)
     product, error = _product(1.0 / d, d)
     return _exp_product(x, 1.0 / d, (1.0 - product - error) / d)
 '''

@@ -128,6 +128,13 @@ class Clip(Function):
         return None
 
 
+class finite(NamedFunction):
+    """x, with the largest number of its dtype in place of an infinity: what vanishes there may be multiplied by it."""
+
+    def as_elementary(self) -> Expr:
+        return self.args[0]  # type: ignore[return-value]
+
+
 class WeightedExponent(NamedFunction):
     """``WeightedExponent(v, w)``: the logarithm of w eᵛ for a weight w ≥ 0. It is −∞ where w is 0, whatever v is."""
 

@@ -11,9 +11,11 @@ from . import docstring
 from .array_function import Argument, ArrayFunction, array_function, is_float
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
+from .line_comments import with_reasons
 from .numpy_forms import small_results_first, with_inner_products
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .program import Node
+from .row_sums import with_shared_sums
 from .row_text import owners
 from .text import CALLS, Writer
 
@@ -48,8 +50,8 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = T
 def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
-    nodes = with_inner_products(function.roots)
     names = [name for name, _ in function.assigned]
+    nodes = with_inner_products(with_shared_sums(names, function.roots))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
@@ -58,7 +60,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     opening, used = _opening(function)
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
-    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
+    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
 
 

@@ -78,8 +78,10 @@ def _rewritten(
         x, scale = (_source(line.text, a) for a in value.args)  # type: ignore[attr-defined]
         made, divided = Line(line.target, "=", x), Line(line.target, "=", f"_over({line.target}, {scale})")
         return [*lines[:at], made, divided, *lines[at + 1 :]], at
-    if line.op not in ("=", "return") or not (line.target in full if line.op == "=" else returns_array):
+    if line.op not in ("=", "return"):
         return None
+    if not (line.target in full if line.op == "=" else returns_array):
+        return _argument_in_place(lines, at, value, full, said)
     inner = _inside_function(value)
     if inner is not None and line.op == "=":
         made = Line(line.target, "=", _source(line.text, inner[1]))
@@ -94,13 +96,34 @@ def _rewritten(
         return [*_with_name(lines[:at], name, line.target), applied, *lines[at + 1 :]], at + 1
     chain, first = _chain(value)
     if not chain:
-        return None
+        return _argument_in_place(lines, at, value, full, said)
     choices = [(first, chain)]
     if isinstance(chain[0][0], ast.Add | ast.Mult):  # these commute
         choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
     for left, rest in choices:
         if isinstance(left, ast.Name) and _may_go(left.id, lines, at, full) and not _viewed(left.id, line.text, rest):
             return _emitted(left.id, rest, lines, at, said, full)
+    return _argument_in_place(lines, at, value, full, said)
+
+
+def _argument_in_place(
+    lines: list[Line], at: int, value: ast.expr, full: Mapping[str, int], said: set[str]
+) -> tuple[list[Line], int] | None:
+    """``np.vecdot(x - a, y)`` as ``x -= a`` and ``np.vecdot(x, y)``, where nothing else reads x."""
+    line = lines[at]
+    for call in ast.walk(value):
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) != "np.vecdot":
+            continue
+        for argument in call.args:
+            chain, first = _chain(argument)
+            if not chain or not isinstance(first, ast.Name) or first.id in said or isinstance(chain[0][0], ast.Call):
+                continue
+            alone = sum(isinstance(x, ast.Name) and x.id == first.id for x in ast.walk(value)) == 1
+            if alone and len(chain) == 1 and _may_go(first.id, lines, at, full):
+                (operator, right), name = chain[0], first.id
+                step = _step(operator, name, _source(line.text, right))
+                changed = Line(line.target, line.op, line.text.replace(_source(line.text, argument), name))
+                return [*lines[:at], step, changed, *lines[at + 1 :]], at + 1
     return None
 
 

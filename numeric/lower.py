@@ -14,6 +14,7 @@ from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from . import decaying, forms, program, row_forms, rows
 from .affine import positions, put, take
+from .choices import reads_what_it_tests
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
 from .layout import Array, Layout, align
@@ -49,6 +50,7 @@ CALLS: dict[type[Expr], str] = {
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",
     forms.tanh_remainder: "tanh_remainder",
+    forms.finite: "finite",
     row_forms.power_of_two: "power_of_two",
 }
 
@@ -253,18 +255,24 @@ def _indicator(e: Expr, hint: Layout) -> Array:
     return _condition(e.args[0], hint)  # type: ignore[arg-type]
 
 
-def _condition(e: Expr, hint: Layout) -> Array:
-    """``e > 0``: as a comparison of two sides where these stand in it as they are, so that nothing is rounded first."""
+def _condition(e: Expr, hint: Layout, holds: bool = True) -> Array:
+    """``e > 0``, or whether that does not hold: as a comparison of two sides where these stand in it as they are.
+
+    So nothing is rounded first.
+    """
     said = comparison(e)
     if said.left - said.right not in (e, -e):
         said = Comparison(e, True, sympy.S.Zero)
     nodes, layout = align([lower(said.left, hint), lower(said.right, hint)], hint)
-    return Array(Node("compare", nodes, (">" if said.greater else "<",), max(n.rank for n in nodes), "bool"), layout)
+    sign = (">" if said.greater else "<") if holds else ("<=" if said.greater else ">=")
+    return Array(Node("compare", nodes, (sign,), max(n.rank for n in nodes), "bool"), layout)
 
 
 def _where(e: Expr, hint: Layout) -> Array:
     a, b = (lower(v, hint) for v in e.args[1:])  # type: ignore[arg-type]
-    nodes, layout = align([_condition(e.args[0], hint), a, b], hint)  # type: ignore[arg-type]
+    if turned := reads_what_it_tests(e):  # NaN, for which no comparison holds, gives NaN
+        a, b = b, a
+    nodes, layout = align([_condition(e.args[0], hint, not turned), a, b], hint)  # type: ignore[arg-type]
     branches = tuple(program.as_float(program.as_decimal(n)) for n in nodes[1:])
     chosen = program.call("where", nodes[0], *branches, kind="float")
     if not chosen.rank or all(n.kind == "python" for n in branches):  # np.where makes a float64 of Python numbers
@@ -273,8 +281,10 @@ def _where(e: Expr, hint: Layout) -> Array:
 
 
 def _clip(e: Expr, hint: Layout) -> Array:
-    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
     low, high = (float(v) for v in e.args[1:])  # type: ignore[arg-type]
+    if isinstance(e.args[0], absolute) and low < 0:  # np.clip is faster than np.minimum with a number
+        return lower(absolute(forms.Clip(e.args[0].args[0], -e.args[2], e.args[2])), hint)
+    inner = lower(e.args[0], hint)  # type: ignore[arg-type]
     if low == float("-inf"):
         node = program.call("minimum", inner.node, program.const(high))
     elif high == float("inf"):

@@ -31,9 +31,14 @@ def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
         return None
     factors = _two_factors(node.args[0])
     axes, keepdims = node.data[1:]
-    if factors is None or len(axes) != 1:  # type: ignore[arg-type]
+    if factors is None:
         return None
     rank, axis = node.args[0].rank, axes[0]  # type: ignore[index]
+    if len(axes) == rank >= 2 and not keepdims:  # type: ignore[arg-type]
+        rows = Node("call", factors, ("vecdot",), rank - 1, "float")
+        return program.reduce("sum", rows, tuple(range(rank - 1)))
+    if len(axes) != 1:  # type: ignore[arg-type]
+        return None
     if rank >= 2 and axis == rank - 1:
         dot = Node("call", factors, ("vecdot",), rank - 1, "float")
     elif (rank, axis) == (2, 0):

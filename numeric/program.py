@@ -136,3 +136,10 @@ def matmul(a: Node, b: Node) -> Node:
 
 def einsum(spec: str, *args: Node) -> Node:
     return Node("einsum", args, (spec,), len(spec.split("->")[1]), "float")
+
+
+def is_product_of_matrices(spec: str) -> bool:
+    """Whether two operands, with their axes joined, are matrices that are multiplied: BLAS then does it, if asked."""
+    given, out = spec.split("->")
+    a, b = map(set, given.split(","))
+    return bool(a & b) and not a & b & set(out) and a - b <= set(out) and b - a <= set(out) and a - b != set() != b - a

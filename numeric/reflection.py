@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import sympy
 from sympy import Add, Dummy, Expr, Mul, Pow, S, exp, tanh
 
-from ..calculus.functions import Indicator, absolute, relu, sigmoid, softplus
+from ..calculus.functions import Indicator, Where, absolute, relu, sigmoid, softplus
 from ..calculus.tensors import Element
-from .forms import Around, Clip, HalfExp, Select, WholeExp, erfc, erfcx, expm1, sech2
+from .forms import Around, Clip, HalfExp, Select, WholeExp, erfc, erfcx, expm1, finite, sech2
 from .saturation import SATURATED, is_exact, radius
 
 #: For each saturating function f(u), the multiple of u whose exponential it is a rational function of.
@@ -181,8 +181,10 @@ class _Reflection:
         rest = Mul(*(f**k for f, k in numerator.items()))
         if denominator or not rest.has(A) or _may_overflow(rest):
             return None
-        half = HalfExp(-decay * self.shown(self.exponent, self.x))
-        return self.shown(constant) * Around(half, self.shown(rest, self.x))
+        bound = radius(self.shown(self.exponent), A)
+        bounded = self.x if bound is None else Clip(self.x, S.NegativeInfinity, bound)
+        half = HalfExp(-decay * self.shown(self.exponent, bounded))
+        return self.shown(constant) * Around(half, self.shown(rest, bounded))
 
     def mirrored(self, own: Expr, rest: Expr, sign: int, other: int) -> Expr:
         """own(|x|) on one side; rest(|x|) ± own(|x|) on the other one, which is the right one for ``other`` = 1."""
@@ -201,7 +203,7 @@ class _Reflection:
 
     def beyond(self, power: Expr, side: int) -> Expr:
         """A multiple of a power of |x| on one side, 0 on the other one."""
-        there = Select(self.border(side), side * self.x, S.Zero) if self.signed else relu(side * self.x)
+        there = Where(self.border(side), side * self.x, S.Zero) if self.signed else relu(side * self.x)
         return self.shown(power, there)
 
     def written(self, side: Expr, sign: int, bound: int | None = None) -> Expr:
@@ -217,6 +219,8 @@ class _Reflection:
         bound = bound or self.bound(side)
         if bound is not None:
             bounded = Clip(variable, -bound if even else S.NegativeInfinity, bound)
+        elif decay and self.scaled:
+            bounded = self.magnitude_of(finite(self.x))
         exponent = -self.exponent_at(bounded)
         if not decay and side.subs(E, 0).has(A):  # no bound for what grows, and no growth on the other side
             bounded = relu(sign * self.x) if sign and not self.signed else variable
@@ -234,7 +238,7 @@ class _Reflection:
             return WholeExp(exponent) ** decay * rest
         half = WholeExp(exponent) ** (decay // 2) * HalfExp(exponent) ** (decay % 2)
         if self.scaled and (pairs := numerator.get(A, 0) // 2):  # h·x is small where x·x may be infinite
-            half, rest = half * self.x**pairs, rest / self.x ** (2 * pairs)
+            half, rest = half * finite(self.x) ** pairs, rest / finite(self.x) ** (2 * pairs)
         return -Around(half, -rest) if constant.is_negative else Around(half, rest)
 
     def factor(self, f: Expr, times: int, exponent: Expr) -> Expr:
@@ -243,15 +247,18 @@ class _Reflection:
             return (expm1(exponent) * (1 if f == E - 1 else -1)) ** times
         if self.scaled:  # β|x| is |w|, and |x|² is x²: no sign is needed
             f = f.subs(self.exponent, W)
-            return self.shown(sympy.collect(f, E) ** times).replace(_is_even_power, lambda e: self.x**e.exp)
+            return self.shown(sympy.collect(f, E) ** times).replace(_is_even_power, lambda e: finite(self.x) ** e.exp)
         return self.shown(sympy.collect(f, E) if f.has(A) else f) ** times
 
     @property
     def magnitude(self) -> Expr:
+        return self.magnitude_of(self.x)
+
+    def magnitude_of(self, x: Expr) -> Expr:
         """|x|; for an exponent βx with a β of either sign, x times the sign of the exponent."""
         if not self.signed:
-            return absolute(self.x)
-        return (2 * Indicator(self.shown(self.exponent, self.x)) - 1) * self.x
+            return absolute(x)
+        return (2 * Indicator(self.shown(self.exponent, self.x)) - 1) * x
 
     def exponent_at(self, variable: Expr) -> Expr:
         """The exponent at a variable; with a parameter it is |β|·|x|."""
@@ -266,13 +273,13 @@ class _Reflection:
         return Clip(absolute(self.shown(self.exponent, self.x)), S.NegativeInfinity, 2 * SATURATED[exp])
 
     def bound(self, side: Expr) -> int | None:
-        """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may overflow."""
+        """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may be infinite."""
         if self.scaled:
             return None
-        constant, numerator, _, decay = _parts(side)
-        scale = S.One if constant.is_number and abs(constant) <= 1 else constant
-        far = Mul(scale, *(f.subs(E, 0) ** k for f, k in numerator.items()))
-        if not is_exact(self.exponent, A) or any(map(_may_overflow, (far, *numerator) if decay else numerator)):
+        _, numerator, _, decay = _parts(side)
+        if decay and any(f.has(A) for f in numerator):  # 0 times a power of x, which may be infinite
+            return radius(self.shown(self.exponent), A)
+        if not is_exact(self.exponent, A) or any(map(_may_overflow, numerator)):
             return radius(self.shown(self.exponent), A)
         return None
 

@@ -12,14 +12,25 @@ def _zero_sum(x, at, axis):
 '''
 
 ROW_MINUS = '''
-def _row_minus(p, t, axis):
+def _row_minus(p, t, axis, place=None, rest=None):
     """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p. It overwrites p."""
-    place = _place(p.argmax(axis), axis)
-    p[place] = 0.0
-    rest = p.sum(axis)
+    if place is None:
+        place = _place(p.argmax(axis), axis)
+        p[place] = 0.0
+        rest = p.sum(axis)
     p -= t
     p[place] = (1.0 - t[place]) - rest
     return p
+'''
+
+REST = '''
+def _rest(e, place, axis):
+    """e.sum(axis) without the entry at ``place`` of each row."""
+    entries = e[place]
+    e[place] = 0.0
+    rest = e.sum(axis)
+    e[place] = entries
+    return rest
 '''
 
 PLACE = '''
@@ -66,6 +77,7 @@ def _power_of_two(x):
 #: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
     "_place": PLACE,
+    "_rest": REST,
     "_zero_sum": ZERO_SUM,
     "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,

@@ -37,7 +37,19 @@ def _zero_sum(w: Writer, n: Node) -> str:
 
 def _row_minus(w: Writer, n: Node) -> str:
     t = w.expression(n.args[1])[0]
-    return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]})"
+    known = "".join(
+        f", {name}={w.expression(a)[0]}" for name, a in zip(("place", "rest"), n.args[2:], strict=len(n.args) > 2)
+    )
+    return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
+
+
+def _place(w: Writer, n: Node) -> str:
+    return f"{w.helper('_place')}({w.expression(n.args[0], inline=True)[0]}, axis={n.data[0]})"
+
+
+def _rest(w: Writer, n: Node) -> str:
+    place = w.named(n.args[1], "place")
+    return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={n.data[0]})"
 
 
 def _over(w: Writer, n: Node) -> str:
@@ -54,6 +66,8 @@ def _row_scale(w: Writer, n: Node) -> str:
 ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
+    "place": _place,
+    "rest": _rest,
     "over": _over,
     "row_scale": _row_scale,
 }

@@ -10,9 +10,9 @@ import math
 from itertools import pairwise
 
 import sympy
-from sympy import Expr, Mul, Poly, Pow, exp, tanh
+from sympy import Add, Expr, Mul, Poly, Pow, exp, tanh
 
-from ..calculus.functions import Where, sigmoid
+from ..calculus.functions import Where, absolute, sigmoid
 from ..calculus.sums import BoundSum, rebuild
 from ..calculus.tensors import Element
 from .forms import Clip, erfc, sech2
@@ -20,13 +20,16 @@ from .forms import Clip, erfc, sech2
 #: |argument| beyond which the function has reached its limit, with room for a polynomial factor (e^−800 ≈ 10^−347).
 SATURATED: dict[type[Expr], float] = {exp: 800, sigmoid: 800, sech2: 400, tanh: 40, sympy.erf: 30, erfc: 30}
 
+#: 1 + 1/x is 1 beyond it, in every format up to float64.
+ALMOST = 10**18
+
 
 def clip_saturated(expr: Expr) -> Expr:
     """Clip the variable of every polynomial of degree two or more inside a function that saturates there."""
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Mul):
-            return _product(e)
+            return _product(e) or _quotient(e)
         if type(e) in SATURATED and (found := _bound(e)) is not None:
             x, limit = found
             return e.xreplace({x: Clip(x, -limit, limit)})
@@ -44,6 +47,26 @@ def _product(e: Mul) -> Expr | None:
             clipped = Clip(x, -limit, limit)
             return Mul(*(clip_saturated(g) if _leave(g, x) else g.xreplace({x: clipped}) for g in e.args))
     return None
+
+
+def _quotient(e: Mul) -> Expr | None:
+    """In a quotient of x and |x| with a limit other than 0, x is clipped to where it has reached it: ∞/∞ is NaN."""
+    variables = e.atoms(Element)
+    if len(variables) != 1 or not any(isinstance(f, Pow) and isinstance(f.base, Add) for f in e.args):
+        return None
+    (x,) = variables
+    sides = [e.subs(absolute(x), sign * x) for sign in (1, -1)]
+    parts = [sympy.fraction(sympy.cancel(s)) for s in sides]
+    if not all(p.is_polynomial(x) and p.has(x) for pair in parts for p in pair):
+        return None
+    polynomials = [(Poly(over, x), Poly(under, x)) for over, under in parts]
+    if any(over.degree() != under.degree() for over, under in polynomials):
+        return None
+    coefficients = [abs(c) for pair in polynomials for p in pair for c in p.coeffs()]
+    if not all(c.is_Rational for c in coefficients):
+        return None
+    limit = ALMOST * math.ceil(max(coefficients) / min(coefficients))
+    return e.xreplace({x: Clip(x, -limit, limit)})
 
 
 def _leave(g: Expr, x: Expr) -> bool:

@@ -20,7 +20,7 @@ CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
-    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two")},
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite")},
     "relu": "np.maximum",
 }
 
@@ -36,6 +36,8 @@ NAMES: dict[str, str] = {
     "put": "placed",
     "compare": "mask",
     "log_sum": "log_total",
+    "place": "place",
+    "rest": "rest",
     "exp": "e",
     "exp_polynomial": "e",
     "exp_product": "e",
@@ -175,8 +177,10 @@ class Writer:
 
     def _fresh(self, node: Node) -> str:
         key = str(node.data[0]) if node.op in ("call", "reduce") else node.op
-        if key == "add" and any(a.op in ("reduce", "expand") and "max" in str(_reduction(a)) for a in node.args):
+        if key == "add" and any("max" in str(_reduction(a)) for a in node.args):
             base = "shifted"
+        elif key == "add" and [a.op for a in node.args] == ["const", "rest"]:
+            base = "total"
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")
@@ -192,7 +196,10 @@ class Writer:
 
 
 def _reduction(node: Node) -> object:
+    """Which reduction of rows a node is: an entry at the place of the largest is the largest."""
     inner = node.args[0] if node.op == "expand" else node
+    if inner.op == "index" and inner.args[1].op == "place":
+        inner = inner.args[1].args[0]
     return inner.data[0] if inner.op == "reduce" else ""
 
 
@@ -291,7 +298,7 @@ def _matmul(w: Writer, n: Node) -> tuple[str, int]:
 
 def _einsum(w: Writer, n: Node) -> tuple[str, int]:
     operands = ", ".join(w.expression(a)[0] for a in n.args)
-    optimize = ", optimize=True" if len(n.args) > 2 else ""
+    optimize = ", optimize=True" if len(n.args) > 2 or program.is_product_of_matrices(str(n.data[0])) else ""
     return f'np.einsum("{n.data[0]}", {operands}{optimize})', ATOM
 
 
@@ -340,6 +347,8 @@ def _call(w: Writer, n: Node) -> tuple[str, int]:
     arguments = [w.expression(a)[0] for a in n.args]
     if function == "relu":
         arguments.append("0.0")
+    if n.data[1:] == ("in double",):
+        return f"{w.helper('_in_double')}({w.helper(CALLS[function])}, {', '.join(arguments)})", ATOM
     return f"{w.helper(CALLS[function])}({', '.join(arguments)})", ATOM
 
 

@@ -86,8 +86,9 @@ def with_signs(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     """The definitions that are weights, such as a causal mask, with a domain that says so."""
     if not expr.has(exp):  # elsewhere SymPy would only take roots of products apart
         return expr
-    signed = {n: t for n, d in known.items() if (t := _signed(d, known)) != d.tensor}
-    return _renamed(expr, signed)
+    found: dict[str, Tensor] = {}
+    read = sorted({t.name for t in expr.atoms(Tensor)} & known.keys())
+    return _renamed(expr, {n: t for n in read if (t := _signed(known[n], known, found)) != known[n].tensor})
 
 
 def without_signs(expr: Expr, known: Mapping[str, Definition]) -> Expr:
@@ -95,15 +96,17 @@ def without_signs(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     return _renamed(expr, {n: d.tensor for n, d in known.items()})
 
 
-def _signed(definition: Definition, known: Mapping[str, Definition]) -> Tensor:
+def _signed(definition: Definition, known: Mapping[str, Definition], found: dict[str, Tensor]) -> Tensor:
+    """The array of a definition with its domain. found: those of definitions that were looked at, by name."""
     tensor = definition.tensor
     if tensor.domain != REAL:
         return tensor
-    read = {t.name for t in definition.body.atoms(Tensor)} & known.keys()
-    body = _renamed(definition.body, {n: _signed(known[n], known) for n in read})
-    if not is_weight(body):
-        return tensor
-    return Tensor(tensor.name, tensor.dims, Domain(mask=True) if is_two_valued(body) else Domain(nonnegative=True))
+    if tensor.name not in found:
+        read = sorted({t.name for t in definition.body.atoms(Tensor)} & known.keys())
+        body = _renamed(definition.body, {n: _signed(known[n], known, found) for n in read})
+        domain = Domain(mask=True) if is_two_valued(body) else Domain(nonnegative=True)
+        found[tensor.name] = Tensor(tensor.name, tensor.dims, domain) if is_weight(body) else tensor
+    return found[tensor.name]
 
 
 def _renamed(expr: Expr, tensors: Mapping[str, Tensor]) -> Expr:

@@ -38,7 +38,7 @@ OTHERS = 16
 NEAR_ROOT = 4
 
 #: Other parameters that are measured too: multiples of x that are rounded.
-PARAMETERS = {"celu": {"alpha": 1.3}, "swish": {"beta": 3.0}, "elu": {"alpha": 0.7}}
+PARAMETERS = {"celu": {"alpha": 1.3}, "swish": {"beta": 3.0}, "elu": {"alpha": 0.7}, "softplus": {"beta": 1.3}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,8 +56,7 @@ def reference(id: str, dtype: str, *parameters: tuple[str, float]) -> Reference:
 
 
 def rows(id: str, dtype: str, implementation: object = "numpy", *parameters: tuple[str, float]) -> list[Row]:
-    forward = catalogue()[id].torch if implementation == "torch" else None
-    return [m.row for m in measured(reference(id, dtype, *parameters), implementation, forward)]
+    return [m.row for m in measured(reference(id, dtype, *parameters), implementation)]
 
 
 def broken(id: str, found: list[Row]) -> list[str]:
@@ -84,13 +83,63 @@ def test_other_parameters_cost_nothing(id: str, dtype: str) -> None:
     assert broken(id, rows(id, dtype, "numpy", *PARAMETERS[id].items())) == []
 
 
-@pytest.mark.parametrize("id", DERIVATIVES if THOROUGH else ("silu",))
-def test_torch_is_never_better_by_what_counts(id: str) -> None:
-    """Where torch is more accurate, our error is 4 ULP at most: NumPy's exponential in float32 has two of them."""
-    for dtype in DTYPES:
-        for ours, theirs in zip(rows(id, dtype), rows(id, dtype, "torch"), strict=True):
-            assert ours.name == theirs.name
-            assert ours.away <= max(theirs.away, TIGHT), (ours.name, dtype, ours.away, theirs.away)
+#: Where PyTorch's own function is more accurate than NumPy's, and what the code computes has no other step in it; or
+#: where the two round in another order. Our error in ULP there.
+BETTER_THERE = {
+    ("tanh", "y", "float64"): 1.0,  # 0.97 of np.tanh, 0.74 of torch
+    ("softplus", "y", "float64"): 1.22,  # max(x, 0) is added to log1p(e^−|x|), where torch has log1p(eˣ): 1.20, 1.18
+    ("log-sigmoid", "y", "float64"): 1.22,
+}
+
+#: A correctly rounded result is half a unit off, one that was rounded from float64 a little more.
+HALF = 0.5001
+
+FEW = ("silu", "elu", "selu", "celu", "softplus", "log-sigmoid", "tanh")
+
+
+def never_worse(id: str, dtype: str, other: str, code: object = "numpy") -> None:
+    """At finite numbers: what others return at an infinity is judged elsewhere."""
+    of = Reference(derived.derivation(id), dtype, thorough=THOROUGH, infinities=False)
+    ours = {m.row.name: m.row for m in measured(of, code)}
+    forward = catalogue()[id].torch if other == "torch" else None
+    for theirs in (m.row for m in measured(of, other, forward)):
+        allowed = max(theirs.away, HALF, BETTER_THERE.get((id, theirs.name, dtype), 0.0))
+        assert ours[theirs.name].away <= allowed, (theirs.name, dtype, ours[theirs.name].away, theirs.away)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("id", DERIVATIVES if THOROUGH else FEW)
+def test_torch_is_nowhere_better(id: str, dtype: str) -> None:
+    if dtype == "float64" and id not in ("tanh", "selu") and not THOROUGH:
+        pytest.skip("NNMATH_THOROUGH=1 measures float64 too")
+    never_worse(id, dtype, "torch")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("id", DERIVATIVES)
+def test_jax_is_nowhere_better(id: str, dtype: str) -> None:
+    pytest.importorskip("jax", reason="jax is an optional extra")
+    never_worse(id, dtype, "jax")
+
+
+#: The same with NumPy's own function of float32, or with one rounding more.
+LESS_PRECISE = [
+    ("elu", "float32", "_in_double(np.expm1, np.minimum(x, 0.0))", "np.expm1(np.minimum(x, 0.0))"),
+    ("tanh", "float32", "_in_double(np.tanh, x)", "np.tanh(x)"),
+    ("log-sigmoid", "float32", "_in_double(_sigmoid, -x)", "_sigmoid(-x)"),
+    (
+        "selu",
+        "float64",
+        "alpha * lam * _in_double(np.exp, np.minimum(x, 0.0))",
+        "_in_double(np.exp, np.minimum(x, 0.0)) * alpha * lam",
+    ),
+]
+
+
+@pytest.mark.parametrize(("id", "dtype", "form", "worse"), LESS_PRECISE, ids=[p[0] for p in LESS_PRECISE])
+def test_torch_is_better_than_less_precise_code(id: str, dtype: str, form: str, worse: str) -> None:
+    with pytest.raises(AssertionError):
+        never_worse(id, dtype, "torch", spoiled(id, form, worse))
 
 
 #: What users write: the same rules make it accurate.
@@ -116,20 +165,34 @@ WORSE = [
     ("silu", "e * (a / (e * e + 1)) * e", "e * e * (a / (e * e + 1))"),
     ("gelu", "_exp_polynomial(a, -0.25, 0.0, 0.0, 1.0)", "np.exp(-a * a / 4)"),
     ("gelu", "0.7071067811865476", "0.7071067"),
-    ("mish", "np.minimum(np.abs(x), 800.0)", "np.abs(x)"),
+    ("mish", "np.abs(np.clip(x, -800.0, 800.0))", "np.abs(x)"),
     ("gelu-tanh", "4.98465440455546e-17", "0.0"),
     ("celu", "_exp_quotient(np.minimum(x, 0.0), alpha)", "np.exp(np.minimum(x, 0.0) / alpha)"),
-    ("hardswish", "(x + 3) / 6", "(x / 6 + 0.5)"),
+    ("hardswish", "(bounded + 3) / 6", "(bounded / 6 + 0.5)"),
+    ("softplus", "_exp_product(np.abs(x), -beta, 0.0)", "np.exp(-beta * np.abs(x))"),
+    # Right for every finite number; at an infinity, 0·∞ and ∞/∞ are NaN.
+    ("silu", "np.abs(np.clip(x, -800.0, 800.0))", "np.abs(x)"),
+    ("swish", "* _finite(x) /", "* x /"),
+    ("swish", "np.where(term <= 0, 0.0, x).astype(x.dtype)", "(term > 0) * x"),
+    ("softsign", "np.clip(x, -1e+18, 1e+18)", "x"),
+    ("tanhshrink", "near * c /", "x * c /"),
+    ("celu", "np.maximum(x, 0.0)", "(x >= 0) * x"),
+    ("hardswish", "(bounded + 3) / 6 * bounded, x).astype(x.dtype))", "(x + 3) / 6, 1.0)) * x"),
 ]
 
 
 @pytest.mark.parametrize(("id", "form", "worse"), WORSE, ids=[f"{w[0]}: {w[2]}" for w in WORSE])
 def test_a_worse_form_does_not_keep_them(id: str, form: str, worse: str) -> None:
+    chosen = tuple(PARAMETERS.get(id, {}).items())
+    assert any(broken(id, rows(id, dtype, spoiled(id, form, worse), *chosen)) for dtype in DTYPES)
+
+
+def spoiled(id: str, form: str, worse: str) -> object:
+    """The generated code with one form in place of another."""
     module = derived.module(id)
     assert form in module.source
 
-    def spoiled(subject: Subject, dtype: str) -> Implementation:
+    def planted(subject: Subject, dtype: str) -> Implementation:
         return from_source(replace(module, source=module.source.replace(form, worse)), subject.derivation)
 
-    chosen = tuple(PARAMETERS.get(id, {}).items())
-    assert any(broken(id, rows(id, dtype, spoiled, *chosen)) for dtype in DTYPES)
+    return planted

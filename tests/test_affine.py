@@ -204,6 +204,11 @@ TRUE = [
     ("x[a + H]", "0"),
     ("delta(o + u, a + H)", "0"),
     ("delta(ids[i], v + V)", "0"),
+    # two axes: v may lie outside H, however it is written
+    ("sum(delta(b, v + 0)*x[b] for b in H)", "x[v + 0]"),
+    ("sum(delta(v + 1 - 1, b)*x[b] for b in H)", "x[v + 1 - 1]"),
+    ("sum(delta(b, v + 0) for b in H)**2", "sum(delta(v + 2, b + 2) for b in H)"),
+    ("sum(delta(b, o + 0) for b in H)", "1"),
 ]
 
 FALSE = [
@@ -244,7 +249,21 @@ FALSE = [
     ("delta(o + u, H - 1)", "0"),
     ("delta(ids[i], v + V - 1)", "0"),
     ("sum(delta(1, b) for b in H)", "0"),
+    # two axes
+    ("sum(delta(b, v + 0) for b in H)", "1"),
+    ("sum(delta(b, v + 1 - 1) for v in V)", "1"),
+    ("sum(delta(b, v + 0)*exp(x[b]) for b in H)", "exp(x[v + 0])"),
+    ("sum(delta(b, v + 0)*p[b]/p[b] for b in H)", "1"),
+    ("sum(delta(b, v + 0)*delta(b, w_ + 0) for b in H)", "delta(v, w_)"),
+    ("sum(delta(b, v + 0)*x[b] for b in H)", "x[v + 1]"),
+    ("sum(delta(b, v + 0)*x[b]*w[v] for b in H for v in V)", "sum(x[b]*w[0] for b in H)"),
 ]
+
+
+@pytest.mark.parametrize("text", ["delta(v, b)", "delta(b, v)*1 + 0", "delta(ids[i], b)"])
+def test_two_axes_are_not_compared_by_accident(text: str) -> None:
+    with pytest.raises(ParseError, match="runs over"):
+        entry(text)
 
 
 @pytest.mark.parametrize(("left", "right"), TRUE, ids=[f"{x} = {y}" for x, y in TRUE])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import numpy as np
 import pytest
@@ -143,9 +144,9 @@ def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
 # -- how it reads --
 
 READS = [
-    ("softmax-ce", "P = Z - Z.max(axis=1, keepdims=True)\n    np.exp(P, out=P)"),
-    ("softmax-ce", "P /= P.sum(axis=1, keepdims=True)"),
-    ("softmax-ce", "_row_minus(P, Y, axis=1)\n    P /= n\n    return P"),
+    ("softmax-ce", "P = Z - Z[place][:, None]\n    np.exp(P, out=P)\n    rest = _rest(P, place, axis=1)"),
+    ("attention", "P /= P.sum(axis=1, keepdims=True)"),
+    ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total)\n    P /= n\n    return P"),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", 'dg = np.einsum("ij,ij->j", H, dY)'),
@@ -155,14 +156,14 @@ READS = [
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
     ("mlp-softmax", "Z1 = X @ W1 + b1"),
-    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (np.expm1(np.minimum(x, 0.0)) * alpha)"),
+    ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
 ]
 
 
 @pytest.mark.parametrize(("id", "line"), READS)
 def test_reads_as_written_by_hand(id, line) -> None:
-    assert line in generated(id).source
+    assert line in re.sub("  # .*", "", generated(id).source)
 
 
 @pytest.mark.parametrize("id", IDS)

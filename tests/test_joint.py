@@ -11,6 +11,7 @@ from derived import page
 from sympy import Rational
 
 from nnmath.calculus.derivation import Derivation
+from nnmath.cli import main
 from nnmath.numeric.execution import arguments_of, load_source
 from nnmath.numeric.generator import assemble, generate
 from nnmath.numeric.joint import UPSTREAM, joint
@@ -113,3 +114,19 @@ def test_one_of_two_losses() -> None:
 def test_without_a_gradient_there_is_none() -> None:
     with pytest.raises(Unsupported, match="no gradients"):
         joint(page("step").derivation, ("nothing",))
+
+
+def test_the_command_prints_that_function(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["code", "mse", "--joint"]) == 0
+    source = capsys.readouterr().out
+    assert source.count("\ndef ") - source.count("\ndef _") == 1
+    value, dY = load_source(source)["mse_value_and_gradient"](np.array([1.0, 2.0]), np.array([1.0, 4.0]))[:2]
+    assert value == 2 and np.array_equal(dY, [0, -2])
+
+
+@pytest.mark.parametrize(
+    ("id", "code", "said"), [("sgd", 2, "sgd is an update rule"), ("gibbs", 2, "gibbs is a statement")]
+)
+def test_what_has_no_gradients_says_so(id: str, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["code", id, "--joint"]) == code
+    assert said in capsys.readouterr().err

@@ -13,7 +13,7 @@ from nnmath import checks
 from nnmath.cli import main
 from nnmath.derivations import Entry, ParameterError, catalogue, find, scan
 from nnmath.derivations.build import derive_entry
-from nnmath.derivations.options import default
+from nnmath.derivations.options import Kind, PerAxis, Value, default
 
 WITH_OPTIONS = [e for e in catalogue().values() if e.variants]
 VARIANTS = [(e.id, setting) for e in WITH_OPTIONS for setting in e.variants]
@@ -26,10 +26,18 @@ def shown(value: Any) -> str:
 TOY = Entry(
     id="toy",
     title="Toy",
-    parameters={"reduction": ("mean", "sum"), "half": False, "scale": 2.5, "depth": 3, "p": (1, 2)},
+    parameters={
+        "reduction": ("mean", "sum"),
+        "half": False,
+        "scale": 2.5,
+        "depth": 3,
+        "p": (1, 2),
+        "step": PerAxis(1, 0, 4),
+    },
     given="x: n",
-    define=lambda reduction, half, scale, depth, p: (
+    define=lambda reduction, half, scale, depth, p, step: (
         f"L = {scale}*{depth}*sum(x**{p}){'/2' * half}{'/n' * (reduction == 'mean')}"
+        f"{f' + {step[0]} - {step[1]}' * (step != (1, 1))}"
     ),
     wanted=("dL/dx",),
     torch=lambda torch, x, reduction="mean", half=False: (reduction, half),
@@ -44,6 +52,9 @@ TOY = Entry(
         ({"half": True, "scale": "0.5"}, "L = 0.5*3*sum(x**1)/2/n"),
         ({"half": "no", "depth": "4", "p": "2"}, "L = 2.5*4*sum(x**2)/n"),
         ({"scale": 3, "p": 2}, "L = 3.0*3*sum(x**2)/n"),
+        ({"step": "2"}, "L = 2.5*3*sum(x**1)/n + 2 - 2"),
+        ({"step": "2,0"}, "L = 2.5*3*sum(x**1)/n + 2 - 0"),
+        ({"step": (3, 4)}, "L = 2.5*3*sum(x**1)/n + 3 - 4"),
     ],
     ids=shown,
 )
@@ -65,7 +76,14 @@ def test_a_value_is_read_as_what_the_parameter_is(setting: dict[str, Any], defin
         ({"depth": "2.5"}, "a whole number from 1 to 64"),
         ({"depth": "65"}, "a whole number from 1 to 64"),
         ({"p": "3"}, "one of 1, 2"),
-        ({"width": "1"}, "its parameters: reduction=mean|sum, half=no, scale=2.5, depth=3, p=1|2"),
+        ({"step": "5"}, "a whole number from 0 to 4, or one for each axis, is expected, such as step=1,0"),
+        ({"step": "1,5"}, "a whole number from 0 to 4"),
+        ({"step": "1,2,3"}, "a whole number from 0 to 4"),
+        ({"step": "1,"}, "a whole number from 0 to 4"),
+        ({"step": (1, True)}, "a whole number from 0 to 4"),
+        ({"depth": (1, 2)}, "a whole number from 1 to 64"),
+        ({"scale": (1, 2)}, "a number"),
+        ({"width": "1"}, "its parameters: reduction=mean|sum, half=no, scale=2.5, depth=3, p=1|2, step=1,1"),
     ],
     ids=shown,
 )
@@ -107,16 +125,58 @@ def test_malformed_options_are_refused_with_their_place(tmp_path: Path, changed:
 # -- the variants of the catalogue -------------------------------------------------------------------------------------
 
 
+def seen(entry: Entry, name: str, kind: Kind) -> set[Value]:
+    """The values of a parameter that the default or a variant tries; of a number per axis those of either axis."""
+    values = [setting.get(name, default(kind)) for setting in ({}, *entry.variants)]
+    if isinstance(kind, PerAxis):
+        return {n for value in values for n in kind.read(value) or ()}
+    return set(values)
+
+
 @pytest.mark.parametrize("entry", WITH_OPTIONS, ids=lambda e: e.id)
-def test_every_choice_is_exercised_by_some_variant(entry: Entry) -> None:
-    """Of a range of more than two numbers, which one formula has as it has a whole number, another than the default."""
+def test_every_value_is_exercised_by_some_variant(entry: Entry) -> None:
+    """Every choice, both sides of a switch, every number of a short range; of a longer one the least number that the
+    entry takes and a larger one than the default."""
     for name, kind in entry.parameters.items():
-        choices = set(kind) if isinstance(kind, tuple) else {True, False} if isinstance(kind, bool) else set()
-        seen = {setting.get(name, default(kind)) for setting in ({}, *entry.variants)}
-        if len(choices) > 2 and all(type(v) is int for v in choices):
-            assert len(seen) > 1, f"{name}: nothing but {default(kind)} is tried"
-            continue
-        assert choices <= seen, f"{name}: {choices - seen} is nowhere tried"
+        tried = seen(entry, name, kind)
+        if isinstance(kind, PerAxis):
+            choices: set[Value] = set(range(kind.least, kind.most + 1)) if kind.most < 10 else set()
+            pairs = [kind.read(setting[name]) for setting in entry.variants if name in setting]
+            assert any(pair and pair[0] != pair[1] for pair in pairs), f"{name}: both axes are always alike"
+        else:
+            choices = set(kind) if isinstance(kind, tuple) else {True, False} if isinstance(kind, bool) else set()
+        assert choices <= tried, f"{name}: {choices - tried} is nowhere tried"
+        assert len(tried) > 1, f"{name}: nothing but {default(kind)} is tried"
+        if type(kind) is int:
+            least = next(n for n in range(1, kind + 1) if takes(entry, name, n))
+            assert least in tried and max(v for v in tried if type(v) is int) > kind, f"{name}: only {tried} are tried"
+
+
+def takes(entry: Entry, name: str, value: Value) -> bool:
+    try:
+        return bool(entry.at(**{name: value}).given)
+    except ParameterError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("id", "setting", "part"),
+    [
+        ("upsample-nearest", {"factor": 1}, "from 2 on"),
+        ("relu-interpolation", {"points": 33}, "at most 32"),
+        ("max-pool2d", {"padding": "1,0", "height": 1}, "at most half the window"),
+        ("max-pool2d", {"padding": "1", "dilation": "2"}, "padding and dilation along one axis"),
+        ("avg-pool2d", {"padding": "0,1", "width": "1"}, "at most half the window"),
+    ],
+    ids=shown,
+)
+def test_settings_that_no_definition_fits_are_refused(id: str, setting: dict[str, Any], part: str) -> None:
+    with pytest.raises(ParameterError, match=part):
+        find(id).at(**setting)
+
+
+def test_every_entry_with_parameters_has_variants() -> None:
+    assert [e.id for e in catalogue().values() if e.parameters and not e.variants] == []
 
 
 @pytest.mark.parametrize(("id", "setting"), [v for v in VARIANTS if find(v[0]).kind != "update"], ids=shown)
@@ -127,6 +187,9 @@ def test_every_variant_is_proved_and_agrees_with_torch(id: str, setting: dict[st
     entry = find(id).at(**setting)
     derivation = derive_entry(entry)
     assert derivation.proved, [str(s.verdict.counterexample) for s in derivation.steps if not s.verdict.is_proved]
+    if entry.kind == "construction":  # statements: nothing to run
+        assert entry.torch is None
+        return
     ordinary = ("unequal sizes", "equal sizes", "last dimension one", "ties", "large logits (1000)")
     report = check(derivation, entry.torch, dtypes=("float64",), regimes=_those_of(derivation, ordinary))
     assert report.passed, report.summary
@@ -175,7 +238,7 @@ def test_check_runs_the_variants_and_names_the_one_that_fails(monkeypatch: pytes
     monkeypatch.setattr(checks, "catalogue", lambda: broken)
     monkeypatch.setattr("nnmath.page.find", broken.__getitem__)
     row = checks.check_one("l2-penalty", {}, "cpu", ("float64",))
-    assert row.failed and all("l2-penalty with half=False" in m for m in row.messages) and row.messages
+    assert row.failed and all("l2-penalty with half=no" in m for m in row.messages) and row.messages
 
 
 def _with(entry: Entry, **changed: Any) -> Entry:

@@ -20,8 +20,9 @@ from nnmath.calculus.sums import rebuild
 from nnmath.calculus.tensors import Element
 from nnmath.numeric import forms
 from nnmath.numeric.array_function import _unfold
+from nnmath.numeric.choices import selected
 from nnmath.numeric.error_functions import ERROR_FUNCTIONS
-from nnmath.numeric.exact_exponents import exact_exponents, selected
+from nnmath.numeric.exact_exponents import exact_exponents
 from nnmath.numeric.reflection import reflected
 from nnmath.numeric.stability import stabilise
 
@@ -73,6 +74,11 @@ FORMULAS = [
     sigmoid(C * X) * (1 + C * X * sigmoid(-C * X)),
     Where(-X, B * (exp(X / B) - 1), X),
     exp(-3 * X),
+    sigmoid(C * X),
+    sigmoid(17 * X / 10),
+    softplus(B * X) / B,
+    softplus(-3 * X),
+    softplus(X / B),
 ]
 
 

@@ -115,6 +115,7 @@ maxout = Entry(
     wanted=_wanted,
     claim=_claim,
     parameters={"pieces": 2},
+    variants=({"pieces": 1}, {"pieces": 3}),
     torch=_largest,
     conventions=(
         LAYOUT,

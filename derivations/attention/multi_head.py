@@ -66,16 +66,49 @@ multi_head_attention = Entry(
 )
 
 
-def _block(torch, X, Wq, Wk, Wv, Wo, g1, b1, g2, b2, W1, c1, W2, c2, dY, eps):  # type: ignore[no-untyped-def]
+def _block(torch, X, Wq, Wk, Wv, Wo, g1, b1, g2, b2, W1, c1, W2, c2, dY, eps, norm="first"):  # type: ignore[no-untyped-def]
     F = torch.nn.functional
-    norm = lambda x, g, b: F.layer_norm(x, x.shape[1:], g, b, float(eps))  # noqa: E731
-    X = X + _attend(torch, norm(X, g1, b1), Wq, Wk, Wv, Wo)
-    return ((X + F.gelu(norm(X, g2, b2) @ W1 + c1) @ W2 + c2) * dY).sum()
+    first = lambda x: F.layer_norm(x, x.shape[1:], g1, b1, float(eps))  # noqa: E731
+    second = lambda x: F.layer_norm(x, x.shape[1:], g2, b2, float(eps))  # noqa: E731
+    dense = lambda x: F.gelu(x @ W1 + c1) @ W2 + c2  # noqa: E731
+    if norm == "last":
+        X = first(X + _attend(torch, X, Wq, Wk, Wv, Wo))
+        return (second(X + dense(X)) * dY).sum()
+    X = X + _attend(torch, first(X), Wq, Wk, Wv, Wo)
+    return ((X + dense(second(X))) * dY).sum()
+
+
+def _normalised(X: str, Y: str, k: int) -> str:
+    """The definitions of layer normalisation number k from the array X to the array Y."""
+    ordinal = ("first", "second")[k - 1]
+    return f"""
+        m{k} = mean({X}, axis=1)
+        v{k}[i] = sum(({X}[i, k] - m{k}[i])**2 for k in E)/E
+        r{k}[i] = 1/sqrt(v{k}[i] + eps)
+        H{k}[i, k] = ({X}[i, k] - m{k}[i])*r{k}[i]
+        {Y}[i, k] = g{k}[k]*H{k}[i, k] + b{k}[k]                             # {ordinal} normalisation"""
+
+
+def _block_define(norm: str) -> str:
+    first, last = norm == "first", norm == "last"
+    return f"""{_normalised("X", "N1", 1) if first else ""}{_heads("N1" if first else "X", "A")}
+        B = X + A                                                     # first residual{
+        _normalised("B", "N2" if first else "N1", 2 if first else 1)
+    }
+        Z = {"N2" if first else "N1"} @ W1 + c1
+        G = Z*(1 + erf(Z/sqrt(2)))/2                                  # gelu
+        {"Y = B" if first else "D = N1"} + G @ W2 + c2                # second residual{
+        _normalised("D", "Y", 2) if last else ""
+    }
+        L = upstream(dY, Y)
+    """
 
 
 transformer_block = Entry(
     id="transformer-block",
-    title="Transformer block, with the normalisation first",
+    title="Transformer block",
+    parameters={"norm": ("first", "last")},
+    variants=({"norm": "last"},),
     given=f"""
         X: n E     # inputs at n positions
         g1: E      # gain of the first normalisation
@@ -89,29 +122,19 @@ transformer_block = Entry(
         dY: n E    # upstream gradient
         eps: positive = 1e-5
     """,
-    define=f"""
-        m1 = mean(X, axis=1)
-        v1[i] = sum((X[i, k] - m1[i])**2 for k in E)/E
-        r1[i] = 1/sqrt(v1[i] + eps)
-        H1[i, k] = (X[i, k] - m1[i])*r1[i]
-        N1[i, k] = g1[k]*H1[i, k] + b1[k]                             # first normalisation{_heads("N1", "A")}
-        B = X + A                                                     # first residual
-        m2 = mean(B, axis=1)
-        v2[i] = sum((B[i, k] - m2[i])**2 for k in E)/E
-        r2[i] = 1/sqrt(v2[i] + eps)
-        H2[i, k] = (B[i, k] - m2[i])*r2[i]
-        N2[i, k] = g2[k]*H2[i, k] + b2[k]                             # second normalisation
-        Z = N2 @ W1 + c1
-        G = Z*(1 + erf(Z/sqrt(2)))/2                                  # gelu
-        Y = B + G @ W2 + c2                                           # second residual
-        L = upstream(dY, Y)
-    """,
+    define=_block_define,
     wanted=tuple(f"dL/d{x}" for x in ("X", "g1", "b1", "Wq", "Wk", "Wv", "Wo", "g2", "b2", "W1", "c1", "W2", "c2")),
     torch=_block,
-    conventions=(LAYOUT, UPSTREAM, HEADS),
+    conventions=(
+        LAYOUT,
+        UPSTREAM,
+        HEADS,
+        "norm=first normalises before attention and before the network, as norm_first=True of PyTorch; norm=last after "
+        "each residual, as the original Transformer and PyTorch's default.",
+    ),
     pitfalls=(
-        "Each residual adds its upstream gradient once more: dB = dY + the way through the second normalisation.",
-        "The original Transformer normalises after each residual; its gradients are others.",
+        "Each residual adds its upstream gradient once more. With norm=first dB = dY + the way through the second "
+        "normalisation; with norm=last no way around a normalisation is left.",
     ),
     references=(
         f"{VASWANI}, section 3.1",

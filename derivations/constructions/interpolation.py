@@ -1,9 +1,14 @@
 """One hidden layer of ReLU units passes through any points."""
 
 from ..entry import Entry, Statement
+from ..options import ParameterError
+
+MOST = 32  # points: with more of them the definitions are too long to be read at once
 
 
 def _given(points: int) -> str:
+    if points > MOST:
+        raise ParameterError(f"points={points}: at most {MOST} are written out; the first line holds for any number")
     return f"""
         x0: real                # first place
         h: {points} positive    # distances to the next places
@@ -62,6 +67,7 @@ relu_interpolation = Entry(
     define=_all_defined,
     proof=_proof,
     parameters={"points": 3},
+    variants=({"points": 1}, {"points": 5}),
     conventions=(
         "The unit j is relu(x − x_j), with the change of slope at x_j as its weight; points counts the units.",
         "Between the places the network is linear: with places close enough it follows any continuous function.",

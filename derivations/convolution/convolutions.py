@@ -5,9 +5,23 @@ from __future__ import annotations
 from ..conventions import LAYOUT
 from ..entry import Entry
 from ..options import Kind
-from .windows import CORRELATION, DUMOULIN, GOODFELLOW, OUTSIDE, UPSTREAM, correlation, count, place
+from .windows import (
+    AXES,
+    CORRELATION,
+    DUMOULIN,
+    GOODFELLOW,
+    OUTSIDE,
+    PER_AXIS,
+    UPSTREAM,
+    Pair,
+    correlation,
+    count,
+    place,
+    places,
+)
 
-PARAMETERS: dict[str, Kind] = {"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1, "groups": False}
+PARAMETERS_1D: dict[str, Kind] = {"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1, "groups": False}
+PARAMETERS_2D: dict[str, Kind] = {**PER_AXIS, "groups": False}
 CONVENTIONS = (
     LAYOUT,
     CORRELATION,
@@ -67,10 +81,11 @@ def _conv1d(torch, X, K, b, dY, stride=1, padding=0, dilation=1, groups=False): 
 conv1d = Entry(
     id="conv1d",
     title="Convolution in one dimension",
-    parameters=PARAMETERS,
+    parameters=PARAMETERS_1D,
     variants=(
         {"stride": 2, "padding": 1},
         {"stride": 3, "padding": 2, "dilation": 2, "groups": True},
+        {"padding": 3},
     ),
     given=_given_1d,
     define=_define_1d,
@@ -83,21 +98,21 @@ conv1d = Entry(
 )
 
 
-def _given_2d(stride: int, padding: int, dilation: int, groups: bool) -> str:
+def _given_2d(stride: Pair, padding: Pair, dilation: Pair, groups: bool) -> str:
     g = "G " if groups else ""
     return f"""
         X: n {g}C H W   # inputs: samples, {"groups, " if groups else ""}channels, rows, columns
         K: {g}F C U V   # kernels
         b: {g}F         # biases
         dY: n {g}F O P  # upstream gradient
-        O = {count("H", "U", stride, dilation, padding)}  # windows
-        P = {count("W", "V", stride, dilation, padding)}
+        O = {count("H", "U", stride[0], dilation[0], padding[0])}  # windows
+        P = {count("W", "V", stride[1], dilation[1], padding[1])}
     """
 
 
-def _define_2d(stride: int, padding: int, dilation: int, groups: bool) -> str:
+def _define_2d(stride: Pair, padding: Pair, dilation: Pair, groups: bool) -> str:
     g = "g, " if groups else ""
-    x, y = place("o", "u", stride, dilation, padding), place("p", "v", stride, dilation, padding)
+    x, y = places(stride, padding, dilation)
     return f"""
         Y[i, {g}f, o: O, p: P] = sum(
             K[{g}f, c, u, v]*X[i, {g}c, {x}, {y}] for c in C for u in U for v in V) + b[{g}f]
@@ -105,15 +120,15 @@ def _define_2d(stride: int, padding: int, dilation: int, groups: bool) -> str:
     """
 
 
-def _claim_2d(stride: int, padding: int, dilation: int, groups: bool) -> dict[str, str]:
+def _claim_2d(stride: Pair, padding: Pair, dilation: Pair, groups: bool) -> dict[str, str]:
     g = "g, " if groups else ""
-    x, y = place("o", "u", stride, dilation, padding), place("p", "v", stride, dilation, padding)
+    x, y = places(stride, padding, dilation)
     claims = {
         "dL/dK": f"{g}f, c, u, v: sum(dY[i, {g}f, o, p]*X[i, {g}c, {x}, {y}] for i in n for o in O for p in P)",
         "dL/db": f"{g}f: sum(dY[i, {g}f, o, p] for i in n for o in O for p in P)",
     }
-    if stride == 1:
-        h, w = correlation("h", "u", dilation, padding), correlation("w", "v", dilation, padding)
+    if stride == (1, 1):
+        h, w = correlation("h", "u", dilation[0], padding[0]), correlation("w", "v", dilation[1], padding[1])
         sums = "for f in F for u in U for v in V"
         claims["dL/dX"] = f"i, {g}c, h, w: sum(K[{g}f, c, u, v]*dY[i, {g}f, {h}, {w}] {sums})"
     return claims
@@ -130,17 +145,17 @@ def _conv2d(torch, X, K, b, dY, stride=1, padding=0, dilation=1, groups=False): 
 conv2d = Entry(
     id="conv2d",
     title="Convolution in two dimensions",
-    parameters=PARAMETERS,
+    parameters=PARAMETERS_2D,
     variants=(
         {"stride": 2, "padding": 1},
-        {"stride": 3, "padding": 2, "dilation": 2, "groups": True},
+        {"stride": (1, 3), "padding": (3, 2), "dilation": (2, 1), "groups": True},
     ),
     given=_given_2d,
     define=_define_2d,
     wanted=("dL/dX", "dL/dK", "dL/db"),
     claim=_claim_2d,
     torch=_conv2d,
-    conventions=CONVENTIONS,
+    conventions=(*CONVENTIONS, AXES),
     pitfalls=PITFALLS,
     references=REFERENCES,
     uses=("conv1d",),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from ..entry import Entry
-from .windows import CORRELATION, DUMOULIN, GOODFELLOW, OUTSIDE, count, place
+from .windows import AXES, CORRELATION, DUMOULIN, GOODFELLOW, OUTSIDE, PER_AXIS, Pair, count, place, places
 
 IM2COL = "Chellapilla, Puri and Simard, High performance convolutional neural networks for document processing, 2006"
 
 
-def _im2col_given(stride: int, padding: int, dilation: int) -> str:
+def _im2col_given(stride: Pair, padding: Pair, dilation: Pair) -> str:
     return f"""
         X: n C H W   # inputs: samples, channels, rows, columns
         K: F C U V   # kernels
-        O = {count("H", "U", stride, dilation, padding)}  # windows
-        P = {count("W", "V", stride, dilation, padding)}
+        O = {count("H", "U", stride[0], dilation[0], padding[0])}  # windows
+        P = {count("W", "V", stride[1], dilation[1], padding[1])}
         M = C*U*V    # entries of a patch
         S = O*P      # patches of a sample
     """
 
 
-def _im2col_define(stride: int, padding: int, dilation: int) -> str:
-    x, y = place("o", "u", stride, dilation, padding), place("p", "v", stride, dilation, padding)
+def _im2col_define(stride: Pair, padding: Pair, dilation: Pair) -> str:
+    x, y = places(stride, padding, dilation)
     return f"""
         A[i, s: S, m: M] = sum(
             delta(s, P*o + p)*delta(m, U*V*c + V*u + v)*X[i, c, {x}, {y}]
@@ -42,8 +42,8 @@ def _im2col(torch, X, K, stride=1, padding=0, dilation=1):  # type: ignore[no-un
 im2col = Entry(
     id="im2col",
     title="Convolution is a matrix product over patches",
-    parameters={"stride": 1, "padding": (0, 1, 2, 3), "dilation": 1},
-    variants=({"stride": 2, "padding": 1, "dilation": 2},),
+    parameters=PER_AXIS,
+    variants=({"stride": 2, "padding": 1, "dilation": 2}, {"stride": (1, 2), "padding": (3, 2), "dilation": (2, 1)}),
     given=_im2col_given,
     define=_im2col_define,
     wanted=("Z = Y",),
@@ -52,6 +52,7 @@ im2col = Entry(
     conventions=(
         CORRELATION,
         OUTSIDE,
+        AXES,
         "Row-major order: place (o, p) is row P·o + p of A, entry (c, u, v) of a kernel is row U·V·c + V·u + v of R.",
     ),
     pitfalls=(

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+from ..options import Kind, PerAxis
+
+#: What a user sets for each of two axes: rows, then columns.
+Pair: TypeAlias = tuple[int, int]
+PER_AXIS: dict[str, Kind] = {"stride": PerAxis(), "padding": PerAxis(0, 0, 3), "dilation": PerAxis()}
+AXES = "stride=2,1 sets rows and columns apart, stride=2 both alike; so for every option that belongs to an axis."
+
 UPSTREAM = "L is any scalar; only its gradient dY with respect to Y is used."
 OUTSIDE = "An index outside its axis reads zero: that is the padding, and no term of a sum needs a condition."
 CORRELATION = "As in PyTorch the kernel is not flipped: mathematicians call this cross-correlation."
@@ -14,6 +23,12 @@ def place(output: str, window: str, stride: int = 1, dilation: int = 1, padding:
     first = output if stride == 1 else f"{stride}*{output}"
     second = window if dilation == 1 else f"{dilation}*{window}"
     return f"{first} + {second}" + (f" - {padding}" if padding else "")
+
+
+def places(stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> tuple[str, str]:
+    """Where offset (u, v) of window (o, p) reads: the row and the column."""
+    rows, columns = zip(stride, dilation, padding, strict=True)
+    return place("o", "u", *rows), place("p", "v", *columns)
 
 
 def count(size: str, window: str, stride: int = 1, dilation: int = 1, padding: int = 0) -> str:

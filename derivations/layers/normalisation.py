@@ -78,20 +78,32 @@ rmsnorm = Entry(
 )
 
 
-def _batchnorm(torch, X, g, b, m, v, dY, eps):  # type: ignore[no-untyped-def]
+RUNNING = """N = where(n > 1, n - 1, 1)
+        m1[c] = (1 - momentum)*m[c] + momentum*M[c]      # running mean after the step
+        v1[c] = (1 - momentum)*v[c] + momentum*n*V[c]/N  # running variance after it"""
+
+
+def _batchnorm(torch, X, g, b, m, v, dY, eps, momentum=0.1, running=False):  # type: ignore[no-untyped-def]
     norm = torch.nn.functional.batch_norm
-    # PyTorch refuses to train on one sample; its own formula then gives the bias.
-    train = norm(X, None, None, g, b, training=True, eps=float(eps)) if len(X) > 1 else (X - X.mean(0)) * g + b
-    return {
-        "L": (train * dY).sum(),
-        "E": (norm(X, m.detach(), v.detach(), g, b, training=False, eps=float(eps)) * dY).sum(),
-    }
+    m, v = m.detach(), v.detach()
+    m1, v1 = (m.clone(), v.clone()) if running else (None, None)
+    if len(X) > 1:
+        train = norm(X, m1, v1, g, b, training=True, momentum=float(momentum), eps=float(eps))
+    else:  # PyTorch refuses to train on one sample; its own formula then gives the bias
+        train = (X - X.mean(0)) * g + b
+        if running:
+            m1, v1 = m + momentum * (X.detach()[0] - m), (1 - momentum) * v
+    found = {"L": (train * dY).sum(), "E": (norm(X, m, v, g, b, training=False, eps=float(eps)) * dY).sum()}
+    return {**found, "m1": m1, "v1": v1} if running else found
 
 
 batchnorm = Entry(
     id="batchnorm",
     title="Batch normalisation, in training and in evaluation",
-    given="""
+    parameters={"running": False},
+    variants=({"running": True},),
+    given=lambda running: (
+        f"""
         X: n C                # inputs: n samples (and positions) of C channels
         g: C                  # gain
         b: C                  # bias
@@ -99,8 +111,11 @@ batchnorm = Entry(
         v: C nonnegative      # running variance, of evaluation
         dY: n C               # upstream gradient
         eps: positive = 1e-5  # keeps the root away from 0
-    """,
-    define="""
+        {"momentum: unit = 0.1 # share of the batch" if running else ""}
+    """
+    ),
+    define=lambda running: (
+        f"""
         M[c] = sum(X[i, c] for i in n)/n              # mean over the batch
         V[c] = sum((X[i, c] - M[c])**2 for i in n)/n  # variance over the batch
         R[c] = 1/sqrt(V[c] + eps)
@@ -110,7 +125,9 @@ batchnorm = Entry(
         r[c] = 1/sqrt(v[c] + eps)
         U[i, c] = g[c]*(X[i, c] - m[c])*r[c] + b[c]   # output in evaluation
         E = upstream(dY, U)
-    """,
+        {RUNNING if running else ""}
+    """
+    ),
     wanted=("dL/dX", "dL/dg", "dL/db", "dE/dX", "dE/dg", "dE/db"),
     claim={
         "dL/db": "sum(dY, axis=0)",
@@ -127,12 +144,15 @@ batchnorm = Entry(
         MOMENTS,
         "For images every position of every sample is a row: n counts them all.",
         "L is the loss in training, E the one in evaluation, where m and v are constants.",
+        "running=yes adds the statistics after the step, m1 and v1, as PyTorch updates them: the variance divides by "
+        "n − 1 there. No gradient flows through them. PyTorch refuses one sample; here it adds no variance.",
     ),
     pitfalls=(
         SHIFTED,
         CANCELLATION,
         "In evaluation the statistics are frozen: the backward is only g·r·dY, and the training backward is wrong.",
         "PyTorch's running variance divides by n − 1, the normalisation of the batch by n.",
+        "PyTorch's momentum is the share of the batch, not of the past: 0.1 here is 0.9 elsewhere.",
         "With one sample (n = 1) the output is b whatever X is, and dX is 0.",
     ),
     references=(

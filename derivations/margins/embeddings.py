@@ -52,12 +52,26 @@ cosine_embedding = Entry(
 )
 
 
+NORMS = {
+    1: "sum(abs({0}[i, d]) for d in D)",
+    2: "sqrt(sum({0}[i, d]**2 for d in D))",
+    3: "{0}3[i]**(1/3)",
+}
+#: The derivative of the norm {1} in the entry of {0}.
+SLOPES = {
+    1: "where({0}[i, d] > 0, 1, where({0}[i, d] < 0, -1, 0))",
+    2: "{0}[i, d]/{1}[i]",
+    3: "{0}[i, d]*abs({0}[i, d])/{1}[i]**2",
+}
+
+
 def _triplet_define(p: int, swap: bool, reduction: str) -> str:
-    norm = "sqrt(sum({0}[i, d]**2 for d in D))" if p == 2 else "sum(abs({0}[i, d]) for d in D)"
+    norm = NORMS[p]
     lines = [
         "V = A - P + eps  # anchor from positive",
         "W = A - N + eps  # anchor from negative",
         *(["X = P - N + eps  # positive from negative"] if swap else []),
+        *([f"{v}3[i] = sum(abs({v}[i, d])**3 for d in D)" for v in ("VWX" if swap else "VW")] if p == 3 else []),
         f"r[i] = {norm.format('V')}",
         f"q[i] = {norm.format('W')}",
         *([f"t[i] = {norm.format('X')}"] if swap else []),
@@ -68,7 +82,7 @@ def _triplet_define(p: int, swap: bool, reduction: str) -> str:
 
 
 def _triplet_claim(p: int, swap: bool, reduction: str) -> dict[str, str]:
-    slope = "{0}[i, d]/{1}[i]" if p == 2 else "where({0}[i, d] > 0, 1, where({0}[i, d] < 0, -1, 0))"
+    slope = SLOPES[p]
     of_v, of_w, of_x = slope.format("V", "r"), slope.format("W", "q"), slope.format("X", "t")
     claims = {
         "dL/du": f"where(u < 0, 0, 1){under(reduction)}",
@@ -89,8 +103,8 @@ def _triplet(torch, A, P, N, margin, eps, p=2, swap=False, reduction="mean"):  #
 triplet_margin = Entry(
     id="triplet-margin",
     title="Triplet margin loss",
-    parameters={"p": (2, 1), "swap": False, "reduction": ("mean", "sum")},
-    variants=({"p": 1}, {"swap": True}, {"reduction": "sum"}, {"p": 1, "swap": True, "reduction": "sum"}),
+    parameters={"p": (2, 1, 3), "swap": False, "reduction": ("mean", "sum")},
+    variants=({"p": 1}, {"p": 3}, {"swap": True}, {"reduction": "sum"}, {"p": 1, "swap": True, "reduction": "sum"}),
     given="""
         A: n D                # anchors
         P: n D                # positives: like their anchors
@@ -114,6 +128,8 @@ triplet_margin = Entry(
         reduced("the n triplets"),
         "At the kink u = 0 the derivative in u is 1/n, as in PyTorch; p=1 takes sums of absolute values as "
         "distances, with the derivative 0 at 0.",
+        "Other p of PyTorch look like p=3, with the power p − 1 of the absolute values in the derivative. p=inf has no "
+        "form here: there is no maximum over an axis.",
         "swap=yes takes the distance of the positive from the negative where that is smaller. Where the two are equal "
         "it gets the whole gradient; PyTorch gives each a half.",
         "ε is added to every difference before the norm, as in PyTorch.",

@@ -138,6 +138,7 @@ mlp_deep = Entry(
     wanted=_wanted,
     torch=_deep,
     parameters={"depth": 3},
+    variants=({"depth": 1}, {"depth": 4}),
     conventions=(LAYOUT, BATCH, "depth counts the layers with weights; the last one is linear under the softmax."),
     pitfalls=PITFALLS,
     references=REFERENCES,

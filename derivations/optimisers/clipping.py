@@ -72,10 +72,10 @@ clip_norm = Entry(
     conventions=(
         "The ε of PyTorch stands in the divisor: a clipped gradient is shorter than c by about 10⁻⁶ of it.",
         "g is the gradient of all parameters in one array: PyTorch takes the norm over all of them together.",
+        "norm_type=inf of PyTorch divides by the largest |g_i|. It has no form here: there is no maximum over an axis.",
     ),
     pitfalls=(
         "Clipping each layer by itself changes the direction of the whole gradient; clipping all together does not.",
-        "The maximum norm (norm_type=inf) has no entry here.",
     ),
     references=(
         "Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013",

@@ -68,6 +68,7 @@ rnn = Entry(
     wanted=lambda steps: _wanted(steps, ("",), ("dL/dH0",)),
     torch=_rnn,
     parameters={"steps": 3},
+    variants=({"steps": 1}, {"steps": 4}),
     conventions=CONVENTIONS,
     pitfalls=(
         *THROUGH_TIME,
@@ -120,6 +121,7 @@ gru = Entry(
     wanted=lambda steps: _wanted(steps, "rzc", ("dL/dH0",), "a"),
     torch=_gru,
     parameters={"steps": 2},
+    variants=({"steps": 1}, {"steps": 3}),
     conventions=CONVENTIONS,
     pitfalls=(
         "PyTorch resets after the matrix product, R ⊙ (H U + a), the paper before it, (R ⊙ H) U: other gradients.",
@@ -176,6 +178,7 @@ lstm = Entry(
     wanted=lambda steps: _wanted(steps, "ifgo", ("dL/dH0", "dL/dC0")),
     torch=_lstm,
     parameters={"steps": 2},
+    variants=({"steps": 1}, {"steps": 3}),
     conventions=CONVENTIONS,
     pitfalls=(
         "The cell state passes on through F ⊙ dC alone, without a matrix: that is the path on which gradients survive.",

@@ -1,9 +1,10 @@
-"""How accurate an implementation of a function of one variable is, over the whole finite range of a dtype."""
+"""How accurate an implementation of a function of one variable is, over the whole range of a dtype."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..torch_side import Forward
 from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
 from .oracle import Oracle
-from .points import from_ordinal, points, to_ordinal
+from .points import from_ordinal, points, to_ordinal, within
 from .regions import MORE, Region, kinds, regions, sharpened
 from .ulp import ExactValues, Format, exact_values, format_of
 from .unavailable import NotMeasurable
@@ -89,7 +90,7 @@ class Reference:
     """The points and exact values of a derivation in one dtype, for any number of implementations.
 
     parameters: other values for the givens that have a default, and values for all but one of those that have none.
-    They are rounded to the dtype, as every implementation gets them.
+    They are rounded to the dtype, as every implementation gets them. infinities: whether ±∞ are points too.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Reference:
         parameters: Mapping[str, float] | None = None,
         *,
         thorough: bool = False,
+        infinities: bool = True,
     ) -> None:
         self.derivation, self.variable = derivation, _variable(derivation, parameters or {})
         self.format = format_of(dtype)
@@ -110,6 +112,9 @@ class Reference:
         exact = [k for k in self.landmarks.kinks if 0 in (self.oracle.signs(k) or ())]
         between = [k for k in self.landmarks.kinks if k not in exact]
         x = points(self.format, self.variable.domain, self.landmarks.all, thorough=thorough)
+        if infinities:
+            x = np.concatenate([[-np.inf], x, [np.inf]]).astype(x.dtype)
+            x = x[within(self.variable.domain)(x)]
         #: A kink that is no number of the dtype, such as 0.3, is rounded to one of its two neighbours wherever it is
         #: computed, so these have the value of either side; they are not judged.
         self.x: Array = x[~np.isin(x, [n for k in between for n in (k, _previous(k, self.format))])]
@@ -124,7 +129,13 @@ class Reference:
         return self._exact[name]
 
     def at(self, name: str, x: Array) -> ExactValues:
-        return exact_values((self.oracle.exact(name, float(v), self.format) for v in x), self.format)
+        """The exact values of a quantity at some numbers, and its limits at infinities."""
+        return exact_values((self._exact_at(name, float(v)) for v in x), self.format)
+
+    def _exact_at(self, name: str, x: float) -> Any | None:
+        if isinf(x):
+            return self.oracle.limit(name, 1 if x > 0 else -1, self.format)
+        return self.oracle.exact(name, x, self.format)
 
     def inputs(self, x: Array) -> Inputs:
         """The variable and the parameters, for an implementation. Trained parameters are arrays like x."""

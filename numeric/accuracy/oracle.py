@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from math import inf
 from typing import Any
 
 from flint import arb, ctx
@@ -23,6 +25,10 @@ from ...calculus.sums import Partial, occurrences
 from ...calculus.tensors import Tensor
 from ..plans import outputs
 from .ulp import Format, rounded
+
+#: Powers of two far beyond the range of every dtype, and multiples of each: how a quantity goes on from one to the next
+#: tells its limit.
+FAR, MULTIPLES = (1_100, 2_200, 4_400), (1.0, 1.3125, 1.625)
 
 #: Bits of the first attempt and the most that are tried. Near 0 a difference of exponentials needs 1100 in float64.
 PRECISION = 128
@@ -93,13 +99,41 @@ class Oracle:
         self.precision[name] = PRECISION
         return None
 
+    def limit(self, name: str, sign: int, format: Format) -> Any | None:
+        """What a quantity tends to as x goes to ±∞: a ball, which is beyond the range for an infinity.
+
+        The quantity is evaluated at numbers far beyond the range. It is None where it neither settles at what is one
+        and the same number for the format, nor grows from one of them to the next.
+        """
+        balls: list[Any] = [self._far(name, sign * multiple, power) for power in FAR for multiple in MULTIPLES]
+        found = [None if b is None else rounded(b, format) for b in balls]
+        if None in found:
+            return None
+        if len({(f[0], abs(f[1]) == inf) for f in found if f is not None}) == 1:
+            return balls[-1]
+        first, second, third = balls[:: len(MULTIPLES)]
+        for side in (1, -1):
+            grows = all(side * (b - a) > 0 for a, b in pairwise(balls))
+            if grows and side * first > 0 and 1 < side * (second - first) < side * (third - second):
+                return side * arb(2) ** (format.highest + 2)
+        return None
+
+    def _far(self, name: str, multiple: float, power: int) -> Any | None:
+        quantity = self.quantities[name]
+        for precision in (2 * PRECISION, 5 * power):
+            with ctx.workprec(precision):
+                ball = primal(quantity.compiled(self._world(multiple * arb(2) ** power), {}))
+            if ball.is_finite() and (ball.rel_accuracy_bits() > 64 or abs(ball) < arb(2) ** -power):
+                return ball
+        return None
+
     def _ball(self, quantity: Quantity, x: float, precision: int) -> Any:
         with ctx.workprec(precision):
             world = self._world(x)
             code = quantity.at_kink if quantity.order and self._at_kink(world) else quantity.compiled
             return primal(code(world, {}))
 
-    def _world(self, x: float) -> World:
+    def _world(self, x: Any) -> World:
         world = World(self.setup, None, "", frozenset())
         world.arrays = {**self.parameters, self.variable.name: {(): arb(x)}}
         return world

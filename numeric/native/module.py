@@ -33,7 +33,8 @@ ABOUT = """/* {title}.
    and, for threads and vectors, -fopenmp; never with -ffast-math. Float functions add up in double.
    Each function returns 0, or 1 where memory ran out. Arrays are contiguous, the last axis fastest. */"""
 
-HEADER = """#include <math.h>
+HEADER = """#include <float.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

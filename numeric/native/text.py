@@ -285,6 +285,10 @@ def _call(w: Expressions, s: Scalar) -> str:
         return w.call("at_most" if function == "minimum" else "at_least", variable, bound, narrow=narrow)
     if function == "relu":
         return w.call("at_least", first, "0.0f" if narrow else "0.0", narrow=narrow)
+    if function == "finite":
+        largest = "FLT_MAX" if narrow else "DBL_MAX"
+        bounded = w.call("at_least", first, f"-{largest}", narrow=narrow)
+        return w.call("at_most", bounded, largest, narrow=narrow)
     if function == "clip":
         return w.call("minimum", w.call("maximum", first, rest[0], narrow=narrow), rest[1], narrow=narrow)
     return w.call(function, first, *rest, narrow=narrow)

@@ -24,12 +24,17 @@ def _numbers(name, value):
 
 LABELS = '''
 def _labels(name, value, dims, sizes, below):
-    """value as labels 0 ... below - 1 with the given axes; the range is checked on the CPU, not in compiled code."""
+    """value as labels 0 ... below - 1 with the given axes. Their range is checked in plain CPU code."""
     if not isinstance(value, torch.Tensor) or value.dtype.is_floating_point or value.dtype == torch.bool:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"{name} is {kind}, expected a tensor of integer labels")
     _check_shape(name, value, dims, sizes)
-    if value.device.type == "cpu" and not torch.compiler.is_compiling() and (value.min() < 0 or value.max() >= below):
+    checked = value.device.type == "cpu" and not torch.compiler.is_compiling()
+    try:
+        outside = checked and bool(value.min() < 0 or value.max() >= below)
+    except RuntimeError:  # within vmap nothing can be asked of the values
+        outside = False
+    if outside:
         raise ValueError(f"{name} has labels {value.min()} to {value.max()}, expected 0 to {below - 1}")
     return value.long()
 '''
@@ -112,11 +117,18 @@ def _log_weighted(x, w):
 TANH_REMAINDER = '''
 def _tanh_remainder(x):
     """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
-    s = x.clamp(-1.0, 1.0) ** 2
+    near = x.clamp(-1.0, 1.0)
+    s = near * near
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return torch.where(_abs(x) < 1.0, x * c / (1.0 + c), x - torch.tanh(x))
+    return torch.where(_abs(x) < 1.0, near * c / (1.0 + c), x - torch.tanh(x))
+'''
+
+FINITE = '''
+def _finite(x):
+    """x, with the largest number of its dtype in place of an infinity."""
+    return x.clamp(-torch.finfo(x.dtype).max, torch.finfo(x.dtype).max)
 '''
 
 LOG_SUM = '''
@@ -267,6 +279,7 @@ HELPERS: dict[str, str] = {
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
+    "_finite": FINITE,
     "_log_sum": LOG_SUM,
     "_take": TAKE,
     "_take_inside": TAKE_INSIDE,

@@ -1,0 +1,33 @@
+"""Why a line of generated code is as it is: comments beside the lines whose purpose a reader would not guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: What a line looks like, and what is said of it. ``\1`` in a pattern is the name that was met before.
+REASONS = (
+    (
+        r"\w+ = (np\.exp\(-[\d.]+ \* a\)|_exp_\w+\(a, -.*\))",
+        "at most 1: nothing overflows, and e * (...) * e keeps the tail",
+    ),
+    (r"\w+ = np\.exp\(-a\)", "at most 1: nothing overflows"),
+    (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),
+    (r"\w+ = np\.subtract\((\w+), \1\.max\(.*\), out=\1\)", "at most 0: exp cannot overflow"),
+    (r"(\w+) -= \(?\1\.sum\(.*", "what rounding left of the mean"),
+    (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
+)
+#: Longest line with its comment.
+WIDEST = 110
+
+
+def with_reasons(lines: Sequence[str]) -> list[str]:
+    """The lines, each reason beside the first line that it explains."""
+    left = dict(REASONS)
+    out = []
+    for line in lines:
+        pattern = next((p for p in left if re.fullmatch(p, line)), None)
+        if pattern is not None and len(line) + len(left[pattern]) + 4 <= WIDEST:
+            line = f"{line}  # {left.pop(pattern)}"
+        out.append(line)
+    return out

@@ -18,9 +18,9 @@ from .usage import WrongUsage
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
-TARGETS = ("numpy", "c", "torch")
+TARGETS = ("numpy", "c", "torch", "jax")
 #: Those whose code a cross-check can run.
-RUNNABLE = ("numpy", "torch")
+RUNNABLE = ("numpy", "torch", "jax")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.

@@ -142,14 +142,15 @@ class Page:
         from .numeric.crosscheck import check
         from .numeric.targets.checkable import checkable
 
-        module, functions = checkable(self.derivation, target)
+        emitted = checkable(self.derivation, target)
         report = check(
             self.derivation,
             self.forward,
             device=device,
             dtypes=tuple(dtypes),
-            module=module,
-            functions=functions,
+            module=emitted.module,
+            functions=emitted.functions,
+            flushes=emitted.flushes,
             may_be_undefined=self.entry.topic in (EXPRESSION, OWN),
         )
         return replace(report, code=f"{target} code")

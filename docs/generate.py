@@ -31,7 +31,7 @@ ENTRIES = FOLDER / "entries"
 PICTURE = FOLDER / "derive-softmax-ce.svg"
 RULES = FOLDER / "rules.md"
 COURSE = FOLDER / "course.md"
-PROSE = ("guide.md", "verify.md", "engine.md", "add-an-entry.md")
+PROSE = ("guide.md", "verify.md", "engine.md", "add-an-entry.md", "targets.md")
 COMMAND = "python docs/generate.py"
 NOTE = f"<!-- Written by `{COMMAND}`: change the entry, not this page. -->"
 

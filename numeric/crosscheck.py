@@ -35,6 +35,7 @@ def check(
     seed: int = 0,
     module: GeneratedModule | None = None,
     functions: Mapping[str, Any] | None = None,
+    flushes: bool = False,
     may_be_undefined: bool = False,
 ) -> CheckReport:
     """Run the generated code of a derivation in every regime and compare value and derivatives with the exact ones.
@@ -42,20 +43,24 @@ def check(
     **Arguments**: torch_forward: an independent forward ``f(torch, **givens)``; None compares with exact values only.
     device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
+    functions: what to run for it, by name. flushes: they take subnormal numbers for zeros.
     may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
     zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    return _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions).run(
-        regimes
-    )
+    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions, flushes)
+    return made.run(regimes)
 
 
 #: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is
 #: rounding that torch's own order of operations amplifies (a zero by cancellation: dX of one normalised feature).
 HALF_THE_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))
+
+
+#: Where subnormal numbers are zeros, a result may lack a few of the smallest normal ones.
+FLUSHED = 4
 
 
 class _Check:
@@ -69,12 +74,13 @@ class _Check:
         module: GeneratedModule | None,
         may_be_undefined: bool,
         functions: Mapping[str, Any] | None = None,
+        flushes: bool = False,
     ) -> None:
         for d in dtypes:
             if d not in ("float64", "float32", *TORCH_ONLY):
                 raise ValueError(f"dtype is {d!r}; it must be float64, float32, float16 or bfloat16")
         self.derivation, self.dtypes, self.seed = derivation, dtypes, seed
-        self.may_be_undefined = may_be_undefined
+        self.may_be_undefined, self.flushes = may_be_undefined, flushes
         self.elementwise = is_elementwise(derivation)
         self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
         self.device = self.side.device if self.side else "cpu"
@@ -110,6 +116,8 @@ class _Check:
         case = draw(self.derivation, regime, working, self.seed, self.elementwise)
         if dtype in TORCH_ONLY:
             case = _coarser(case, dtype, self.derivation.givens)
+        if self.flushes:
+            case = _without_subnormals(case, float(np.finfo(working).tiny))
         exact = self.exact(case, float(np.finfo(working).eps))
         theirs: dict[str, Array] = {}
         if self.side:
@@ -236,6 +244,8 @@ class _Check:
         magnitude = self._magnitude(case) if self.elementwise else 1.0
         allowed = bound(middle, exact.movement, working, count, magnitude)
         allowed = np.where(np.isinf(middle), 0.0, allowed)  # beyond every float only the infinity of that sign is right
+        if self.flushes:
+            allowed = allowed + FLUSHED * float(np.finfo(working).tiny)
         error = _error_beyond(ours, exact.values, middle, working)
         if self.may_be_undefined:  # what no number of the dtype holds is not judged
             error = np.where(np.abs(middle) > float(np.finfo(working).max), np.nan, error)
@@ -351,6 +361,11 @@ def _coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
             mantissa, exponent = np.frexp(v)
             v = np.ldexp(np.round(mantissa * 2.0**keep) / 2.0**keep, exponent).astype(np.float32)
         values[t.name] = v
+    return Case(case.regime, case.sizes, values)
+
+
+def _without_subnormals(case: Case, tiny: float) -> Case:
+    values = {n: np.where(np.abs(v) < tiny, v.dtype.type(0), v) for n, v in case.values.items()}
     return Case(case.regime, case.sizes, values)
 
 

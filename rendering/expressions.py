@@ -201,7 +201,7 @@ def _exp(w: Writer, expr: Expr) -> Box:
 
 def _bound_sum(w: Writer, expr: BoundSum) -> Box:
     if orders := index_orders(expr):
-        return join([_order(w, order) for order in orders], PRODUCT)
+        return _order(w, orders[0]) if len(orders) == 1 else join([_order(w, order) for order in orders], PRODUCT)
     body, bound = expr.open()
     order = _order_of_appearance(w, body, bound)
     inner = replace(w, letters=w.alphabet.name(order, w.letters))
@@ -211,7 +211,7 @@ def _bound_sum(w: Writer, expr: BoundSum) -> Box:
 
 def _order(w: Writer, order: IndexOrder) -> Box:
     """``[j ≤ i]``."""
-    return _bracket(w, [_index_text(w, (side,)) for side in (order.smaller, order.larger)], "≤")
+    return _bracket(w, [_place(w, side) for side in (order.smaller, order.larger)], "≤")
 
 
 def _bracket(w: Writer, sides: list[str], relation: str) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import numpy as np
 import pytest
@@ -162,7 +163,7 @@ READS = [
 
 @pytest.mark.parametrize(("id", "line"), READS)
 def test_reads_as_written_by_hand(id, line) -> None:
-    assert line in generated(id).source
+    assert line in re.sub("  # .*", "", generated(id).source)
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -43,7 +43,7 @@ def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
     assert not differ and not stale, f"docs/entries: {differ} differ, {stale} have no entry. Type: {COMMAND}"
 
 
-@pytest.mark.parametrize("name", ["guide.md", "verify.md", "engine.md", "add-an-entry.md"])
+@pytest.mark.parametrize("name", ["guide.md", "verify.md", "engine.md", "add-an-entry.md", "targets.md"])
 def test_sessions_give_the_outputs_that_the_page_shows(module: Any, name: str) -> None:
     text = (DOCS / name).read_text("utf-8")
     if "$ nnmath check" in text or "import torch" in text:

@@ -84,10 +84,10 @@ def test_a_planted_error_in_the_second_derivative_is_found() -> None:
 @pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce", "rmsnorm"))
 def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
     d = derivation(id)
-    emitted, run = checkable(d, "torch")
-    report = check(d, module=emitted, functions=run)
+    emitted = vars(checkable(d, "torch"))
+    report = check(d, **emitted)
     if report.failures:  # where torch has no finite value either, such as a direction of length 0, none is demanded
-        report = check(d, catalogue()[id].torch, module=emitted, functions=run)
+        report = check(d, catalogue()[id].torch, **emitted)
     assert report.passed, report.failures[0]
     given = {t.name for t in d.givens}
     assert {r.name for r in d.wanted if r.wrt and {t.name for t in r.wrt} <= given} <= {
@@ -97,8 +97,8 @@ def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
 
 def test_a_corner_of_the_form_is_none_of_the_function() -> None:
     d = derivation("swish")  # its accurate form holds abs(x), and its first derivative is differentiated at 0
-    emitted, run = checkable(d, "torch")
-    report = check(d, module=emitted, functions=run, regimes=["zeros"], dtypes=["float64"])
+    emitted = vars(checkable(d, "torch"))
+    report = check(d, **emitted, regimes=["zeros"], dtypes=["float64"])
     assert report.passed and "d2y_dx2" in {r.result for r in report.results}
 
 
@@ -106,11 +106,12 @@ def test_the_cross_check_refuses_a_planted_error() -> None:
     d = derivation("softmax-ce")
     source = generate(d, "torch").source
     assert "_row_minus(P, Y, 1) / n" in source
-    emitted, run = checkable(d, "torch", source.replace("_row_minus(P, Y, 1) / n", "_row_minus(P, Y, 1) / (n + 1e-9)"))
-    assert not check(d, module=emitted, functions=run).passed
+    emitted = vars(checkable(d, "torch", source.replace("_row_minus(P, Y, 1) / n", "_row_minus(P, Y, 1) / (n + 1e-9)")))
+    assert not check(d, **emitted).passed
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracing does
+@pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # and torch's own compiler
 @pytest.mark.parametrize("id", ["gelu", "softmax-ce-labels", "layernorm"])
 def test_it_compiles_as_one_graph(id: str) -> None:
     ((run, given),) = calls(id)
@@ -119,6 +120,18 @@ def test_it_compiles_as_one_graph(id: str) -> None:
     value, again = run(*given), compiled(*given)
     torch.testing.assert_close(again, value)
     torch.testing.assert_close(torch.autograd.grad(again.sum(), wanted), torch.autograd.grad(value.sum(), wanted))
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
+def test_batched_it_computes_the_same(id: str) -> None:
+    for run, given in calls(id):
+        at = [k for k, g in enumerate(given) if isinstance(g, torch.Tensor)]
+        trained = tuple(k for k in at if given[k].requires_grad)
+        alone = [g.detach() if isinstance(g, torch.Tensor) else g for g in given]
+        gradients = torch.func.grad(lambda *arrays, run=run: run(*arrays).sum(), argnums=trained)
+        stacked = [torch.stack([g, g]) if k in at else g for k, g in enumerate(alone)]
+        batched = torch.func.vmap(gradients, tuple(0 if k in at else None for k in range(len(given))))(*stacked)
+        torch.testing.assert_close(tuple(b[1] for b in batched), gradients(*alone))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")

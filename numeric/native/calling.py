@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from ...calculus.derivation import Derivation
 from ..execution import load_source
 from ..generator import assemble
-from ..plans import GeneratedFunction, plans
+from ..plans import GeneratedFunction, Plan, plans
 from .compiler import NoCompiler, load
 from .module import CFunction, write
 
@@ -43,8 +43,9 @@ class CompiledModule:
     functions: those names. notes: for each function that NumPy serves, why. source: the C text.
     """
 
-    def __init__(self, derivation: Derivation) -> None:
-        chosen = plans(derivation)
+    def __init__(self, derivation: Derivation, chosen: Sequence[Plan] | None = None) -> None:
+        """chosen: what the functions return; by default those of the generated NumPy module."""
+        chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)
         self.numpy = load_source(generated.source)
         self.functions = tuple(f.name for f in generated.functions)

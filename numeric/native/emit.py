@@ -10,8 +10,8 @@ from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
 
-#: Iterations of a loop that adds up doubles before the partial sum goes to a compensated total.
-BLOCK = 512
+#: Iterations of a loop before the partial sum goes to a double total.
+BLOCK = {"double": 512, "float": 256}
 #: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop.
 CHUNK = 4096
 
@@ -34,10 +34,11 @@ class Emitter(Totals):
         self.depth = 1
         self.scopes: list[dict[Scalar, str]] = [{}]
         flat = "e" if kernel.flat else None
-        self.text = Expressions(self._known, ints, flat, used, real)
+        self.text = Expressions(self._known, ints, flat, used, real, temporaries)
         self.text.moving = frozenset((*kernel.outer, *kernel.inner) if kernel.flat else kernel.inner)
         self.buffers: dict[Scalar, str] = {}
         self.scratch: list[tuple[str, str]] = []
+        self.floats: set[str] = set()
         self.uses: dict[Scalar, int] = {}
         for v in kernel.values:
             for a in v.args:
@@ -76,10 +77,10 @@ class Emitter(Totals):
         self.put("const ptrdiff_t me = nn_thread();")
         if self.scratch:
             self.put("double *const own = scratch + me * each;")
-            at = "own"
-            for name, length in self.scratch:
-                self.put(f"double *restrict const {name} = {at};")
-                at = f"{name} + {length}"
+            for name, at in self._positions().items():
+                kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
+                place = "own" if at == "0" else f"own + {at}"
+                self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
         self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
@@ -126,6 +127,8 @@ class Emitter(Totals):
                     continue
                 name = self.fresh("kept")
                 self.buffers[v] = name
+                if self.text.narrow(v):
+                    self.floats.add(name)
                 self.scratch.append((name, self._product(self.k.inside(v))))
 
     def _inner_closure(self, roots: Sequence[Scalar]) -> list[Scalar]:
@@ -153,7 +156,7 @@ class Emitter(Totals):
                 for r in reductions:
                     self._one_row(r, totals)
                 for t in targets:
-                    self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+                    self.put(f"{self._element(t)} = {self._stored(t)};")
                 continue
             self._nest(axes, reductions, targets, totals, chunked)
         self.scopes.pop()
@@ -191,8 +194,18 @@ class Emitter(Totals):
             parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
             for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
                 self.put(f"double {name} = {start};")
+        at, before = len(self.lines), self.depth
+        made: dict[str, str] = {}
+
+        def once(text: str, base: str) -> str:
+            if text not in made:
+                made[text] = self.fresh(base)
+            return made[text]
+
+        self.text.once = once
         vector = axes[-1] if axes else None
-        blocked = self.real == "double" and not chunked and any(vector in r.over for r in scalar)
+        narrow = {r for r in scalar if self.text.narrow(r.args[0])}
+        blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
         depth = self.depth
         for a in axes[:-1]:
             v = loop_name(a)
@@ -206,13 +219,14 @@ class Emitter(Totals):
         low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
         inner_parts = parts
         if blocked:
-            self.open(f"for (ptrdiff_t block = 0; block < {high}; block += {BLOCK}) {{")
-            self.put(f"const ptrdiff_t end = {high} - block < {BLOCK} ? {high} : block + {BLOCK};")
+            length = BLOCK[self.real]
+            self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
+            self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
             inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
             for r, names in inner_parts.items():
                 for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
-                    self.put(f"double {name} = {start};")
+                    self.put(f"{'float' if r in narrow else 'double'} {name} = {start};")
             clauses = "".join(
                 f" reduction({SIGN[op]}:{name})"
                 for r in scalar
@@ -243,8 +257,10 @@ class Emitter(Totals):
         for r in arrays:
             self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
         for t in targets:
-            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+            self.put(f"{self._element(t)} = {self._stored(t)};")
         self.scopes.pop()
+        self.text.once = lambda text, base: text
+        self.lines[at:at] = [f"{'    ' * before}const float {n} = {bare(text)};" for text, n in made.items()]
         self.close()
         if blocked:
             for r in scalar:
@@ -289,13 +305,14 @@ class Emitter(Totals):
     def _parts(self, r: Scalar, value: str) -> list[str]:
         if r.op == "sum":
             return [value]
+        kind, f = ("float", "f") if self.text.narrow(r.args[0]) else ("double", "")
         if not value.isidentifier():
             name = self.fresh("entry")
-            self.put(f"const double {name} = {bare(value)};")
+            self.put(f"const {kind} {name} = {bare(value)};")
             value = name
         if r.op == "max":
-            return [value, f"({value} != {value} ? 1.0 : 0.0)"]
-        return [f"({value} >= 1.0 ? 0.0 : {value})", f"({value} >= 1.0 ? 1.0 : 0.0)"]
+            return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
+        return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]
 
     def _outer_variables(self) -> None:
         left = "row"
@@ -328,12 +345,15 @@ class Emitter(Totals):
         places = ["0" if a is None else loop_name(a) for a in t.place]
         return f"{t.name}[{offset(places, tuple('1' if a is None else dimension(a) for a in t.place))}]"
 
-    def _cast(self, text: str, name: str) -> str:
-        return bare(text) if self.real == "double" or name in self.temporaries else f"(float){text}"
+    def _stored(self, t: Target) -> str:
+        text = self.text.value(t.value)
+        plain = self.real == "double" or t.name in self.temporaries or self.text.narrow(t.value)
+        return bare(text) if plain else f"(float){text}"
 
     def _name(self, v: Scalar) -> str:
         name = self.fresh("x" if v.op == "load" else str(v.data[0]) if v.op == "call" else "v")
-        self.put(f"const double {name} = {bare(self.text.value(v))};")
+        kind = "float" if self.text.narrow(v) else "double"
+        self.put(f"const {kind} {name} = {bare(self.text.value(v))};")
         self.scopes[-1][v] = name
         return name
 

@@ -1,7 +1,7 @@
 """Elementary functions as C text: without branches, so that a compiler turns a loop over them into vector code.
 
-All are functions of doubles; float kernels compute in double. Each is good to about two units in the last place over
-the whole range, subnormal numbers, infinities and NaN included, and uses plain C11 alone.
+All are functions of doubles; :mod:`float_functions` has those of floats. Each is good to about two units in the last
+place over the whole range, subnormal numbers, infinities and NaN included, and uses plain C11 alone.
 """
 
 from __future__ import annotations
@@ -52,36 +52,6 @@ ERFCX = (
     3.2323973445080105e-09,
     9.297625263710003e-10,
     -2.7641202337342176e-10,
-)
-
-#: The same to about 1e-9 and 1e-10, for float results.
-ERF_SHORT = (
-    0.9654687386698673,
-    -0.14053608901553188,
-    0.019852496688660258,
-    -0.0022854856569336727,
-    0.00021751716035374902,
-    -1.7536824729018507e-05,
-    1.2233672195978863e-06,
-    -7.557490441753586e-08,
-    4.13647681291993e-09,
-)
-ERFCX_SHORT = (
-    1.2329951186255526,
-    -0.13962111376213265,
-    0.015379652514656337,
-    0.06809693885725905,
-    -0.1010390813977985,
-    0.09373409380727189,
-    -0.06633020048068222,
-    0.037161413362401655,
-    -0.016198516244698414,
-    0.005047344723414027,
-    -0.0007558842570188051,
-    -0.00022049658164202712,
-    0.0001482094691445721,
-    -8.59703641317568e-06,
-    -9.714709731988143e-06,
 )
 
 
@@ -312,6 +282,11 @@ NN_INLINE nn_pair nn_step(nn_pair p, double x, double c) {
     nn_pair q = {sum, lost + p.low * x};
     return q;
 }
+NN_INLINE nn_pair nn_times(nn_pair p, double x) {
+    double product = p.high * x;
+    nn_pair q = {product, fma(p.high, x, -product) + p.low * x};
+    return q;
+}
 /* exp(p (s + t)). */
 NN_INLINE double nn_exp_pair(nn_pair p, double s, double t) {
     double high = p.high * s;
@@ -358,26 +333,8 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-#: What float functions do with: series cut where the rest is below 1e-9, a hundredth of the last place of a float.
-_SHORTER = (
-    (_EXPM1_POLYNOMIAL, "    double q = 1.0 / 6227020800;", "    double q = 1.0 / 40320;", "q * r + 1.0 / 5040"),
-    (_LOG, "    double r = 2.0 / 23;", "    double r = 2.0 / 13;", "r * z + 2.0 / 11"),
-)
-
-
-def _short(name: str, text: str) -> str:
-    for whole, first, start, following in _SHORTER:
-        if text == whole:
-            head, rest = text.split(first)
-            text = head + start + "\n    " + first.split()[1] + " = " + following + rest.split(following)[1]
-    if name == "erf":
-        for long, short in ((ERF, ERF_SHORT), (ERFCX, ERFCX_SHORT)):
-            text = text.replace(_horner(long, "t"), _horner(short, "t"))
-    return text.replace("nn_", "nnf_")
-
-
-def support(names: Iterable[str], short: bool = False) -> str:
-    """The C text of these functions and of all that they call. short: those of float kernels, called ``nnf_``."""
+def support(names: Iterable[str]) -> str:
+    """The C text of these functions and of all that they call."""
     wanted: set[str] = set()
     stack = list(names)
     while stack:
@@ -385,5 +342,4 @@ def support(names: Iterable[str], short: bool = False) -> str:
         if name not in wanted:
             wanted.add(name)
             stack += FUNCTIONS[name][1]
-    texts = [(name, text) for name, (text, _) in FUNCTIONS.items() if name in wanted]
-    return "\n".join((_short(name, text) if short else text).strip("\n") for name, text in texts)
+    return "\n".join(text.strip("\n") for name, (text, _) in FUNCTIONS.items() if name in wanted)

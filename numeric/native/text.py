@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from sys import float_info
 
 from ..lower import Unsupported
 from .scalars import Axis, Scalar, dimension
@@ -11,17 +10,20 @@ from .scalars import Axis, Scalar, dimension
 #: Functions of one argument in ``math.h``; all others that are functions are ours.
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
-    **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "exp_pair")},
+    **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "times", "exp_pair")},
+    **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
-    **{f: f for f in ("maximum", "minimum", "sign", "square")},
+    **{f: f for f in ("maximum", "minimum", "at_least", "at_most", "sign", "square")},
 }
 
-#: C text of what our functions need that is no elementary function.
+#: C text of what is no elementary function.
 SMALL = {
     "square": "NN_INLINE double nn_square(double x) { return x * x; }",
     "maximum": "NN_INLINE double nn_maximum(double a, double b) { return a > b || a != a ? a : b; }",
     "minimum": "NN_INLINE double nn_minimum(double a, double b) { return a < b || a != a ? a : b; }",
+    "at_least": "NN_INLINE double nn_at_least(double a, double b) { return a < b ? b : a; }",
+    "at_most": "NN_INLINE double nn_at_most(double a, double b) { return a > b ? b : a; }",
     "sign": "NN_INLINE double nn_sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }",
 }
 
@@ -40,13 +42,13 @@ def c_name(name: str) -> str:
     return f"{name}_" if name in RESERVED else name
 
 
-def number(value: float | int) -> str:
-    """A number as a C literal of type double."""
+def number(value: float | int, suffix: str = "") -> str:
+    """A number as a C literal of type double; of type float with the suffix f."""
     if value != value:
         return "NAN"
     if value in (float("inf"), float("-inf")):
         return "INFINITY" if value > 0 else "(-INFINITY)"
-    text = repr(float(value))
+    text = repr(float(value)) + suffix
     return text if value >= 0 else f"({text})"
 
 
@@ -60,7 +62,8 @@ class Expressions:
     """C text of values. name: what a value is called where it has a name. ints: arrays of int64_t.
 
     flat: the single loop variable that runs over all entries of every array, if there is one. used: our functions.
-    moving: the variables of the innermost loops.
+    moving: the variables of the innermost loops. In a function of floats, what changes there is a float, all else a
+    double. once: gives a float that does not change in these loops a name; its text and what it may be called.
     """
 
     def __init__(
@@ -70,16 +73,47 @@ class Expressions:
         flat: str | None,
         used: dict[str, None],
         real: str,
+        temporaries: frozenset[str] = frozenset(),
     ) -> None:
         self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
+        self.temporaries = temporaries
         self.moving: frozenset[Axis] = frozenset()
+        self.once: Callable[[str, str], str] = lambda text, base: text
+
+    def moves(self, s: Scalar) -> bool:
+        """Whether a value changes in the innermost loops."""
+        return bool(s.axes & self.moving)
+
+    def narrow(self, s: Scalar) -> bool:
+        """Whether a value is a float: it is made of floats that change in the innermost loops."""
+        return self.real == "float" and self.moves(s) and self._of_floats(s)
+
+    def _of_floats(self, s: Scalar) -> bool:
+        if s.is_reduction or s.op in ("counter", "dim", "const", "parameter"):
+            return False
+        if s.op == "load":
+            return s.data[0] not in self.ints
+        if s.op == "compare":
+            return True
+        if s.op == "call" and s.data[0] == "where":
+            return any(map(self.narrow, s.args[1:])) or all(a.op == "const" for a in s.args[1:])
+        return any(map(self.narrow, s.args[2:] if s.op == "inside" else s.args))
 
     def value(self, s: Scalar) -> str:
-        """As a double; safe as an operand of a product."""
+        """As a number of its own type; safe as an operand of a product."""
         known = self.name(s)
         if known is not None:
             return known
         return WRITE[s.op](self, s) if s.op in WRITE else self._unsupported(s)
+
+    def operand(self, s: Scalar, narrow: bool) -> str:
+        """As a float, if narrow; else as a double, or as a float that C converts."""
+        if not narrow or self.narrow(s):
+            return self.value(s)
+        if s.op == "const":
+            return number(s.data[0], "f")  # type: ignore[arg-type]
+        text = f"(float){self.value(s)}"
+        return text if self.moves(s) else self.once(text, "fixed")
 
     def _unsupported(self, s: Scalar) -> str:
         raise Unsupported(f"{s.op} has no C form yet")
@@ -87,9 +121,23 @@ class Expressions:
     def condition(self, s: Scalar) -> str:
         """As a truth value."""
         if s.op == "compare" and self.name(s) is None:
-            a, b = (self.value(x) for x in s.args)
+            if all(map(self.is_whole, s.args)):
+                a, b = map(self.place, s.args)
+            else:
+                narrow = any(map(self.narrow, s.args))
+                a, b = (self.operand(x, narrow) for x in s.args)
             return f"{a} {s.data[0]} {b}"
-        return f"{self.value(s)} != 0.0"
+        return f"{self.value(s)} != {'0.0f' if self.narrow(s) else '0.0'}"
+
+    def is_whole(self, s: Scalar) -> bool:
+        """Whether :meth:`place` can write it."""
+        if s.op in ("neg", "add") or (s.op == "mul" and s.data[0] == len(s.args)):
+            return all(map(self.is_whole, s.args))
+        return (
+            s.op in ("counter", "dim")
+            or (s.op == "const" and isinstance(s.data[0], int))
+            or (s.op == "load" and s.data[0] in self.ints)
+        )
 
     def place(self, s: Scalar) -> str:
         """As a whole number: a subscript."""
@@ -118,11 +166,10 @@ class Expressions:
         shape: tuple[str, ...] = s.data[1]  # type: ignore[assignment]
         return offset([self.place(a) for a in s.args], shape)
 
-    def call(self, function: str, *args: str) -> str:
+    def call(self, function: str, *args: str, narrow: bool) -> str:
         name = OURS.get(function, function)
-        short = self.real == "float" and name not in SMALL
-        self.used[f"float {name}" if short else name] = None
-        return f"{'nnf' if short else 'nn'}_{function}({', '.join(bare(a) for a in args)})"
+        self.used[f"float {name}" if narrow else name] = None
+        return f"{'nnf' if narrow else 'nn'}_{function}({', '.join(map(bare, args))})"
 
 
 def bare(text: str) -> str:
@@ -154,13 +201,15 @@ def offset(places: list[str], shape: tuple[str, ...]) -> str:
 
 def _load(w: Expressions, s: Scalar) -> str:
     text = f"{s.data[0]}[{w.offset(s)}]"
+    if w.narrow(s):
+        return f"(float){text}" if s.data[0] in w.temporaries else text
     return f"(double){text}" if s.data[0] in w.ints or w.real == "float" else text
 
 
 def _add(w: Expressions, s: Scalar) -> str:
     text = ""
     for sign, a in zip(s.data, s.args, strict=True):
-        part = w.value(a)
+        part = w.operand(a, w.narrow(s))
         text += (f" {'+' if sign == 1 else '-'} " if text else ("" if sign == 1 else "-")) + part
     return f"({text})"
 
@@ -168,15 +217,14 @@ def _add(w: Expressions, s: Scalar) -> str:
 def _mul(w: Expressions, s: Scalar) -> str:
     split: int = s.data[0]  # type: ignore[assignment]
     over, under = s.args[:split], s.args[split:]
-    text = " * ".join(w.value(a) for a in over) or "1.0"
-    plain = [a for a in under if not a.axes and a.op in ("dim", "const")]
-    if w.real == "float":  # one reciprocal for the whole loop; in double, its rounding is far below that of a float
-        fixed = [a for a in under if not a.axes & w.moving]
-        text += "".join(f" * (1.0 / {w.value(a)})" for a in fixed)
-        under, plain = tuple(a for a in under if a not in fixed), []
+    narrow = w.narrow(s)
+    text = " * ".join(w.operand(a, narrow) for a in over) or ("1.0f" if narrow else "1.0")
+    plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
-        if a not in plain:
-            text += f" / {w.value(a)}"
+        if narrow and not w.moves(a):  # divided once for the whole loop
+            text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
+        elif a not in plain:
+            text += f" / {w.operand(a, narrow)}"
     if len(plain) == 1:
         text += f" / {w.value(plain[0])}"
     elif plain:
@@ -186,50 +234,64 @@ def _mul(w: Expressions, s: Scalar) -> str:
 
 def _pow(w: Expressions, s: Scalar) -> str:
     base, exponent = w.value(s.args[0]), s.data[0]
+    narrow = w.narrow(s)
     if exponent == 2:
-        return f"({base} * {base})" if base.isidentifier() else w.call("square", base)
+        return f"({base} * {base})" if base.isidentifier() else w.call("square", base, narrow=narrow)
     if exponent == 0.5:
-        return f"sqrt({bare(base)})"
-    return f"pow({bare(base)}, {number(exponent)})"  # type: ignore[arg-type]
+        return f"{'sqrtf' if narrow else 'sqrt'}({bare(base)})"
+    return f"{'(float)' if narrow else ''}pow({bare(base)}, {number(exponent)})"  # type: ignore[arg-type]
+
+
+def _raise(w: Expressions, s: Scalar) -> str:
+    return f"{'(float)' if w.narrow(s) else ''}pow({', '.join(bare(w.value(a)) for a in s.args)})"
 
 
 def _compare(w: Expressions, s: Scalar) -> str:
-    return f"({w.condition(s)} ? 1.0 : 0.0)"
+    return f"({w.condition(s)} ? {'1.0f : 0.0f' if w.narrow(s) else '1.0 : 0.0'})"
 
 
 def _inside(w: Expressions, s: Scalar) -> str:
     at, size = (w.place(a) for a in s.args[:2])
-    return f"({at} >= 0 && {at} < {size} ? {w.value(s.args[2])} : 0.0)"
-
-
-def _where(w: Expressions, s: Scalar) -> str:
-    a, b = (w.value(x) for x in s.args[1:])
-    return f"({w.condition(s.args[0])} ? {a} : {b})"
+    zero = "0.0f" if w.narrow(s) else "0.0"
+    return f"({at} >= 0 && {at} < {size} ? {w.value(s.args[2])} : {zero})"
 
 
 def _call(w: Expressions, s: Scalar) -> str:
-    function = str(s.data[0])
+    function, narrow = str(s.data[0]), w.narrow(s)
     if function == "where":
-        return _where(w, s)
-    args = [w.value(a) for a in s.args]
+        a, b = (w.operand(x, narrow) for x in s.args[1:])
+        return f"({w.condition(s.args[0])} ? {a} : {b})"
+    first, *rest = (w.operand(s.args[0], narrow), *map(w.value, s.args[1:]))
     if function in LIBRARY:
-        return f"{LIBRARY[function]}({bare(args[0])})"
+        if narrow and function in ("abs", "sqrt"):
+            return f"{LIBRARY[function]}f({bare(first)})"
+        return f"{'(float)' if narrow else ''}{LIBRARY[function]}({bare(first)})"
     if function == "power":
-        return f"pow({', '.join(bare(a) for a in args)})"
-    if function == "relu":
-        return w.call("maximum", args[0], "0.0")
-    if function == "clip":
-        return w.call("minimum", w.call("maximum", args[0], args[1]), args[2])
-    if function == "finite":
-        largest = float_info.max
-        return w.call("minimum", w.call("maximum", args[0], number(-largest)), number(largest))
+        return _raise(w, s)
+    if function == "row_scale":
+        return w.call(function, first, *rest, narrow=w.real == "float")
     if function == "exp_polynomial":
-        x, scale, rest, *coefficients = args
-        pair = w.call("number", coefficients[-1])
+        scale, more, *coefficients = rest
+        pair = w.call("number", coefficients[-1], narrow=narrow)
         for c in (*coefficients[-2::-1], "0.0"):
-            pair = w.call("step", pair, x, c)
-        return w.call("exp_pair", pair, scale, rest)
-    return w.call(function, *args)
+            more_than_x = (first, c) if c != "0.0" else (first,)
+            pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
+        return w.call("exp_pair", pair, scale, more, narrow=narrow)
+    if function in ("exp_product", "exp_quotient"):
+        return w.call(function, first, *rest, narrow=narrow)
+    rest = [w.operand(a, narrow) for a in s.args[1:]]
+    if function in ("minimum", "maximum") and any(a.op == "const" for a in s.args):
+        variable, bound = (first, *rest) if s.args[1].op == "const" else (*rest, first)
+        return w.call("at_most" if function == "minimum" else "at_least", variable, bound, narrow=narrow)
+    if function == "relu":
+        return w.call("at_least", first, "0.0f" if narrow else "0.0", narrow=narrow)
+    if function == "finite":
+        largest = "FLT_MAX" if narrow else "DBL_MAX"
+        bounded = w.call("at_least", first, f"-{largest}", narrow=narrow)
+        return w.call("at_most", bounded, largest, narrow=narrow)
+    if function == "clip":
+        return w.call("minimum", w.call("maximum", first, rest[0], narrow=narrow), rest[1], narrow=narrow)
+    return w.call(function, first, *rest, narrow=narrow)
 
 
 WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
@@ -242,7 +304,7 @@ WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
     "mul": _mul,
     "neg": lambda w, s: f"(-{w.value(s.args[0])})",
     "pow": _pow,
-    "raise": lambda w, s: f"pow({', '.join(bare(w.value(a)) for a in s.args)})",
+    "raise": _raise,
     "compare": _compare,
     "cast": lambda w, s: w.value(s.args[0]),
     "inside": _inside,

@@ -58,6 +58,7 @@ class Totals:
         """Totals of all threads together, and the targets that are made of them."""
         k = self.k
         position = self._positions()
+        self.text.moving = frozenset()  # what follows is computed once
         for v in late:
             length = self._product(self._ordered(v.axes)) or "1"
             for name, (_, _, op) in zip(totals[v], SHAPES[v.op], strict=True):
@@ -93,7 +94,7 @@ class Totals:
                 scope[v] = finished(v.op, parts, self.used)
             flat, self.text.flat = self.text.flat, None
             self.scopes.append(scope)
-            self.put(f"{self._element(t)} = {self._cast(self.text.value(t.value), t.name)};")
+            self.put(f"{self._element(t)} = {self._stored(t)};")
             self.scopes.pop()
             self.text.flat = flat
             while self.depth > depth:

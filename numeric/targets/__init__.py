@@ -13,7 +13,12 @@ from ...calculus.derivation import Derivation
 from ..plans import GeneratedModule, Plan, plans
 
 #: Each target by the name that a user types, with the home of its ``assemble``.
-TARGETS: Mapping[str, str] = {"numpy": "..generator", "c": "..native.module", "torch": ".torch_module"}
+TARGETS: Mapping[str, str] = {
+    "numpy": "..generator",
+    "c": "..native.module",
+    "torch": ".torch_module",
+    "jax": ".jax_module",
+}
 
 
 class UnknownTarget(ValueError):

@@ -7,7 +7,9 @@ backward is judged, and for a second derivative what it does when it is differen
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -29,6 +31,9 @@ LIBRARIES: Mapping[str, str] = {"torch": ".torch_library", "jax": ".jax_library"
 class Library(Protocol):
     """Arrays with reverse mode."""
 
+    #: Whether it takes subnormal numbers for zeros.
+    flushes: bool
+
     #: The function that stands for an unspecified one, its derivative, and the derivative of that.
     tanh: Sequence[Callable[[Any], Any]]
 
@@ -41,14 +46,32 @@ class Library(Protocol):
     def spread(self, tensor: Any, shape: tuple[int, ...]) -> Any:
         """A tensor broadcast to a shape."""
 
+    def ones(self, tensor: Any) -> Any:
+        """A tensor of its shape with 1 everywhere."""
+
     def units(self, tensor: Any) -> Any:
         """Tensors of its shape with one 1 each, for each of its entries in order."""
 
     def stack(self, tensors: Sequence[Any]) -> Any:
         """Tensors of one shape along a new first axis."""
 
+    def run(self, f: Function, values: Values) -> Any:
+        """f at the values, compiled where the library compiles."""
+
+    def double(self) -> AbstractContextManager[Any]:
+        """A context in which float64 stays float64."""
+
     def reverse(self, f: Function, values: Values, name: str) -> tuple[Any, Callable[[Any], Any]]:
         """f at the values, and its pullback to one of them, which can be differentiated again."""
+
+
+@dataclass(frozen=True)
+class Checkable:
+    """What :func:`~nnmath.numeric.crosscheck.check` takes, each under its name there."""
+
+    module: GeneratedModule
+    functions: Mapping[str, Callable[..., Any]]
+    flushes: bool
 
 
 @dataclass(frozen=True)
@@ -59,9 +82,7 @@ class _Entry:
     result: Result | None
 
 
-def checkable(
-    derivation: Derivation, target: str, source: str | None = None
-) -> tuple[GeneratedModule, dict[str, Callable[..., Any]]]:
+def checkable(derivation: Derivation, target: str, source: str | None = None) -> Checkable:
     """The emitted module with the description of the NumPy module, and functions of NumPy arrays to run for it.
 
     What the emitted code has no derivative for, such as one by a value on the way, is left out of the description.
@@ -83,7 +104,7 @@ def checkable(
             arguments = tuple(n for n in names if any(n in _names(e) or e.reverse.of.pairing for e in entries.values()))
             described.append(GeneratedFunction(plan.name, arguments, tuple(entries), plan.role, (), plan.order))
             functions[plan.name] = _function(library, namespace, [*entries.values()], is_elementwise(derivation))
-    return GeneratedModule(source, tuple(described)), functions
+    return Checkable(GeneratedModule(source, tuple(described)), functions, library.flushes)
 
 
 def _names(entry: _Entry) -> tuple[str, ...]:
@@ -107,15 +128,17 @@ def _function(
     library: Library, namespace: Mapping[str, Any], entries: Sequence[_Entry], elementwise: bool
 ) -> Callable[..., Any]:
     def run(**given: Any) -> Any:
-        values = {n: library.tensor(v) if isinstance(v, np.ndarray | np.generic) else v for n, v in given.items()}
-        values |= {n: library.tanh[n.count("_prime")] for n, v in given.items() if callable(v)}
-        arrays = [library.array(_evaluated(library, namespace, e, values, elementwise)) for e in entries]
+        with library.double():
+            values = {n: library.tensor(v) if isinstance(v, np.ndarray | np.generic) else v for n, v in given.items()}
+            values |= {n: library.tanh[n.count("_prime")] for n, v in given.items() if callable(v)}
+            run_one = partial(_evaluated, library, namespace, elementwise)
+            arrays = [library.array(library.run(partial(run_one, e), values)) for e in entries]
         return tuple(arrays) if len(arrays) > 1 else arrays[0]
 
     return run
 
 
-def _evaluated(library: Library, namespace: Mapping[str, Any], entry: _Entry, values: Values, elementwise: bool) -> Any:
+def _evaluated(library: Library, namespace: Mapping[str, Any], elementwise: bool, entry: _Entry, values: Values) -> Any:
     reverse, result = entry.reverse, entry.result
 
     def f(given: Values) -> Any:
@@ -143,11 +166,11 @@ def _derivative(library: Library, f: Function, name: str, weight: Any, elementwi
         if weight is not None:
             return pull(weight)
         if elementwise or not value.shape:
-            return pull(library.tensor(np.ones(tuple(value.shape), dtype=library.array(value).dtype)))
+            return pull(library.ones(value))
         rows = [pull(unit) for unit in library.units(value)]
         return library.stack(rows).reshape(tuple(value.shape) + tuple(rows[0].shape))
 
     return derivative
 
 
-__all__ = ["Library", "checkable"]
+__all__ = ["Checkable", "Library", "checkable"]

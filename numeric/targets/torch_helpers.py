@@ -24,12 +24,17 @@ def _numbers(name, value):
 
 LABELS = '''
 def _labels(name, value, dims, sizes, below):
-    """value as labels 0 ... below - 1 with the given axes; the range is checked on the CPU, not in compiled code."""
+    """value as labels 0 ... below - 1 with the given axes. Their range is checked in plain CPU code."""
     if not isinstance(value, torch.Tensor) or value.dtype.is_floating_point or value.dtype == torch.bool:
         kind = getattr(value, "dtype", type(value).__name__)
         raise TypeError(f"{name} is {kind}, expected a tensor of integer labels")
     _check_shape(name, value, dims, sizes)
-    if value.device.type == "cpu" and not torch.compiler.is_compiling() and (value.min() < 0 or value.max() >= below):
+    checked = value.device.type == "cpu" and not torch.compiler.is_compiling()
+    try:
+        outside = checked and bool(value.min() < 0 or value.max() >= below)
+    except RuntimeError:  # within vmap nothing can be asked of the values
+        outside = False
+    if outside:
         raise ValueError(f"{name} has labels {value.min()} to {value.max()}, expected 0 to {below - 1}")
     return value.long()
 '''

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ..torch_side import MissingTorch
 
 class Library:
     """What a cross-check of torch code needs of torch. Raises :class:`~..torch_side.MissingTorch`."""
+
+    flushes = False
 
     def __init__(self) -> None:
         try:
@@ -29,6 +32,9 @@ class Library:
 
     def spread(self, tensor: Any, shape: tuple[int, ...]) -> Any:
         return tensor.expand(shape).clone()
+
+    def ones(self, tensor: Any) -> Any:
+        return self.torch.ones_like(tensor)
 
     def units(self, tensor: Any) -> Any:
         return self.torch.eye(tensor.numel(), dtype=tensor.dtype).reshape(-1, *tensor.shape)
@@ -49,3 +55,9 @@ class Library:
             return self.torch.zeros_like(leaf) if found is None else found
 
         return value, pull
+
+    def run(self, f: Callable[[Mapping[str, Any]], Any], values: Mapping[str, Any]) -> Any:
+        return f(values)
+
+    def double(self) -> AbstractContextManager[Any]:
+        return nullcontext()

@@ -1,0 +1,232 @@
+"""Elementary functions of floats as C text: without branches, so that compilers turn loops over them into vector code.
+
+Those that divide a number in exponent and mantissa are written here; all others are the text of the doubles, as floats.
+Each is good to about two units in the last place of a float over the whole range, subnormal numbers included.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from ..error_functions import ERF, ERFCX
+from .functions import FUNCTIONS
+
+_BITS = """
+NN_INLINE uint32_t nnf_bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u); return u; }
+NN_INLINE float nnf_float(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
+"""
+
+_WHOLE = """
+/* The nearest whole number, for |x| < 2^22; and 2^k for a whole number k from -126 to 127. */
+NN_INLINE float nnf_round(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+NN_INLINE float nnf_exp2(float k) { return nnf_float((nnf_bits(k + 0x1.8p23f) + 127u) << 23); }
+"""
+
+#: Coefficients of (exp(r) - 1 - r)/r² on |r| < 0.35: interpolation at Chebyshev points, from mpmath; error below 1e-9.
+_EXPM1_POLYNOMIAL = """
+/* exp(r) - 1 for |r| < 0.35. */
+NN_INLINE float nnf_expm1_small(float r) {
+    float q = 0.00019891969905683137f;
+    q = q * r + 0.001393453165508802f;
+    q = q * r + 0.008333310034706868f;
+    q = q * r + 0.04166645690406264f;
+    q = q * r + 0.16666666682523656f;
+    q = q * r + 0.5f;
+    return r + r * r * q;
+}
+"""
+
+_EXP = """
+/* exp(x + low) for a low that is small beside 1: x = k log 2 + r, in two parts of log 2. */
+NN_INLINE float nnf_exp_sum(float x, float low) {
+    float y = x > 89.0f ? 89.0f : x;
+    y = y < -104.0f ? -104.0f : y;
+    float k = nnf_round(y * 0x1.715476p0f);
+    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
+    float h = nnf_round(k * 0.5f);
+    return (1.0f + nnf_expm1_small(r)) * nnf_exp2(h) * nnf_exp2(k - h);
+}
+NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, 0.0f); }
+"""
+
+_EXPM1 = """
+NN_INLINE float nnf_expm1(float x) {
+    float y = x > 89.0f ? 89.0f : x;
+    y = y < -18.0f ? -18.0f : y;
+    float k = nnf_round(y * 0x1.715476p0f);
+    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f;
+    float h = nnf_round(k * 0.5f);
+    float one = 1.0f - nnf_exp2(k > 30.0f ? -30.0f : -k);
+    float e = (nnf_expm1_small(r) + one) * nnf_exp2(h) * nnf_exp2(k - h);
+    return k == 0.0f ? nnf_expm1_small(x) : e;
+}
+"""
+
+_LOG = """
+/* log((1 + f) 2^k) + low for 1 + f between sqrt(1/2) and sqrt(2): the series of artanh in s = f / (2 + f). */
+NN_INLINE float nnf_log_parts(float f, float k, float low) {
+    float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
+    float r = 2.0f / 11;
+    r = r * z + 2.0f / 9;
+    r = r * z + 2.0f / 7;
+    r = r * z + 2.0f / 5;
+    r = r * z + 2.0f / 3;
+    r = r * z;
+    return k * 0x1.62e4p-1f - ((half - (s * (half + r) + (k * 0x1.7f7d1cp-20f + low))) - f);
+}
+/* The exponent k of x = m 2^k with m between sqrt(1/2) and sqrt(2), and m itself, for positive normal x. */
+NN_INLINE uint32_t nnf_split(float x) { return nnf_bits(x) + (0x3f800000u - 0x3f3504f3u); }
+NN_INLINE float nnf_exponent(uint32_t u) { return nnf_float((u >> 23) | 0x4b000000u) - (0x1p23f + 127.0f); }
+NN_INLINE float nnf_mantissa(uint32_t u) { return nnf_float((u & 0x007fffffu) + 0x3f3504f3u); }
+NN_INLINE float nnf_log(float x) {
+    float y = x < 0x1p-126f ? x * 0x1p25f : x;
+    uint32_t u = nnf_split(y);
+    float k = nnf_exponent(u) - (x < 0x1p-126f ? 25.0f : 0.0f);
+    float l = nnf_log_parts(nnf_mantissa(u) - 1.0f, k, 0.0f);
+    l = x == INFINITY ? x : l;
+    l = x == 0.0f ? -INFINITY : l;
+    return x >= 0.0f ? l : NAN;
+}
+"""
+
+_ERF = """
+/* erf(x) for |x| <= 1. */
+NN_INLINE float nnf_erf_small(float x) {{
+    float t = x * x;
+{near}
+    return x * p;
+}}
+/* exp(x^2) erfc(x) for x >= 0. */
+NN_INLINE float nnf_erfcx(float x) {{
+    float t = 1.0f - 6.0f / (x + 3.0f);
+{far}
+    return p / (x + 0.875f);
+}}
+/* erfc(x) for x >= 0.5: exp(-x^2) with the square in two parts. */
+NN_INLINE float nnf_erfc_tail(float x) {{
+    float y = x > 11.0f ? 11.0f : x;
+    float top = nnf_float(nnf_bits(y) & 0xfffff000u);
+    return nnf_exp_sum(-top * top, -(y - top) * (y + top)) * nnf_erfcx(y);
+}}
+"""
+
+_EXACT_EXPONENTS = """
+/* exp of an exponent in two parts: high + low. Coefficients are doubles: two floats each. */
+typedef struct { float high, low; } nnf_pair;
+NN_INLINE nnf_pair nnf_number(double x) { float h = (float)x; nnf_pair p = {h, (float)(x - h)}; return p; }
+NN_INLINE nnf_pair nnf_entry(float x) { nnf_pair p = {x, 0.0f}; return p; }
+/* p x + c, with what rounding took from it. */
+NN_INLINE nnf_pair nnf_step(nnf_pair p, float x, double number) {
+    nnf_pair c = nnf_number(number);
+    float product = p.high * x, sum = product + c.high, part = sum - product;
+    float lost = fmaf(p.high, x, -product) + ((product - (sum - part)) + (c.high - part));
+    nnf_pair q = {sum, lost + (p.low * x + c.low)};
+    return q;
+}
+NN_INLINE nnf_pair nnf_times(nnf_pair p, float x) {
+    float product = p.high * x;
+    nnf_pair q = {product, fmaf(p.high, x, -product) + p.low * x};
+    return q;
+}
+/* exp(p (s + t)). */
+NN_INLINE float nnf_exp_pair(nnf_pair p, double s, double t) {
+    nnf_pair c = nnf_number(s + t);
+    float high = p.high * c.high;
+    float low = fmaf(p.high, c.high, -high) + (p.low * c.high + p.high * c.low);
+    return nnf_exp_sum(high, fabsf(high) < 200.0f ? low : 0.0f);
+}
+NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_entry(x), f, g); }
+NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_entry(x), 1.0 / d, 0.0); }
+"""
+
+_POWER_OF_TWO = """
+/* A power of two near x, with its sign; 0 at 0. */
+NN_INLINE float nnf_power_of_two(float x) {
+    float big = fabsf(x) < 0x1p-126f ? x * 0x1p25f : x;
+    float p = nnf_float(nnf_bits(big) & 0xff800000u);
+    return fabsf(x) < 0x1p-126f ? p * 0x1p-25f : p;
+}
+"""
+
+_ROW_SCALE = """
+/* A power of two near the larger of top and least, where squares of floats like it leave the range; else 1. */
+NN_INLINE double nnf_row_scale(double top, double least) {
+    double m = top > least ? top : least;
+    double p = nn_double(nn_bits(m < 0x1p-126 ? 0x1p-126 : m) & 0x7ff0000000000000);
+    return m > 0.0 && m < INFINITY && (m <= 0x1p-32 || m >= 0x1p32) ? p : 1.0;
+}
+"""
+
+_QUOTIENT = """
+/* x / y as x nnf_inverse(y) nnf_shift(y): the second factor is a power of two, so that no factor leaves the range. */
+NN_INLINE int nnf_ordinary(double y) { return (fabs(y) >= 0x1p-1000) & (fabs(y) <= 0x1p1000); }
+NN_INLINE double nnf_power(double y) {
+    double p = nn_double(nn_bits(y) & 0x7ff0000000000000);
+    p = p > 0x1p126 ? 0x1p126 : p;
+    return nnf_ordinary(y) ? (p < 0x1p-126 ? 0x1p-126 : p) : 1.0;
+}
+NN_INLINE float nnf_inverse(double y) { return (float)(nnf_power(y) / y); }
+NN_INLINE float nnf_shift(double y) { return (float)(1.0 / nnf_power(y)); }
+"""
+
+
+def _coefficients(text: str, name: str) -> tuple[float, ...]:
+    """The numbers of a tuple in source text."""
+    found = next(s for s in ast.parse(text).body if isinstance(s, ast.Assign) and ast.unparse(s.targets[0]) == name)
+    return tuple(ast.literal_eval(found.value))
+
+
+def _horner(coefficients: Iterable[float]) -> str:
+    first, *rest = reversed(list(coefficients))
+    return "\n".join([f"    float p = {first!r}f;", *(f"    p = p * t + {c!r}f;" for c in rest)])
+
+
+def as_floats(text: str) -> str:
+    """The text of a function of doubles as one of floats."""
+    text = re.sub(r"(?<![\w.])(\d+\.\d*(?:e[-+]?\d+)?)(?![\w.])", r"\1f", text)
+    text = re.sub(r"\b(fabs|copysign|sqrt)\(", r"\1f(", text)
+    for doubles, floats in (("double", "float"), ("nn_", "nnf_"), ("uint64_t", "uint32_t")):
+        text = text.replace(doubles, floats)
+    return text
+
+
+_TAILS = FUNCTIONS["erf"][0]
+_ERF_WHOLE = _ERF.format(
+    near=_horner(_coefficients(ERF, "_ERF32")), far=_horner(_coefficients(ERFCX, "_ERFCX32"))
+) + as_floats(_TAILS[_TAILS.index("NN_INLINE double nn_erf(") :])
+
+_WRITTEN: dict[str, str] = {
+    "bits": _BITS,
+    "whole": _WHOLE,
+    "expm1_small": _EXPM1_POLYNOMIAL,
+    "exp": _EXP,
+    "expm1": _EXPM1,
+    "log": _LOG,
+    "erf": _ERF_WHOLE,
+    "power_of_two": _POWER_OF_TWO,
+    "exact_exponents": _EXACT_EXPONENTS,
+    "row_scale": _ROW_SCALE,
+}
+
+#: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
+FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{name: (_WRITTEN.get(name) or as_floats(text), calls) for name, (text, calls) in FUNCTIONS.items()},
+    "quotient": (_QUOTIENT, ()),
+}
+#: Functions of doubles that some of them call.
+DOUBLES = {"row_scale": "bits", "quotient": "bits"}
+
+
+def float_support(names: Iterable[str]) -> tuple[str, frozenset[str]]:
+    """The C text of these functions and of all that they call, and the functions of doubles that they need."""
+    wanted: set[str] = set()
+    stack = list(names)
+    while stack:
+        name = stack.pop()
+        if name not in wanted:
+            wanted.add(name)
+            stack += FLOAT_FUNCTIONS[name][1]
+    text = "\n".join(text.strip("\n") for name, (text, _) in FLOAT_FUNCTIONS.items() if name in wanted)
+    return text, frozenset(DOUBLES[n] for n in wanted if n in DOUBLES)

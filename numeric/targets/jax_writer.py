@@ -1,0 +1,61 @@
+"""Array programs in the words of JAX, which are NumPy's but for a few."""
+
+from __future__ import annotations
+
+from ..program import Node
+from ..text import ATOM, WRITE
+from .jax_helpers import HELPERS, NEEDS
+from .tensor_text import Language, TensorWriter, Write
+
+
+def _cast(w: TensorWriter, n: Node) -> tuple[str, int]:
+    return f"{w.operand(n.args[0], ATOM)}.astype({w.dtype})", ATOM
+
+
+def _where(w: TensorWriter, n: Node) -> tuple[str, int]:
+    condition, a, b = n.args
+    text = f"jnp.where({w.expression(condition)[0]}, {w.as_dtype(a)}, {w.as_dtype(b)})"
+    return (f"{text}.astype({w.dtype})" if w.is_number(a) and w.is_number(b) else text), ATOM
+
+
+def _relu(w: TensorWriter, n: Node) -> tuple[str, int]:
+    return f"{w.helper('_relu')}({w.expression(n.args[0])[0]})", ATOM
+
+
+def _in_jnp(op: str) -> Write:
+    """NumPy's text, of arrays of numbers."""
+
+    def write(w: TensorWriter, n: Node) -> tuple[str, int]:
+        text, precedence = WRITE[op](w, n)
+        return text.replace("np.", "jnp."), precedence
+
+    return write
+
+
+JAX = Language(
+    title="JAX",
+    prefix="jnp",
+    calls={
+        **{f: f"jnp.{f}" for f in "exp log tanh sinh cosh sin cos sign sqrt expm1 log1p copysign exp2 arctan".split()},
+        **{f: f"jnp.{f}" for f in "power minimum maximum clip".split()},
+        **{
+            f: f"_{f}"
+            for f in (
+                *("abs", "sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder"),
+                *("sigmoid_minus", "power_of_two", "exp_polynomial", "exp_product", "exp_quotient"),
+                *("erf", "erfc", "erfcx"),
+            )
+        },
+    },
+    write={
+        "transpose": WRITE["transpose"],
+        "eye": _in_jnp("eye"),
+        "arange": _in_jnp("arange"),
+        "full": _in_jnp("full"),
+        "cast": _cast,
+        "relu": _relu,
+        "where": _where,
+    },
+    helpers=HELPERS,
+    needs=NEEDS,
+)

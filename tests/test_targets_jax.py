@@ -1,0 +1,164 @@
+"""Generated JAX code: gradients of both orders and modes, exact values, jit, and what it says to bad input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from derived import derivation
+from target_cases import IDS, arguments, functions, typical
+
+from nnmath import cli
+from nnmath.derivations import catalogue
+from nnmath.numeric.crosscheck import check
+from nnmath.numeric.execution import load_source
+from nnmath.numeric.plans import is_elementwise
+from nnmath.numeric.targets import generate
+from nnmath.numeric.targets.checkable import checkable
+from nnmath.numeric.targets.jax_library import Library
+
+jax = pytest.importorskip("jax", reason="this is JAX code; type: pip install jax")
+check_grads = pytest.importorskip("jax.test_util", reason="a JAX with check_grads").check_grads
+
+THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
+
+#: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function,
+#: products of matrices, a Jacobian.
+SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron", "rope", "softmax")
+
+
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    with Library().double():
+        yield
+
+
+def calls(id: str, old: str = "", new: str = "") -> list[tuple[Any, tuple[Any, ...]]]:
+    """The functions of an entry, each as a function of the arrays that have a derivative, with generic ones."""
+    d, source = derivation(id), generate(derivation(id), "jax").source
+    assert old in source
+    run, tanh = load_source(source.replace(old, new)), Library().tanh
+    found = []
+    for reverse in functions(d):
+        given = arguments(reverse, typical(d))
+        given = {n: tanh[v.count("_prime")] if isinstance(v, str) else v for n, v in given.items()}
+
+        def function(
+            *arrays: Any, run: Any = run[reverse.name], given: Any = given, names: Any = reverse.trained
+        ) -> Any:
+            return run(**{**given, **dict(zip(names, arrays, strict=True))})
+
+        found.append((function, tuple(given[n] for n in reverse.trained)))
+    return found
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
+def test_gradients_of_both_orders(id: str) -> None:
+    modes = ["fwd", "rev"] if is_elementwise(derivation(id)) else ["rev"]
+    for function, given in calls(id):
+        check_grads(function, given, order=2, modes=modes)
+
+
+PLANTED = [
+    ("dense", "dX = dY @ W.T", "dX = 2 * dY @ W.T", 1),
+    ("gelu", "term = e *", "term = -e *", 1),
+    ("layernorm", "H * dH", "H + dH", 1),
+    ("gelu", "(2 - bounded**2)", "(1 - bounded**2)", 2),
+]
+
+
+@pytest.mark.parametrize(("id", "old", "new", "order"), PLANTED, ids=[f"{p[0]}: {p[2]}" for p in PLANTED])
+def test_a_planted_error_is_found_at_its_order(id: str, old: str, new: str, order: int) -> None:
+    ((function, given),) = calls(id, old, new)
+    if order == 2:
+        check_grads(function, given, order=1, modes=["rev"])
+    with pytest.raises(AssertionError):
+        check_grads(function, given, order=order, modes=["rev"])
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
+def test_compiled_and_batched_it_computes_the_same(id: str) -> None:
+    for function, given in calls(id):
+
+        def total(*arrays: Any, function: Any = function) -> Any:
+            return function(*arrays).sum()
+
+        gradients = jax.grad(total, argnums=tuple(range(len(given))))
+        expected = gradients(*given)
+        batched = jax.jit(jax.vmap(gradients))(*(np.stack([g, g]) for g in given))
+        for side in (jax.jit(gradients)(*given), [b[1] for b in batched]):
+            for ours, wanted in zip(side, expected, strict=True):
+                np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-12)
+
+
+def test_it_has_a_hessian() -> None:
+    ((function, (z,)),) = calls("softmax-ce-labels")
+    both = jax.hessian(function)(z), jax.jacrev(jax.jacrev(function))(z)
+    np.testing.assert_allclose(*both, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce", "rmsnorm"))
+def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
+    d = derivation(id)
+    emitted = vars(checkable(d, "jax"))
+    report = check(d, **emitted)
+    if report.failures:  # where torch has no finite value either, such as a direction of length 0, none is demanded
+        report = check(d, catalogue()[id].torch, **emitted)
+    assert report.passed, report.failures[0]
+    given = {t.name for t in d.givens}
+    assert {r.name for r in d.wanted if r.wrt and {t.name for t in r.wrt} <= given} <= {
+        r.result for r in report.results
+    }
+
+
+def test_a_corner_of_the_form_is_none_of_the_function() -> None:
+    d = derivation("swish")  # its accurate form holds abs(x), and its first derivative is differentiated at 0
+    emitted = vars(checkable(d, "jax"))
+    report = check(d, **emitted, regimes=["zeros"], dtypes=["float64"])
+    assert report.passed and "d2y_dx2" in {r.result for r in report.results}
+
+
+def test_the_cross_check_refuses_a_planted_error() -> None:
+    d = derivation("softmax-ce")
+    source = generate(d, "jax").source
+    assert "_row_minus(P, Y, 1) / n" in source
+    emitted = vars(checkable(d, "jax", source.replace("_row_minus(P, Y, 1) / n", "_row_minus(P, Y, 1) / (n + 1e-9)")))
+    assert not check(d, **emitted).passed
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_the_dtype_is_kept(dtype: str) -> None:
+    run = load_source(generate(derivation("softmax-ce-labels"), "jax").source)["softmax_ce_labels"]
+    z = jax.numpy.asarray(np.eye(4, 7), dtype)
+    loss, gradient = jax.value_and_grad(run)(z, np.array([0, 1, 2, 6]))
+    assert loss.dtype == gradient.dtype == z.dtype
+
+
+Z, Y = np.eye(3, 4), np.full((3, 4), 0.25)
+BAD = {
+    "a gradient where there is no derivative": (lambda f: jax.grad(f, argnums=1)(Z, Y), "Y has no derivative here"),
+    "the same, compiled": (lambda f: jax.jit(jax.grad(f, argnums=1))(Z, Y), "Y has no derivative here"),
+    "another shape": (lambda f: f(Z, Y[:2]), r"Y has shape \(2, 4\), expected"),
+    "integers": (lambda f: f(Z.astype(int), Y), "Z has dtype int64, expected floats"),
+}
+
+
+@pytest.mark.parametrize(("use", "said"), BAD.values(), ids=BAD)
+def test_bad_input_gets_one_clear_line(use: Any, said: str) -> None:
+    run = load_source(generate(derivation("softmax-ce"), "jax").source)["softmax_ce"]
+    with pytest.raises((TypeError, ValueError), match=said):
+        use(run)
+
+
+def test_labels_out_of_range_are_refused() -> None:
+    run = load_source(generate(derivation("softmax-ce-labels"), "jax").source)["softmax_ce_labels"]
+    with pytest.raises(ValueError, match="y has labels 0 to 9, expected 0 to 3"):
+        run(np.eye(2, 4), np.array([0, 9]))
+
+
+def test_the_command_checks_jax_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "dense", "--target", "jax", "--json"]) == cli.FINE
+    assert "jax code against" in capsys.readouterr().out

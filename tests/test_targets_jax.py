@@ -25,9 +25,8 @@ check_grads = pytest.importorskip("jax.test_util", reason="a JAX with check_grad
 
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
-#: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function,
-#: products of matrices, a Jacobian.
-SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron", "rope", "softmax")
+#: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function.
+SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron")
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +58,7 @@ def calls(id: str, old: str = "", new: str = "") -> list[tuple[Any, tuple[Any, .
 def test_gradients_of_both_orders(id: str) -> None:
     modes = ["fwd", "rev"] if is_elementwise(derivation(id)) else ["rev"]
     for function, given in calls(id):
-        check_grads(function, given, order=2, modes=modes)
+        check_grads(jax.jit(function), given, order=2, modes=modes)
 
 
 PLANTED = [
@@ -100,7 +99,7 @@ def test_it_has_a_hessian() -> None:
     np.testing.assert_allclose(*both, rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce", "rmsnorm"))
+@pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce"))
 def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
     d = derivation(id)
     emitted = vars(checkable(d, "jax"))

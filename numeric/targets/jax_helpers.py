@@ -124,11 +124,19 @@ def _log_weighted(x, w):
 TANH_REMAINDER = '''
 def _tanh_remainder(x):
     """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
-    s = jnp.clip(x, -1.0, 1.0) ** 2
+    near = jnp.clip(x, -1.0, 1.0)
+    s = near * near
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return jnp.where(_abs(x) < 1.0, x * c / (1.0 + c), x - jnp.tanh(x))
+    return jnp.where(_abs(x) < 1.0, near * c / (1.0 + c), x - jnp.tanh(x))
+'''
+
+FINITE = '''
+def _finite(x):
+    """x, with the largest number of its dtype in place of an infinity."""
+    largest = jnp.finfo(x.dtype).max
+    return jnp.clip(x, -largest, largest)
 '''
 
 HERE = '''
@@ -302,6 +310,7 @@ HELPERS: dict[str, str] = {
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
+    "_finite": FINITE,
     "_here": HERE,
     "_log_sum": LOG_SUM,
     "_take": TAKE,

@@ -25,9 +25,8 @@ check_grads = pytest.importorskip("jax.test_util", reason="a JAX with check_grad
 
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
-#: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function,
-#: products of matrices, a Jacobian.
-SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron", "rope", "softmax")
+#: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function.
+SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron")
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +58,7 @@ def calls(id: str, old: str = "", new: str = "") -> list[tuple[Any, tuple[Any, .
 def test_gradients_of_both_orders(id: str) -> None:
     modes = ["fwd", "rev"] if is_elementwise(derivation(id)) else ["rev"]
     for function, given in calls(id):
-        check_grads(function, given, order=2, modes=modes)
+        check_grads(jax.jit(function), given, order=2, modes=modes)
 
 
 PLANTED = [
@@ -100,7 +99,7 @@ def test_it_has_a_hessian() -> None:
     np.testing.assert_allclose(*both, rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce", "rmsnorm"))
+@pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce"))
 def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
     d = derivation(id)
     emitted = vars(checkable(d, "jax"))
@@ -127,6 +126,21 @@ def test_the_cross_check_refuses_a_planted_error() -> None:
     assert "_row_minus(P, Y, 1) / n" in source
     emitted = vars(checkable(d, "jax", source.replace("_row_minus(P, Y, 1) / n", "_row_minus(P, Y, 1) / (n + 1e-9)")))
     assert not check(d, **emitted).passed
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else ("mish", "celu"))
+def test_nan_and_infinities_give_what_numpy_gives(id: str) -> None:
+    d = derivation(id)
+    if not is_elementwise(d) or sum(t.domain.value is None for t in d.givens) != 1:
+        pytest.skip("no function of one variable")
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0])
+    name = functions(d)[0].name
+    ours, theirs = load_source(generate(d, "jax").source)[name], load_source(generate(d).source)
+    with np.errstate(all="ignore"):
+        value, slope = theirs[name](x), theirs[f"{name}_derivative"](x)
+    np.testing.assert_allclose(ours(x), value, rtol=1e-12)
+    slope = slope[0] if isinstance(slope, tuple) else slope
+    np.testing.assert_allclose(jax.grad(lambda v: ours(v).sum())(x), slope, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])

@@ -88,6 +88,12 @@ def _relu(x):
     return jnp.where(x < 0, 0.0, x)
 '''
 
+WHEN = '''
+def _when(mask, x):
+    """x where mask holds, else 0; and NaN where x is."""
+    return jnp.where(mask, x, 0.0 * x)
+'''
+
 SIGMOID = '''
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
@@ -124,11 +130,19 @@ def _log_weighted(x, w):
 TANH_REMAINDER = '''
 def _tanh_remainder(x):
     """x - tanh(x), without cancellation: near 0 from the continued fraction of tanh."""
-    s = jnp.clip(x, -1.0, 1.0) ** 2
+    near = jnp.clip(x, -1.0, 1.0)
+    s = near * near
     c = s / 17.0
     for k in (15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0):
         c = s / (k + c)
-    return jnp.where(_abs(x) < 1.0, x * c / (1.0 + c), x - jnp.tanh(x))
+    return jnp.where(_abs(x) < 1.0, near * c / (1.0 + c), x - jnp.tanh(x))
+'''
+
+FINITE = '''
+def _finite(x):
+    """x, with the largest number of its dtype in place of an infinity."""
+    largest = jnp.finfo(x.dtype).max
+    return jnp.clip(x, -largest, largest)
 '''
 
 HERE = '''
@@ -296,12 +310,14 @@ HELPERS: dict[str, str] = {
     "_wider": WIDER,
     "_abs": ABS,
     "_relu": RELU,
+    "_when": WHEN,
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
+    "_finite": FINITE,
     "_here": HERE,
     "_log_sum": LOG_SUM,
     "_take": TAKE,

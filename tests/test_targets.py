@@ -45,7 +45,7 @@ def test_a_language_has_every_function_and_operation(language: Language) -> None
 
 
 #: Helpers of several kinds, labels, windows, two variables, options.
-PRINTED = ("softmax-ce-labels", "max-pool2d", "prelu", "rmsnorm")
+PRINTED = ("softmax-ce-labels", "conv1d", "prelu", "rmsnorm")
 
 
 @pytest.mark.parametrize("id", IDS if os.environ.get("NNMATH_THOROUGH") else PRINTED)

@@ -58,7 +58,7 @@ def calls(id: str, old: str = "", new: str = "") -> list[tuple[Any, tuple[Any, .
 def test_gradients_of_both_orders(id: str) -> None:
     modes = ["fwd", "rev"] if is_elementwise(derivation(id)) else ["rev"]
     for function, given in calls(id):
-        check_grads(jax.jit(function), given, order=2, modes=modes)
+        check_grads(jax.jit(function), given, order=2, modes=modes, eps=1e-5)  # short enough for info-nce's exponents
 
 
 PLANTED = [

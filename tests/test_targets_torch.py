@@ -24,7 +24,7 @@ THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
 #: One of each kind: entry by entry with one and with two variables, labels, rows, windows, an unspecified function,
 #: products of matrices, a Jacobian.
-SAMPLE = ("gelu", "swish", "softmax-ce-labels", "layernorm", "conv1d", "neuron", "rope", "softmax")
+SAMPLE = ("gelu", "prelu", "softmax-ce-labels", "layernorm", "conv1d", "neuron", "rope", "softmax")
 TANH = {
     "tanh": torch.tanh,
     "tanh_prime": lambda x: 1 / torch.cosh(x) ** 2,

@@ -89,17 +89,27 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
     found = row_blocks(function) if _is_long(function.roots) else None
     if found is None:
         return None
-    split = f"dict({', '.join(f'{name}={name}' for name in found.split)})"
-    others = f"dict({', '.join(f'{a.name}={a.name}' for a in function.arguments if a.name not in found.split)})"
+    split = _mapping(found.split)
+    others = _mapping([a.name for a in function.arguments if a.name not in found.split])
     ranks = {a.name: a.given.rank for a in function.arguments}
     first = max(found.split, key=lambda name: ranks[name])
-    call, kinds = f"    return _by_rows({function.name}, ", repr(found.kinds)
+    kinds = f"({', '.join(map(_quoted, found.kinds))}{',' if len(found.kinds) == 1 else ''})"
+    call = f"    return _by_rows({function.name}, "
     lines = [f"{call}{split}, {others}, {kinds})"]
     if len(lines[0]) > WIDEST:
         lines = [f"    split, others = {split}, {others}", f"{call}split, others, {kinds})"]
     if any(len(line) > WIDEST for line in lines):
         lines = [f"    split = {split}", f"    kinds = {kinds}", f"{call}split, {others}, kinds)"]
     return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _mapping(names: Sequence[str]) -> str:
+    """``{"X": X, "g": g}``."""
+    return "{" + ", ".join(f"{_quoted(name)}: {name}" for name in names) + "}"
 
 
 def _is_long(roots: Sequence[Node]) -> bool:

@@ -90,9 +90,10 @@ def _by_rows(function, split, others, kinds):
             share = part.dtype.type((rows.stop - start) / n if kind.endswith("/n") else 1)
             if kind.startswith("sum"):
                 whole.append(share * part)
-                continue
-            whole = whole or whole.append(np.empty((n, *part.shape[1:]), part.dtype)) or whole
-            np.multiply(share, part, out=whole[0][rows])
+            else:
+                if not whole:
+                    whole.append(np.empty((n, *part.shape[1:]), part.dtype))
+                np.multiply(share, part, out=whole[0][rows])
     found = tuple(np.sum(x, axis=0) if k.startswith("sum") else x[0] for x, k in zip(found, kinds))
     return found if len(kinds) > 1 else found[0]
 '''

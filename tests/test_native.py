@@ -22,7 +22,10 @@ HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
 needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
 
 #: One entry of each shape of loops: entry by entry, rows in stages, totals over rows, labels, columns, two sums apart.
-SAMPLE = (*("softmax-ce", "softmax-ce-labels", "layernorm", "gan-minimax", "log-softmax", "celu", "bce-with-logits"),)
+SAMPLE = (
+    *("softmax-ce", "softmax-ce-labels", "layernorm", "gan-minimax", "log-softmax", "celu", "bce-with-logits"),
+    "attention",
+)
 THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
 
 
@@ -124,6 +127,18 @@ def test_other_arrays_give_what_numpy_gives(softmax: Any, change: Any, dtype: ty
 
 
 @needs_compiler
+def test_numpy_multiplies_matrices_between_the_stages() -> None:
+    module = nnmath.compiled("dense")
+    assert module.products == module.functions == ("dense", "dense_backward") and not module.notes
+    rng = np.random.default_rng(0)
+    X, W, b = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=4)
+    np.testing.assert_allclose(module.dense(X, W, b), X @ W + b, rtol=1e-14)
+    assert module.dense(X[::2], np.asfortranarray(W), b).shape == (3, 4)
+    with pytest.raises(ValueError, match="W has shape"):
+        module.dense(X, W[:2], b)
+
+
+@needs_compiler
 def test_labels_are_checked() -> None:
     module = nnmath.compiled("softmax-ce-labels")
     Z, _ = arrays()
@@ -215,8 +230,8 @@ def test_a_number_may_be_an_array_without_axes(beta: Any) -> None:
 
 
 def test_accuracy_is_not_measured_where_numpy_would_serve(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="matmul has no C form yet"):
-        nnmath.derive("dense").accuracy(["float32"], code="c")
+    with pytest.raises(ValueError, match="a function given by its derivative has no C form"):
+        nnmath.derive("backprop").accuracy(["float32"], code="c")
     monkeypatch.setenv("CC", "/nonexistent")
     with pytest.raises(ValueError, match="CC is '/nonexistent', which is not a program"):
         nnmath.derive("silu").accuracy(["float32"], code="c")

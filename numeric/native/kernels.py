@@ -20,11 +20,11 @@ COSTLY = frozenset(
 
 
 class Cut(Exception):
-    """A reduction that must be an array of its own before this kernel."""
+    """Values that must be arrays of their own before this kernel."""
 
-    def __init__(self, value: Scalar) -> None:
-        super().__init__(value.op)
-        self.value = value
+    def __init__(self, *values: Scalar) -> None:
+        super().__init__(*(v.op for v in values))
+        self.values = values
 
 
 class Uncovered(Exception):
@@ -48,9 +48,9 @@ class Target:
 class Kernel:
     """Loops for some arrays.
 
-    mode: ``row`` (outer loops around inner loops), ``column`` (the last outer variable runs in tiles, innermost) or
-    ``chunk`` (one variable, cut in pieces that are the outer loop). levels: after how many stages a value is known.
-    late: values that are known after the loops only. order: of loop variables, as arrays lie in memory.
+    mode: ``row`` (outer loops around inner loops) or ``chunk`` (one variable, cut in pieces that are the outer loop).
+    levels: after how many stages a value is known. late: values that are known after the loops only. order: of loop
+    variables, as arrays lie in memory.
     """
 
     targets: tuple[Target, ...]
@@ -62,13 +62,6 @@ class Kernel:
     levels: dict[Scalar, int]
     late: frozenset[Scalar]
     flat: bool = False
-
-    @property
-    def vector(self) -> Axis | None:
-        """The variable of the innermost loops."""
-        if self.mode == "column":
-            return self.outer[-1]
-        return self.inner[-1] if self.inner else None
 
     def inside(self, s: Scalar) -> tuple[Axis, ...]:
         """The inner variables that a value depends on, outermost first."""
@@ -90,7 +83,8 @@ def schedule(targets: Sequence[Target]) -> Kernel:
     every = [a for a in order if any(a in v.axes or a in v.over for v in values) or any(a in t.axes for t in targets)]
     _need_cover(targets, values, set(every))
     below = _downstream(targets, values)
-    blocked = {a for v in values if v.is_reduction for a in v.over if a in below[v]}
+    early = [v for v in values if v.is_reduction and any(a in below[v] for a in v.over)]
+    blocked = {a for v in early for a in v.over if a in below[v]}
     vector = _innermost(targets, values, every)
     mode, outer, inner = "row", [a for a in every if a not in blocked], [a for a in every if a in blocked]
     if not blocked and vector:
@@ -98,10 +92,8 @@ def schedule(targets: Sequence[Target]) -> Kernel:
         inner = [vector]
         if not outer:
             mode, outer, inner = "chunk", [], [vector]
-    elif vector in outer:
-        mode = "column"
-        outer.remove(vector)
-        outer.append(vector)
+    elif vector in outer:  # columns: rows are read several times, in order, rather than each column once
+        raise Cut(*_first_needed(values, blocked, early))
     if inner and mode == "row" and vector in inner:
         inner.remove(vector)
         inner.append(vector)
@@ -119,10 +111,22 @@ def schedule(targets: Sequence[Target]) -> Kernel:
     for v in values:
         under = max((levels[a] for a in v.args), default=0)
         levels[v] = under + 1 if v.is_reduction and v not in late else under
-    flat = mode != "column" and _is_flat(targets, values)
+    flat = _is_flat(targets, values)
     return Kernel(
         tuple(targets), mode, tuple(outer), tuple(inner), tuple(order), tuple(values), levels, frozenset(late), flat
     )
+
+
+def _first_needed(values: Sequence[Scalar], inner: set[Axis], early: Sequence[Scalar]) -> list[Scalar]:
+    """What loops over inner variables need of reductions over these, and needs no other of its kind."""
+    made = set(early)
+    needed: dict[Scalar, None] = {}
+    for v in values:
+        if any(a in made for a in v.args):
+            made.add(v)
+        if inner & v.axes or inner & set(v.over):
+            needed.update({a: None for a in v.args if a in made and not inner & a.axes})
+    return [v for v in needed if not any(a in needed for a in closure(v.args))]
 
 
 def _need_cover(targets: Sequence[Target], values: Sequence[Scalar], every: set[Axis]) -> None:

@@ -14,14 +14,14 @@ from ...calculus.dimensions import DefinedDimension
 from .. import docstring
 from ..array_function import ArrayFunction, array_function, is_float
 from ..lower import Unsupported
-from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier
+from ..plans import GeneratedModule, Plan, identifier
 from ..program import Node
-from .emit import Emitter
-from .entries import Lowering, NeedsArray, axes_for
+from .build import CFunction, all_nodes, c_text, kernels_for
 from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
-from .kernels import Cut, Kernel, Target, Uncovered, schedule
-from .scalars import Axis, Scalar, Shape, closure, dimension, load
+from .hybrid import Driver, split
+from .kernels import Cut
+from .scalars import Shape
 from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
@@ -85,36 +85,38 @@ static inline void nn_add(double *sum, double *low, double x) {
 
 
 @dataclass(frozen=True)
-class CFunction:
-    """A function of a C module as it is called: sizes, then arrays, parameters and outputs by name, with shapes."""
-
-    function: GeneratedFunction
-    sizes: tuple[str, ...]
-    arrays: tuple[tuple[str, Shape, bool], ...]
-    parameters: tuple[str, ...]
-    outputs: tuple[tuple[str, Shape], ...]
-    elementwise: bool
-    defined: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class CModule:
-    """Source text, the functions in it, and why others are missing."""
+    """Source text, the functions in it, and why others are missing. drivers: functions with matrix products."""
 
     source: str
     functions: tuple[CFunction, ...]
     missing: Mapping[str, str]
+    drivers: tuple[Driver, ...] = ()
 
 
-def write(derivation: Derivation, plans: Sequence[Plan]) -> CModule:
-    """The module with each function that has a C form; the reason is kept for the others."""
+def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False) -> CModule:
+    """The module with each function that has a C form; the reason is kept for the others.
+
+    products: functions with matrix products have their other parts in C; NumPy has to call these (``drivers``).
+    """
     used: dict[str, None] = {}
     texts: list[str] = []
     found: list[CFunction] = []
     missing: dict[str, str] = {}
+    drivers: list[Driver] = []
     for plan in plans:
         try:
-            text, function = _function(array_function(derivation, plan), used)
+            program = array_function(derivation, plan)
+            driver = split(program, signature_of(program), inlined(program)) if products else None
+            if driver is not None:
+                texts += [
+                    c_text(stage.function, stage.kernels, stage.temporaries, real, names_in(stage.function), used)
+                    for stage in driver.stages
+                    for real in ("float", "double")
+                ]
+                drivers.append(driver)
+                continue
+            text, function = _function(program, used)
         except Unsupported as error:
             missing[plan.name] = str(error)
             continue
@@ -131,7 +133,7 @@ def write(derivation: Derivation, plans: Sequence[Plan]) -> CModule:
     pieces += [THREADS.strip()] if "threads" in used else []
     pieces += [ADD.strip()] if "add" in used else []
     pieces += [t for t in (small, elementary, shorter) if t]
-    return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing)
+    return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 
 
 def assemble(derivation: Derivation, plans: Sequence[Plan]) -> GeneratedModule:
@@ -140,23 +142,19 @@ def assemble(derivation: Derivation, plans: Sequence[Plan]) -> GeneratedModule:
     if module.missing:
         name, reason = next(iter(module.missing.items()))
         raise Unsupported(f"{name} has no C form yet: {reason}. --target numpy has it")
-    return GeneratedModule(module.source, tuple(f.function for f in module.functions))
+    return GeneratedModule(module.source, tuple(f.function for f in module.functions if f.function))
 
 
 # --- one function ---
 
 
 def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFunction]:
-    signature = _signature(function)
-    names = (*signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
-    taken = {*signature.sizes, *map(c_name, names)}
-    clash = sorted(taken & RESERVED)
-    if clash:
-        raise Unsupported(f"{', '.join(clash)} means something else in C")
-    kernels, temporaries = _kernels(function, signature)
-    texts = []
-    for real in ("float", "double"):
-        texts.append(_text(function, signature, kernels, temporaries, real, taken, used))
+    signature = signature_of(function)
+    taken = names_in(signature)
+    roots = inlined(function)
+    outputs = [(c_name(o), shape) for o, shape in signature.outputs]
+    kernels, temporaries = kernels_for(roots, outputs, arguments_in(roots, signature))
+    texts = [c_text(signature, kernels, temporaries, real, taken, used) for real in ("float", "double")]
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     comment = "\n".join(
         f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))
@@ -164,7 +162,18 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     return f"/*\n{comment.rstrip(' *')}\n */\n" + "\n\n".join(texts), signature
 
 
-def _signature(function: ArrayFunction) -> CFunction:
+def names_in(signature: CFunction) -> set[str]:
+    """The C names that a function has of its own. Raises ``Unsupported`` where one means something else in C."""
+    names = (*signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
+    taken = {*signature.sizes, *map(c_name, names)}
+    clash = sorted(taken & RESERVED)
+    if clash:
+        raise Unsupported(f"{', '.join(clash)} means something else in C")
+    return taken
+
+
+def signature_of(function: ArrayFunction) -> CFunction:
+    """Sizes, arrays, parameters and outputs of a function. Raises ``Unsupported``."""
     derivation = function.derivation
     if any(t.domain.function for t in function.givens):
         raise Unsupported("a function given by its derivative has no C form")
@@ -194,6 +203,7 @@ def _signature(function: ArrayFunction) -> CFunction:
             sizes[str(t.domain.below)] = None
     defined = tuple(d for d in sizes if isinstance(by_name.get(d), DefinedDimension))
     return CFunction(
+        function.name,
         function.described(),
         tuple(sizes),
         tuple(arrays),
@@ -204,7 +214,14 @@ def _signature(function: ArrayFunction) -> CFunction:
     )
 
 
-def _inlined(function: ArrayFunction) -> list[Node]:
+def arguments_in(roots: Sequence[Node], signature: CFunction) -> dict[Node, tuple[str, Shape]]:
+    """The arguments that are arrays, with their C names and shapes."""
+    shapes = {text: shape for text, shape, _ in signature.arrays}
+    names = [n for n in all_nodes(roots) if n.op == "name" and n.data[0] in shapes]
+    return {n: (c_name(str(n.data[0])), shapes[str(n.data[0])]) for n in names}
+
+
+def inlined(function: ArrayFunction) -> list[Node]:
     """The programs of what is returned, with all named values in place of their names."""
     known: dict[object, Node] = {}
     memo: dict[Node, Node] = {}
@@ -225,159 +242,6 @@ def _inlined(function: ArrayFunction) -> list[Node]:
         known[text] = value
         memo.clear()
     return [visit(node) for node in function.returned]
-
-
-def _kernels(function: ArrayFunction, signature: CFunction) -> tuple[list[Kernel], dict[str, Shape]]:
-    """The kernels of a function in order, and the arrays that go from one to another."""
-    roots = _inlined(function)
-    arrays: dict[Node, tuple[str, Shape]] = {}
-    for node in _all(roots):
-        for text, shape, _ in signature.arrays:
-            if node.op == "name" and node.data[0] == text:
-                arrays[node] = (c_name(text), shape)
-    lowering = Lowering(arrays)
-    temporaries: dict[str, Shape] = {}
-    kernels: list[Kernel] = []
-
-    def lower_all(nodes: Sequence[Node], names: Sequence[str], shapes: Sequence[Shape]) -> list[Target]:
-        found = []
-        for node, text, shape in zip(nodes, names, shapes, strict=True):
-            while True:
-                try:
-                    place = axes_for(shape)
-                    own = len(lowering.shape(node))
-                    value = lowering.entry(node, place[len(place) - own :] if own else ())
-                    break
-                except NeedsArray as missing:
-                    fresh = f"temporary{len(temporaries) + 1}"
-                    own_shape = lowering.shape(missing.node)
-                    inner = lower_all([missing.node], [fresh], [own_shape])
-                    kernels.extend(_fused(inner, temporaries))
-                    temporaries[fresh] = own_shape
-                    lowering.store(missing.node, fresh)
-            found.append(Target(text, value, place))
-        return found
-
-    targets = lower_all(roots, [c_name(o) for o, _ in signature.outputs], [s for _, s in signature.outputs])
-    kernels += _fused(targets, temporaries)
-    if sum(len(k.values) for k in kernels) > 2000:
-        raise Unsupported("it has more than 2000 operations")
-    return kernels, temporaries
-
-
-def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Kernel]:
-    """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
-    before: list[Kernel] = []
-    current = list(targets)
-    for _ in range(12):
-        try:
-            return [*before, schedule(current)]
-        except Uncovered:
-            for t in current:
-                before += _fused([t], temporaries)
-            return before
-        except Cut as cut:
-            value = cut.value
-            place = tuple(sorted(value.axes, key=lambda a: _position(a, current)))
-            shape = tuple(dimension(a) for a in place)
-            if not place and value in (t.value for t in current):
-                break
-            fresh = f"temporary{len(temporaries) + 1}"
-            before += _fused([Target(fresh, value, place)], temporaries)
-            temporaries[fresh] = shape
-            stored = load(fresh, shape, place)
-            current = [Target(t.name, _replaced(t.value, value, stored), t.place) for t in current]
-    raise Unsupported("its loops depend on each other in a way that has no C form yet")
-
-
-def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:
-    for t in targets:
-        if a in t.place:
-            return t.place.index(a), a
-    return 99, a
-
-
-def _replaced(root: Scalar, old: Scalar, new: Scalar) -> Scalar:
-    memo = {old: new}
-    for s in closure([root]):
-        if s not in memo:
-            args = tuple(memo[a] for a in s.args)
-            memo[s] = s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over)
-    return memo[root]
-
-
-def _all(roots: Sequence[Node]) -> list[Node]:
-    seen: dict[Node, None] = {}
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen[node] = None
-            stack += node.args
-    return list(seen)
-
-
-def _text(
-    function: ArrayFunction,
-    signature: CFunction,
-    kernels: Sequence[Kernel],
-    temporaries: Mapping[str, Shape],
-    real: str,
-    taken: set[str],
-    used: dict[str, None],
-) -> str:
-    suffix = "f32" if real == "float" else "f64"
-    ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
-    texts = []
-    arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
-    arguments += [f"const {'int64_t' if whole else real} *restrict {c_name(a)}" for a, _, whole in signature.arrays]
-    arguments += [f"double {c_name(p)}" for p in signature.parameters]
-    arguments += [f"{real} *restrict {c_name(o)}" for o, _ in signature.outputs]
-    extra = [f"double *restrict {t}" for t in temporaries]
-    single = len(kernels) == 1 and not temporaries
-    head = f"{function.name}_{suffix}"
-    for at, kernel in enumerate(kernels, 1):
-        cname = f"int {head}" if single else f"static int {head}_{at}"
-        lines = Emitter(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries)).body()
-        texts.append(
-            _head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries), *lines]) + "\n}"
-        )
-    if single:
-        return texts[0]
-    total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
-    lines = [
-        f"    double *const memory = malloc((size_t)({total}) * sizeof(double));",
-        "    if (!memory)",
-        "        return 1;",
-    ]
-    start = "memory"
-    for t, shape in temporaries.items():
-        lines.append(f"    double *restrict const {t} = {start};")
-        start = f"{t} + {' * '.join(shape) or '1'}"
-    own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
-    passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
-    calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
-    lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
-    texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
-    return "\n\n".join(texts)
-
-
-def _unused(signature: CFunction, temporaries: Mapping[str, Shape]) -> list[str]:
-    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays), *map(c_name, signature.parameters)]
-    if temporaries:
-        names += [*(c_name(o) for o, _ in signature.outputs), *temporaries]
-    return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []
-
-
-def _head(cname: str, arguments: Sequence[str]) -> str:
-    lines, line = [], f"{cname}("
-    for at, a in enumerate(arguments):
-        piece = a + (", " if at < len(arguments) - 1 else ")")
-        if len(line) + len(piece) > 116:
-            lines.append(line.rstrip())
-            line = "    "
-        line += piece
-    return "\n".join([*lines, line])
 
 
 __all__ = ["CFunction", "CModule", "assemble", "write"]

@@ -1,0 +1,189 @@
+"""From array programs to C functions: the kernels that compute given nodes, and their text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..lower import Unsupported
+from ..plans import GeneratedFunction
+from ..program import Node
+from .emit import Emitter
+from .entries import Lowering, NeedsArray, axes_for
+from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .scalars import Axis, Scalar, Shape, closure, dimension, load
+from .text import c_name
+
+ENTANGLED = "its loops depend on each other in a way that has no C form yet"
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """A function of a C module as it is called: sizes, then arrays, parameters and outputs by name, with shapes.
+
+    function: what it computes; None for a part of a function. Arrays tell whether they are integers.
+    """
+
+    name: str
+    function: GeneratedFunction | None
+    sizes: tuple[str, ...]
+    arrays: tuple[tuple[str, Shape, bool], ...]
+    parameters: tuple[str, ...]
+    outputs: tuple[tuple[str, Shape], ...]
+    elementwise: bool
+    defined: tuple[str, ...] = ()
+
+
+def kernels_for(
+    roots: Sequence[Node], outputs: Sequence[tuple[str, Shape]], arrays: Mapping[Node, tuple[str, Shape]]
+) -> tuple[list[Kernel], dict[str, Shape]]:
+    """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
+
+    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. Raises ``Unsupported`` and ``Cut``.
+    """
+    lowering = Lowering(arrays)
+    temporaries: dict[str, Shape] = {}
+    kernels: list[Kernel] = []
+
+    def lower_all(nodes: Sequence[Node], names: Sequence[str], shapes: Sequence[Shape]) -> list[Target]:
+        found = []
+        for node, text, shape in zip(nodes, names, shapes, strict=True):
+            while True:
+                try:
+                    place = axes_for(shape)
+                    own = len(lowering.shape(node))
+                    value = lowering.entry(node, place[len(place) - own :] if own else ())
+                    break
+                except NeedsArray as missing:
+                    fresh = f"temporary{len(temporaries) + 1}"
+                    own_shape = lowering.shape(missing.node)
+                    inner = lower_all([missing.node], [fresh], [own_shape])
+                    kernels.extend(_fused(inner, temporaries))
+                    temporaries[fresh] = own_shape
+                    lowering.store(missing.node, fresh)
+            found.append(Target(text, value, place))
+        return found
+
+    targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
+    kernels += _fused(targets, temporaries)
+    if sum(len(k.values) for k in kernels) > 2000:
+        raise Unsupported("it has more than 2000 operations")
+    return kernels, temporaries
+
+
+def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Kernel]:
+    """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
+    before: list[Kernel] = []
+    current = list(targets)
+    for _ in range(12):
+        try:
+            return [*before, schedule(current)]
+        except Uncovered:
+            for t in current:
+                before += _fused([t], temporaries)
+            return before
+        except Cut as cut:
+            stored = {}
+            made = []
+            for value in cut.values:
+                place = tuple(sorted(value.axes, key=lambda a: _position(a, current)))
+                shape = tuple(dimension(a) for a in place)
+                if not place and value in (t.value for t in current):
+                    raise Unsupported(ENTANGLED) from None
+                fresh = f"temporary{len(temporaries) + 1}"
+                temporaries[fresh] = shape
+                made.append(Target(fresh, value, place))
+                stored[value] = load(fresh, shape, place)
+            before += _fused(made, temporaries)
+            current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
+    raise Unsupported(ENTANGLED)
+
+
+def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:
+    for t in targets:
+        if a in t.place:
+            return t.place.index(a), a
+    return 99, a
+
+
+def _replaced(root: Scalar, by: Mapping[Scalar, Scalar]) -> Scalar:
+    memo = dict(by)
+    for s in closure([root]):
+        if s not in memo:
+            args = tuple(memo[a] for a in s.args)
+            memo[s] = s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over)
+    return memo[root]
+
+
+def all_nodes(roots: Sequence[Node]) -> list[Node]:
+    seen: dict[Node, None] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen[node] = None
+            stack += node.args
+    return list(seen)
+
+
+def c_text(
+    signature: CFunction,
+    kernels: Sequence[Kernel],
+    temporaries: Mapping[str, Shape],
+    real: str,
+    taken: set[str],
+    used: dict[str, None],
+) -> str:
+    """The C function of these kernels for floats or doubles (real). used collects the functions that it calls."""
+    suffix = "f32" if real == "float" else "f64"
+    ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
+    texts = []
+    arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
+    arguments += [f"const {'int64_t' if whole else real} *restrict {c_name(a)}" for a, _, whole in signature.arrays]
+    arguments += [f"double {c_name(p)}" for p in signature.parameters]
+    arguments += [f"{real} *restrict {c_name(o)}" for o, _ in signature.outputs]
+    extra = [f"double *restrict {t}" for t in temporaries]
+    single = len(kernels) == 1 and not temporaries
+    head = f"{signature.name}_{suffix}"
+    for at, kernel in enumerate(kernels, 1):
+        cname = f"int {head}" if single else f"static int {head}_{at}"
+        lines = Emitter(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries)).body()
+        texts.append(
+            _head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries), *lines]) + "\n}"
+        )
+    if single:
+        return texts[0]
+    total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
+    lines = [
+        f"    double *const memory = malloc((size_t)({total}) * sizeof(double));",
+        "    if (!memory)",
+        "        return 1;",
+    ]
+    start = "memory"
+    for t, shape in temporaries.items():
+        lines.append(f"    double *restrict const {t} = {start};")
+        start = f"{t} + {' * '.join(shape) or '1'}"
+    own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
+    passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
+    calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
+    lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
+    texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
+    return "\n\n".join(texts)
+
+
+def _unused(signature: CFunction, temporaries: Mapping[str, Shape]) -> list[str]:
+    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays), *map(c_name, signature.parameters)]
+    if temporaries:
+        names += [*(c_name(o) for o, _ in signature.outputs), *temporaries]
+    return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []
+
+
+def _head(cname: str, arguments: Sequence[str]) -> str:
+    lines, line = [], f"{cname}("
+    for at, a in enumerate(arguments):
+        piece = a + (", " if at < len(arguments) - 1 else ")")
+        if len(line) + len(piece) > 116:
+            lines.append(line.rstrip())
+            line = "    "
+        line += piece
+    return "\n".join([*lines, line])

@@ -1,0 +1,178 @@
+"""Functions with matrix products: NumPy multiplies matrices, and C kernels compute all that is between the products.
+
+What needs no product is stage 0; stage k needs the products of the stages before it. An operand of a product that is
+more than a view of an array in memory is computed by the stage before, once, and read by all later ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..array_function import ArrayFunction
+from ..program import Node
+from .build import CFunction, all_nodes, kernels_for
+from .entries import Lowering
+from .kernels import Kernel
+from .scalars import Shape, loads
+from .text import c_name
+
+#: Operations that stay with NumPy, and those that are a view of their operand.
+PRODUCTS = ("matmul", "einsum")
+VIEWS = ("transpose", "expand")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a function in C."""
+
+    function: CFunction
+    kernels: list[Kernel]
+    temporaries: dict[str, Shape]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A function whose steps Python calls in order.
+
+    steps: lines that assign the result of a product, or a stage. returned: text of what is returned.
+    """
+
+    signature: CFunction
+    steps: tuple[str | Stage, ...]
+    returned: tuple[str, ...]
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return tuple(s for s in self.steps if isinstance(s, Stage))
+
+
+def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> Driver | None:
+    """The steps of a function; None where it has no matrix product. Raises ``Unsupported`` and ``Cut``."""
+    nodes = all_nodes(roots)
+    if not any(n.op in PRODUCTS for n in nodes):
+        return None
+    return _Splitter(function, signature, roots).driver()
+
+
+class _Splitter:
+    def __init__(self, function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> None:
+        self.function, self.signature, self.roots = function, signature, roots
+        self.levels: dict[Node, int] = {}
+        shapes = {text: shape for text, shape, _ in signature.arrays}
+        self.whole = {text: whole for text, _, whole in signature.arrays}
+        names = [n for n in all_nodes(roots) if n.op == "name" and n.data[0] in shapes]
+        self.arrays = {n: (str(n.data[0]), shapes[str(n.data[0])]) for n in names}
+        self.taken = {*function.taken, *shapes, *signature.sizes, *signature.parameters, "kind", "steps", "failed"}
+        self.products: list[Node] = []
+        self.stored: dict[int, list[Node]] = {}
+
+    def driver(self) -> Driver:
+        for root in self.roots:
+            self._collect(root)
+        for product in self.products:
+            for operand in product.args:
+                self._store(operand)
+        wanted = dict(zip(self.roots, self.signature.outputs, strict=True))
+        for root in self.roots:
+            if _base(root) not in self.products:
+                self._store(root, whole=True)
+        lowering = Lowering(dict(self.arrays))
+        for nodes in self.stored.values():
+            for node in nodes:
+                name, shape = wanted.get(node) or (self._fresh("step"), lowering.shape(node))
+                self.arrays[node] = (name if node not in wanted else self._fresh(name), shape)
+        for product in self.products:
+            self.arrays[product] = (self._fresh("product"), lowering.shape(product))
+        steps: list[str | Stage] = []
+        known = {n: a for n, a in self.arrays.items() if n.op == "name"}
+        for level in range(max(self.levels.values()) + 1):
+            for product in self.products:
+                if self.levels[product] == level:
+                    steps.append(f"{self.arrays[product][0]} = contiguous({self._product(product)})")
+                    known[product] = self.arrays[product]
+            if self.stored.get(level):
+                steps.append(self._stage(level, self.stored[level], known))
+                known.update({n: self.arrays[n] for n in self.stored[level]})
+        return Driver(self.signature, tuple(steps), tuple(map(self._returned, self.roots)))
+
+    def _collect(self, root: Node) -> None:
+        """The level of each node, and the products in an order in which they can be computed."""
+        for node in _operands_first(root):
+            if node not in self.levels:
+                below = max((self.levels[a] for a in node.args), default=0)
+                self.levels[node] = below + (node.op in PRODUCTS)
+                if node.op in PRODUCTS:
+                    self.products.append(node)
+
+    def _store(self, node: Node, whole: bool = False) -> None:
+        """Have a stage compute a node, or what it is a view of."""
+        base = node if whole else _base(node)
+        if base not in self.arrays and base.op not in PRODUCTS:
+            level = self.stored.setdefault(self.levels[base], [])
+            if base not in level:
+                level.append(base)
+
+    def _stage(self, level: int, nodes: Sequence[Node], known: dict[Node, tuple[str, Shape]]) -> Stage:
+        outputs = [self.arrays[n] for n in nodes]
+        memory = {n: (c_name(name), shape) for n, (name, shape) in known.items()}
+        kernels, temporaries = kernels_for(nodes, [(c_name(o), s) for o, s in outputs], memory)
+        read = {str(v.data[0]) for k in kernels for v in loads(k.values)}
+        arrays = [(name, shape, self.whole.get(name, False)) for name, shape in known.values() if c_name(name) in read]
+        function = CFunction(
+            f"{self.function.name}_part{level}",
+            None,
+            self.signature.sizes,
+            tuple(dict.fromkeys(arrays)),
+            self.signature.parameters,
+            tuple(outputs),
+            self.signature.elementwise,
+        )
+        return Stage(function, kernels, temporaries)
+
+    def _product(self, node: Node) -> str:
+        operands = [self._view(a) for a in node.args]
+        if node.op == "matmul":
+            return " @ ".join(operands)
+        return f'einsum("{node.data[0]}", {", ".join(operands)}, optimize={len(operands) > 2})'
+
+    def _view(self, node: Node) -> str:
+        if node in self.arrays:
+            return self.arrays[node][0]
+        inner = self._view(node.args[0])
+        if node.op == "transpose":
+            return f"{inner}.transpose({', '.join(map(str, node.data))})"
+        return f"{inner}[{', '.join(':' if own else 'None' for own in node.data)}]"
+
+    def _returned(self, root: Node) -> str:
+        text = self._view(root)
+        return f"{text}[()]" if not self.signature.outputs[self.roots.index(root)][1] else text
+
+    def _fresh(self, base: str) -> str:
+        name, number = base, 1
+        while name in self.taken:
+            number += 1
+            name = f"{base}{number}"
+        self.taken.add(name)
+        return name
+
+
+def _base(node: Node) -> Node:
+    """What a node is a view of."""
+    while node.op in VIEWS:
+        node = node.args[0]
+    return node
+
+
+def _operands_first(root: Node) -> list[Node]:
+    """All nodes under a root, each after its operands."""
+    order: dict[Node, None] = {}
+
+    def visit(node: Node) -> None:
+        if node not in order:
+            for a in node.args:
+                visit(a)
+            order[node] = None
+
+    visit(root)
+    return list(order)

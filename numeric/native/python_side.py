@@ -1,0 +1,163 @@
+"""The Python side of compiled functions: checks of the arguments, arrays for the results, and the calls of C.
+
+It is made of text, so that a call costs little.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .hybrid import Driver, Stage
+from .module import CFunction
+
+F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+
+
+def wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Callable[..., Any] | str:
+    """The Python function of a C function; or why there is none. numpy: the function for all other calls."""
+    scalars = [not c.elementwise and not shape for _, shape in c.outputs]
+    returned = ", ".join(f"{o}[()]" if s else o for (o, _), s in zip(c.outputs, scalars, strict=True))
+    return _made(c, [*_stage(c, 0)], returned, [_runs(c, library)], numpy)
+
+
+def driven(driver: Driver, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Callable[..., Any] | str:
+    """The same of a function whose matrix products NumPy computes."""
+    lines: list[str] = []
+    runs: list[tuple[Any, Any]] = []
+    for step in driver.steps:
+        if isinstance(step, Stage):
+            lines += _stage(step.function, len(runs))
+            runs.append(_runs(step.function, library))
+        else:
+            lines.append(step)
+    return _made(driver.signature, lines, ", ".join(driver.returned), runs, numpy)
+
+
+def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
+    """The entries of a function for floats and for doubles."""
+    kinds = [ctypes.c_ssize_t] * len(c.sizes) + [ctypes.py_object] * len(c.arrays)
+    runs = []
+    for suffix in ("f32", "f64"):
+        run = getattr(library, f"nn_call_{c.name}_{suffix}")
+        run.argtypes = [*kinds, *[ctypes.c_double] * len(c.parameters), *[ctypes.py_object] * len(c.outputs)]
+        run.restype = ctypes.c_int
+        runs.append(run)
+    return runs[0], runs[1]
+
+
+def _stage(c: CFunction, at: int) -> list[str]:
+    """The lines that call one C function."""
+    lines = []
+    for o, shape in c.outputs:
+        dims = "shape" if c.elementwise else f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
+        lines.append(f"{o} = empty({dims}, kind)")
+    passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *c.parameters, *(o for o, _ in c.outputs)])
+    return [*lines, f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
+
+
+def _checks(c: CFunction) -> tuple[list[str], list[str]] | str:
+    """Lines that name the sizes, and conditions for a call of C; or why it cannot be called."""
+    floats = [a for a, _, whole in c.arrays if not whole]
+    if not floats:
+        return "no argument is an array of floats"
+    tests = [f"type({a}) is ndarray and {a}.flags.num & 257 == 257" for a, *_ in c.arrays]  # contiguous and aligned
+    tests += [f"{a}.dtype is {'I64' if whole else 'kind'}" for a, _, whole in c.arrays if a != floats[0]]
+    tests += [f"type({p}) in NUMBERS" for p in c.parameters]
+    lines = [f"kind = {floats[0]}.dtype"]
+    if c.elementwise:
+        lines += [f"shape = {floats[0]}.shape", f"count = {floats[0]}.size"]
+        tests += ["shape and count"] + [f"{a}.shape == shape" for a in floats[1:]]
+    else:
+        known: set[str] = set()
+        for a, shape, _ in c.arrays:
+            new = [d for d in shape if not d.isdigit() and d not in known]
+            if new and len(set(shape)) == len(shape) and all(d in new for d in shape):
+                lines.append(f"{', '.join(shape)}{',' if len(shape) == 1 else ''} = {a}.shape")
+                tests += [f"{d} > 0" for d in shape]
+                known |= set(shape)
+        for a, shape, _ in c.arrays:
+            for at, d in enumerate(shape):
+                if not d.isdigit() and d not in known:
+                    lines.append(f"{d} = {a}.shape[{at}]")
+                    tests.append(f"{d} > 0")
+                    known.add(d)
+            tests.append(f"{a}.shape == ({', '.join(shape)}{',' if len(shape) == 1 else ''})")
+        unknown = [s for s in c.sizes if s not in known]
+        if unknown or c.defined:
+            return f"the size {(*unknown, *c.defined)[0]} is not the length of an axis of an argument"
+    return lines, tests
+
+
+def _made(
+    c: CFunction,
+    calls: Sequence[str],
+    returned: str,
+    runs: Sequence[tuple[Any, Any]],
+    numpy: Callable[..., Any],
+) -> Callable[..., Any] | str:
+    checks = _checks(c)
+    if isinstance(checks, str):
+        return checks
+    lines, tests = checks
+    signature = inspect.signature(numpy)
+    head = ", ".join(str(p) for p in signature.parameters.values())
+    names = ", ".join(f"{p}={p}" for p in signature.parameters)
+    inside = []
+    for call in calls:
+        inside.append(call)
+        if call == "    raise MemoryError":
+            inside += ["if failed:", f"    return other({names})"]
+    text = [f"def {c.name}({head}):", "    try:"]
+    text += [f"        {line}" for line in lines]
+    text += [f"        if {' and '.join(tests)}:"]
+    text += ["            steps = STEPS32 if kind is F32 else STEPS64 if kind is F64 else None"]
+    text += ["            if steps is not None:"]
+    text += [f"                {line}" for line in inside]
+    text += [f"                return {returned}"]
+    text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
+    text += [f"    return other({names})"]
+    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64}
+    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray}
+    namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
+    namespace["NUMBERS"] = (float, int, np.float64, np.float32)
+    again = {**namespace, "other": numpy}
+    for names_of in (namespace, again):
+        exec("\n".join(text), names_of)  # the text is ours: a signature, the checks above, and the calls
+    function: Callable[..., Any] = namespace[c.name]
+    namespace["other"] = _other(c, again[c.name], numpy)
+    function.__doc__ = numpy.__doc__
+    return function
+
+
+def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]) -> Callable[..., Any]:
+    """For calls that do not go to C as they are: with copies of strided arrays, or else to NumPy."""
+    floats = [a for a, _, whole in c.arrays if not whole]
+    labels = [a for a, _, whole in c.arrays if whole]
+
+    def other(**arguments: Any) -> Any:
+        changed = dict(arguments)
+        values = [arguments[a] for a in (*floats, *labels)]
+        if all(isinstance(v, np.ndarray) and v.ndim and v.size for v in values):
+            kinds = {v.dtype for v in values[: len(floats)]}
+            if len(kinds) == 1 and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
+                if c.elementwise and len({v.shape for v in values}) > 1:
+                    try:
+                        values = list(np.broadcast_arrays(*values))
+                    except ValueError:
+                        return numpy(**arguments)
+                for a, v in zip((*floats, *labels), values, strict=True):
+                    kind = I64 if a in labels else F32 if v.dtype == F32 else F64  # these very objects are looked for
+                    changed[a] = np.require(np.asarray(v), kind, ["C", "A"])
+                for p in c.parameters:  # a number given as an array without axes
+                    if isinstance(changed[p], np.ndarray) and not changed[p].ndim and changed[p].dtype.kind in "fiu":
+                        changed[p] = float(changed[p])
+                if any(changed[a] is not arguments[a] for a in changed):
+                    return function(**changed)
+        return numpy(**arguments)
+
+    return other

@@ -74,10 +74,12 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     of it is small.
     """
     if x.dtype.itemsize < 8 or any(map(np.ndim, coefficients)):  # float64 has digits to spare for float32
-        wide, total = x.astype(np.result_type(x, np.float64)), 0.0
-        for c in coefficients[::-1]:
-            total = (total + c) * wide
-        return np.exp(scale * total).astype(x.dtype)
+        wide = x.astype(np.result_type(x, np.float64))
+        total = wide * (scale * coefficients[-1])
+        for c in coefficients[-2::-1]:
+            total += scale * c
+            total *= wide
+        return np.exp(total, out=np.empty_like(x), casting="same_kind")
     degree, digits = len(coefficients), 43
     places = -(-digits // (2 * degree))
     grid = 2.0 ** (digits - degree * places)
@@ -123,7 +125,9 @@ EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
     if x.dtype.itemsize < 8:  # float64 has digits to spare
-        return np.exp(np.clip(x.astype(np.float64), -1e300, 1e300) * factor).astype(x.dtype)
+        wide = np.clip(x.astype(np.float64), -1e300, 1e300)
+        wide *= factor
+        return np.exp(wide, out=np.empty_like(x), casting="same_kind")
     if np.ndim(factor) == 0 and abs(np.frexp(factor)[0]) == 0.5 and not rest:  # a power of two: the product is exact
         return np.exp(x * float(factor))
     shape, x = np.shape(x), np.atleast_1d(x)
@@ -138,7 +142,9 @@ EXP_QUOTIENT = '''
 def _exp_quotient(x, d):
     """exp(x / d), accurate also where the quotient is large."""
     if x.dtype.itemsize < 8:
-        return np.exp(x.astype(np.float64) / d).astype(x.dtype)
+        wide = x.astype(np.float64)
+        wide /= d
+        return np.exp(wide, out=np.empty_like(x), casting="same_kind")
     product, error = _product(1.0 / d, d)
     return _exp_product(x, 1.0 / d, (1.0 - product - error) / d)
 '''

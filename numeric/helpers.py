@@ -101,7 +101,9 @@ def _by_rows(function, split, others, kinds):
 IN_DOUBLE = '''
 def _in_double(function, x):
     """function(x), rounded once from float64 where x has fewer digits: np.exp of float32 is up to 2.4 ULP off."""
-    return function(x) if x.dtype.itemsize >= 8 else function(x.astype(np.float64)).astype(x.dtype)
+    if x.dtype.itemsize >= 8:
+        return function(x)
+    return function(x, out=np.empty_like(x), dtype=np.float64, casting="same_kind")
 '''
 
 SIGMOID = '''

@@ -7,7 +7,7 @@ are multiplied with each other first: they are numbers, of which float64 has mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from . import program
 from .program import Node
@@ -51,10 +51,38 @@ def _is_one_chain(calls: list[Node]) -> bool:
 def _in_double(node: Node) -> Node:
     """The one elementary function in float64, where the value is a multiple of it, plus something."""
     if node.op == "call" and node.data[0] in IN_DOUBLE:
-        return Node("call", node.args, (node.data[0], "in double"), node.rank, node.kind)
+        (x,) = node.args
+        return WRITTEN_OUT[node.data[0]](x) if node.data[0] in WRITTEN_OUT else _called(str(node.data[0]), x)
     if not (node.op in ("add", "neg", "cast") or _is_multiple(node) or (node.op == "call" and node.data[0] == "where")):
         return node
     return Node(node.op, tuple(map(_in_double, node.args)), node.data, node.rank, node.kind)
+
+
+def _called(function: str, x: Node) -> Node:
+    return Node("call", (x,), (function, "in double"), x.rank)
+
+
+def _decaying(x: Node) -> Node:
+    """exp(−|x|)."""
+    return _called("exp", program.negative(program.call("abs", x.args[0] if x.op == "neg" else x)))
+
+
+def _sigmoid(x: Node) -> Node:
+    """1/(1 + e) where x > 0, e/(1 + e) elsewhere, with e = exp(−|x|)."""
+    e = _decaying(x)
+    variable, signs = (x.args[0], ("<", ">=")) if x.op == "neg" else (x, (">", "<="))
+    above, below = (Node("compare", (variable, program.const(0)), (sign,), x.rank, "bool") for sign in signs)
+    over = program.add(((1, above), (1, program.mul((below, e)))))
+    return program.mul((over,), (program.add(((1, e), (1, program.const(1)))),))
+
+
+def _softplus(x: Node) -> Node:
+    """max(x, 0) + log(1 + exp(−|x|))."""
+    return program.add(((1, program.call("relu", x)), (1, _called("log1p", _decaying(x)))))
+
+
+#: Functions that are none of NumPy's own: in terms of those.
+WRITTEN_OUT: Mapping[object, Callable[[Node], Node]] = {"sigmoid": _sigmoid, "softplus": _softplus}
 
 
 def _is_multiple(node: Node) -> bool:

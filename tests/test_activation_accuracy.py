@@ -126,7 +126,7 @@ def test_jax_is_nowhere_better(id: str, dtype: str) -> None:
 LESS_PRECISE = [
     ("elu", "float32", "_in_double(np.expm1, np.minimum(x, 0.0))", "np.expm1(np.minimum(x, 0.0))"),
     ("tanh", "float32", "_in_double(np.tanh, x)", "np.tanh(x)"),
-    ("log-sigmoid", "float32", "_in_double(_sigmoid, -x)", "_sigmoid(-x)"),
+    ("log-sigmoid", "float32", "_in_double(np.exp, -np.abs(x))", "np.exp(-np.abs(x))"),
     (
         "selu",
         "float64",

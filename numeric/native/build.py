@@ -35,13 +35,17 @@ class CFunction:
 
 
 def kernels_for(
-    roots: Sequence[Node], outputs: Sequence[tuple[str, Shape]], arrays: Mapping[Node, tuple[str, Shape]]
+    roots: Sequence[Node],
+    outputs: Sequence[tuple[str, Shape]],
+    arrays: Mapping[Node, tuple[str, Shape]],
+    real: str,
 ) -> tuple[list[Kernel], dict[str, Shape]]:
     """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
 
-    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. Raises ``Unsupported`` and ``Cut``.
+    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. Raises
+    ``Unsupported`` and ``Cut``.
     """
-    lowering = Lowering(arrays)
+    lowering = Lowering(arrays, real)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from ..lower import Unsupported
 from ..program import Node
-from .factors import product, without_fixed
+from .factors import summed
 from .row_entries import Rows
 from .scalars import Axis, Scalar, Shape, axis, counter, dimension, load
 
@@ -202,12 +202,9 @@ class Lowering(Rows):
         over = [a for a in over if a not in constant]
         if not over:
             return Scalar("call", (Scalar("const", (), (0,)),), ("log1p",)) if op == "log_sum" else body
-        taken_out = without_fixed(body, frozenset(over), self.real == "float") if op == "sum" else None
-        if taken_out is None:
-            return Scalar(op, (body,), (), body.axes - set(over), tuple(over))
-        body, (above, below) = taken_out
-        total = Scalar(op, (body,), (), body.axes - set(over), tuple(over))
-        return product((total, *above), below)
+        if op == "sum":
+            return summed(body, tuple(over), self.real == "float")
+        return Scalar(op, (body,), (), body.axes - set(over), tuple(over))
 
     def _eye(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         a, b = (counter(p) for p in place)

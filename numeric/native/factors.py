@@ -1,4 +1,4 @@
-"""Factors that a sum has in all of its terms: what follows from other sums of the row is taken out.
+"""Sums over rows: factors and terms that all entries have in common, and follow from other sums, are taken out.
 
 So the sum of c·d/s, for an s that is itself a sum over the row, needs no s: both sums are made in one pass over it.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .scalars import Axis, Scalar, closure
+from .scalars import Axis, Scalar, closure, dimension, signed_sum
 
 #: Factors above and below a fraction bar.
 Fraction = tuple[tuple[Scalar, ...], tuple[Scalar, ...]]
@@ -19,6 +19,33 @@ def product(above: Sequence[Scalar], below: Sequence[Scalar] = ()) -> Scalar:
         return above[0]
     args = (*above, *below)
     return Scalar("mul", args, (len(above),), frozenset().union(*(a.axes for a in args)))
+
+
+def summed(term: Scalar, over: tuple[Axis, ...], wide: bool) -> Scalar:
+    """The sum of a term. wide: of floats, whose products and differences are then made in double."""
+    inner = frozenset(over)
+    if wide and (parts := _without_fixed_terms(term, inner)) is not None:
+        rest, fixed = parts
+        times = [Scalar("dim", (), (dimension(a),)) for a in over]
+        return signed_sum((1, summed(rest, over, wide)), *((sign, product((f, *times))) for sign, f in fixed))
+    taken_out = without_fixed(term, inner, wide)
+    if taken_out is None:
+        return Scalar("sum", (term,), (), term.axes - inner, over)
+    rest, (above, below) = taken_out
+    return product((Scalar("sum", (rest,), (), rest.axes - inner, over), *above), below)
+
+
+def _without_fixed_terms(term: Scalar, over: frozenset[Axis]) -> tuple[Scalar, list[tuple[int, Scalar]]] | None:
+    """What changes in a difference such as x - mean, and what is the same for all x: rounded, as it is in the terms."""
+    if term.op != "add":
+        return None
+    terms: list[tuple[int, Scalar]] = list(zip(term.data, term.args, strict=True))  # type: ignore[arg-type]
+    fixed = [(sign, a) for sign, a in terms if not a.axes & over]
+    moving = [(sign, a) for sign, a in terms if a.axes & over]
+    if not moving or not any(_follows_from_sums(a) for _, a in fixed):
+        return None
+    rest = moving[0][1] if len(moving) == 1 and moving[0][0] == 1 else signed_sum(*moving)
+    return rest, [(sign, Scalar("rounded", (a,), (), a.axes)) for sign, a in fixed]
 
 
 def without_fixed(term: Scalar, over: frozenset[Axis], wide: bool) -> tuple[Scalar, Fraction] | None:

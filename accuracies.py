@@ -98,17 +98,17 @@ def _of_one_variable(
 ) -> dict[str, Any]:
     from .numeric.accuracy.functions import Reference, measured
 
-    derivation, forward = page.derivation, page.forward
+    derivation, forms = page.derivation, (page.forward, page.entry.jax)
     notes: dict[str, None] = {}
     found: list[Measured] = []
     for dtype in dtypes:
         reference = Reference(derivation, dtype, fixed, thorough=thorough)
         for name in names:
-            found += _if_available(partial(measured, reference, name, forward), name == names[0], notes)
+            found += _if_available(partial(measured, reference, name, *forms), name == names[0], notes)
         for factor in (0.5, 3.0) if thorough and not fixed else ():
             other = {t.name: factor * float(t.domain.value) for t in derivation.givens if t.domain.value}
             if other:
-                found += measured(Reference(derivation, dtype, other), names[0], forward)
+                found += measured(Reference(derivation, dtype, other), names[0], *forms)
     kept = tuple(found) if points else ()
     return {"rows": tuple(m.row for m in found), "notes": tuple(notes), "measured": kept}
 
@@ -130,7 +130,8 @@ def _of_arrays(
         for seed in range(4 if thorough else 1):
             reference = ArrayReference(page.derivation, dtype, seed=seed)
             for name in names:
-                rows += _if_available(partial(measured_arrays, reference, name, page.forward), name == names[0], notes)
+                measure = partial(measured_arrays, reference, name, page.forward, page.entry.jax)
+                rows += _if_available(measure, name == names[0], notes)
     return {"arrays": _worst_seed(rows), "notes": tuple(notes)}
 
 

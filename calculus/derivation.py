@@ -198,6 +198,8 @@ class Derivation:
     topic: str = ""
     letters: Mapping[str, str] = field(default_factory=dict)
     assumptions: tuple[Assumption, ...] = ()
+    #: Inputs on which code is measured, by name: for each given that is not drawn as usual, how, in words.
+    regimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -97,6 +97,7 @@ def derive(
         entry.topic,
         letters.as_mapping(),
         (*assumed(givens), *(h.assumption for h in hypotheses)),
+        entry.regimes,
     )
 
 

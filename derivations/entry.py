@@ -45,6 +45,11 @@ class Entry:
         what PyTorch updates first; and where a state starts if not at 0: a number or the name of a given. A given ``t``
         counts the steps from 1, or from what ``start`` says.
     variants: settings of the parameters that are checked as well as the defaults: ``({"reduction": "sum"},)``.
+    jax: the same as people write it in JAX, to measure its accuracy: takes ``jax`` and the givens by name, and returns
+        the value of a function of one variable, or else the outputs by name, with what is differentiated as ``L``. A
+        parameter that it does not take has its default.
+    regimes: inputs on which accuracy is measured, by name: for each given that is not drawn as usual, how, in words
+        (see numeric/accuracy/fills.py): ``{"hard labels": {"z": "normal 30", "t": "hard"}}``.
     against: what the code is checked against, in words, where the name of the torch function in the forward misleads.
     uses: ids of the entries this one builds on. generalises: ids of entries that are special cases of it.
     topic: the folder, filled in by the catalogue.
@@ -61,6 +66,8 @@ class Entry:
     proof: tuple[Statement, ...] | Callable[..., tuple[Statement, ...]] = ()
     examples: tuple[Example, ...] = ()
     torch: Callable[..., Any] | None = None
+    jax: Callable[..., Any] | None = None
+    regimes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     parameters: Mapping[str, Kind] = field(default_factory=dict)
     variants: tuple[Mapping[str, Value], ...] = ()
     state: Mapping[str, str] | Callable[..., Mapping[str, str]] = field(default_factory=dict)

@@ -15,9 +15,11 @@ from .line_comments import with_reasons
 from .numpy_forms import small_results_first, with_inner_products
 from .plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from .program import Node
+from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
-from .text import CALLS, Writer
+from .shared_exponentials import with_shared_exponentials
+from .text import CALLS, WIDEST, Writer
 
 
 def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
@@ -51,13 +53,16 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
-    nodes = with_inner_products(with_shared_sums(names, function.roots))
+    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
     opening, used = _opening(function)
+    if (split := _row_blocks(function)) is not None:
+        opening += split
+        used["_by_rows"] = None
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
@@ -77,6 +82,24 @@ def _blocks(function: ArrayFunction) -> list[str] | None:
     alike = [f"{a}.shape == {arrays[0]}.shape" for a in arrays[1:]]
     condition = " and ".join([f"{arrays[0]}.size > 32768", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
     return [f"if {condition}:", f"    return _in_blocks({', '.join([function.name, *arrays, *parameters])})"]
+
+
+def _row_blocks(function: ArrayFunction) -> list[str] | None:
+    """The lines that split arrays with many rows, for a function that makes more than a few others on its way."""
+    found = row_blocks(function) if _is_long(function.roots) else None
+    if found is None:
+        return None
+    split = f"dict({', '.join(f'{name}={name}' for name in found.split)})"
+    others = f"dict({', '.join(f'{a.name}={a.name}' for a in function.arguments if a.name not in found.split)})"
+    ranks = {a.name: a.given.rank for a in function.arguments}
+    first = max(found.split, key=lambda name: ranks[name])
+    call, kinds = f"    return _by_rows({function.name}, ", repr(found.kinds)
+    lines = [f"{call}{split}, {others}, {kinds})"]
+    if len(lines[0]) > WIDEST:
+        lines = [f"    split, others = {split}, {others}", f"{call}split, others, {kinds})"]
+    if any(len(line) > WIDEST for line in lines):
+        lines = [f"    split = {split}", f"    kinds = {kinds}", f"{call}split, {others}, kinds)"]
+    return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
 
 
 def _is_long(roots: Sequence[Node]) -> bool:

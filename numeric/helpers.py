@@ -73,6 +73,30 @@ def _in_blocks(function, x, *others):
     return found if len(found) > 1 else found[0]
 '''
 
+BY_ROWS = '''
+def _by_rows(function, split, others, kinds):
+    """function of some rows of the arrays in split at a time: all that it computes on the way stays in the cache.
+
+    kinds: what becomes of each result of the blocks: rows are put together, sums are added; /n: it is divided by the
+    number of rows, so that a block has its share in it.
+    """
+    largest = max(split.values(), key=lambda x: x.nbytes)
+    n = len(largest)
+    step, found = max(1, 2**20 * n // largest.nbytes), [[] for _ in kinds]
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        parts = function(**{name: x[rows] for name, x in split.items()}, **others)
+        for whole, part, kind in zip(found, parts if len(kinds) > 1 else (parts,), kinds):
+            share = part.dtype.type((rows.stop - start) / n if kind.endswith("/n") else 1)
+            if kind.startswith("sum"):
+                whole.append(share * part)
+                continue
+            whole = whole or whole.append(np.empty((n, *part.shape[1:]), part.dtype)) or whole
+            np.multiply(share, part, out=whole[0][rows])
+    found = tuple(np.sum(x, axis=0) if k.startswith("sum") else x[0] for x, k in zip(found, kinds))
+    return found if len(kinds) > 1 else found[0]
+'''
+
 IN_DOUBLE = '''
 def _in_double(function, x):
     """function(x), rounded once from float64 where x has fewer digits: np.exp of float32 is up to 2.4 ULP off."""
@@ -80,9 +104,10 @@ def _in_double(function, x):
 '''
 
 SIGMOID = '''
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
-    e = np.exp(-np.abs(x))
+def _sigmoid(x, e=None):
+    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails. e: exp(-abs(x)), if known."""
+    if e is None:
+        e = np.exp(-np.abs(x))
     return np.maximum(x >= 0, e) / (1.0 + e)
 '''
 
@@ -193,6 +218,7 @@ HELPERS: dict[str, str] = {
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
     "_in_blocks": IN_BLOCKS,
+    "_by_rows": BY_ROWS,
     "_in_double": IN_DOUBLE,
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,

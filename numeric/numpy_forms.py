@@ -54,10 +54,14 @@ def _divided_early(node: Node) -> Node | None:
         return None
     split: int = node.data[0]  # type: ignore[assignment]
     over, under = node.args[:split], node.args[split:]
-    rows = next((a for a in over if a.op == "expand" and a.kind == "float"), None)
+    fewer = (a for a in over if a.kind == "float" and (a.op == "expand" or (0 < a.rank < node.rank and not a.is_atom)))
+    rows = next(fewer, None)
     if rows is None or len(over) < 2 or any(a.op not in ("dim", "const") for a in under):
         return None
-    divided = program.expand(program.mul(rows.args, under), rows.data)  # type: ignore[arg-type]
+    if rows.op == "expand":
+        divided = program.expand(program.mul(rows.args, under), rows.data)  # type: ignore[arg-type]
+    else:
+        divided = program.mul((rows,), under)
     return program.mul(tuple(divided if a is rows else a for a in over))
 
 

@@ -42,10 +42,12 @@ def _place(at, axis):
 '''
 
 SIGMOID_MINUS = '''
-def _sigmoid_minus(x, t):
-    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive."""
-    e = np.exp(-np.abs(x))
-    return (np.signbit(-x) - t) - np.copysign(e / (1.0 + e), x)
+def _sigmoid_minus(x, t, e=None):
+    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive. e: exp(-abs(x)), if known."""
+    if e is None:
+        e = np.exp(-np.abs(x))
+    one = (x > 0).astype(e.dtype)
+    return (one - t) + (1.0 - 2.0 * one) * (e / (1.0 + e))
 '''
 
 ROW_SCALE = '''
@@ -53,7 +55,10 @@ def _row_scale(x, axis, least=0.0):
     """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
     far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
     with np.errstate(over="ignore", under="ignore"):
-        squares = np.vecdot(x, x) if axis == x.ndim - 1 else np.square(x).sum(axis)
+        if axis == x.ndim - 1:
+            squares = np.vecdot(x, x)
+        else:
+            squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
     if np.all((squares > far**-2) & (squares < far**2)):
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)

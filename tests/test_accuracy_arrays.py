@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import nnmath.numeric
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.sums import Partial
 from nnmath.derivations import catalogue
 from nnmath.numeric.accuracy import ArrayReference, ArrayRow, measure_arrays, measured_arrays
-from nnmath.numeric.accuracy.array_regimes import DECLARED, inputs, regimes
+from nnmath.numeric.accuracy.array_regimes import inputs, regimes
+from nnmath.numeric.accuracy.fills import read
 from nnmath.numeric.accuracy.implementations import Subject, generated
-from nnmath.numeric.accuracy.jax_losses import LOSSES
 from nnmath.numeric.accuracy.ulp import exact_values, format_of
 from nnmath.page import derive, of_entry
 
 Array = np.ndarray[Any, Any]
+
+
+DECLARED = [e.id for e in catalogue().values() if e.regimes]
+IN_JAX = [e.id for e in catalogue().values() if e.jax is not None and e.topic != "activations"]
 
 
 @lru_cache
@@ -49,7 +56,6 @@ def spoiled(name: str, change: Callable[[Array], Array]) -> Callable[[Subject, s
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_declared_regimes_fit_the_formula(id: str, dtype: str) -> None:
     """Every name is a given, every array is finite and of the dtype, and each regime draws something of its own."""
-    assert id in catalogue()
     derivation = reference(id).derivation
     found = regimes(derivation, format_of(dtype))
     assert len({r.name for r in found}) == len(found) > 0
@@ -142,14 +148,51 @@ def test_zeros_fail_only_where_a_regime_is_declared_for_the_formula() -> None:
     assert not any(r.sound for (_, name), r in rows(of, spoiled("da", lambda a: a * np.nan)).items() if name == "da")
 
 
+def test_the_catalogue_declares_regimes_and_forms() -> None:
+    assert len(DECLARED) >= 17 and len(IN_JAX) >= 13
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("gaussian 3", "known: normal, near"),
+        ("normal", "'normal'.*scale"),
+        ("hard 3", "'hard 3'"),
+        ("near A", "'near A'"),
+    ],
+)
+def test_inputs_that_cannot_be_read_say_why(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read(text)
+
+
+ROOM = Path(nnmath.numeric.__file__).parent
+SOURCES = sorted(ROOM.rglob("*.py"))
+
+
+def named_ids(text: str) -> set[str]:
+    """Ids of the catalogue that stand in the code as texts of their own; the names of elementary functions are none."""
+    found = {n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return {t for t in found & set(catalogue()) if "-" in t or catalogue()[t].topic not in ("activations", "networks")}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOM)))
+def test_no_module_knows_an_id(path: Path) -> None:
+    assert named_ids(path.read_text(encoding="utf-8")) == set()
+
+
+def test_a_table_by_id_would_be_found() -> None:
+    assert named_ids('DECLARED = {"softmax-ce": 1, "layernorm": 2, "sigmoid": 3}') == {"softmax-ce", "layernorm"}
+
+
 def test_an_unknown_regime_says_which_there_are() -> None:
     with pytest.raises(ValueError, match=r"no regime huge; it has typical, .*offset 1e4"):
         reference("layernorm", names=("huge",))
 
 
-@pytest.mark.parametrize("id", LOSSES)
+@pytest.mark.parametrize("id", IN_JAX)
 def test_the_forms_in_jax_compute_the_same(id: str) -> None:
     pytest.importorskip("jax", reason="jax is an optional extra")
     harmless = reference(id, "float64").regimes[0].name
-    found = measured_arrays(reference(id, "float64", (harmless,)), "jax")
+    found = measured_arrays(reference(id, "float64", (harmless,)), "jax", None, catalogue()[id].jax)
     assert {r.order for r in found} == {0, 1} and all(r.sound and r.normwise < 100 for r in found)

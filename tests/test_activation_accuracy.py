@@ -101,8 +101,8 @@ def never_worse(id: str, dtype: str, other: str, code: object = "numpy") -> None
     """At finite numbers: what others return at an infinity is judged elsewhere."""
     of = Reference(derived.derivation(id), dtype, thorough=THOROUGH, infinities=False)
     ours = {m.row.name: m.row for m in measured(of, code)}
-    forward = catalogue()[id].torch if other == "torch" else None
-    for theirs in (m.row for m in measured(of, other, forward)):
+    entry = catalogue()[id]
+    for theirs in (m.row for m in measured(of, other, entry.torch, entry.jax)):
         allowed = max(theirs.away, HALF, BETTER_THERE.get((id, theirs.name, dtype), 0.0))
         assert ours[theirs.name].away <= allowed, (theirs.name, dtype, ours[theirs.name].away, theirs.away)
 

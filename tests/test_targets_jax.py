@@ -128,6 +128,21 @@ def test_the_cross_check_refuses_a_planted_error() -> None:
     assert not check(d, **emitted).passed
 
 
+@pytest.mark.parametrize("id", IDS if THOROUGH else ("mish", "celu"))
+def test_nan_and_infinities_give_what_numpy_gives(id: str) -> None:
+    d = derivation(id)
+    if not is_elementwise(d) or sum(t.domain.value is None for t in d.givens) != 1:
+        pytest.skip("no function of one variable")
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.0])
+    name = functions(d)[0].name
+    ours, theirs = load_source(generate(d, "jax").source)[name], load_source(generate(d).source)
+    with np.errstate(all="ignore"):
+        value, slope = theirs[name](x), theirs[f"{name}_derivative"](x)
+    np.testing.assert_allclose(ours(x), value, rtol=1e-12)
+    slope = slope[0] if isinstance(slope, tuple) else slope
+    np.testing.assert_allclose(jax.grad(lambda v: ours(v).sum())(x), slope, rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_the_dtype_is_kept(dtype: str) -> None:
     run = load_source(generate(derivation("softmax-ce-labels"), "jax").source)["softmax_ce_labels"]

@@ -40,6 +40,7 @@ relu6 = Entry(
         "d2y/dx2": "0",
     },
     torch=lambda torch, x: torch.nn.functional.relu6(x),
+    jax=lambda jax, x: jax.nn.relu6(x),
     conventions=(
         ELEMENTWISE,
         "In one expression: y = min(max(x, 0), 6).",
@@ -66,6 +67,7 @@ hardsigmoid = Entry(
     },
     # torch.nn.functional.hardsigmoid has no second derivative, and multiplies by a float32 1/6 in float64 too.
     torch=lambda torch, x: torch.nn.functional.relu6(x + 3) / 6,
+    jax=lambda jax, x: jax.nn.hard_sigmoid(x),
     conventions=(
         ELEMENTWISE,
         "At both kinks, −3 and 3, the derivative is 0, as in PyTorch; the subgradients there are [0, 1/6].",
@@ -96,6 +98,7 @@ hardswish = Entry(
         "d2y/dx2": "where(x > -3, where(x < 3, 1/3, 0), 0)",
     },
     torch=lambda torch, x: torch.nn.functional.hardswish(x),
+    jax=lambda jax, x: jax.nn.hard_swish(x),
     conventions=(
         ELEMENTWISE,
         "In one expression: y = x·relu6(x + 3)/6.",

@@ -14,6 +14,7 @@ gelu = Entry(
         "d2y/dx2": "(2 - x**2)*exp(-x**2/2)/sqrt(2*pi)",
     },
     torch=lambda torch, x: torch.nn.functional.gelu(x),
+    jax=lambda jax, x: jax.nn.gelu(x, approximate=False),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "1 + erf(x/√2) is exactly 0 in floating point far on the left, where the function is not: use erfc(−x/√2).",
@@ -38,6 +39,7 @@ gelu_tanh = Entry(
         "dy/dx": "(1 + tanh(u))/2 + x*(1 - tanh(u)**2)*sqrt(2/pi)*(1 + 3*k*x**2)/2",
     },
     torch=lambda torch, x, k: torch.nn.functional.gelu(x, approximate="tanh"),
+    jax=lambda jax, x: jax.nn.gelu(x, approximate=True),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "x**3 overflows long before the result does (|x| > 7e12 in float32).",
@@ -59,6 +61,7 @@ silu = Entry(
         "d2y/dx2": "sigmoid(x)*(1 - sigmoid(x))*(2 + x*(1 - 2*sigmoid(x)))",
     },
     torch=lambda torch, x: torch.nn.functional.silu(x),
+    jax=lambda jax, x: jax.nn.silu(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=("The derivative is negative for x < −1.278: silu is not monotone.",),
     references=(
@@ -100,6 +103,7 @@ mish = Entry(
     wanted=("dy/dx", "d2y/dx2"),
     claim={"dy/dx": "tanh(softplus(x)) + x*sigmoid(x)*(1 - tanh(softplus(x))**2)"},
     torch=lambda torch, x: torch.nn.functional.mish(x),
+    jax=lambda jax, x: jax.nn.mish(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=("Forms with exp(4x) and the like, as printed in the paper, overflow early; this one does not.",),
     references=("Misra, Mish: a self regularized non-monotonic activation function, 2019, eq. 1",),

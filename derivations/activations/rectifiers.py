@@ -11,6 +11,7 @@ relu = Entry(
     wanted=("dy/dx", "d2y/dx2"),
     claim={"dy/dx": "indicator(x)", "dy/dx in output": "indicator(y)", "d2y/dx2": "0"},
     torch=lambda torch, x: torch.relu(x),
+    jax=lambda jax, x: jax.nn.relu(x),
     conventions=(ELEMENTWISE, kink("0", "[0, 1]")),
     pitfalls=("The second derivative is 0 wherever it exists; the jump of the slope at 0 is not in it.",),
     references=(
@@ -30,6 +31,7 @@ leaky_relu = Entry(
     wanted=("dy/dx", "d2y/dx2"),
     claim={"dy/dx": "where(x > 0, 1, alpha)", "dy/dx in output": "where(y > 0, 1, alpha)", "d2y/dx2": "0"},
     torch=lambda torch, x, alpha: torch.nn.functional.leaky_relu(x, float(alpha)),
+    jax=lambda jax, x, alpha: jax.nn.leaky_relu(x, alpha),
     conventions=(ELEMENTWISE, kink("α", "between α and 1")),
     pitfalls=("The form in the output needs α > 0: otherwise the sign of y does not tell the sign of x.",),
     references=("Maas, Hannun and Ng, Rectifier nonlinearities improve neural network acoustic models, ICML 2013",),
@@ -103,6 +105,7 @@ elu = Entry(
         "d2y/dx2 in output": "where(y > 0, 0, y + alpha)",
     },
     torch=lambda torch, x, alpha: torch.nn.functional.elu(x, float(alpha)),
+    jax=lambda jax, x, alpha: jax.nn.elu(x, alpha),
     conventions=(ELEMENTWISE, kink("α", "between α and 1 (with α = 1 there is no kink in the function)")),
     pitfalls=(
         "exp(x) - 1 loses its digits near 0: use expm1.",
@@ -128,6 +131,7 @@ selu = Entry(
         "d2y/dx2 in output": "where(y > 0, 0, y + lam*alpha)",
     },
     torch=lambda torch, x, lam, alpha: torch.nn.functional.selu(x),
+    jax=lambda jax, x: jax.nn.selu(x),
     conventions=(ELEMENTWISE, kink("λα", "[λ, λα]")),
     pitfalls=("λ and α are solutions of the fixed-point equations for mean 0 and variance 1, not tunable values.",),
     references=("Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, 2017, eq. 2",),
@@ -149,6 +153,7 @@ celu = Entry(
         "d2y/dx2 in output": "where(y < 0, (1 + y/alpha)/alpha, 0)",
     },
     torch=lambda torch, x, alpha: torch.nn.functional.celu(x, float(alpha)),
+    jax=lambda jax, x, alpha: jax.nn.celu(x, alpha),
     conventions=(
         ELEMENTWISE,
         "The slope is 1 on both sides of x = 0, for every α: no kink. The second derivative jumps there from 1/α to 0; "

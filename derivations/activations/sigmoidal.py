@@ -15,6 +15,7 @@ sigmoid = Entry(
         "d2y/dx2 in output": "y*(1 - y)*(1 - 2*y)",
     },
     torch=lambda torch, x: torch.sigmoid(x),
+    jax=lambda jax, x: jax.nn.sigmoid(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "exp(-x) overflows for large negative x; written with exp(-|x|) nothing does.",
@@ -39,6 +40,7 @@ tanh = Entry(
         "d2y/dx2 in output": "-2*y*(1 - y**2)",
     },
     torch=lambda torch, x: torch.tanh(x),
+    jax=lambda jax, x: jax.nn.tanh(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=("1 - y**2 computed from a rounded y is exactly 0 once y rounds to 1 (x > 9.0 in float32).",),
     references=(
@@ -59,6 +61,7 @@ softsign = Entry(
         "d2y/dx2": "where(x > 0, -2/(1 + x)**3, where(x < 0, 2/(1 - x)**3, 0))",
     },
     torch=lambda torch, x: torch.nn.functional.softsign(x),
+    jax=lambda jax, x: jax.nn.soft_sign(x),
     conventions=(
         ELEMENTWISE,
         "The slope is 1 on both sides of x = 0: no kink. The second derivative jumps there from 2 to −2; at x = 0 "
@@ -91,6 +94,7 @@ softplus = Entry(
     },
     # The default threshold 20 replaces softplus by x too early for float64: off by 2e-9 just above it.
     torch=lambda torch, x, beta: torch.nn.functional.softplus(x, float(beta), threshold=80),
+    jax=lambda jax, x, beta: jax.nn.softplus(beta * x) / beta,
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "exp(x) overflows for x > 88.8 in float32; max(x, 0) + log1p(exp(-|x|)) does not.",
@@ -118,6 +122,7 @@ log_sigmoid = Entry(
         "d2y/dx2 in output": "-exp(y)*(1 - exp(y))",
     },
     torch=lambda torch, x: torch.nn.functional.logsigmoid(x),
+    jax=lambda jax, x: jax.nn.log_sigmoid(x),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(
         "log(sigmoid(x)) in two steps is −∞ for x < −88.8 in float32, where the function is close to x.",

@@ -1,7 +1,9 @@
 """Binary cross-entropy, of one class or of several labels at once."""
 
+from .. import in_jax
 from ..conventions import LAYOUT, reduced
 from ..entry import Entry
+from ..regimes import logits
 from .cross_entropy import BISHOP
 
 TARGETS = "t: n         # targets: 0 or 1, or probabilities between"
@@ -31,6 +33,7 @@ bce = Entry(
     torch=lambda torch, p, t, w=None, reduction="mean": torch.nn.functional.binary_cross_entropy(
         p, t, weight=w, reduction=reduction
     ),
+    regimes={"typical": {"p": "unit", "t": "unit"}, "hard labels": {"p": "unit", "t": "hard"}},
     conventions=(
         LAYOUT,
         reduced("the n entries"),
@@ -86,6 +89,11 @@ bce_with_logits = Entry(
     wanted=("dL/dz",),
     claim=_logits_claim,
     torch=_with_logits,
+    jax=in_jax.bce_with_logits,
+    regimes={
+        "soft labels": {"z": "normal 3", "t": "unit"},
+        **logits("z", "hard labels,", t="hard"),
+    },
     conventions=(
         LAYOUT,
         reduced("the n entries"),
@@ -136,6 +144,8 @@ focal = Entry(
         "dL/dz": f"a*y*(1 - p)**gamma*(gamma*p*log(p) + p - 1){_under(reduction)}",
     },
     torch=_focal,
+    jax=in_jax.focal,
+    regimes=logits("z"),
     conventions=(
         LAYOUT,
         reduced("the n entries"),
@@ -179,6 +189,8 @@ multilabel_soft_margin = Entry(
     torch=lambda torch, Z, T, w=None, reduction="mean": torch.nn.functional.multilabel_soft_margin_loss(
         Z, T, weight=w, reduction=reduction
     ),
+    jax=in_jax.multilabel_soft_margin,
+    regimes=logits("Z"),
     conventions=(
         LAYOUT,
         "L is the mean over the n samples of the mean over the C labels; with reduction=sum it is summed over the "

@@ -1,7 +1,9 @@
 """Cross-entropy of softmax outputs with target distributions."""
 
+from .. import in_jax
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry, Statement
+from ..regimes import logits
 
 MEAN = "L is the mean over the n samples, as PyTorch's default; for the sum leave out 1/n, in the gradient too."
 STABLE = "log P is computed from the logits (log-sum-exp), never as the logarithm of a rounded P."
@@ -21,6 +23,8 @@ softmax_ce = Entry(
     wanted=("dL/dZ",),
     claim={"dL/dZ": "(P - Y)/n"},
     torch=lambda torch, Z, Y: torch.nn.functional.cross_entropy(Z, Y),
+    jax=in_jax.softmax_ce,
+    regimes={**logits("Z"), "one-hot, scale 30": {"Z": "normal 30", "Y": "one-hot"}},
     conventions=(LAYOUT, BATCH, MEAN, STABLE),
     pitfalls=(
         "Where the rows of Y do not sum to 1 (class weights, masked rows), the gradient is (P·Σ_c Y − Y)/n, "

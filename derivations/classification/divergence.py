@@ -1,5 +1,6 @@
 """Kullback–Leibler divergence as a loss: the target distribution against predicted log-probabilities."""
 
+from .. import in_jax
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
 
@@ -35,6 +36,12 @@ kl_div = Entry(
     wanted=("dL/dU",),
     claim=lambda log_target, reduction: {"dL/dU": f"-P{DIVISORS[reduction]}"},
     torch=_kl,
+    jax=in_jax.kl_div,
+    regimes={
+        "typical": {"U": "log-probabilities 1"},
+        "log-probabilities of scale 30": {"U": "log-probabilities 30"},
+        "almost equal distributions": {"P": "rows", "U": "near-log P"},
+    },
     conventions=(
         LAYOUT,
         BATCH,

@@ -1,7 +1,9 @@
 """Cross-entropy with integer labels: class weights, label smoothing, ignored samples."""
 
+from .. import in_jax
 from ..conventions import BATCH, LAYOUT, reduced
 from ..entry import Entry
+from ..regimes import logits
 from .cross_entropy import BISHOP, STABLE
 
 IGNORED = "m: n mask        # 1: the sample counts, 0: it is ignored"
@@ -87,6 +89,8 @@ softmax_ce_labels = Entry(
     wanted=("dL/dZ",),
     claim=_claim,
     torch=_cross_entropy,
+    jax=in_jax.softmax_ce_labels,
+    regimes=logits("Z"),
     conventions=(
         LAYOUT,
         BATCH,
@@ -143,6 +147,8 @@ nll = Entry(
     wanted=("dL/dU",),
     claim=_nll_claim,
     torch=_nll,
+    jax=in_jax.nll,
+    regimes={"log-probabilities": {"U": "log-probabilities 30"}},
     conventions=(LAYOUT, BATCH, reduced("the n samples"), WEIGHTED, PADDED, "Labels count from 0."),
     pitfalls=(
         "It takes log-probabilities and takes no logarithm itself: given probabilities it returns −P at the label, "

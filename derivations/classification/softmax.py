@@ -1,7 +1,9 @@
 """The softmax of one vector of logits, and its logarithm."""
 
+from .. import in_jax
 from ..conventions import JACOBIAN, LAYOUT
 from ..entry import Entry
+from ..regimes import logits
 
 SHIFT = (
     "Computed with exp(z − max z): softmax stays the same when all logits move by one amount, and nothing overflows."
@@ -47,6 +49,8 @@ log_softmax = Entry(
     wanted=("dy/dz", "dL/dz"),
     claim={"dy/dz": "c, b: delta(c, b) - p[b]", "dL/dz": "dy - p*sum(dy)"},
     torch=_log_softmax,
+    jax=in_jax.log_softmax,
+    regimes=logits("z"),
     conventions=(
         JACOBIAN.replace("dp/dz", "dy/dz"),
         LAYOUT,

@@ -1,7 +1,9 @@
 """Normalisation: over features, over the batch, over groups of channels, and of weights."""
 
+from .. import in_jax
 from ..conventions import LAYOUT, UPSTREAM
 from ..entry import Entry
+from ..regimes import normalised
 
 MOMENTS = "The variance divides by the number of entries, not by one less, and ε stands under the root, as in PyTorch."
 SHIFTED = (
@@ -35,6 +37,8 @@ layernorm = Entry(
         "dL/dX": "i, d: R[i]*(dH[i, d] - sum(dH[i, k] for k in D)/D - H[i, d]*sum(dH[i, k]*H[i, k] for k in D)/D)",
     },
     torch=lambda torch, X, g, b, dY, eps: (torch.nn.functional.layer_norm(X, X.shape[1:], g, b, float(eps)) * dY).sum(),
+    jax=in_jax.layernorm,
+    regimes=normalised("X"),
     conventions=(LAYOUT, UPSTREAM, MOMENTS, "Rows are positions; all leading axes of a batch count as rows."),
     pitfalls=(
         SHIFTED,
@@ -67,6 +71,8 @@ rmsnorm = Entry(
         "dL/dX": "i, d: R[i]*(dH[i, d] - H[i, d]*sum(dH[i, k]*H[i, k] for k in D)/D)",
     },
     torch=lambda torch, X, g, dY, eps: (torch.nn.functional.rms_norm(X, X.shape[1:], g, float(eps)) * dY).sum(),
+    jax=in_jax.rmsnorm,
+    regimes=normalised("X"),
     conventions=(LAYOUT, UPSTREAM, "ε stands under the root, as in PyTorch."),
     pitfalls=(
         "PyTorch's default ε is the machine epsilon of the dtype, Llama's 1e-5 or 1e-6: it is part of the model.",
@@ -138,6 +144,7 @@ batchnorm = Entry(
         "dE/db": "sum(dY, axis=0)",
     },
     torch=_batchnorm,
+    regimes=normalised("X"),
     conventions=(
         LAYOUT,
         UPSTREAM,
@@ -198,6 +205,7 @@ groupnorm = Entry(
             - H[i, a, k, s]*sum(dH[i, a, c, t]*H[i, a, c, t] for c in K for t in S)/(K*S))""",
     },
     torch=_groupnorm,
+    regimes=normalised("X"),
     conventions=(LAYOUT, UPSTREAM, MOMENTS, "The channel axis is split in two: channel c is (c // K, c % K)."),
     pitfalls=(
         SHIFTED,
@@ -243,6 +251,7 @@ instancenorm = Entry(
             - H[i, c, s]*sum(dH[i, c, t]*H[i, c, t] for t in S)/S)""",
     },
     torch=_instancenorm,
+    regimes=normalised("X"),
     conventions=(LAYOUT, UPSTREAM, MOMENTS),
     pitfalls=(
         SHIFTED,
@@ -274,6 +283,8 @@ weightnorm = Entry(
         "dL/dU": "h, d: g[h]/N[h]*(dW[h, d] - U[h, d]*sum(dW[h, k]*U[h, k] for k in D)/N[h]**2)",
     },
     torch=lambda torch, U, g, dW: (torch._weight_norm(U, g[:, None], 0) * dW).sum(),
+    jax=in_jax.weightnorm,
+    regimes=normalised("U"),
     conventions=(LAYOUT, UPSTREAM.replace("dY", "dW").replace(" Y", " W"), "Rows of U are nowhere 0."),
     pitfalls=(
         "dU is orthogonal to U in every row: a gradient step can only make U longer.",

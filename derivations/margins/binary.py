@@ -1,7 +1,9 @@
 """Losses of a score and a class −1 or 1: how far the score is on the right side."""
 
+from .. import in_jax
 from ..conventions import LAYOUT, reduced
 from ..entry import Entry
+from ..regimes import logits
 
 SCORES = """
     s: n       # scores
@@ -75,6 +77,8 @@ soft_margin = Entry(
     wanted=("dL/ds",),
     claim=lambda reduction: {"dL/ds": f"-y*sigmoid(-y*s){under(reduction)}"},
     torch=lambda torch, s, y, reduction="mean": torch.nn.functional.soft_margin_loss(s, y, reduction=reduction),
+    jax=in_jax.soft_margin,
+    regimes=logits("s"),
     conventions=(
         LAYOUT,
         reduced("the n samples"),

@@ -1,7 +1,9 @@
 """Margins between embedded vectors."""
 
+from .. import in_jax
 from ..conventions import BATCH, LAYOUT, reduced
 from ..entry import Entry
+from ..regimes import normalised
 from .binary import under
 
 
@@ -36,6 +38,8 @@ cosine_embedding = Entry(
         "dL/dB": "i, d: ds[i]*(A[i, d]/sqrt(a[i]*b[i]) - s[i]*B[i, d]/b[i])",
     },
     torch=_cosine,
+    jax=in_jax.cosine_embedding,
+    regimes=normalised("A", "B", almost_parallel={"A": "normal 1", "B": "near A 1e-4"}),
     conventions=(
         LAYOUT,
         BATCH,

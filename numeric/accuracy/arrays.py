@@ -14,7 +14,7 @@ from ..exact import Judge
 from ..plans import outputs
 from ..regimes import Case
 from ..torch_side import Forward
-from .array_regimes import ArrayRegime, inputs, is_declared, regimes
+from .array_regimes import ArrayRegime, inputs, regimes
 from .implementations import Implementation, Subject, implementation
 from .regions import INFINITE, KINDS, NAN, ZERO, kinds
 from .ulp import ExactValues, exact_values, format_of, rounded
@@ -148,9 +148,10 @@ def measured_arrays(
     reference: ArrayReference,
     chosen: str | Callable[[Subject, str], Implementation] = "numpy",
     forward: Forward | None = None,
+    jax: Callable[..., Any] | None = None,
 ) -> list[ArrayRow]:
     """The rows of one implementation on a reference."""
-    subject, dtype = Subject(reference.derivation, forward), reference.format.dtype.name
+    subject, dtype = Subject(reference.derivation, forward, jax), reference.format.dtype.name
     run = implementation(chosen, subject, dtype) if isinstance(chosen, str) else chosen(subject, dtype)
     label = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "other")
     rows = []
@@ -194,7 +195,7 @@ def _row(
         float(np.max(errors, initial=0.0, where=exact.defined)),
         normwise(exact, errors, tuple(range(errors.ndim))),
         normwise(exact, errors, reference.joint_axes(name)),
-        is_declared(reference.derivation),
+        bool(reference.derivation.regimes),
     )
 
 

@@ -197,9 +197,10 @@ def measured(
     reference: Reference,
     chosen: str | Callable[[Subject, str], Implementation] = "numpy",
     forward: Forward | None = None,
+    jax: Callable[..., Any] | None = None,
 ) -> list[Measured]:
     """The errors at every point, quantity by quantity. Same errors as :func:`measure`."""
-    subject, dtype = Subject(reference.derivation, forward), reference.format.dtype.name
+    subject, dtype = Subject(reference.derivation, forward, jax), reference.format.dtype.name
     run = implementation(chosen, subject, dtype) if isinstance(chosen, str) else chosen(subject, dtype)
     name = chosen if isinstance(chosen, str) else getattr(chosen, "__name__", "other")
     results = run(reference.inputs(reference.x))

@@ -31,10 +31,11 @@ Implementation = Callable[[Inputs], Mapping[str, Array]]
 
 @dataclass(frozen=True)
 class Subject:
-    """A formula to measure: its derivation, and its independent torch forward if it has one."""
+    """A formula to measure: its derivation, its independent torch forward, and its form in JAX, if it has them."""
 
     derivation: Derivation
     forward: Forward | None = None
+    jax: Callable[..., Any] | None = None
 
 
 def implementation(name: str, subject: Subject, dtype: str) -> Implementation:
@@ -113,10 +114,10 @@ def torch(subject: Subject, dtype: str) -> Implementation:
 
 
 def jax(subject: Subject, dtype: str) -> Implementation:
-    """JAX: the function of ``jax.nn`` where there is one, else the formula in ``jax.numpy``, and ``jax.grad``."""
+    """JAX: the form that the entry has in it, else the formula in ``jax.numpy``, and ``jax.grad``."""
     from .jax_side import jax_implementation
 
-    return jax_implementation(subject.derivation, dtype)
+    return jax_implementation(subject.derivation, dtype, subject.jax)
 
 
 #: By the name that a user types.

@@ -1,7 +1,8 @@
-"""JAX as something to measure: ``jax.nn`` where it has the function, else the formula itself in ``jax.numpy``."""
+"""JAX as something to measure: the form that an entry has in it, else the formula itself in ``jax.numpy``."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,49 +15,37 @@ from ...calculus.functions import Indicator, NamedFunction, Where, absolute, rel
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element
 from ..plans import is_elementwise, outputs
-from .jax_losses import LOSSES
 from .unavailable import Unavailable
 
-#: The function of ``jax.nn`` for an entry, called with the variable and the parameters by name.
-NN: Mapping[str, Callable[..., Any]] = {
-    "sigmoid": lambda nn, x: nn.sigmoid(x),
-    "log-sigmoid": lambda nn, x: nn.log_sigmoid(x),
-    "tanh": lambda nn, x: nn.tanh(x),
-    "softsign": lambda nn, x: nn.soft_sign(x),
-    "relu": lambda nn, x: nn.relu(x),
-    "relu6": lambda nn, x: nn.relu6(x),
-    "leaky-relu": lambda nn, x, alpha: nn.leaky_relu(x, alpha),
-    "elu": lambda nn, x, alpha: nn.elu(x, alpha),
-    "celu": lambda nn, x, alpha: nn.celu(x, alpha),
-    "selu": lambda nn, x, lam, alpha: nn.selu(x),
-    "gelu": lambda nn, x: nn.gelu(x, approximate=False),
-    "gelu-tanh": lambda nn, x, k: nn.gelu(x, approximate=True),
-    "silu": lambda nn, x: nn.silu(x),
-    "mish": lambda nn, x: nn.mish(x),
-    "softplus": lambda nn, x, beta: nn.softplus(beta * x) / beta,
-    "hardsigmoid": lambda nn, x: nn.hard_sigmoid(x),
-    "hardswish": lambda nn, x: nn.hard_swish(x),
-}
-
-#: These have constants of their own inside, and are no counterpart at other parameters.
-FIXED = {"selu", "gelu-tanh"}
+#: Takes ``jax`` and the givens by name.
+Form = Callable[..., Any]
 
 
-def jax_implementation(derivation: Derivation, dtype: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Values and derivatives by JAX. Raises :class:`Unavailable` for arrays it has no form for, and ``ImportError``."""
+def jax_implementation(
+    derivation: Derivation, dtype: str, form: Form | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Values and derivatives by JAX: of a form as people write it there; without one, of the formula itself.
+
+    Raises :class:`Unavailable` for arrays without a form and for parameters that the form does not take, and
+    ``ImportError``.
+    """
     import jax
 
     if not is_elementwise(derivation):
-        if derivation.topic and derivation.id in LOSSES:
-            return _of_arrays(derivation, dtype, jax)
-        raise Unavailable(f"there is no form of {derivation.id} in jax to measure")
+        if form is None:
+            raise Unavailable(f"there is no form of {derivation.id} in jax to measure")
+        return _of_arrays(derivation, dtype, jax, form)
     value = outputs(derivation)[0]
-    function = _function(derivation, value, jax)
+    function = _function(derivation, value, jax) if form is None else _by_name(form, jax)
+    constants = {} if form is None else _constants(derivation, form)
     wanted = [r for r in derivation.wanted if r.of is not None and r.wrt and r.of.name == value.name]
     one = {value.name: lambda a: function(**a), **{r.name: _derivative(jax, function, r) for r in wanted}}
     compiled = {name: jax.jit(jax.vmap(f)) for name, f in one.items()}
 
     def run(values: Mapping[str, Any]) -> dict[str, Any]:
+        for name, default in constants.items():
+            if np.any(np.asarray(values[name]) != np.asarray(default, dtype=dtype)):
+                raise Unavailable(f"the form of {derivation.id} in jax is that for {name}={default:g}")
         with _double(jax):
             arrays = {n: jax.numpy.asarray(np.asarray(v), dtype=dtype) for n, v in values.items()}
             shape = np.broadcast_shapes(*(a.shape for a in arrays.values()))
@@ -75,9 +64,21 @@ def _double(jax: Any) -> Any:
     return enable_x64(True)
 
 
-def _of_arrays(derivation: Derivation, dtype: str, jax: Any) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    loss = LOSSES[derivation.id]
+def _by_name(form: Form, jax: Any) -> Callable[..., Any]:
+    takes = inspect.signature(form).parameters
+    return lambda **a: form(jax, **{name: v for name, v in a.items() if name in takes})
 
+
+def _constants(derivation: Derivation, form: Form) -> dict[str, float]:
+    """The parameters that a form does not take, which has their defaults inside."""
+    takes = inspect.signature(form).parameters
+    values = {t.name: t.domain.value for t in derivation.givens if t.name not in takes}
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def _of_arrays(
+    derivation: Derivation, dtype: str, jax: Any, loss: Form
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     givens = {t.name for t in derivation.givens}
     firsts = [r for r in derivation.wanted if r.of is not None and r.of.name == "L" and len(r.wrt) == 1]
     wrt = {r.name: r.wrt[0].name for r in firsts if r.wrt[0].name in givens}
@@ -110,9 +111,7 @@ def _derivative(jax: Any, function: Callable[..., Any], result: Result) -> Calla
 
 
 def _function(derivation: Derivation, value: Definition, jax: Any) -> Callable[..., Any]:
-    named = NN.get(derivation.id) if derivation.topic == "activations" else None
-    if named is not None:
-        return lambda **a: named(jax.nn, **a)
+    """The formula in ``jax.numpy``."""
     known = {d.name: d for d in derivation.definitions}
     symbols = {t.name: Symbol(f"v{k}", real=True) for k, t in enumerate(derivation.givens)}
     compute = sympy.lambdify(list(symbols.values()), _plain(value.body, known, symbols), modules="jax")

@@ -88,6 +88,12 @@ def _relu(x):
     return jnp.where(x < 0, 0.0, x)
 '''
 
+WHEN = '''
+def _when(mask, x):
+    """x where mask holds, else 0; and NaN where x is."""
+    return jnp.where(mask, x, 0.0 * x)
+'''
+
 SIGMOID = '''
 def _sigmoid(x):
     """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
@@ -304,6 +310,7 @@ HELPERS: dict[str, str] = {
     "_wider": WIDER,
     "_abs": ABS,
     "_relu": RELU,
+    "_when": WHEN,
     "_sigmoid": SIGMOID,
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import program
 from ..program import Node
 from ..text import ATOM, WRITE
 from .jax_helpers import HELPERS, NEEDS
@@ -16,6 +17,20 @@ def _where(w: TensorWriter, n: Node) -> tuple[str, int]:
     condition, a, b = n.args
     text = f"jnp.where({w.expression(condition)[0]}, {w.as_dtype(a)}, {w.as_dtype(b)})"
     return (f"{text}.astype({w.dtype})" if w.is_number(a) and w.is_number(b) else text), ATOM
+
+
+def _mul(w: TensorWriter, n: Node) -> tuple[str, int]:
+    """A product with a truth value is written out: XLA makes of it a choice that gives 0 at NaN."""
+    split: int = n.data[0]  # type: ignore[assignment]
+    masks = [a for a in n.args[:split] if a.kind == "bool"]
+    over = tuple(a for a in n.args[:split] if a.kind != "bool")
+    if not masks or all(w.is_number(a) for a in over):
+        return WRITE["mul"](w, n)
+    inner = program.mul(over, n.args[split:])
+    text = w.expression(inner, inline=True)[0]
+    for mask in masks:
+        text = f"{w.helper('_when')}({w.expression(mask)[0]}, {text})"
+    return text, ATOM
 
 
 def _relu(w: TensorWriter, n: Node) -> tuple[str, int]:
@@ -53,6 +68,7 @@ JAX = Language(
         "arange": _in_jnp("arange"),
         "full": _in_jnp("full"),
         "cast": _cast,
+        "mul": _mul,
         "relu": _relu,
         "where": _where,
     },

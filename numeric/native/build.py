@@ -35,13 +35,17 @@ class CFunction:
 
 
 def kernels_for(
-    roots: Sequence[Node], outputs: Sequence[tuple[str, Shape]], arrays: Mapping[Node, tuple[str, Shape]]
+    roots: Sequence[Node],
+    outputs: Sequence[tuple[str, Shape]],
+    arrays: Mapping[Node, tuple[str, Shape]],
+    real: str,
 ) -> tuple[list[Kernel], dict[str, Shape]]:
     """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
 
-    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. Raises ``Unsupported`` and ``Cut``.
+    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. Raises
+    ``Unsupported`` and ``Cut``.
     """
-    lowering = Lowering(arrays)
+    lowering = Lowering(arrays, real)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
 
@@ -76,6 +80,11 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
     before: list[Kernel] = []
     current = list(targets)
     for _ in range(12):
+        domains = {t: _domain(t) for t in current}
+        small = [t for t in current if domains[t] < frozenset().union(*domains.values())]
+        for t in small:  # in loops that it does not run through it would be computed again and again
+            before += _fused([t], temporaries)
+        current = [t for t in current if t not in small]
         try:
             return [*before, schedule(current)]
         except Uncovered:
@@ -97,6 +106,11 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
             before += _fused(made, temporaries)
             current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
+
+
+def _domain(t: Target) -> frozenset[Axis]:
+    """The loop variables of everything that a target needs."""
+    return t.axes.union(*(v.axes.union(v.over) for v in closure([t.value])))
 
 
 def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:

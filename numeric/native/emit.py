@@ -190,7 +190,7 @@ class Emitter(Totals):
         arrays = [r for r in reductions if r not in scalar]
         parts: dict[Scalar, list[str]] = {}
         for r in scalar:
-            base = self.fresh("largest" if r.op == "max" else "total")
+            base = self.fresh("total" if "sum" in r.op else "largest")
             parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
             for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
                 self.put(f"double {name} = {start};")
@@ -310,6 +310,8 @@ class Emitter(Totals):
             name = self.fresh("entry")
             self.put(f"const {kind} {name} = {bare(value)};")
             value = name
+        if r.op == "peak":
+            return [value]
         if r.op == "max":
             return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
         return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]

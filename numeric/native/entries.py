@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from ..lower import Unsupported
 from ..program import Node
+from .factors import summed
 from .row_entries import Rows
 from .scalars import Axis, Scalar, Shape, axis, counter, dimension, load
 
@@ -57,11 +58,12 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
 class Lowering(Rows):
     """Scalar expressions of the nodes of one function.
 
-    arrays: names and shapes of nodes that are arrays in memory: arguments, and what an earlier kernel stored.
+    arrays: names and shapes of nodes that are arrays in memory: arguments, and what an earlier kernel stored. real:
+    float or double.
     """
 
-    def __init__(self, arrays: Mapping[Node, tuple[str, Shape]]) -> None:
-        self.arrays = dict(arrays)
+    def __init__(self, arrays: Mapping[Node, tuple[str, Shape]], real: str = "double") -> None:
+        self.arrays, self.real = dict(arrays), real
         self.shapes: dict[Node, Shape] = {}
         self.memo: dict[tuple[Node, tuple[Axis | None, ...]], Scalar] = {}
 
@@ -200,6 +202,8 @@ class Lowering(Rows):
         over = [a for a in over if a not in constant]
         if not over:
             return Scalar("call", (Scalar("const", (), (0,)),), ("log1p",)) if op == "log_sum" else body
+        if op == "sum":
+            return summed(body, tuple(over), self.real == "float")
         return Scalar(op, (body,), (), body.axes - set(over), tuple(over))
 
     def _eye(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:

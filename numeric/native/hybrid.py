@@ -6,7 +6,7 @@ more than a view of an array in memory is computed by the stage before, once, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..array_function import ArrayFunction
@@ -20,15 +20,15 @@ from .text import c_name
 #: Operations that stay with NumPy, and those that are a view of their operand.
 PRODUCTS = ("matmul", "einsum")
 VIEWS = ("transpose", "expand")
+REALS = ("float", "double")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a function in C."""
+    """A part of a function in C: for float and for double its kernels, and the arrays between these."""
 
     function: CFunction
-    kernels: list[Kernel]
-    temporaries: dict[str, Shape]
+    kernels: Mapping[str, tuple[list[Kernel], dict[str, Shape]]]
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ class _Splitter:
     def _stage(self, level: int, nodes: Sequence[Node], known: dict[Node, tuple[str, Shape]]) -> Stage:
         outputs = [self.arrays[n] for n in nodes]
         memory = {n: (c_name(name), shape) for n, (name, shape) in known.items()}
-        kernels, temporaries = kernels_for(nodes, [(c_name(o), s) for o, s in outputs], memory)
-        read = {str(v.data[0]) for k in kernels for v in loads(k.values)}
+        named = [(c_name(o), s) for o, s in outputs]
+        made = {real: kernels_for(nodes, named, memory, real) for real in REALS}
+        read = {str(v.data[0]) for kernels, _ in made.values() for k in kernels for v in loads(k.values)}
         arrays = [(name, shape, self.whole.get(name, False)) for name, shape in known.values() if c_name(name) in read]
         function = CFunction(
             f"{self.function.name}_part{level}",
@@ -128,7 +129,7 @@ class _Splitter:
             tuple(outputs),
             self.signature.elementwise,
         )
-        return Stage(function, kernels, temporaries)
+        return Stage(function, made)
 
     def _product(self, node: Node) -> str:
         operands = [self._view(a) for a in node.args]

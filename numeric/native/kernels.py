@@ -118,7 +118,9 @@ def schedule(targets: Sequence[Target]) -> Kernel:
 
 
 def _first_needed(values: Sequence[Scalar], inner: set[Axis], early: Sequence[Scalar]) -> list[Scalar]:
-    """What loops over inner variables need of reductions over these, and needs no other of its kind."""
+    """What loops over inner variables need of reductions over these that need no other of their kind; and these
+    reductions, so that no later kernel computes them again.
+    """
     made = set(early)
     needed: dict[Scalar, None] = {}
     for v in values:
@@ -126,7 +128,11 @@ def _first_needed(values: Sequence[Scalar], inner: set[Axis], early: Sequence[Sc
             made.add(v)
         if inner & v.axes or inner & set(v.over):
             needed.update({a: None for a in v.args if a in made and not inner & a.axes})
-    return [v for v in needed if not any(a in needed for a in closure(v.args))]
+    all_early = set(early)
+    lowest = {v for v in early if not all_early & set(closure(v.args))}
+    first = [v for v in needed if all_early & set(closure([v])) <= lowest]
+    below = set(closure(first))
+    return [*(v for v in early if v in lowest and v in below and v not in first), *first]
 
 
 def _need_cover(targets: Sequence[Target], values: Sequence[Scalar], every: set[Axis]) -> None:

@@ -19,7 +19,7 @@ from ..program import Node
 from .build import CFunction, all_nodes, c_text, kernels_for
 from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
-from .hybrid import Driver, split
+from .hybrid import REALS, Driver, split
 from .kernels import Cut
 from .scalars import Shape
 from .text import RESERVED, SMALL, c_name
@@ -110,9 +110,9 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
             driver = split(program, signature_of(program), inlined(program)) if products else None
             if driver is not None:
                 texts += [
-                    c_text(stage.function, stage.kernels, stage.temporaries, real, names_in(stage.function), used)
+                    c_text(stage.function, *stage.kernels[real], real, names_in(stage.function), used)
                     for stage in driver.stages
-                    for real in ("float", "double")
+                    for real in REALS
                 ]
                 drivers.append(driver)
                 continue
@@ -153,8 +153,8 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     taken = names_in(signature)
     roots = inlined(function)
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
-    kernels, temporaries = kernels_for(roots, outputs, arguments_in(roots, signature))
-    texts = [c_text(signature, kernels, temporaries, real, taken, used) for real in ("float", "double")]
+    arrays = arguments_in(roots, signature)
+    texts = [c_text(signature, *kernels_for(roots, outputs, arrays, real), real, taken, used) for real in REALS]
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     comment = "\n".join(
         f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))

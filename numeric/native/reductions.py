@@ -10,6 +10,7 @@ from .text import bare
 SHAPES: dict[str, list[tuple[str, str, str]]] = {
     "sum": [("", "0.0", "sum")],
     "max": [("", "-INFINITY", "max"), ("_nan", "0.0", "sum")],
+    "peak": [("", "-INFINITY", "max")],  # the largest of those that are no NaN
     "log_sum": [("", "0.0", "sum"), ("_top", "0.0", "sum")],
 }
 SIGN = {"sum": "+", "max": "max"}
@@ -20,7 +21,7 @@ def update(name: str, value: str, op: str) -> str:
 
 
 def finished(op: str, parts: Sequence[str], used: dict[str, None]) -> str:
-    if op == "sum":
+    if op in ("sum", "peak"):
         return parts[0]
     if op == "max":
         return f"({parts[1]} > 0.0 ? NAN : {parts[0]})"

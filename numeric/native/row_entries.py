@@ -26,9 +26,11 @@ class Rows:
         return negative(Scalar("max", (body,), (), top.axes, (at,)))
 
     def _row_scale(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
-        """A power of two near the largest absolute value of a row."""
+        """A power of two near the largest absolute value of a row, NaN aside: its row is NaN whatever the scale."""
         x = Node("call", (node.args[0],), ("abs",), node.args[0].rank)
         top = self.entry(Node("reduce", (x,), ("max", node.data, False), node.rank), place)
+        if top.is_reduction:
+            top = Scalar("peak", top.args, (), top.axes, top.over)
         least = self._operand(node.args[1], place)
         return Scalar("call", (top, least), ("row_scale",), top.axes | least.axes)
 

@@ -90,7 +90,7 @@ class Totals:
                 parts = []
                 for name in totals[v]:
                     at = f"{name}[{self._offset(self._ordered(v.axes))}]"
-                    parts.append(at if v.axes or v.op == "max" else f"({at} + {name}_low[0])")
+                    parts.append(at if v.axes or v.op in ("max", "peak") else f"({at} + {name}_low[0])")
                 scope[v] = finished(v.op, parts, self.used)
             flat, self.text.flat = self.text.flat, None
             self.scopes.append(scope)

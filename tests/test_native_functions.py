@@ -1,0 +1,92 @@
+"""The elementary functions of compiled code, over all floats: against functions of doubles."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnmath.numeric.native import compiler
+from nnmath.numeric.native.float_functions import FLOAT_FUNCTIONS, float_support
+from nnmath.numeric.native.functions import support
+from nnmath.numeric.native.module import HEADER
+
+pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is here")
+
+#: Every 65521st float, in the order of their bits: both signs, subnormal numbers, infinities and NaN.
+FLOATS = np.arange(0, 2**32, 65521, dtype=np.uint64).astype(np.uint32).view(np.float32)
+EDGES = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, 3.4e38, -3.4e38, 0.5, -0.5], dtype=np.float32)
+X = np.concatenate([FLOATS, EDGES, np.linspace(-110, 110, 40001, dtype=np.float32)])
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _sigmoid(x: Any) -> Any:
+    return np.where(x >= 0, 1.0, np.exp(-np.abs(x))) / (1 + np.exp(-np.abs(x)))
+
+
+#: Each function with its counterpart in doubles, and the units in the last place of a float that it may be off.
+FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "exp": (np.exp, 1.2),
+    "expm1": (np.expm1, 2.0),
+    "log": (np.log, 1.2),
+    "log1p": (np.log1p, 1.5),
+    "tanh": (np.tanh, 3.0),
+    "sigmoid": (_sigmoid, 2.5),
+    "softplus": (_softplus, 2.5),
+    "erf": (np.vectorize(math.erf), 2.5),
+    "erfc": (np.vectorize(math.erfc), 5.0),
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    texts, doubles = float_support(FLOAT_FUNCTIONS)
+    calls = "".join(
+        f"void all_{f}(ptrdiff_t n, const float *restrict x, float *restrict y)\n"
+        f"{{ for (ptrdiff_t i = 0; i < n; i++) y[i] = nnf_{f}(x[i]); }}\n"
+        for f in FUNCTIONS
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield compiler.load("\n".join((HEADER, support(doubles), texts, calls)))
+
+
+def _off(found: Any, exact: Any) -> Any:
+    """Errors in units of the last place of the exact value as a float; infinite where only one of them is finite."""
+    with np.errstate(all="ignore"):
+        rounded = exact.astype(np.float32)
+        unit = np.spacing(np.minimum(np.abs(rounded), np.float32(3.4e38))).astype(np.float64)
+        off = np.abs(found - exact) / unit
+        same = (found == rounded) | (np.isnan(found) & np.isnan(rounded))
+    return np.where(same, 0.0, np.where(np.isfinite(off), off, np.inf))
+
+
+def _computed(library: Any, name: str) -> Any:
+    y = np.empty_like(X)
+    places = (ctypes.c_void_p(a.ctypes.data) for a in (X, y))
+    getattr(library, f"all_{name}")(ctypes.c_ssize_t(X.size), *places)
+    return y
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_float_functions_over_all_floats(library: Any, name: str) -> None:
+    exact, bound = FUNCTIONS[name]
+    with np.errstate(all="ignore"):
+        off = _off(_computed(library, name), exact(X.astype(np.float64)))
+    assert off.max() <= bound, f"{name}({X[off.argmax()]}) is off by {off.max()} units in the last place"
+
+
+def test_a_wrong_last_place_would_be_seen(library: Any) -> None:
+    found = _computed(library, "exp")
+    with np.errstate(all="ignore"):
+        exact = np.exp(X.astype(np.float64))
+    middle = np.abs(X) < 80
+    assert _off(found, exact)[middle].max() < 2 < _off(found * np.float32(1 + 3e-7), exact)[middle].max()

@@ -19,7 +19,7 @@ from .derivations.options import shown as written
 
 if TYPE_CHECKING:
     from .derivations.options import Value
-    from .numeric.report import CheckReport
+    from .numeric.checking.report import CheckReport
     from .page import Page
 
 

@@ -73,7 +73,7 @@ class Page:
 
     def _rule(self) -> Any:
         """The entry as an update rule."""
-        from .numeric.updates import Rule
+        from .numeric.checking.updates import Rule
 
         assert not callable(self.entry.state) and not callable(self.entry.start)
         return Rule(self.derivation, self.entry.state, self.entry.start)
@@ -139,7 +139,7 @@ class Page:
         return beside_the_function(report, self.function, self.derivation)
 
     def _check_emitted(self, device: str, dtypes: Sequence[str], target: str) -> Any:
-        from .numeric.crosscheck import check
+        from .numeric.checking.crosscheck import check
         from .numeric.targets.checkable import checkable
 
         emitted = checkable(self.derivation, target)
@@ -188,7 +188,7 @@ class Page:
         """
         if self.entry.torch is not None or self.entry.topic != EXPRESSION:
             return self.entry.torch
-        from .numeric.torch_text import text_forward
+        from .numeric.checking.torch_text import text_forward
 
         assert isinstance(self.entry.given, str) and isinstance(self.entry.define, str)
         return text_forward(self.entry.given, self.entry.define)

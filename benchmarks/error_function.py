@@ -1,4 +1,4 @@
-"""Coefficients of the error functions in numeric/error_functions.py, from mpmath at 60 digits.
+"""Coefficients of the error functions in numeric/numpy_code/error_functions.py, from mpmath at 60 digits.
 
     python benchmarks/error_function.py        prints the tables
 

@@ -73,7 +73,7 @@ def gradient(case: Case) -> Any:
 
     **Raises** ArithmeticError where a step is not proved.
     """
-    from nnmath.numeric.generator import generate
+    from nnmath.numeric.numpy_code.generator import generate
 
     derivation = prove(ENTRIES[case.id])
     if not derivation.proved:

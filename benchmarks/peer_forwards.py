@@ -11,7 +11,7 @@ import numpy as np
 from nnmath.calculus.derivation import Derivation
 from nnmath.calculus.parser import parse_givens
 from nnmath.derivations import find
-from nnmath.numeric.regimes import REGIMES, draw
+from nnmath.numeric.checking.regimes import REGIMES, draw
 
 
 @dataclass(frozen=True)

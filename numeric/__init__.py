@@ -10,18 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .crosscheck import check
+    from .checking.crosscheck import check
+    from .checking.trajectories import check as check_update
+    from .checking.updates import generate as generate_update
     from .targets import generate
-    from .trajectories import check as check_update
-    from .updates import generate as generate_update
 
 __all__ = ["check", "check_update", "generate", "generate_update"]
 
 _HOMES = {
-    "check": ("crosscheck", "check"),
-    "check_update": ("trajectories", "check"),
+    "check": ("checking.crosscheck", "check"),
+    "check_update": ("checking.trajectories", "check"),
     "generate": ("targets", "generate"),
-    "generate_update": ("updates", "generate"),
+    "generate_update": ("checking.updates", "generate"),
 }
 
 

@@ -17,19 +17,19 @@ from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
-from .choices import distributed, selected
-from .exact_exponents import exact_exponents
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
-from .projections import with_differences
-from .reflection import reflected
 from .rounding import with_fewer_roundings
-from .row_scaling import with_scaled_rows
-from .saturation import clip_saturated
-from .stability import stabilise
+from .stability.choices import distributed, selected
+from .stability.exact_exponents import exact_exponents
+from .stability.projections import with_differences
+from .stability.reflection import reflected
+from .stability.rewriting import stabilise
+from .stability.row_scaling import with_scaled_rows
+from .stability.saturation import clip_saturated
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from sympy import Expr, Mul, Poly, S
 
 from ..calculus.comparisons import Comparison, comparison
 from ..calculus.functions import relu
-from . import forms, program
-from .choices import multiple_of
-from .exact_exponents import split
+from . import program
 from .layout import Array, Layout, align
 from .program import Node
-from .saturation import is_exact
+from .stability import forms
+from .stability.choices import multiple_of
+from .stability.exact_exponents import split
+from .stability.saturation import is_exact
 
 Lower = Callable[[Any, Layout], Array]
 

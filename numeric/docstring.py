@@ -16,7 +16,7 @@ from ..calculus.functions import Indicator, Where
 from ..calculus.index_order import index_orders
 from ..calculus.sums import BoundSum
 from ..calculus.tensors import Index, Tensor
-from .choices import keeps_nan
+from .stability.choices import keeps_nan
 
 if TYPE_CHECKING:
     from .plans import Plan

@@ -9,9 +9,10 @@ from typing import Any
 from sympy import Expr, S
 
 from ..calculus.sums import BoundSum
-from . import forms, program
+from . import program
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
+from .stability import forms
 
 Lower = Callable[[Any, Layout], Array]
 

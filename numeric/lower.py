@@ -12,14 +12,15 @@ from ..calculus.functions import Indicator, Unknown, Where, absolute, relu, sigm
 from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
-from . import decaying, forms, program, row_forms, rows
+from . import decaying, program, rows
 from .affine import positions, put, take
-from .choices import reads_what_it_tests
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
 from .layout import Array, Layout, align
 from .masks import index_comparison, masked_exponent, with_comparisons
 from .program import Node
+from .stability import forms, row_forms
+from .stability.choices import reads_what_it_tests
 
 
 class Unsupported(ValueError):

@@ -10,9 +10,10 @@ from sympy import Expr, Mul
 from ..calculus.index_order import index_orders
 from ..calculus.sums import BoundSum, bound_sum
 from ..calculus.tensors import Index
-from . import forms, program
+from . import program
 from .layout import Array, Layout, align
 from .program import Node
+from .stability import forms
 
 Lower = Callable[[Any, Layout], Array]
 

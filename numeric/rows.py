@@ -10,7 +10,7 @@ from ..calculus.tensors import Index
 from . import program
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
-from .row_forms import Centred, Largest, Over, RowMinus, RowScale, ZeroSum, sigmoid_minus
+from .stability.row_forms import Centred, Largest, Over, RowMinus, RowScale, ZeroSum, sigmoid_minus
 
 Lower = Callable[[Any, Layout], Array]
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
+from nnmath.numeric.checking.regimes import Case, applicable, draw
 from nnmath.numeric.plans import is_elementwise
-from nnmath.numeric.regimes import Case, applicable, draw
 from nnmath.numeric.targets.reverse import Reverse, base_name, reverses
 
 #: An update rule has no derivative, and neither have these.

@@ -14,9 +14,9 @@ from nnmath.calculus.derivation import Derivation
 from nnmath.calculus.givens import parse_givens
 from nnmath.derivations import Entry, catalogue, find
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.crosscheck import check
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.crosscheck import check
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.generator import generate
 from nnmath.numeric.plans import is_elementwise
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

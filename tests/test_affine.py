@@ -19,8 +19,8 @@ from nnmath.calculus.sums import BoundSum, Delta, bound_sum
 from nnmath.calculus.tensors import Element, Index, dimension
 from nnmath.derivations import Entry, find
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.generator import generate
 
 GIVENS = """
     x: H, K: U, p: H positive, r: n H rows, m: H mask, ids: n int<V, dy: O, w: V, z: P

@@ -17,12 +17,12 @@ from nnmath.calculus.functions import Where, sigmoid, softplus
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.tensors import Index, Tensor, dimension
 from nnmath.derivations import catalogue
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.lower import Unsupported
-from nnmath.numeric.saturation import clip_saturated
-from nnmath.numeric.stability import stabilise
+from nnmath.numeric.numpy_code.generator import generate
+from nnmath.numeric.stability.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
+from nnmath.numeric.stability.rewriting import stabilise
+from nnmath.numeric.stability.saturation import clip_saturated
 
 RNG = np.random.default_rng(7)
 #: A statement has no code.

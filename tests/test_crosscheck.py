@@ -12,12 +12,12 @@ from derived import derivation as derived
 from flint import arb
 
 from nnmath.derivations import catalogue
-from nnmath.numeric.crosscheck import check
-from nnmath.numeric.exact import Judge
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.crosscheck import check
+from nnmath.numeric.checking.exact import Judge
+from nnmath.numeric.checking.tolerance import bound, in_ulp
+from nnmath.numeric.checking.torch_side import MissingTorch, NoCuda
+from nnmath.numeric.numpy_code.generator import generate
 from nnmath.numeric.plans import GeneratedModule
-from nnmath.numeric.tolerance import bound, in_ulp
-from nnmath.numeric.torch_side import MissingTorch, NoCuda
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 

@@ -14,7 +14,7 @@ import nnmath
 from nnmath.calculus.parser import parse_givens
 from nnmath.cli import main
 from nnmath.numeric import check
-from nnmath.numeric.torch_text import text_forward
+from nnmath.numeric.checking.torch_text import text_forward
 from nnmath.verification.subjects.protocol import SubjectError
 from nnmath.verification.tracing.trace import trace
 

@@ -9,8 +9,8 @@ import pytest
 from flint import arb, ctx
 
 from nnmath.numeric.accuracy.ulp import exact_values, format_of
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.helpers import HELPERS, with_called
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.helpers import HELPERS, with_called
 
 RNG = np.random.default_rng(5)
 NAMES = with_called(("_erf", "_exp_quotient", "_in_blocks"))

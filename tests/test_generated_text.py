@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nnmath import derive
-from nnmath.numeric.line_comments import REASONS, with_reasons
+from nnmath.numeric.numpy_code.line_comments import REASONS, with_reasons
 from nnmath.numeric.program import is_product_of_matrices
 
 

@@ -7,10 +7,10 @@ import pytest
 from derived import derivation
 
 from nnmath.derivations import catalogue
-from nnmath.numeric import generator
-from nnmath.numeric.execution import arguments_of, load_source
-from nnmath.numeric.in_place import reuse_buffers
-from nnmath.numeric.regimes import applicable, draw
+from nnmath.numeric.checking.execution import arguments_of, load_source
+from nnmath.numeric.checking.regimes import applicable, draw
+from nnmath.numeric.numpy_code import generator
+from nnmath.numeric.numpy_code.in_place import reuse_buffers
 
 #: Lines, and what becomes of them. e and all capitals but X are local arrays of full shape; capitals are names.
 LINES = [

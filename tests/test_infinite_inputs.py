@@ -17,10 +17,10 @@ from nnmath.derivations.build import derive_entry
 from nnmath.numeric.accuracy.functions import Reference
 from nnmath.numeric.accuracy.oracle import Oracle
 from nnmath.numeric.accuracy.ulp import FORMATS, format_of, rounded
-from nnmath.numeric.choices import distributed, keeps_nan, multiple_of, selected
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.forms import Clip, Select
-from nnmath.numeric.saturation import clip_saturated
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.stability.choices import distributed, keeps_nan, multiple_of, selected
+from nnmath.numeric.stability.forms import Clip, Select
+from nnmath.numeric.stability.saturation import clip_saturated
 
 T = Symbol("t", real=True)
 

@@ -12,12 +12,12 @@ from sympy import Rational
 
 from nnmath.calculus.derivation import Derivation
 from nnmath.cli import main
-from nnmath.numeric.execution import arguments_of, load_source
-from nnmath.numeric.generator import assemble, generate
+from nnmath.numeric.checking.execution import arguments_of, load_source
+from nnmath.numeric.checking.regimes import Case, applicable, draw
 from nnmath.numeric.joint import UPSTREAM, joint
 from nnmath.numeric.lower import Unsupported
+from nnmath.numeric.numpy_code.generator import assemble, generate
 from nnmath.numeric.plans import is_elementwise
-from nnmath.numeric.regimes import Case, applicable, draw
 
 FORMULAS = ("softmax-ce", "silu", "elu", "layernorm", "attention", "glu")
 SLACK = 64 * np.finfo(np.float64).eps

@@ -12,9 +12,9 @@ import pytest
 from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.crosscheck import check
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.crosscheck import check
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.generator import generate
 
 
 @cache

@@ -19,8 +19,8 @@ from nnmath.calculus.index_order import index_orders
 from nnmath.calculus.parser import ParseError, parse_definitions, parse_givens
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.execution import load_source
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.generator import generate
 
 Array = np.ndarray[Any, Any]
 

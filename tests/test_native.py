@@ -15,7 +15,7 @@ import pytest
 import nnmath
 from nnmath.cli import main
 from nnmath.derivations import catalogue
-from nnmath.numeric.crosscheck import check
+from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import compiler
 
 HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))

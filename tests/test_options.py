@@ -182,7 +182,7 @@ def test_every_entry_with_parameters_has_variants() -> None:
 @pytest.mark.parametrize(("id", "setting"), [v for v in VARIANTS if find(v[0]).kind != "update"], ids=shown)
 def test_every_variant_is_proved_and_agrees_with_torch(id: str, setting: dict[str, Any]) -> None:
     pytest.importorskip("torch")
-    from nnmath.numeric.crosscheck import check
+    from nnmath.numeric.checking.crosscheck import check
 
     entry = find(id).at(**setting)
     derivation = derive_entry(entry)
@@ -201,7 +201,7 @@ def test_every_variant_is_proved_and_agrees_with_torch(id: str, setting: dict[st
 
 
 def _those_of(derivation: Any, names: tuple[str, ...]) -> list[str]:
-    from nnmath.numeric.regimes import applicable
+    from nnmath.numeric.checking.regimes import applicable
 
     return [r.name for r in applicable(derivation, False) if r.name in names]
 

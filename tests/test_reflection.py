@@ -18,13 +18,13 @@ from nnmath.calculus.parser import parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import rebuild
 from nnmath.calculus.tensors import Element
-from nnmath.numeric import forms
 from nnmath.numeric.array_function import _unfold
-from nnmath.numeric.choices import selected
-from nnmath.numeric.error_functions import ERROR_FUNCTIONS
-from nnmath.numeric.exact_exponents import exact_exponents
-from nnmath.numeric.reflection import reflected
-from nnmath.numeric.stability import stabilise
+from nnmath.numeric.numpy_code.error_functions import ERROR_FUNCTIONS
+from nnmath.numeric.stability import forms
+from nnmath.numeric.stability.choices import selected
+from nnmath.numeric.stability.exact_exponents import exact_exponents
+from nnmath.numeric.stability.reflection import reflected
+from nnmath.numeric.stability.rewriting import stabilise
 
 GIVENS = parse_givens("x: real\nz: real\nb: positive = 1\nc: real = 1")
 X, Z, B, C = (t() for t in GIVENS)

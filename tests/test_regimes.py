@@ -7,7 +7,7 @@ import pytest
 
 from nnmath.calculus.derivation import Derivation
 from nnmath.calculus.parser import parse_definitions, parse_givens
-from nnmath.numeric.regimes import REGIMES, applicable, draw
+from nnmath.numeric.checking.regimes import REGIMES, applicable, draw
 
 GIVEN = """
     X: n D          # inputs

@@ -16,8 +16,8 @@ import pytest
 from derived import derivation, module
 from flint import arb
 
-from nnmath.numeric.exact import Judge
-from nnmath.numeric.execution import load_source
+from nnmath.numeric.checking.exact import Judge
+from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.plans import GeneratedModule
 
 Values = dict[str, Any]

@@ -13,11 +13,11 @@ import nnmath
 from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
 from nnmath.numeric.array_function import array_function
-from nnmath.numeric.execution import arguments_of, load_source
-from nnmath.numeric.generator import generate
+from nnmath.numeric.checking.execution import arguments_of, load_source
+from nnmath.numeric.checking.regimes import applicable, draw
+from nnmath.numeric.numpy_code.generator import generate
+from nnmath.numeric.numpy_code.row_blocks import row_blocks
 from nnmath.numeric.plans import GeneratedModule, is_elementwise, plans
-from nnmath.numeric.regimes import applicable, draw
-from nnmath.numeric.row_blocks import row_blocks
 
 SAMPLE = ("softmax-ce", "softmax-ce-labels", "layernorm", "bce-with-logits", "mse")
 REST = tuple(id for id, e in catalogue().items() if id not in SAMPLE and e.wanted and not e.state)

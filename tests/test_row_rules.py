@@ -10,10 +10,10 @@ from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import rebuild
 from nnmath.calculus.tensors import Element, Tensor
-from nnmath.numeric.projections import with_differences
-from nnmath.numeric.row_forms import Centred, Over, RowMinus, ZeroSum, sigmoid_minus
-from nnmath.numeric.row_scaling import with_scaled_rows
-from nnmath.numeric.stability import stabilise
+from nnmath.numeric.stability.projections import with_differences
+from nnmath.numeric.stability.rewriting import stabilise
+from nnmath.numeric.stability.row_forms import Centred, Over, RowMinus, ZeroSum, sigmoid_minus
+from nnmath.numeric.stability.row_scaling import with_scaled_rows
 
 SOFTMAX = "P[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in C)"
 MEAN = "M[i] = sum(X[i, d] for d in D)/D"

@@ -12,8 +12,8 @@ import nnmath
 from nnmath.cli import main
 from nnmath.derivations import catalogue
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.exact import Judge, as_floats
-from nnmath.numeric.tolerance import precision
+from nnmath.numeric.checking.exact import Judge, as_floats
+from nnmath.numeric.checking.tolerance import precision
 from nnmath.verification.probing.large import LargeOracle, NoLargeOracle
 from nnmath.verification.probing.oracle import Oracle
 from nnmath.verification.probing.stated import parse_sizes
@@ -153,7 +153,7 @@ def test_the_large_oracle_says_what_balls_say(id: str) -> None:
     d = derive_entry(catalogue()[id])
     oracle = Oracle(d, None)
     sizes = {dim: 2 + k for k, dim in enumerate(d.dims)}
-    from nnmath.numeric.regimes import REGIMES, draw
+    from nnmath.numeric.checking.regimes import REGIMES, draw
 
     regime = next(r for r in REGIMES if r.elementwise is oracle.elementwise)
     regime = type(regime)(regime.name, regime.real, lambda k: [2 + j for j in range(k)], elementwise=regime.elementwise)
@@ -201,7 +201,7 @@ def test_a_few_balls_of_large_arrays_cost_a_few_balls() -> None:
 def judge_touched(judge: Judge, sizes: Any, tensors: Any) -> int:
     """How many entries of Z one entry of the gradient needs."""
     from nnmath.calculus.balls import Valuation
-    from nnmath.numeric.exact import LazyBalls
+    from nnmath.numeric.checking.exact import LazyBalls
 
     lazy = {t: LazyBalls(v) for t, v in tensors.items()}
     valuation = Valuation(list(judge.definitions.values()), sizes, lazy, lazily=True)

@@ -12,11 +12,11 @@ from derived import derivation
 from target_cases import IDS
 
 from nnmath import cli
+from nnmath.numeric.numpy_code.text import CALLS, WRITE
 from nnmath.numeric.targets import TARGETS, UnknownTarget, generate
 from nnmath.numeric.targets.jax_writer import JAX
 from nnmath.numeric.targets.tensor_text import AS_IN_NUMPY, SHARED, Language
 from nnmath.numeric.targets.torch_writer import TORCH
-from nnmath.numeric.text import CALLS, WRITE
 
 
 def test_the_command_offers_every_target() -> None:

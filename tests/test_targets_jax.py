@@ -13,8 +13,8 @@ from target_cases import IDS, arguments, functions, typical
 
 from nnmath import cli
 from nnmath.derivations import catalogue
-from nnmath.numeric.crosscheck import check
-from nnmath.numeric.execution import load_source
+from nnmath.numeric.checking.crosscheck import check
+from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.plans import is_elementwise
 from nnmath.numeric.targets import generate
 from nnmath.numeric.targets.checkable import checkable

@@ -13,7 +13,7 @@ from target_cases import IDS, RULES, WITHOUT, arguments, functions, typical
 
 from nnmath import cli
 from nnmath.derivations import catalogue
-from nnmath.numeric.crosscheck import check
+from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.targets import generate
 from nnmath.numeric.targets.checkable import checkable

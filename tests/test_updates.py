@@ -14,11 +14,11 @@ import nnmath
 from nnmath.derivations import catalogue, find
 from nnmath.derivations.build import EntryError, derive_entry
 from nnmath.derivations.options import ParameterError
-from nnmath.numeric.execution import load_source
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.checking.recurrence import Course
+from nnmath.numeric.checking.trajectories import SIZE, STEPS, check
+from nnmath.numeric.checking.updates import Rule, generate
 from nnmath.numeric.plans import GeneratedModule
-from nnmath.numeric.recurrence import Course
-from nnmath.numeric.trajectories import SIZE, STEPS, check
-from nnmath.numeric.updates import Rule, generate
 
 RULES = {id: entry for id, entry in catalogue().items() if entry.kind == "update"}
 SETTINGS = [(id, setting) for id, entry in RULES.items() for setting in ({}, *entry.variants)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..calculus.derivation import Derivation
 from ..calculus.tensors import Tensor
-from ..numeric.regimes import Case, Regime, applicable, draw
+from ..numeric.checking.regimes import Case, Regime, applicable, draw
 from .probing.observations import as_array
 from .report import Finding, Report, verdict_of
 from .subjects.adapters import one_line

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..calculus.derivation import Derivation
-from ..numeric.exact import Judge, as_floats, distance
+from ..numeric.checking.exact import Judge, as_floats, distance
+from ..numeric.checking.regimes import Case, applicable, draw
+from ..numeric.checking.report import CheckReport, RegimeResult
+from ..numeric.checking.tolerance import bound, roundings
 from ..numeric.plans import is_elementwise
-from ..numeric.regimes import Case, applicable, draw
-from ..numeric.report import CheckReport, RegimeResult
-from ..numeric.tolerance import bound, roundings
 from .own_function import OwnFunction
 from .subjects.sandbox import guarded
 

@@ -68,7 +68,7 @@ def _device(device: str, subject: Subject, tensors: bool) -> str:
         return "cpu"
     if not tensors:
         raise SubjectError(f"{subject.name} does not work on torch tensors, so it runs on the CPU. Leave --device out")
-    from ..numeric.torch_side import load
+    from ..numeric.checking.torch_side import load
 
     return load(device)[1]
 

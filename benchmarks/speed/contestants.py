@@ -51,14 +51,14 @@ def _planned(case: Case) -> tuple[Any, Any]:
 
 def numpy_source(case: Case) -> str:
     """The generated NumPy module that is timed."""
-    from ...numeric.generator import assemble
+    from ...numeric.numpy_code.generator import assemble
 
     derivation, plan = _planned(case)
     return assemble(derivation, (plan,)).source
 
 
 def _numpy(case: Case, arrays: Arrays) -> Call:
-    from ...numeric.execution import load_source
+    from ...numeric.checking.execution import load_source
 
     _, plan = _planned(case)
     return _called(load_source(numpy_source(case))[plan.name], arrays)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ..regimes import REGIMES, Case, Regime, draw, upstreams
+from ..checking.regimes import REGIMES, Case, Regime, draw, upstreams
 from .fills import Fill, normal, read
 from .ulp import Format
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...calculus.derivation import Definition, Derivation
 from ...calculus.sums import BoundSum, occurrences
-from ..exact import Judge
+from ..checking.exact import Judge
+from ..checking.regimes import Case
+from ..checking.torch_side import Forward
 from ..plans import outputs
-from ..regimes import Case
-from ..torch_side import Forward
 from .array_regimes import ArrayRegime, inputs, regimes
 from .implementations import Implementation, Subject, implementation
 from .regions import INFINITE, KINDS, NAN, ZERO, kinds

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ...calculus.tensors import Tensor
+from ..checking.torch_side import Forward
 from ..plans import is_elementwise
-from ..torch_side import Forward
 from .implementations import Implementation, Inputs, Subject, implementation
 from .landmarks import Landmarks, landmarks
 from .oracle import Oracle

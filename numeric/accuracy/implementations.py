@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ..execution import arguments_of, load_source
-from ..generator import generate
+from ..checking.execution import arguments_of, load_source
+from ..checking.regimes import REGIMES, Case
+from ..checking.torch_side import Forward, TorchSide
+from ..numpy_code.generator import generate
 from ..plans import GeneratedFunction, is_elementwise
-from ..regimes import REGIMES, Case
-from ..torch_side import Forward, TorchSide
 from .unavailable import Unavailable
 
 Array = np.ndarray[Any, Any]

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ..execution import load_source
-from ..generator import assemble
+from ..checking.execution import load_source
+from ..numpy_code.generator import assemble
 from ..plans import GeneratedFunction, Plan, plans
 from .compiler import NoCompiler, load
 from .module import CFunction, write

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from ..error_functions import ERF, ERFCX
+from ..numpy_code.error_functions import ERF, ERFCX
 from .functions import FUNCTIONS
 
 _BITS = """

@@ -14,7 +14,7 @@ from ..plans import GeneratedModule, Plan, plans
 
 #: Each target by the name that a user types, with the home of its ``assemble``.
 TARGETS: Mapping[str, str] = {
-    "numpy": "..generator",
+    "numpy": "..numpy_code.generator",
     "c": "..native.module",
     "torch": ".torch_module",
     "jax": ".jax_module",

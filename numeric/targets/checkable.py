@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...calculus.derivation import Derivation, Result
-from ..execution import load_source
+from ..checking.execution import load_source
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, is_elementwise, plans
 from . import assemble
 from .reverse import Reverse, base_name, reverses
@@ -67,7 +67,7 @@ class Library(Protocol):
 
 @dataclass(frozen=True)
 class Checkable:
-    """What :func:`~nnmath.numeric.crosscheck.check` takes, each under its name there."""
+    """What :func:`~nnmath.numeric.checking.crosscheck.check` takes, each under its name there."""
 
     module: GeneratedModule
     functions: Mapping[str, Callable[..., Any]]

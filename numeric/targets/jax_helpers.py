@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ..error_functions import ERROR_FUNCTIONS
+from ..numpy_code.error_functions import ERROR_FUNCTIONS
 
 FLOATS = '''
 def _floats(name, value, dims, sizes):

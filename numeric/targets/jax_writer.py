@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import program
+from ..numpy_code.text import ATOM, WRITE
 from ..program import Node
-from ..text import ATOM, WRITE
 from .jax_helpers import HELPERS, NEEDS
 from .tensor_text import Language, TensorWriter, Write
 

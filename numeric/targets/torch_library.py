@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..torch_side import MissingTorch
+from ..checking.torch_side import MissingTorch
 
 
 class Library:

@@ -15,7 +15,7 @@ from sympy import Expr, Symbol
 from ...calculus.balls import Valuation
 from ...calculus.derivation import Definition, Derivation
 from ...calculus.tensors import Tensor
-from ...numeric.tolerance import precision
+from ...numeric.checking.tolerance import precision
 from .lifting import pointwise
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...numeric.tolerance import precision
+from ...numeric.checking.tolerance import precision
 from ..probing.observations import Comparison, Observations, Region
 from ..report import Finding
 from ..subjects.protocol import Subject

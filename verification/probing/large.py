@@ -15,11 +15,11 @@ from sympy import Symbol
 
 from ...calculus.sums import BoundSum, occurrences
 from ...calculus.tensors import Tensor
-from ...numeric.exact import as_floats
-from ...numeric.execution import arguments_of, load_source
-from ...numeric.generator import generate
-from ...numeric.regimes import REGIMES, Case
-from ...numeric.tolerance import Precision, bound, granted, precision, roundings
+from ...numeric.checking.exact import as_floats
+from ...numeric.checking.execution import arguments_of, load_source
+from ...numeric.checking.regimes import REGIMES, Case
+from ...numeric.checking.tolerance import Precision, bound, granted, precision, roundings
+from ...numeric.numpy_code.generator import generate
 from ..subjects.protocol import Array
 from .oracle import KERNEL_SLACK, Exact, Oracle, slack_in
 

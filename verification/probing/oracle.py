@@ -12,9 +12,9 @@ from sympy import Symbol
 
 from ...calculus.derivation import Derivation, Result
 from ...calculus.tensors import Tensor
-from ...numeric.exact import ExactArray, Judge, as_floats
+from ...numeric.checking.exact import ExactArray, Judge, as_floats
+from ...numeric.checking.tolerance import Precision, bound, granted, roundings
 from ...numeric.plans import is_elementwise
-from ...numeric.tolerance import Precision, bound, granted, roundings
 from ..subjects.protocol import Array, SubjectError
 
 #: Offsets to either side of a kink, relative to the size of the inputs: far below any tolerance that matters.

@@ -16,7 +16,7 @@ import numpy as np
 from sympy import Expr
 
 from ...calculus.tensors import Tensor
-from ...numeric.regimes import DISTINCT, REGIMES
+from ...numeric.checking.regimes import DISTINCT, REGIMES
 from ..report import Explanation
 from ..subjects.protocol import Array, Named, parameters
 from .observations import as_array

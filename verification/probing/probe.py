@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ...numeric.tolerance import precision
+from ...numeric.checking.tolerance import precision
 from ..report import Explanation
 from ..subjects.binding import Binding
 from ..subjects.placement import TORCH
@@ -175,7 +175,7 @@ class _Beside:
             return c
         key = (c.regime, c.dtype)
         if key not in self.known:
-            from ...numeric.torch_side import TorchSide
+            from ...numeric.checking.torch_side import TorchSide
 
             def results() -> Mapping[str, Array]:
                 assert self.forward is not None

@@ -11,8 +11,8 @@ from sympy import Expr
 
 from ...calculus.derivation import Derivation
 from ...calculus.tensors import Tensor
-from ...numeric.regimes import Case, Regime, applicable, draw
-from ...numeric.tolerance import Precision, precision
+from ...numeric.checking.regimes import Case, Regime, applicable, draw
+from ...numeric.checking.tolerance import Precision, precision
 from ..subjects.adapters import one_line
 from ..subjects.binding import Binding
 from ..subjects.placement import placed

@@ -11,7 +11,7 @@ from sympy import exp
 
 from ...calculus.sums import occurrences
 from ...calculus.tensors import Tensor
-from ...numeric.regimes import REGIMES
+from ...numeric.checking.regimes import REGIMES
 from ..subjects.protocol import Array
 from ..subjects.sandbox import remaining
 from .observations import Comparison, Region

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...numeric.regimes import REGIMES
+from ...numeric.checking.regimes import REGIMES
 from ..subjects.naming import is_gradient_name
 from ..subjects.protocol import Array, Named, Pass
 from ..subjects.sandbox import Outcome, guarded

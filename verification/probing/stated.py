@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sympy import Symbol
 
-from ...numeric.regimes import REGIMES, Case, Regime, draw
-from ...numeric.tolerance import precision
+from ...numeric.checking.regimes import REGIMES, Case, Regime, draw
+from ...numeric.checking.tolerance import precision
 from ..subjects.protocol import Array, SubjectError
 from .prober import Point, Prober
 

@@ -15,7 +15,7 @@ from sympy import Symbol
 from ...calculus.derivation import Derivation
 from ...calculus.parser import parse_givens
 from ...calculus.tensors import REAL, Domain, Tensor, dimension
-from ...numeric.regimes import REGIMES, Regime, draw
+from ...numeric.checking.regimes import REGIMES, Regime, draw
 from ..probing.observations import as_array
 from .naming import is_upstream, matching
 from .protocol import Array, Subject, SubjectError

@@ -1,0 +1,1 @@
+"""Generated code beside exact values and PyTorch: inputs, bounds, reports, and update rules over many steps."""

@@ -1,0 +1,378 @@
+"""Cross-check: generated code, run as a user runs it, against exact values and against torch autograd."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ...calculus.tensors import Tensor
+from ..numpy_code.generator import generate
+from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
+from .exact import ExactArray, Judge, as_floats, distance
+from .execution import arguments_of, load_source
+from .regimes import Case, Regime, applicable, draw
+from .report import CheckReport, Kind, RegimeResult
+from .tolerance import bound, in_ulp, roundings
+from .torch_side import Forward, MissingTorch, NoCuda, TorchSide
+
+Array = np.ndarray[Any, Any]
+
+#: dtypes that only torch has here; our code runs in float32 on the same, coarser, inputs.
+TORCH_ONLY = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
+
+
+def check(
+    derivation: Derivation,
+    torch_forward: Forward | None = None,
+    *,
+    device: str = "cpu",
+    dtypes: Sequence[str] = ("float64", "float32"),
+    regimes: Sequence[str] | None = None,
+    seed: int = 0,
+    module: GeneratedModule | None = None,
+    functions: Mapping[str, Any] | None = None,
+    flushes: bool = False,
+    may_be_undefined: bool = False,
+) -> CheckReport:
+    """Run the generated code of a derivation in every regime and compare value and derivatives with the exact ones.
+
+    **Arguments**: torch_forward: an independent forward ``f(torch, **givens)``; None compares with exact values only.
+    device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
+    regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
+    functions: what to run for it, by name. flushes: they take subnormal numbers for zeros.
+    may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
+    zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
+    **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
+    ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
+    **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
+    """
+    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions, flushes)
+    return made.run(regimes)
+
+
+#: Relative to the largest number in sight, a float64 result this far off computes something else; nearer, it is
+#: rounding that torch's own order of operations amplifies (a zero by cancellation: dX of one normalised feature).
+HALF_THE_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))
+
+
+#: Where subnormal numbers are zeros, a result may lack a few of the smallest normal ones.
+FLUSHED = 4
+
+
+class _Check:
+    def __init__(
+        self,
+        derivation: Derivation,
+        forward: Forward | None,
+        device: str,
+        dtypes: tuple[str, ...],
+        seed: int,
+        module: GeneratedModule | None,
+        may_be_undefined: bool,
+        functions: Mapping[str, Any] | None = None,
+        flushes: bool = False,
+    ) -> None:
+        for d in dtypes:
+            if d not in ("float64", "float32", *TORCH_ONLY):
+                raise ValueError(f"dtype is {d!r}; it must be float64, float32, float16 or bfloat16")
+        self.derivation, self.dtypes, self.seed = derivation, dtypes, seed
+        self.may_be_undefined, self.flushes = may_be_undefined, flushes
+        self.elementwise = is_elementwise(derivation)
+        self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
+        self.device = self.side.device if self.side else "cpu"
+        self.judge = Judge(derivation)
+        self.module = module or generate(derivation)
+        self.functions = load_source(self.module.source) if functions is None else functions
+        self.notes: dict[str, dict[str, None]] = {}
+        self.compared: set[tuple[str, str, str]] = set()
+
+    def run(self, chosen: Sequence[str] | None) -> CheckReport:
+        available = applicable(self.derivation, self.elementwise)
+        if chosen is not None:
+            unknown = sorted(set(chosen) - {r.name for r in available})
+            if unknown:
+                known = ", ".join(dict.fromkeys(r.name for r in available))
+                raise ValueError(f"no regime {', '.join(unknown)} for {self.derivation.id}; there are {known}")
+            available = tuple(r for r in available if r.name in chosen)
+        results = [r for dtype in self.dtypes for regime in available for r in self.regime(regime, dtype)]
+        results += self._never_compared(results)
+        notes = tuple(f"{text}: {', '.join(names)}" for text, names in self.notes.items())
+        version = str(self.side.torch.__version__) if self.side else None
+        return CheckReport(self.derivation.id, self.device, self.dtypes, version, tuple(results), notes)
+
+    def _never_compared(self, results: Sequence[RegimeResult]) -> list[RegimeResult]:
+        """An error for every array that has no exact value anywhere: nothing was checked then."""
+        places = dict.fromkeys((r.function, r.result, r.dtype) for r in results if r.kind == "ok")
+        detail = "it has no exact value in any regime. Say what its inputs are, such as x: n positive"
+        return [self._error((f, "every regime", d), r, detail) for f, r, d in places if (f, r, d) not in self.compared]
+
+    def regime(self, regime: Regime, dtype: str) -> list[RegimeResult]:
+        """All comparisons of one regime in one dtype."""
+        working = np.dtype(np.float32 if dtype in TORCH_ONLY else dtype)
+        case = draw(self.derivation, regime, working, self.seed, self.elementwise)
+        if dtype in TORCH_ONLY:
+            case = _coarser(case, dtype, self.derivation.givens)
+        if self.flushes:
+            case = _without_subnormals(case, float(np.finfo(working).tiny))
+        exact = self.exact(case, float(np.finfo(working).eps))
+        theirs: dict[str, Array] = {}
+        if self.side:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs = self.side.results(case.values, dtype)
+        found: list[RegimeResult] = []
+        for function in self.module.functions:
+            found += self.function(function, case, dtype, working, exact, theirs)
+        return found
+
+    def exact(self, case: Case, eps: float) -> dict[str, ExactArray]:
+        names = sorted({n for f in self.module.functions for n in f.returns} & set(self.judge.definitions))
+        rng = np.random.default_rng(self.seed)
+        tensors = {t: case.values[t.name] for t in self.derivation.givens if t.name in case.values}
+        if not self.elementwise:
+            return self.judge.evaluate(names, case.sizes, tensors, eps, rng)
+        count = max(v.size for v in tensors.values())
+        points = [
+            self.judge.evaluate(names, {}, {t: v[k] if v.ndim else v for t, v in tensors.items()}, eps, rng)
+            for k in range(count)
+        ]
+        return {n: _joined([p[n] for p in points]) for n in names}
+
+    def function(
+        self,
+        function: GeneratedFunction,
+        case: Case,
+        dtype: str,
+        working: np.dtype[Any],
+        exact: Mapping[str, ExactArray],
+        theirs: Mapping[str, Array],
+    ) -> list[RegimeResult]:
+        """Run one function and compare each array that it returns."""
+        arguments = arguments_of(function, self.derivation, case)
+        before = {n: np.array(v, copy=True) for n, v in arguments.items() if isinstance(v, np.ndarray)}
+        place = (function.name, case.regime.name, dtype)
+        try:
+            out = self._call(function, arguments, exact, working)
+        except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
+            return [self._error(place, r, f"{type(error).__name__}: {error}") for r in function.returns]
+        arrays = out if len(function.returns) > 1 else (out,)
+        changed = [n for n, v in before.items() if not np.array_equal(v, arguments[n])]
+        if changed:
+            return [self._error(place, r, f"it changed its input {changed[0]}") for r in function.returns]
+        compared = []
+        for name, array in zip(function.returns, arrays, strict=True):
+            if name in exact:
+                ours = np.asarray(array)
+                expected = theirs.get(name)
+                # What torch itself has no value for (a division by a length of zero), nobody can demand of us.
+                finite = all(np.all(np.isfinite(t)) for t in theirs.values())
+                compared.append(self.compare(place, name, ours, exact[name], expected, case, working, finite))
+        return compared
+
+    def _call(
+        self,
+        function: GeneratedFunction,
+        arguments: Mapping[str, Any],
+        exact: Mapping[str, ExactArray],
+        working: np.dtype[Any],
+    ) -> Any:
+        """Run a function. A division by zero or an overflow is an error, unless the formula has no value there.
+
+        An overflow is right where a value that is returned lies beyond the dtype's range; an elementwise function is
+        run without those points too, and must not overflow at the others.
+        """
+        run = self.functions[function.name]
+        values = [exact[r].values for r in function.returns if r in exact]
+        beyond = not self.elementwise and any(_beyond(v, working) for v in values)
+        try:
+            with np.errstate(divide="raise", over="ignore" if beyond else "raise", invalid="raise", under="ignore"):
+                return run(**arguments)
+        except FloatingPointError:
+            undefined = not all(b.is_finite() for name in exact for b in exact[name].values.ravel())
+            if not undefined and not self.elementwise and not self._leaves_the_range(function, exact, working):
+                raise
+            if not undefined and self.elementwise:
+                fits = _in_range([exact[n].values for n in function.returns if n in exact], working)
+                if np.all(fits):
+                    raise
+                with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+                    run(**{n: v[fits] if np.ndim(v) else v for n, v in arguments.items()})
+        with np.errstate(all="ignore"):
+            return run(**arguments)
+
+    def _leaves_the_range(
+        self, function: GeneratedFunction, exact: Mapping[str, ExactArray], working: np.dtype[Any]
+    ) -> bool:
+        """Whether a result has no value here, or none that the dtype holds, and may have none."""
+        top = float(np.finfo(working).max)
+        return self.may_be_undefined and any(
+            bool(np.any(~(np.abs(as_floats(exact[r].values)) <= top))) for r in function.returns if r in exact
+        )
+
+    def _magnitude(self, case: Case) -> Array:
+        """The size of the variables, point by point, or of all arrays."""
+        if not self.elementwise:
+            return np.asarray(max((np.max(np.abs(v.astype(float))) for v in case.values.values()), default=1.0))
+        return np.asarray(np.max([np.abs(v.astype(float)) for v in case.values.values() if v.ndim], axis=0))
+
+    def _error(self, place: tuple[str, str, str], result: str, detail: str) -> RegimeResult:
+        return RegimeResult(place[0], result, place[1], place[2], self.device, "error", detail=detail, error=np.inf)
+
+    def compare(
+        self,
+        place: tuple[str, str, str],
+        name: str,
+        ours: Array,
+        exact: ExactArray,
+        theirs: Array | None,
+        case: Case,
+        working: np.dtype[Any],
+        demand_finite: bool = True,
+    ) -> RegimeResult:
+        """One array of ours, and torch's, against the exact one."""
+        function, regime, dtype = place
+        if ours.shape != exact.values.shape:
+            return self._error(place, name, f"its shape is {ours.shape}, expected {exact.values.shape}")
+        if ours.dtype != working:
+            return self._error(place, name, f"its dtype is {ours.dtype}, expected {working}")
+        middle = as_floats(exact.values)
+        count = roundings(self.judge.definitions, name, case.sizes)
+        magnitude = self._magnitude(case) if self.elementwise else 1.0
+        allowed = bound(middle, exact.movement, working, count, magnitude)
+        allowed = np.where(np.isinf(middle), 0.0, allowed)  # beyond every float only the infinity of that sign is right
+        if self.flushes:
+            allowed = allowed + FLUSHED * float(np.finfo(working).tiny)
+        error = _error_beyond(ours, exact.values, middle, working)
+        if self.may_be_undefined:  # what no number of the dtype holds is not judged
+            error = np.where(np.abs(middle) > float(np.finfo(working).max), np.nan, error)
+        known = ~np.isnan(error)
+        if np.any(known):
+            self.compared.add((function, name, dtype))
+        skipped = int(np.size(error) - np.count_nonzero(known))
+        if skipped:
+            self._note(f"{function}: {name} has no exact value at {skipped} of {error.size} entries", regime)
+            if demand_finite and not self.may_be_undefined and not np.all(np.isfinite(ours[~known])):
+                return self._error(place, name, "it is not finite where the exact value could not be computed")
+        with np.errstate(invalid="ignore"):  # beyond the range of the dtype the bound is infinite
+            share = np.where(known, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
+        kind: Kind = "ok" if np.all(error[known] <= allowed[known]) else "wrong"
+        at = np.unravel_index(int(np.argmax(share)), share.shape) if share.ndim else ()
+        detail, torch_error = "", None
+        if theirs is not None and theirs.shape == ours.shape:
+            torch_error = _error_beyond(theirs, exact.values, middle, working)
+            off = ~np.isnan(torch_error) & ~(torch_error <= allowed * self._coarseness(dtype))
+            if np.any(off & exact.kink):
+                self._note(f"torch takes another value of {name} at the kink", case.regime.name)
+            scale = max(np.max(np.abs(middle[known]), initial=0.0), np.nanmax(self._magnitude(case), initial=0.0))
+            beyond_rounding = np.maximum(allowed, HALF_THE_DIGITS * scale)
+            verdict = self._torch(torch_error, beyond_rounding, off & ~exact.kink, theirs, case.regime, dtype, name)
+            if kind == "ok" and verdict:
+                kind, detail = "torch disagrees", verdict
+                gap = np.where(np.isnan(torch_error), 0.0, torch_error)
+                at = np.unravel_index(int(np.argmax(gap)), share.shape) if share.ndim else ()
+        elif theirs is not None:
+            kind, detail = "torch disagrees", f"torch's shape is {theirs.shape}, expected {ours.shape}"
+            theirs = None
+        value = float(middle[at])
+        unit = value if value else float(np.nanmax(np.abs(middle)))  # of a zero: that of its largest neighbour
+        return RegimeResult(
+            function,
+            name,
+            regime,
+            dtype,
+            self.device,
+            kind,
+            index=tuple(int(k) for k in at),
+            ours=float(ours[at]),
+            torch=None if theirs is None else float(theirs[at]),
+            exact=_digits(exact.values[at]),
+            error=in_ulp(float(error[at]) if known[at] else 0.0, unit, working),
+            torch_error=None if torch_error is None else in_ulp(float(torch_error[at]), unit, working),
+            bound=in_ulp(float(allowed[at]), unit, working),
+            skipped=skipped,
+            detail=detail,
+        )
+
+    def _torch(
+        self, error: Array, allowed: Array, off: Array, theirs: Array, regime: Regime, dtype: str, name: str
+    ) -> str:
+        """What to say when torch deviates: a failure in float64 in an ordinary regime, else a note."""
+        if not np.any(off):
+            return ""
+        finite = bool(np.all(np.isfinite(theirs)))
+        if dtype == "float64" and regime.ordinary and finite and float(np.max(error[off])) > float(np.nanmax(allowed)):
+            return "torch computes something else than the formula"
+        what = "beyond the error bound" if finite else "not finite"
+        self._note(f"torch is {what} in {name} ({dtype}), ours is within it", regime.name)
+        return ""
+
+    @staticmethod
+    def _coarseness(dtype: str) -> float:
+        """How much coarser a dtype is than the one our code ran in."""
+        return TORCH_ONLY[dtype] / float(np.finfo(np.float32).eps) if dtype in TORCH_ONLY else 1.0
+
+    def _note(self, text: str, regime: str) -> None:
+        self.notes.setdefault(text, {})[regime] = None
+
+
+def _beyond(exact: Array, dtype: np.dtype[Any]) -> bool:
+    """Whether an exact value lies beyond the dtype's range: then infinity is the right answer there."""
+    top = float(np.finfo(dtype).max)
+    return any(ball.is_finite() and abs(ball) > top for ball in exact.ravel())
+
+
+def _error_beyond(values: Array, exact: Array, middle: Array, dtype: np.dtype[Any]) -> Array:
+    """Distance from the exact value; zero where that lies beyond the dtype's range and the value is that infinity."""
+    error = distance(np.asarray(values, dtype=float), exact)
+    top = float(np.finfo(dtype).max)
+    overflow = np.isinf(values) & (np.abs(middle) >= top) & (np.sign(values) == np.sign(middle))
+    return np.where(overflow, 0.0, error)
+
+
+def _in_range(exact: Sequence[Array], dtype: np.dtype[Any]) -> Array:
+    """At which points every one of several exact values is within the range of a dtype."""
+    top = float(np.finfo(dtype).max)
+    return np.logical_and.reduce([~(np.abs(as_floats(values)) > top) for values in exact])
+
+
+def _joined(points: Sequence[ExactArray]) -> ExactArray:
+    values = np.empty(len(points), dtype=object)
+    values[:] = [p.values[()] for p in points]
+    return ExactArray(
+        values,
+        np.array([float(p.movement[()]) for p in points]),
+        np.array([bool(p.kink[()]) for p in points]),
+    )
+
+
+def _coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
+    """Inputs rounded to a half-precision grid that torch has."""
+    keep = 8 if dtype == "bfloat16" else 11
+    values = {}
+    for t in givens:
+        v = case.values.get(t.name)
+        if v is None:
+            continue
+        if t.domain.below is None:
+            mantissa, exponent = np.frexp(v)
+            v = np.ldexp(np.round(mantissa * 2.0**keep) / 2.0**keep, exponent).astype(np.float32)
+        values[t.name] = v
+    return Case(case.regime, case.sizes, values)
+
+
+def _without_subnormals(case: Case, tiny: float) -> Case:
+    values = {n: np.where(np.abs(v) < tiny, v.dtype.type(0), v) for n, v in case.values.items()}
+    return Case(case.regime, case.sizes, values)
+
+
+def _digits(ball: Any) -> str:
+    if not ball.is_finite():
+        return "undefined"
+    return "0" if ball.contains(0) else str(ball.str(17, radius=False))
+
+
+__all__ = ["CheckReport", "MissingTorch", "NoCuda", "RegimeResult", "check"]

@@ -1,0 +1,127 @@
+"""Array programs in the operations that NumPy is fastest at: inner products instead of products that are summed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from .. import program
+from ..program import Node
+
+
+def with_inner_products(roots: Sequence[Node]) -> list[Node]:
+    """The same programs, where ``(a * b).sum(axis)`` is an inner product along the last axis, or down the first."""
+    uses = _uses(roots)
+    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
+
+    def visit(node: Node) -> Node:
+        if id(node) not in memo:
+            args = tuple(map(visit, node.args))
+            same = all(a is b for a, b in zip(args, node.args, strict=True))
+            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
+            memo[id(node)] = _inner(node, found, uses) or _divided_early(found) or found
+        return memo[id(node)]
+
+    return [visit(r) for r in roots]
+
+
+def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
+    """An inner product; None where a sum is none, or where something else needs the product too."""
+    if node.op != "reduce" or node.data[0] != "sum" or uses[old.args[0]] != 1:
+        return None
+    factors = _two_factors(node.args[0])
+    axes, keepdims = node.data[1:]
+    if factors is None:
+        return None
+    rank, axis = node.args[0].rank, axes[0]  # type: ignore[index]
+    if len(axes) == rank >= 2 and not keepdims:  # type: ignore[arg-type]
+        rows = Node("call", factors, ("vecdot",), rank - 1, "float")
+        return program.reduce("sum", rows, tuple(range(rank - 1)))
+    if len(axes) != 1:  # type: ignore[arg-type]
+        return None
+    if rank >= 2 and axis == rank - 1:
+        dot = Node("call", factors, ("vecdot",), rank - 1, "float")
+    elif (rank, axis) == (2, 0):
+        dot = program.einsum("ij,ij->j", *factors)
+    else:
+        return None
+    return program.expand(dot, tuple(at != axis for at in range(rank))) if keepdims else dot
+
+
+def _divided_early(node: Node) -> Node | None:
+    """``c[:, None] * x / n`` as ``(c / n)[:, None] * x``: what has fewer entries is divided."""
+    if node.op != "mul" or len(node.args) == node.data[0]:
+        return None
+    split: int = node.data[0]  # type: ignore[assignment]
+    over, under = node.args[:split], node.args[split:]
+    fewer = (a for a in over if a.kind == "float" and (a.op == "expand" or (0 < a.rank < node.rank and not a.is_atom)))
+    rows = next(fewer, None)
+    if rows is None or len(over) < 2 or any(a.op not in ("dim", "const") for a in under):
+        return None
+    if rows.op == "expand":
+        divided = program.expand(program.mul(rows.args, under), rows.data)  # type: ignore[arg-type]
+    else:
+        divided = program.mul((rows,), under)
+    return program.mul(tuple(divided if a is rows else a for a in over))
+
+
+def small_results_first(names: Sequence[str], nodes: Sequence[Node]) -> list[int]:
+    """An order of named values: what has fewer axes, and shares what it reads with the last large one, comes before it.
+
+    What they share may then be overwritten by the large one. Every value still comes after what it reads.
+    """
+    order = list(range(len(names)))
+    deepest = max((n.rank for n in nodes), default=0)
+    at = max((k for k in order if nodes[k].rank == deepest), default=0)
+    reads = [_names(n) & {*names} for n in nodes]
+    after = {names[k] for k in order[at:]}
+    moved = [k for k in order[at + 1 :] if nodes[k].rank < deepest and reads[k] & reads[at] and not reads[k] & after]
+    return [*order[:at], *moved, *(k for k in order[at:] if k not in moved)]
+
+
+def _names(root: Node) -> set[object]:
+    found: set[object] = set()
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            stack += node.args
+            found |= {node.data[0]} if node.op == "name" else set()
+    return found
+
+
+def _two_factors(product: Node) -> tuple[Node, Node] | None:
+    """a and b of ``a * b`` or ``a**2``, as arrays of floats with all axes."""
+    factors = product.args if product.op == "mul" and product.data == (2,) else ()
+    if product.op == "pow" and product.data == (2,):
+        factors = (product.args[0], product.args[0])
+    if len(factors) != 2 or any(f.kind != "float" or f.rank != product.rank or singletons(f) for f in factors):
+        return None
+    return factors  # type: ignore[return-value]
+
+
+def singletons(node: Node) -> frozenset[int]:
+    """The axes of length one that a node has for broadcasting."""
+    if node.op == "expand":
+        return frozenset(at for at, own in enumerate(node.data) if not own)
+    if node.op == "reduce":
+        return frozenset(node.data[1]) if node.data[2] else frozenset()  # type: ignore[call-overload]
+    if node.op in ("add", "mul", "neg", "pow", "cast") or (node.op == "call" and node.data[0] != "vecdot"):
+        full = [a for a in node.args if a.rank == node.rank]
+        return frozenset.intersection(*map(singletons, full)) if full else frozenset()
+    return frozenset()
+
+
+def _uses(roots: Iterable[Node]) -> Counter[Node]:
+    uses: Counter[Node] = Counter()
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        uses[node] += 1
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.args)
+    return uses

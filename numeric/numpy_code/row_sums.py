@@ -1,0 +1,111 @@
+"""Rows of exponentials over their largest: where that entry is, and the sum of the others, are found once.
+
+``log_sum`` and ``row_minus`` both need them. The sum of a whole row is then 1 plus that of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .. import program
+from ..program import Node
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """exp(values - largest): the values, the axis of the rows, and the position of the largest in each row."""
+
+    values: Node
+    axis: int
+    place: Node
+
+
+def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
+    """The same programs; names: those of the first of them, which the others may read."""
+    known = dict(zip(names, roots, strict=False))
+    rows = _wanted(roots, known)
+    if not rows:
+        return list(roots)
+    largest = {(r.values, r.axis): r for r in rows.values()}
+    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
+
+    def visit(node: Node) -> Node:
+        if id(node) not in memo:
+            args = tuple(map(visit, node.args))
+            same = all(a is b for a, b in zip(args, node.args, strict=True))
+            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
+            memo[id(node)] = replaced(node, found) or found
+        return memo[id(node)]
+
+    def rest(terms: Node) -> Node:
+        r = rows[terms]
+        return Node("rest", (visit(terms), visit(r.place)), (r.axis,), terms.rank - 1)
+
+    def replaced(old: Node, node: Node) -> Node | None:
+        axes: tuple[int, ...] = old.data[1] if old.op == "reduce" else ()  # type: ignore[assignment]
+        if len(axes) == 1:
+            axis = axes[0]
+            keepdims = tuple(at != axis for at in range(old.args[0].rank)) if old.data[2] else ()
+            if old.data[0] == "max" and (r := largest.get((old.args[0], axis))):
+                found = Node("index", (node.args[0], visit(r.place)), (), old.args[0].rank - 1)
+            elif old.data[0] == "sum" and old.args[0] in rows and rows[old.args[0]].axis == axis:
+                found = program.add(((1, program.const(1)), (1, rest(old.args[0]))))
+            else:
+                return None
+            return program.expand(found, keepdims) if keepdims else found
+        if old.op == "log_sum" and old.args[0] in rows:
+            return program.call("log1p", rest(old.args[0]))
+        if old.op == "row_minus" and (terms := _normalised(old, known)) in rows:
+            others = rest(terms)
+            share = program.mul((others,), (program.add(((1, program.const(1)), (1, others))),))
+            return Node("row_minus", (*node.args, visit(rows[terms].place), share), node.data, node.rank)
+        return None
+
+    return [visit(r) for r in roots]
+
+
+def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Rows]:
+    """The exponentials whose largest entry is looked for anyway."""
+    found: dict[Node, _Rows] = {}
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack += node.args
+        terms = node.args[0] if node.op == "log_sum" else _normalised(node, known) if node.op == "row_minus" else None
+        rows = None if terms is None else _rows(terms)
+        if terms is not None and rows is not None and (rows.axis,) == node.data:
+            found[terms] = rows
+    return found
+
+
+def _normalised(node: Node, known: Mapping[str, Node]) -> Node | None:
+    """t for a ``row_minus`` of t over its sums."""
+    p = node.args[0]
+    p = known.get(str(p.data[0]), p) if p.op == "name" else p
+    if p.op != "mul" or p.data != (1,) or len(p.args) != 2:
+        return None
+    terms, total = p.args
+    total = total.args[0] if total.op == "expand" else total
+    is_sum = total.op == "reduce" and total.args[0] == terms and total.data[:2] == ("sum", node.data)
+    return terms if is_sum else None
+
+
+def _rows(terms: Node) -> _Rows | None:
+    """What exponentials are of, if they are over the largest of each row."""
+    shifted = terms.args[0] if terms.op == "call" and terms.data == ("exp",) else None
+    if shifted is None or shifted.op != "add" or shifted.data != (1, -1):
+        return None
+    values, largest = shifted.args
+    largest = largest.args[0] if largest.op == "expand" else largest
+    if largest.op != "reduce" or largest.data[0] != "max" or largest.args[0] != values:
+        return None
+    axes: tuple[int, ...] = largest.data[1]  # type: ignore[assignment]
+    if len(axes) != 1:
+        return None
+    top = Node("reduce", (values,), ("argmax", axes, False), values.rank - 1, "int")
+    return _Rows(values, axes[0], Node("place", (top,), axes, values.rank - 1, "int"))

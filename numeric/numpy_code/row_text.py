@@ -1,0 +1,73 @@
+"""How a writer writes the operations on rows, and which arrays it may overwrite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..program import Node
+from .numpy_forms import singletons
+
+if TYPE_CHECKING:
+    from .text import Writer
+
+#: Operations whose result is an array of its own.
+FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus")
+
+
+def overwritable(w: Writer, node: Node) -> str:
+    """The text of an array that may be overwritten: of a copy, where something else reads it."""
+    origin = w.locals.get(str(node.data[0])) if node.op == "name" else node
+    text = w.expression(node)[0]
+    alone = origin is not None and origin.op in (*FRESH, "reduce") and w.uses[node] == w.uses[origin] == 1
+    return text if alone else f"{text}.copy()" if node.is_atom else f"np.array({text})"
+
+
+def owners(w: Writer) -> dict[str, int]:
+    """The names of arrays that were made for them and have all of their axes, with the number of these."""
+    named = {**{k: n for n, k in w.names.items()}, **w.locals}
+    found = {k: n.args[0] if n.op == "over" else n for k, n in named.items()}  # what is divided, or the quotient
+    return {k: n.rank for k, n in found.items() if n.op in FRESH and n.kind == "float" and not singletons(n)}
+
+
+def _zero_sum(w: Writer, n: Node) -> str:
+    at = w.named(n.args[1], "top")  # first: the rows are overwritten
+    return f"{w.helper('_zero_sum')}({overwritable(w, n.args[0])}, {at}, axis={n.data[0]})"
+
+
+def _row_minus(w: Writer, n: Node) -> str:
+    t = w.expression(n.args[1])[0]
+    known = "".join(
+        f", {name}={w.expression(a)[0]}" for name, a in zip(("place", "rest"), n.args[2:], strict=len(n.args) > 2)
+    )
+    return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
+
+
+def _place(w: Writer, n: Node) -> str:
+    return f"{w.helper('_place')}({w.expression(n.args[0], inline=True)[0]}, axis={n.data[0]})"
+
+
+def _rest(w: Writer, n: Node) -> str:
+    place = w.named(n.args[1], "place")
+    return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={n.data[0]})"
+
+
+def _over(w: Writer, n: Node) -> str:
+    x, scale = (w.expression(a)[0] for a in n.args)
+    return f"{w.helper('_over')}({x}, {scale})"
+
+
+def _row_scale(w: Writer, n: Node) -> str:
+    x, least = (w.expression(a)[0] for a in n.args)
+    axis = n.data[0] if len(n.data) == 1 else n.data
+    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
+
+
+ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
+    "zero_sum": _zero_sum,
+    "row_minus": _row_minus,
+    "place": _place,
+    "rest": _rest,
+    "over": _over,
+    "row_scale": _row_scale,
+}

@@ -1,0 +1,1 @@
+"""Stable forms of formulas, and the rules that find them: expressions in, equal expressions out."""

@@ -1,0 +1,160 @@
+"""Differences that are small where both sides are near 1: distributions minus targets, and 1 minus a named value.
+
+Where P is the largest of a row that sums to 1, 1 − P is the sum of the others, without cancellation; so P − Y is
+(1 − Y) minus that sum. For a label, where Y is 1, it is minus the sum of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import sympy
+from sympy import Add, Expr, Mul, S, exp, log
+
+from ...calculus.derivation import Definition
+from ...calculus.functions import sigmoid
+from ...calculus.sums import BoundSum, Delta, bound_sum
+from ...calculus.tensors import Element, Index, Tensor
+from .forms import ExpRatio
+from .row_forms import Largest, RowMinus, ZeroSum, sigmoid_minus
+from .stable_rules import complement
+
+Known = Mapping[str, Definition]
+
+
+def row_total(e: Expr, c: Index, known: Known) -> Expr:
+    """Σ_c e: 1 for deltas and for distributions that are computed; a plain sum of what nothing is known about.
+
+    Rows that are given sum to 1 only as far as their dtype lets them.
+    """
+    if not e.has(c):
+        return e * c.dim
+    if isinstance(e, Add):
+        return Add(*(row_total(t, c, known) for t in e.args))  # type: ignore[arg-type]
+    if isinstance(e, Mul):
+        inside = Mul(*(f for f in e.args if f.has(c)))
+        outside = Mul(*(f for f in e.args if not f.has(c)))
+        return outside * (bound_sum(inside, c) if isinstance(inside, Mul) else row_total(inside, c, known))
+    if isinstance(e, Delta) and _points_along(e, c):
+        return S.One
+    if isinstance(e, ExpRatio):
+        return Mul(bound_sum(exp(e.exponent), c), *(s**-k for s, k in e.sums))
+    if isinstance(e, Element):
+        if e.tensor.name in known and c in e.indices:
+            return row_total(known[e.tensor.name].at(*e.indices), c, known)
+    return bound_sum(e, c)
+
+
+def _points_along(e: Expr, c: Index) -> bool:
+    """Whether a delta is 1 at one place of the index c: a label below its dimension, or an index over it."""
+    a, b = e.args
+    other = b if a == c else a
+    if c not in (a, b) or other.has(c):
+        return False
+    if isinstance(other, Element):
+        return other.tensor.domain.below == c.dim
+    return isinstance(other, Index) and other.dim == c.dim
+
+
+def difference_of_distributions(e: Expr, known: Known) -> Expr | None:
+    """P − Y for a distribution P that is computed, times any factor, from the sum of the other P where P is large."""
+    for c in sorted((k for k in e.free_symbols if isinstance(k, Index)), key=str):
+        for term, p in _computed(e, c, known):
+            for at, target in enumerate(e.args):
+                if (share := _share(term / p, target, c, known)) is None:
+                    continue
+                (t, left) = share
+                found = _zero_sum(p, p, t, c) if isinstance(t, Delta) else RowMinus(p, t, c)
+                if found is not None:
+                    rest = [x for x in (*e.args[:at], *e.args[at + 1 :]) if x != term]
+                    return Add(term / p * found, left, *rest)
+            if sympy.expand(row_total(e, c, known)) == 0:
+                deltas = [f for x in e.args for f in Mul.make_args(x) if isinstance(f, Delta) and f.has(c)]
+                target = deltas[0] if len(set(deltas)) == 1 else S.Zero
+                return _zero_sum(e, p, target, c)
+    return None
+
+
+def _computed(e: Expr, c: Index, known: Known) -> Iterator[tuple[Expr, Expr]]:
+    """Terms that are a computed distribution over c times a factor without c, with that distribution."""
+    for term in e.args:
+        along = [f for f in Mul.make_args(term) if f.has(c)]
+        if len(along) != 1 or isinstance(along[0], Delta | BoundSum):
+            continue
+        given = isinstance(along[0], Element) and along[0].tensor.name not in known
+        if not given and row_total(along[0], c, known) == 1:
+            yield term, along[0]  # type: ignore[misc]
+
+
+def _share(front: Expr, target: Expr, c: Index, known: Known) -> tuple[Expr, Expr] | None:
+    """(t, rest) where ``target = rest − front·t`` for a target t over c, with rest = 0 or another multiple of t."""
+    along = [f for f in Mul.make_args(target) if f.has(c)]
+    if len(along) != 1 or not (_points_along(along[0], c) if isinstance(along[0], Delta) else _given_rows(along[0], c)):
+        return None
+    ratio = -target / along[0] / front
+    if not (ratio.is_Rational and ratio >= 1):
+        return None
+    return along[0], target + front * along[0]  # type: ignore[return-value]
+
+
+def _given_rows(e: Expr, c: Index) -> bool:
+    """Whether e is an entry of rows over c that are said to sum to 1."""
+    if not isinstance(e, Element) or not (e.tensor.domain.rows or e.tensor.domain.onehot):
+        return False
+    return e.indices[-1] == c and not any(i.has(c) for i in e.indices[:-1])
+
+
+def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:
+    """The form for rows x: at the label of a target that is a delta, else where p is largest."""
+    at: Expr = Largest(p, c)
+    if isinstance(target, Delta):
+        a, b = target.args
+        at = b if a == c else a  # type: ignore[assignment]
+        x = Add(*(t for t in Add.make_args(x) if not t.has(target)))
+    free = {k for k in at.free_symbols if isinstance(k, Index)} - {c}
+    own = {k for k in x.free_symbols if isinstance(k, Index)}
+    return ZeroSum(x, c, at) if free <= own and c in own else None
+
+
+def sigmoid_minus_target(e: Expr, known: Known) -> Expr | None:
+    """σ(u) − t for a target t that is given, times any factor."""
+    for term in e.args:
+        for f in Mul.make_args(term):
+            body = _probability(f, known)
+            if not isinstance(body, sigmoid):
+                continue
+            front = term / f
+            for other in e.args:
+                t = -other / front
+                if isinstance(t, Element) and _is_array(t, known) and not body.has(t):
+                    rest = [x for x in e.args if x not in (term, other)]
+                    return Add(front * sigmoid_minus(body.args[0], t), *rest)
+    return None
+
+
+def _is_array(t: Element, known: Known) -> bool:
+    """Whether t is an entry of an argument, not a parameter, which is a Python number."""
+    return t.tensor.name not in known and t.tensor.domain.value is None
+
+
+def complement_of_named(e: Expr, known: Known) -> Expr | None:
+    """1 − s for a probability s = σ(u): σ(−u). In a gate or a hidden unit 1 − s stays: it costs no exponential."""
+    for element in sorted(e.atoms(Element), key=str):
+        body = _probability(element, known)
+        if not isinstance(body, sigmoid):
+            continue
+        opened = e.xreplace({element: body})
+        better = complement(opened) if isinstance(opened, Add) else None
+        if better is not None:
+            return better.xreplace({body: element})
+    return None
+
+
+def _probability(e: Expr, known: Known) -> Expr:
+    """What the definition of a probability says: a named value of which somebody takes the logarithm; else e itself."""
+    if not isinstance(e, Element) or e.tensor.name not in known:
+        return e
+    logs = (x.args[0] for d in known.values() for x in d.body.atoms(log))
+    if any(e.tensor in x.atoms(Tensor) for x in logs):
+        return known[e.tensor.name].at(*e.indices)
+    return e

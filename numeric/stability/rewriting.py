@@ -1,0 +1,104 @@
+"""Stability by construction: directed rewriting into forms that neither overflow nor cancel.
+
+The rules of :mod:`stable_rules` run bottom up, and again on what they return, until none applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy
+from sympy import Add, Expr, Mul, Poly, Pow, S, exp, log
+
+from ...calculus.derivation import Definition
+from ...calculus.functions import Where
+from ...calculus.sums import BoundSum, bound_sum, substitute
+from ...calculus.tensors import Element
+from .forms import Clip, ExpRatio, LogSumExp
+from .row_forms import FINAL
+from .row_rules import ROW_RULES
+from .stable_rules import RULES
+from .weights import with_signs, without_signs
+
+
+def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -> Expr:
+    """The stable form of an expression. Definitions may be unfolded inside a logarithm where that makes it stable."""
+    known = definitions or {}
+    memo: dict[Expr, Expr] = {}
+
+    def visit(e: Expr) -> Expr:
+        if not e.args or isinstance(e, Element):
+            return e
+        if e not in memo:
+            memo[e] = apply(children(e))
+        return memo[e]
+
+    def children(e: Expr) -> Expr:
+        if isinstance(e, BoundSum):
+            body, fresh = e.open()
+            return bound_sum(visit(body), *fresh)
+        if isinstance(e, Where):
+            return Where(e.args[0], *(visit(_selected(e, branch)) for branch in (1, 2)))
+        if isinstance(e, ExpRatio | LogSumExp | FINAL):
+            return e
+        args = [visit(a) if isinstance(a, Expr) else a for a in e.args]
+        return e if all(a is b for a, b in zip(args, e.args, strict=True)) else e.func(*args)
+
+    def apply(e: Expr) -> Expr:
+        for rule in RULES.get(e.func, ()):
+            better = rule(e)
+            if better is not None and better != e:
+                return visit(better)
+        for row_rule in ROW_RULES.get(e.func, ()):
+            better = row_rule(e, known)
+            if better is not None and better != e:
+                return visit(better)
+        return unfolded(e) if isinstance(e, log) else e
+
+    def unfolded(e: Expr) -> Expr:
+        """log of a definition: unfold it when its body has a stable logarithm."""
+        for element in e.atoms(Element):
+            definition = known.get(element.tensor.name)
+            if definition is None:
+                continue
+            body = with_signs(definition.at(*element.indices), known)
+            candidate = visit(log(substitute(e.args[0], {element: body})))
+            if not candidate.has(log):
+                return candidate
+        return e
+
+    return without_signs(visit(with_signs(expr, known)), known)
+
+
+def _selected(where: Expr, branch: int) -> Expr:
+    """A branch of ``Where(c, a, b)``, with x kept to its side of the border inside what could overflow on the other.
+
+    That is a function such as exp, a power, and a polynomial of degree two or more. The border c = 0 is x = a number.
+    """
+    value = where.args[branch]
+    number, rest = where.args[0].as_coeff_Add()
+    slope, x = rest.as_coeff_Mul()
+    if x.is_number:
+        return value  # type: ignore[return-value]
+    above = bool(slope > 0) == (branch == 1)
+    kept = Clip(x, -number / slope, S.Infinity) if above else Clip(x, S.NegativeInfinity, -number / slope)
+
+    def clamp(e: Expr) -> Expr:
+        if not e.args or isinstance(e, Element):
+            return e
+        if isinstance(e, OVERFLOWING | Clip) or _degree(e, x) > 1:
+            return e.xreplace({x: kept})
+        return e.func(*(clamp(a) for a in e.args))  # type: ignore[arg-type]
+
+    return clamp(value)  # type: ignore[arg-type]
+
+
+#: What may overflow, or be undefined, on the side of a border where it is not wanted.
+OVERFLOWING = exp | sympy.sinh | sympy.cosh | log | Pow
+
+
+def _degree(e: Expr, x: Expr) -> int:
+    """The degree of a polynomial in an element x; 0 for anything else."""
+    if not isinstance(x, Element) or not isinstance(e, Mul | Add) or not e.has(x) or e.has(BoundSum, Where, Clip):
+        return 0
+    return int(Poly(e, x).degree()) if e.is_polynomial(x) else 0

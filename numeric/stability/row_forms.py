@@ -1,0 +1,109 @@
+"""Stable forms of rows: differences of distributions, centred rows, scales, each equal to an ordinary expression."""
+
+from __future__ import annotations
+
+from sympy import Expr, Function
+
+from ...calculus.functions import NamedFunction, sigmoid
+from ...calculus.sums import Delta, bound_sum, rebuild
+from ...calculus.tensors import Domain, Element, Index, Tensor
+
+
+class ZeroSum(Function):
+    """``ZeroSum(x, c, a)``: rows along the index c that sum to 0; at the position a, x is minus the sum of the others.
+
+    That sum has no cancellation where the other entries have one sign. x itself may be anything at the position a.
+    """
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+    @property
+    def position(self) -> Expr:
+        return self.args[2]  # type: ignore[return-value]
+
+    def as_elementary(self) -> Expr:
+        """The same with deltas. A position that depends on values counts as an arbitrary one: it holds for each."""
+        x, c, at = self.args
+        at = rebuild(at, lambda e: _any_position(e, c) if isinstance(e, Largest) else None)  # type: ignore[arg-type]
+        here = Delta(c, at)  # type: ignore[arg-type]
+        return x * (1 - here) - here * bound_sum(x * (1 - here), c)  # type: ignore[arg-type, operator]
+
+
+class RowMinus(Function):
+    """``RowMinus(p, t, c)``: p − t for rows p along c that sum to 1; at the largest p, 1 − t minus the others."""
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+    def as_elementary(self) -> Expr:
+        """The same with deltas, at any position: the sum of p is 1 at each."""
+        p, t, c = self.args
+        here = Delta(c, _any_position(Largest(p, c), c))  # type: ignore[arg-type]
+        return (p - t) * (1 - here) + here * (1 - t - bound_sum(p * (1 - here), c))  # type: ignore[arg-type, operator]
+
+
+class Largest(Function):
+    """``Largest(p, c)``: the position of the largest p along the index c."""
+
+    nargs = 2
+    is_commutative = True
+    is_integer = True
+    is_nonnegative = True
+
+
+def _any_position(e: Expr, c: Expr) -> Expr:
+    """Labels that may point anywhere."""
+    free = sorted((k for k in e.args[0].free_symbols if isinstance(k, Index) and k != c), key=str)
+    return Element(Tensor("at", tuple(k.dim for k in free), Domain(below=c.dim)), *free)  # type: ignore[attr-defined]
+
+
+class sigmoid_minus(NamedFunction):
+    """σ(x) − t, which cancels where t is 1 and x large."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return sigmoid(self.args[0]) - self.args[1]
+
+
+class Centred(Function):
+    """``Centred(x, S, n)``: x − S/n, where S is the sum of the n entries of x: 0 but for what rounding left."""
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+    def as_elementary(self) -> Expr:
+        x, total, count = self.args
+        return x - total / count  # type: ignore[operator]
+
+
+class RowScale(Function):
+    """``RowScale(S, f)``: for the sum S of x over some axes, a power of two near the largest of |x| there and f.
+
+    It is 1 where the squares of all x, and their sum, are far from the ends of the range.
+    """
+
+    nargs = 2
+    is_commutative = True
+    is_positive = True
+
+
+class Over(NamedFunction):
+    """``Over(x, s)``: x/s for the scale s of a row, which mostly is 1."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] / self.args[1]
+
+
+class power_of_two(NamedFunction):
+    """The power of two nearest to x, with its sign; 0 at 0."""
+
+
+#: Nothing inside these is rewritten again.
+FINAL = ZeroSum | RowMinus | Centred | RowScale

@@ -1,0 +1,18 @@
+"""Stability rules that look into definitions, or at a whole row: a table as :data:`stable_rules.RULES` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sympy import Add, Expr
+
+from ...calculus.derivation import Definition
+from .centring import second_mean_correction
+from .exact_differences import complement_of_named, difference_of_distributions, sigmoid_minus_target
+
+RowRule = Callable[[Expr, Mapping[str, Definition]], Expr | None]
+
+#: Which rules look at which kind of expression, in the order they are tried. The definitions are those it may read.
+ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
+    Add: (difference_of_distributions, sigmoid_minus_target, complement_of_named, second_mean_correction),
+}

@@ -24,7 +24,7 @@ needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is i
 #: One entry of each shape of loops: entry by entry, rows in stages, totals over rows, labels, columns, two sums apart.
 SAMPLE = (
     *("softmax-ce", "softmax-ce-labels", "layernorm", "gan-minimax", "log-softmax", "celu", "bce-with-logits"),
-    "attention",
+    *("attention", "info-nce"),  # matrix products, and a diagonal
 )
 THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
 

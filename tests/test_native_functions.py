@@ -38,7 +38,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float]] = {
     "expm1": (np.expm1, 2.0),
     "log": (np.log, 1.2),
     "log1p": (np.log1p, 1.5),
-    "tanh": (np.tanh, 3.0),
+    "tanh": (np.tanh, 2.0),
     "sigmoid": (_sigmoid, 2.5),
     "softplus": (_softplus, 2.5),
     "erf": (np.vectorize(math.erf), 2.5),

@@ -64,6 +64,20 @@ NN_INLINE float nnf_expm1(float x) {
 }
 """
 
+_TANH = """
+/* From exp(-2|x|): minus 1 where |x| is small, else what is missing from 1. */
+NN_INLINE float nnf_tanh(float x) {
+    float y = -2.0f * fabsf(x);
+    int far = y < -2.0f;
+    y = y < -20.0f ? -20.0f : y;
+    float k = nnf_round(y * 0x1.715476p0f);
+    float p = nnf_expm1_small((y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f), s = nnf_exp2(k);
+    float e = (1.0f + p) * s, m = (p + (1.0f - nnf_exp2(-k))) * s;
+    float q = (far ? 2.0f * e : -m) / (far ? 1.0f + e : 2.0f + m);
+    return copysignf(far ? 1.0f - q : q, x);
+}
+"""
+
 _LOG = """
 /* log((1 + f) 2^k) + low for 1 + f between sqrt(1/2) and sqrt(2): the series of artanh in s = f / (2 + f). */
 NN_INLINE float nnf_log_parts(float f, float k, float low) {
@@ -204,6 +218,7 @@ _WRITTEN: dict[str, str] = {
     "exp": _EXP,
     "expm1": _EXPM1,
     "log": _LOG,
+    "tanh": _TANH,
     "erf": _ERF_WHOLE,
     "power_of_two": _POWER_OF_TWO,
     "exact_exponents": _EXACT_EXPONENTS,

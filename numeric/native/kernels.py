@@ -162,12 +162,12 @@ def _order(targets: Sequence[Target], values: Sequence[Scalar]) -> list[Axis]:
     """Loop variables, outermost first, as the largest arrays have them."""
     places = [t.place for t in targets]
     places += [tuple(s.data[0] if s.op == "counter" else None for s in v.args) for v in loads(values)]  # type: ignore[misc]
-    found: list[Axis] = []
+    found: dict[Axis, None] = {}  # a diagonal has one variable twice
     for place in sorted(places, key=len, reverse=True):
-        found += [a for a in place if a and a not in found]
+        found.update(dict.fromkeys(a for a in place if a))
     for v in values:
-        found += [a for a in (*sorted(v.axes), *v.over) if a not in found]
-    return found
+        found.update(dict.fromkeys((*sorted(v.axes), *v.over)))
+    return list(found)
 
 
 def _innermost(targets: Sequence[Target], values: Sequence[Scalar], every: Sequence[Axis]) -> Axis | None:

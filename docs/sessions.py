@@ -61,8 +61,13 @@ def _place() -> Iterator[_Session]:
         mock.patch.object(sys, "dont_write_bytecode", True),
     ):
         session = _Session()
-        with mock.patch.object(derivations, "_own", lambda: session.catalogue):
-            yield session
+        try:
+            with mock.patch.object(derivations, "_own", lambda: session.catalogue):
+                yield session
+        finally:  # another page may have files of the same names
+            for name, module in list(sys.modules.items()):
+                if str(getattr(module, "__file__", None) or "").startswith(folder):
+                    del sys.modules[name]
 
 
 class _Session:

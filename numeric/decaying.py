@@ -99,6 +99,8 @@ def select(e: Expr, lower: Lower, hint: Layout) -> Array:
         if branch != expr:
             terms.append(value)
         elif expr != 0:
+            # Times a Python number a truth value would become float64.
+            mask = program.as_float(mask) if value.kind == "python" and expr != 1 else mask
             terms.append(mask if expr == 1 else program.mul((mask, program.as_decimal(value))))
     if len(terms) == 1:
         return Array(program.as_float(terms[0]), layout)

@@ -52,8 +52,8 @@ SPOILED = [
     ("softmax-ce", "P /= n", "P /= -n", "softmax_ce_gradient, dZ["),
     ("softmax-ce", "P /= n", "P /= C", "NameError"),
     ("softmax-ce", "P /= n", "pass", "softmax_ce_gradient, dZ["),
-    ("softmax-ce", "Z.max(axis=1, keepdims=True)", "Z.max()", "softmax_ce, L"),
-    ("softmax-ce", "P = Z - Z.max(axis=1, keepdims=True)", "P = Z.copy()", "overflow"),
+    ("softmax-ce", "shifted = Z - Z[place][:, None]", "shifted = Z - Z.max()", "softmax_ce, L"),
+    ("softmax-ce", "P = Z - Z[place][:, None]", "P = Z.copy()", "overflow"),
     ("softmax-ce", "P /= n", "P /= n; Z -= 1", "changed its input Z"),
     ("softmax-ce", "return P", "return P.T", "shape is"),
     ("softmax-ce", "return P", "return P.astype(float)", "dtype is float64, expected float32"),
@@ -61,7 +61,7 @@ SPOILED = [
     ("dense", "dW = X.T @ dY", "dW = X.T @ dY + 1e-3", "dense_backward, dW["),
     ("dense", "db = dY.sum(axis=0)", "db = dY.mean(axis=0)", "dense_backward, db["),
     ("gelu", "np.clip(x, -40.0, 40.0)", "x", "overflow"),
-    ("sigmoid", "_sigmoid(-x) * _sigmoid(x)", "_sigmoid(x) * (1 - _sigmoid(x))", "tails"),
+    ("sigmoid", "_sigmoid(-x, e) * _sigmoid(x, e)", "_sigmoid(x) * (1 - _sigmoid(x))", "tails"),
     ("mlp-softmax", "1 - A1**2", "1 + A1**2", "dW1["),
 ]
 

@@ -115,7 +115,7 @@ def test_entries_that_need_all_rows(id: str) -> None:
 def test_the_comparison_finds_a_planted_error() -> None:
     d = derivation("layernorm")
     generated = module("layernorm")
-    wrong = generated.source.replace("('rows', 'sum', 'sum')", "('rows', 'sum/n', 'sum')")
+    wrong = generated.source.replace('("rows", "sum", "sum")', '("rows", "sum/n", "sum")')
     assert wrong != generated.source
     with pytest.raises(AssertionError):
         assert_blocks_agree(d, GeneratedModule(wrong, generated.functions))

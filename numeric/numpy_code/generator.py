@@ -97,9 +97,7 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
     call = f"    return _by_rows({function.name}, "
     lines = [f"{call}{split}, {others}, {kinds})"]
     if len(lines[0]) > WIDEST:
-        lines = [f"    split, others = {split}, {others}", f"{call}split, others, {kinds})"]
-    if any(len(line) > WIDEST for line in lines):
-        lines = [f"    split = {split}", f"    kinds = {kinds}", f"{call}split, {others}, kinds)"]
+        lines = [f"    split = {split}", f"    others = {others}", f"{call}split, others, {kinds})"]
     return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
 
 

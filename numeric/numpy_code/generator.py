@@ -98,6 +98,8 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
     lines = [f"{call}{split}, {others}, {kinds})"]
     if len(lines[0]) > WIDEST:
         lines = [f"    split = {split}", f"    others = {others}", f"{call}split, others, {kinds})"]
+    if len(lines[-1]) > WIDEST:
+        lines[2:] = [f"    kinds = {kinds}", f"{call}split, others, kinds)"]
     return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
 
 

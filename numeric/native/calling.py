@@ -19,7 +19,7 @@ from ...calculus.derivation import Derivation
 from ..checking.execution import load_source
 from ..numpy_code.generator import assemble
 from ..plans import GeneratedFunction, Plan, plans
-from .compiler import NoCompiler, load
+from .compiler import NoCompiler, load, threads_spin
 from .module import CFunction, write
 from .python_side import driven, wrapped
 
@@ -69,6 +69,8 @@ class CompiledModule:
         ready = library is not None and _reads_objects(library)
         if library is not None and ready:
             _alone_after_fork(library)
+            if module.drivers and threads_spin():
+                _one_thread(library)
         for f in generated.functions:
             self.__dict__[f.name] = self.numpy[f.name]
         for name, make in made.items():
@@ -122,6 +124,11 @@ def _reads_objects(library: ctypes.CDLL) -> bool:
     return all(probe(a) == a.ctypes.data for a in arrays)
 
 
+def _one_thread(library: ctypes.CDLL) -> None:
+    if hasattr(library, "nn_thread_limit"):
+        ctypes.c_int.in_dll(library, "nn_thread_limit").value = 1
+
+
 def _alone_after_fork(library: ctypes.CDLL) -> None:
     """A forked process has none of the threads of its parent, and must not wait for them."""
     kept = weakref.ref(library)
@@ -129,7 +136,7 @@ def _alone_after_fork(library: ctypes.CDLL) -> None:
     def single() -> None:
         found = kept()
         if found is not None:
-            ctypes.c_int.in_dll(found, "nn_thread_limit").value = 1
+            _one_thread(found)
 
-    if hasattr(os, "register_at_fork") and hasattr(library, "nn_thread_limit"):
+    if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=single)

@@ -106,8 +106,29 @@ def _temporary() -> Path:
     return Path(made)
 
 
+def threads_spin() -> bool:
+    """Whether threads of compiled code wait spinning, because another library, such as torch, loaded OpenMP first.
+
+    Beside the threads of NumPy's matrix products these would take the cores away.
+    """
+    return not _passive()
+
+
+@cache
+def _passive() -> bool:
+    """Whether the OpenMP runtime of this process does as is said here: asked before the first library is opened."""
+    if os.environ.get("OMP_WAIT_POLICY") is not None:
+        return os.environ["OMP_WAIT_POLICY"].strip().upper() == "PASSIVE"
+    try:
+        ctypes.CDLL("libgomp.so.1", mode=getattr(os, "RTLD_NOLOAD", 0) | getattr(os, "RTLD_NOW", 0))
+    except OSError:
+        return True
+    return not hasattr(os, "RTLD_NOLOAD")
+
+
 def _opened(path: Path) -> ctypes.CDLL:
     """Threads that wait without spinning: beside NumPy's own they would take the cores away."""
+    _passive()
     before = os.environ.get("OMP_WAIT_POLICY")
     if before is None:
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

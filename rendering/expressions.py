@@ -166,7 +166,7 @@ def _times(w: Writer, boxes: list[Box]) -> Box:
         if parts:
             before = boxes[at - 1].text
             number = before.isdigit()
-            if before[-1:].isdigit() and box.text[:1].isdigit():
+            if before[-1:].isdigit() and (box.text[:1].isdigit() or box.text.startswith(r"\mathbf{1}")):
                 parts.append(w.style.number_dot)
             elif number and box.text == w.style.words["pi"]:
                 parts.append("")

@@ -29,6 +29,9 @@ _DOCUMENT = r"""\documentclass[11pt]{article}
 \usepackage{amsmath,amssymb,bm}
 \usepackage[a4paper,margin=2cm]{geometry}
 \allowdisplaybreaks
+% A heading does not stay alone at the foot of a page.
+\renewcommand{\medskip}{\par\vskip 0pt plus 5\baselineskip\penalty-100
+  \vskip 0pt plus -5\baselineskip\vskip\medskipamount}
 \setlength{\parindent}{0pt}
 \setlength{\emergencystretch}{3em}
 \begin{document}

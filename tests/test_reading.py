@@ -51,6 +51,14 @@ def test_a_parameter_called_delta_leaves_no_kronecker_delta() -> None:
     assert "δ_ij" in derive("layernorm").render("text")
 
 
+def test_twice_an_indicator_is_not_twenty_one() -> None:
+    assert r"2 \cdot \mathbf{1}[x > 0]" in derive("squared-relu").latex()
+
+
+def test_upright_names_keep_their_distance() -> None:
+    assert r"2 \thinspace \mathrm{ReLU}(x)" in derive("squared-relu").latex()
+
+
 def test_numbers_of_steps_stand_in_one_column() -> None:
     lines = derive("transformer-block").render("text", width=100).splitlines()
     steps = [found for line in lines if (found := re.match(r" *(\d+)  +\S", line))]

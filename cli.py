@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -265,7 +266,9 @@ def _width() -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> Any:
-        _say(f"{message}. For help: {self.prog} --help")
+        flag = re.search(r"unrecognized arguments: --(\w+)", message)
+        meant = f" Did you mean --format {flag[1]}?" if flag and flag[1] in FORMATS else ""
+        _say(f"{message}.{meant} For help: {self.prog} --help")
         raise SystemExit(USAGE)
 
 

@@ -92,6 +92,7 @@ def test_document_needs_no_format(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["derive", "x*exp(x)"], ['--given "x: n"', "--given", "real"]),
         (["derive", "x*exp(x)", "--given", "x"], ["x: real", "x: n"]),
+        (["derive", "gelu", "--latex"], ["Did you mean --format latex?"]),
     ],
 )
 def test_a_formula_says_what_to_type(

@@ -113,7 +113,7 @@ def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:
         x = Add(*(t for t in Add.make_args(x) if not t.has(target)))
     free = {k for k in at.free_symbols if isinstance(k, Index)} - {c}
     own = {k for k in x.free_symbols if isinstance(k, Index)}
-    if isinstance(target, Delta) and not free <= own:  # one row for each place: what x is there does not matter
+    if isinstance(target, Delta) and own == {c} and not free <= own:  # a row for each place, where x does not matter
         x, own = Mul(x, 1 - target), own | free
     return ZeroSum(x, c, at) if free <= own and c in own else None
 

@@ -19,6 +19,7 @@ from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
+from .tabulated import with_tables
 from .text import CALLS, WIDEST, Writer
 
 
@@ -53,7 +54,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
-    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    shared = with_shared_exponentials(with_shared_sums(names, function.roots))
+    nodes = with_tables(with_inner_products(shared))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:

@@ -1,8 +1,8 @@
 """tanh and log(1 + exp) in float64 to 0.7 units of the last place: from their values at the nearest point of a grid.
 
 NumPy's own are up to 1.2 units off, log1p(exp(-abs(x))) up to 1.4: where exp(-a) is just above a power of two and its
-log1p below it, half a unit of the one is a whole unit of the other. In a sum formula f(k/8 + d) = f(k/8) + ... the first
-term is known to twice the digits, and the second one is so small that its rounding errors do not matter.
+log1p below it, half a unit of the one is a whole unit of the other. Of a sum formula, f(k/8 + d) = f(k/8) + ..., the
+first term is known to twice the digits, and the second one is so small that its rounding errors do not matter.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
-from ..program import Node
+from ..program import Node, all_nodes
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
@@ -114,15 +114,9 @@ def _mapping(names: Sequence[str]) -> str:
 
 def _is_long(roots: Sequence[Node]) -> bool:
     """Whether programs make more than four arrays on their way, or call a helper, which does."""
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen and not node.is_atom:
-            seen.add(node)
-            stack.extend(node.args)
-    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in seen)
-    return helpers or sum(n.kind != "python" for n in seen) > 4
+    made = [n for n in all_nodes(roots) if not n.is_atom]
+    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in made)
+    return helpers or sum(n.kind != "python" for n in made) > 4
 
 
 def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sympy import Expr, Mul
 
@@ -25,6 +26,7 @@ from .program import Node
 from .rounding import with_fewer_roundings
 from .stability.choices import distributed, selected
 from .stability.exact_exponents import exact_exponents
+from .stability.one_sided import one_sided
 from .stability.projections import with_differences
 from .stability.reflection import reflected
 from .stability.rewriting import stabilise
@@ -93,13 +95,17 @@ class ArrayFunction:
         )
 
 
-def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -> ArrayFunction:
+def array_function(
+    derivation: Derivation, plan: Plan, *, stable: bool = True, candidates: bool = False
+) -> ArrayFunction:
     """The stable array programs of one function, or those of the formulas as they stand.
+
+    candidates: of several stable forms of a function of one variable, the one that NumPy computes fastest.
 
     Raises :class:`~.lower.Unsupported` where a formula has none.
     """
     elementwise = is_elementwise(derivation)
-    form = (_stable_entries if elementwise else _stable) if stable else _as_it_stands
+    form = (partial(_stable_entries, candidates=candidates) if elementwise else _stable) if stable else _as_it_stands
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
     known = as_said = {d.name: d for d in (*derivation.definitions, *results)}
@@ -156,14 +162,15 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     return clip_saturated(stabilise(expr, known))
 
 
-def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+def _stable_entries(expr: Expr, known: Mapping[str, Definition], candidates: bool = False) -> Expr:
     """The same for a function that is computed entry by entry. A variable that only multiplies it stays outside."""
     outside = [f for f in Mul.make_args(expr) if isinstance(f, Element) and f.tensor.domain.value is None]
     inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
     alone = [f for f in outside if not inside.has(f)]
     inside = Mul(inside, *(f for f in outside if f not in alone))
-    form: Expr = selected(exact_exponents(clip_saturated(reflected(stabilise(distributed(inside), known)))))
-    return Mul(form, *alone)
+    stable = stabilise(distributed(inside), known)
+    found = (one_sided(stable) if candidates else None) or reflected(stable)
+    return Mul(selected(exact_exponents(clip_saturated(found))), *alone)
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

@@ -38,7 +38,7 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = T
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan, stable=stable))
+        text, function, used = _function(array_function(derivation, plan, stable=stable, candidates=True))
         texts.append(text)
         functions.append(function)
         helpers.update(used)

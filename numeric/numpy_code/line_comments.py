@@ -11,6 +11,7 @@ REASONS = (
         r"\w+ = (np\.exp\(-[\d.]+ \* a\)|_exp_\w+\(a, -.*\))",
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
+    (r"\w+ = (np\.clip\(np\.exp\(.*|_exp_\w+\(.*, top=)2\.0\*\*\d+\)", "beyond it, the limit is reached"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
     (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),
     (r"\w+ = np\.subtract\((\w+), \1\.max\(.*\), out=\1\)", "at most 0: exp cannot overflow"),

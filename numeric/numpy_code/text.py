@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -181,6 +182,8 @@ class Writer:
             base = "shifted"
         elif key == "add" and [a.op for a in node.args] == ["const", "rest"]:
             base = "total"
+        elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
+            base = "e"
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")
@@ -214,7 +217,14 @@ def _const(w: Writer, n: Node) -> tuple[str, int]:
     value = n.data[0]
     if value == float("-inf"):
         return "-np.inf", UNARY
-    return repr(value), ATOM if value >= 0 else UNARY  # type: ignore[operator]
+    return _number(value), ATOM if value >= 0 else UNARY  # type: ignore[operator, arg-type]
+
+
+def _number(value: float) -> str:
+    """A number; a large power of two as one."""
+    if isinstance(value, float) and 2.0**20 < value < math.inf and math.frexp(value)[0] == 0.5:
+        return f"2.0**{math.frexp(value)[1] - 1}"
+    return repr(value)
 
 
 def _dim(w: Writer, n: Node) -> tuple[str, int]:
@@ -347,6 +357,8 @@ def _call(w: Writer, n: Node) -> tuple[str, int]:
     arguments = [w.expression(a)[0] for a in n.args]
     if function == "relu":
         arguments.append("0.0")
+    if n.data[1:2] == ("top",):
+        arguments.append(f"top={_number(float(n.data[2]))}")  # type: ignore[arg-type]
     if n.data[1:] == ("in double",):
         return f"{w.helper('_in_double')}({w.helper(CALLS[function])}, {', '.join(arguments)})", ATOM
     return f"{w.helper(CALLS[function])}({', '.join(arguments)})", ATOM

@@ -26,6 +26,7 @@ from .program import Node
 from .rounding import with_fewer_roundings
 from .stability.choices import distributed, selected
 from .stability.exact_exponents import exact_exponents
+from .stability.forms import InOrder
 from .stability.one_sided import one_sided
 from .stability.projections import with_differences
 from .stability.reflection import reflected
@@ -169,8 +170,9 @@ def _stable_entries(expr: Expr, known: Mapping[str, Definition], candidates: boo
     alone = [f for f in outside if not inside.has(f)]
     inside = Mul(inside, *(f for f in outside if f not in alone))
     stable = stabilise(distributed(inside), known)
-    found = (one_sided(stable) if candidates else None) or reflected(stable)
-    return Mul(selected(exact_exponents(clip_saturated(found))), *alone)
+    quotient = one_sided(stable) if candidates else None
+    found = selected(exact_exponents(clip_saturated(quotient or reflected(stable))))
+    return InOrder(found, Mul(*alone)) if quotient is not None and alone else Mul(found, *alone)
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

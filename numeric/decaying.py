@@ -104,6 +104,12 @@ def in_order(e: Expr, lower: Lower, hint: Layout) -> Array:
     return Array(program.mul(factors), layout)
 
 
+def beyond(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """x where x > b, or x < b for a negative b."""
+    (inner, x), layout = align([lower(a, hint) for a in e.args[:2]], hint)
+    return Array(program.call("beyond", inner, x, program.const(float(e.args[2]))), layout)  # type: ignore[arg-type]
+
+
 def select(e: Expr, lower: Lower, hint: Layout) -> Array:
     """a where x > 0, b where x ≤ 0: both are computed, and multiplied by 1 or 0; c·x on the right is c·max(x, 0)."""
     said = comparison(e.args[0])
@@ -138,6 +144,7 @@ def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
     return {
         forms.HalfExp: lambda e, hint: half_exp(e, lower, hint),
         forms.BoundedHalfExp: lambda e, hint: bounded_half_exp(e, lower, hint),
+        forms.Beyond: lambda e, hint: beyond(e, lower, hint),
         forms.Squared: lambda e, hint: squared(e, lower, hint),
         forms.InOrder: lambda e, hint: in_order(e, lower, hint),
         forms.ExactExp: lambda e, hint: exact_exp(e, lower, hint),

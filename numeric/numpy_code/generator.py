@@ -11,6 +11,7 @@ from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node
+from .array_bounds import with_array_bounds
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
@@ -53,7 +54,11 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
+    long = function.elementwise and _is_long(function.roots)
     nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    nodes = with_array_bounds(nodes) if long else nodes
+    # What is x itself beyond a bound gets its entries from there last, when all that reads it is computed.
+    nodes[: len(names)] = [n.args[0] if n.data == ("beyond",) else n for n in nodes[: len(names)]]
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:

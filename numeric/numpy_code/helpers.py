@@ -158,6 +158,14 @@ def _finite(x):
     return np.clip(x, -largest, largest)
 '''
 
+BEYOND = '''
+def _beyond(y, x, bound):
+    """x where it is beyond bound, y elsewhere. It overwrites y."""
+    y = np.asarray(y)
+    np.copyto(y, x, where=x > bound if bound > 0 else x < bound)
+    return y[()]
+'''
+
 LOG_SUM = '''
 def _log_sum(e, axis):
     """log(e.sum(axis)) where the largest e is 1, accurate also when all others are tiny."""
@@ -231,6 +239,7 @@ HELPERS: dict[str, str] = {
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
     "_finite": FINITE,
+    "_beyond": BEYOND,
     "_log_sum": LOG_SUM,
     **ROW_HELPERS,
     "_take": TAKE,

@@ -21,7 +21,7 @@ CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
-    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite")},
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond")},
     "relu": "np.maximum",
 }
 
@@ -215,8 +215,8 @@ def _name(w: Writer, n: Node) -> tuple[str, int]:
 
 def _const(w: Writer, n: Node) -> tuple[str, int]:
     value = n.data[0]
-    if value == float("-inf"):
-        return "-np.inf", UNARY
+    if abs(value) == math.inf:  # type: ignore[arg-type]
+        return ("np.inf", ATOM) if value > 0 else ("-np.inf", UNARY)  # type: ignore[operator]
     return _number(value), ATOM if value >= 0 else UNARY  # type: ignore[operator, arg-type]
 
 

@@ -71,6 +71,15 @@ class BoundedHalfExp(NamedFunction):
         return sympy.exp(self.args[0] / 2)
 
 
+class Beyond(NamedFunction):
+    """``Beyond(f, x, b)``: x where x is beyond the number b, on the side of its sign, and f(x) is x there; else f."""
+
+    nargs = 3  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0]  # type: ignore[return-value]
+
+
 class Squared(NamedFunction):
     """x², which is a value of its own in higher powers of x."""
 

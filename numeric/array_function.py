@@ -26,7 +26,7 @@ from .program import Node
 from .rounding import with_fewer_roundings
 from .stability.choices import distributed, selected
 from .stability.exact_exponents import exact_exponents
-from .stability.forms import InOrder
+from .stability.forms import InOrder, Squared
 from .stability.one_sided import one_sided
 from .stability.projections import with_differences
 from .stability.reflection import reflected
@@ -52,7 +52,8 @@ class ArrayFunction:
     order, those with a default last. assigned: the named values on the way, each after what it reads, by Python name.
     returned: the array programs of what is returned, in the order of ``plan.returns``. dims: names of the dimensions
     that the programs need as numbers. elementwise: all is computed entry by entry, on arrays of any shape. anchor: the
-    Python name of an argument whose dtype the answer has; None where no argument is an array of floats.
+    Python name of an argument whose dtype the answer has; None where no argument is an array of floats. wide: its
+    exponentials are larger than the largest number of float16.
     """
 
     plan: Plan
@@ -64,6 +65,7 @@ class ArrayFunction:
     dims: tuple[str, ...]
     elementwise: bool
     anchor: str | None
+    wide: bool = False
 
     @property
     def name(self) -> str:
@@ -131,7 +133,8 @@ def array_function(
     returned = tuple(nodes[n] for n in names)
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
-    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor)
+    wide = any(targets[n].has(Squared) for n in names)
+    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor, wide)
 
 
 def _names_in_use(derivation: Derivation, known: Mapping[str, Definition]) -> set[str]:

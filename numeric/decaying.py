@@ -73,7 +73,7 @@ def _exp_multiple(variable: Expr, number: Expr, parameter: Expr, lower: Lower, h
 
 
 def bounded_half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
-    """exp(x/2), at most a power of two: a polynomial in the exponent may be large, and is bounded where it is computed."""
+    """exp(x/2), at most a power of two. A polynomial in the exponent is bounded where that is computed."""
     half = half_exp(e, lower, hint)
     top = 2.0 ** int(e.args[1])  # type: ignore[arg-type]
     if half.node.data == ("exp_polynomial",):

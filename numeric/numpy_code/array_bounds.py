@@ -5,6 +5,7 @@ With a number for one side, np.maximum and np.minimum are five times slower than
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from .. import program
@@ -45,6 +46,32 @@ def with_array_bounds(roots: Sequence[Node]) -> list[Node]:
         return program.call("clip", visit(x), *ends)
 
     return [visit(r) for r in roots]
+
+
+def beyond_last(roots: Sequence[Node], named: int) -> list[Node]:
+    """The same programs, where what is x itself beyond a bound gets its entries from there when all else is computed.
+
+    That overwrites it. The first ``named`` programs are values with a name; what is returned of them is theirs. Where
+    another program reads such a value in its middle, it overwrites a copy.
+    """
+    uses = Counter(a for n in _nodes(roots) for a in n.args)
+    memo: dict[int, Node] = {}
+
+    def visit(node: Node, outermost: bool) -> Node:
+        if outermost or id(node) not in memo:
+            args = tuple(visit(a, False) for a in node.args)
+            data = node.data
+            if data == ("beyond",) and not outermost and uses[node.args[0]] > 1:
+                data = ("beyond", "copy")
+            same = data is node.data and all(a is b for a, b in zip(args, node.args, strict=True))
+            found = node if same else Node(node.op, args, data, node.rank, node.kind)
+            if outermost:
+                return found
+            memo[id(node)] = found
+        return memo[id(node)]
+
+    found = [visit(r, True) for r in roots]
+    return [n.args[0] if at < named and n.data == ("beyond",) else n for at, n in enumerate(found)]
 
 
 def _nodes(roots: Sequence[Node]) -> list[Node]:

@@ -169,8 +169,9 @@ def _finite(x):
 BEYOND = '''
 def _beyond(y, x, bound):
     """x where it is beyond bound, y elsewhere. It overwrites y."""
-    y = np.asarray(y)
-    np.copyto(y, x, where=x > bound if bound > 0 else x < bound)
+    y, inside = np.asarray(y), x.max(initial=0.0) <= bound if bound > 0 else x.min(initial=0.0) >= bound
+    if not inside:  # NaN is not inside either
+        np.copyto(y, x, where=x > bound if bound > 0 else x < bound)
     return y[()]
 '''
 

@@ -113,7 +113,7 @@ EQUAL: list[tuple[str, Expr, Expr]] = [
 ]
 
 ELEMENTARY: list[tuple[str, Expr, Expr]] = [
-    ("a ramp squared", relu(1 - x * u) ** 2, relu(1 - x * u) * Indicator(1 - x * u) * (1 - x * u)),
+    ("a ramp times its case", relu(1 - x * u) * Indicator(1 - x * u), Indicator(1 - x * u) * (1 - x * u)),
     ("ramps of both signs", relu(1 - x * u) * relu(x * u - 1), Integer(0)),
     ("sigmoid", sigmoid(x), exp(x) / (1 + exp(x))),
     ("reflection of sigmoid", sigmoid(-x), 1 - sigmoid(x)),

@@ -24,7 +24,7 @@ from nnmath.rendering.latex_style import LATEX
 from nnmath.rendering.latex_width import latex_width
 from nnmath.rendering.letters import Alphabet
 from nnmath.rendering.names import latex_name, text_name
-from nnmath.rendering.notebook import latex_fragment, markdown
+from nnmath.rendering.notebook import latex_fragment
 from nnmath.rendering.text_style import TEXT
 
 n, C, d = dimension("n"), dimension("C"), dimension("d")
@@ -376,7 +376,6 @@ LAYOUT = set(r"\noindent \textbf \medskip \par \item \Large \bfseries \hfill \te
 def test_only_commands_that_work_everywhere(name):
     for text, allowed in (
         (render(PAGES[name](), "markdown"), ALLOWED),
-        (markdown(PAGES[name]()), ALLOWED),
         (latex_fragment(PAGES[name]()), ALLOWED),
         (render(PAGES[name](), "latex"), ALLOWED | LAYOUT),
     ):

@@ -96,8 +96,10 @@ def test_compiled_and_batched_it_computes_the_same(id: str) -> None:
 @pytest.mark.parametrize("id", ["info-nce", "attention"])
 def test_compiled_code_subtracts_the_largest_from_what_it_is_the_largest_of(id: str) -> None:
     d, rng = derivation(id), np.random.default_rng(0)
-    arrays = {t.name: (2e5 * rng.normal(size=(4, 7))).astype(np.float32) for t in d.givens if t.rank == 2}
-    name, source = functions(d)[0].name, generate(d, "jax").source
+    (function,) = functions(d)
+    names = [a.name for a in function.arguments if a.given.rank]
+    arrays = {name: (2e5 * rng.normal(size=(4, 7))).astype(np.float32) for name in names}
+    source, name = generate(d, "jax").source, function.name
     with np.errstate(over="ignore"):
         expected = load_source(generate(d).source)[name](**arrays)
     for run in (load_source(source)[name], jax.jit(load_source(source)[name])):

@@ -31,7 +31,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Formula:
-    """``left = right``, entry by entry and, where it exists, in matrix notation."""
+    """``left = right``, entry by entry and, where it exists, in matrix notation. note: what it is, in words."""
 
     left: Box
     right: Box
@@ -41,6 +41,7 @@ class Formula:
     words: str = ""
     source: Definition | Result | None = None
     relation: str = " = "
+    note: str = ""
 
 
 @dataclass(frozen=True)

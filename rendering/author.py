@@ -165,12 +165,12 @@ class Author:
             return Formula(
                 self._name(definition.tensor), self._derivative(definition.tensor, (output.tensor,)),
                 matrix_left=None, matrix_right=self._name(gradient), words="any scalar with", source=definition,
-                note=self._said(definition.tensor.description),
+                note=self._said(definition.tensor.description), noted=self._name(definition.tensor),
             )  # fmt: skip
         matrix = self._matrix(definition.body, definition.indices)
         return Formula(
             left, writer(definition.body), self._name(definition.tensor) if matrix else None, matrix,
-            source=definition, note=self._said(definition.tensor.description),
+            source=definition, note=self._said(definition.tensor.description), noted=self._name(definition.tensor),
         )  # fmt: skip
 
     def _pair(self, definition: Definition) -> tuple[Tensor, Element]:

@@ -48,7 +48,7 @@ def render(derivation: Derivation, options: Options = PLAIN) -> str:
 def _page(page: Page) -> Iterator[str]:
     yield rf"{{\Large\bfseries {prose(page.title)}}}\hfill\texttt{{{prose(page.id)}}}\par"
     yield from _block("Given", align(given_rows(page)))
-    noted = [rf"\item \({what}\): {prose(f.note)}" for what, f in notes_on(page.definitions)]
+    noted = [rf"\item \({f.noted}\): {prose(f.note)}" for f in page.definitions if f.note]
     listed = [r"\begin{itemize}", *noted, r"\end{itemize}"] if noted else []
     yield from _block("Define", [*align(formula_rows(page.definitions)), *listed])
     if page.assumptions:
@@ -129,11 +129,6 @@ def formula_rows(formulas: Sequence[Formula]) -> Iterator[str]:
         yield from _equation(formula.left.text, formula.right, formula.relation)
         if formula.in_output is not None:
             yield from _equation("", formula.in_output)
-
-
-def notes_on(formulas: Sequence[Formula]) -> list[tuple[Box, Formula]]:
-    """The formulas that have a note, each with its left side."""
-    return [(f.matrix_left or f.left, f) for f in formulas if f.note]
 
 
 def _side_by_side(formulas: Sequence[Formula]) -> bool:

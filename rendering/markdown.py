@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..calculus.derivation import Derivation
-from .latex import TEXT_WIDTH, assumed_rows, formula_rows, notes_on, step_rows
+from .latex import TEXT_WIDTH, assumed_rows, formula_rows, step_rows
 from .latex_style import LATEX
 from .options import PLAIN, Options
 from .page import Page, page
@@ -22,7 +22,7 @@ def _page(page: Page) -> Iterator[str]:
         yield f"- ${given.membership}$" + (f": {_escape(given.words)}" if given.words else "")
     if page.definitions:
         yield from ("", "## Define", "", *_block(formula_rows(page.definitions)))
-        noted = [f"- ${what}$: {_escape(f.note)}" for what, f in notes_on(page.definitions)]
+        noted = [f"- ${f.noted}$: {_escape(f.note)}" for f in page.definitions if f.note]
         yield from ("", *noted) if noted else ()
     if page.assumptions:
         yield from ("", "## Assume", "", *_block(assumed_rows(page.assumptions)))

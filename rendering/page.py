@@ -31,7 +31,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Formula:
-    """``left = right``, entry by entry and, where it exists, in matrix notation. note: what it is, in words."""
+    """``left = right``, entry by entry and, where it exists, in matrix notation.
+
+    note: what the array on the left, noted, is in words.
+    """
 
     left: Box
     right: Box
@@ -42,6 +45,7 @@ class Formula:
     source: Definition | Result | None = None
     relation: str = " = "
     note: str = ""
+    noted: Box | None = None
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,12 @@ def _when(mask, x):
     return jnp.where(mask, x, 0.0 * x)
 '''
 
+ROUNDED = '''
+def _rounded(x):
+    """x, a product, rounded to its dtype also where compiled code would subtract from the exact one."""
+    return jnp.where(x == x, x, jnp.nan)
+'''
+
 SOFTPLUS = '''
 def _softplus(x):
     """log(1 + exp(x)), without overflow and with full accuracy in both tails."""
@@ -231,6 +237,7 @@ HELPERS: dict[str, str] = {
     "_abs": ABS,
     "_relu": RELU,
     "_when": WHEN,
+    "_rounded": ROUNDED,
     "_sigmoid": in_jax(SIGMOID),
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,

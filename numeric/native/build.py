@@ -21,7 +21,8 @@ ENTANGLED = "its loops depend on each other in a way that has no C form yet"
 class CFunction:
     """A function of a C module as it is called: sizes, then arrays, parameters and outputs by name, with shapes.
 
-    function: what it computes; None for a part of a function. Arrays tell whether they are integers.
+    function: what it computes; None for a part of a function. Arrays tell whether they are integers. in_place: every
+    entry is read before it is written, so that an output may be the array of an input.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CFunction:
     outputs: tuple[tuple[str, Shape], ...]
     elementwise: bool
     defined: tuple[str, ...] = ()
+    in_place: bool = False
 
 
 def kernels_for(
@@ -153,9 +155,10 @@ def c_text(
     ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
     texts = []
     arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
-    arguments += [f"const {'int64_t' if whole else real} *restrict {c_name(a)}" for a, _, whole in signature.arrays]
+    alone = "" if signature.in_place else "restrict "
+    arguments += [f"const {'int64_t' if whole else real} *{alone}{c_name(a)}" for a, _, whole in signature.arrays]
     arguments += [f"double {c_name(p)}" for p in signature.parameters]
-    arguments += [f"{real} *restrict {c_name(o)}" for o, _ in signature.outputs]
+    arguments += [f"{real} *{alone}{c_name(o)}" for o, _ in signature.outputs]
     extra = [f"double *restrict {t}" for t in temporaries]
     single = len(kernels) == 1 and not temporaries
     head = f"{signature.name}_{suffix}"

@@ -7,7 +7,7 @@ Each function takes the sizes, the arrays of numbers and labels, the parameters,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...calculus.derivation import Derivation
 from ...calculus.dimensions import DefinedDimension
@@ -26,6 +26,8 @@ from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
 COUNT = "count"
+
+IN_PLACE = "In place too: an output may be the array of an input, because each entry is read before it is written."
 
 ABOUT = """/* {title}.
 
@@ -154,12 +156,17 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     roots = inlined(function)
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
     arrays = arguments_in(roots, signature)
-    texts = [c_text(signature, *kernels_for(roots, outputs, arrays, real), real, taken, used) for real in REALS]
+    made = {real: kernels_for(roots, outputs, arrays, real) for real in REALS}
+    if function.plan.kind == "one step to":
+        flat = all(len(kernels) == 1 and kernels[0].flat for kernels, _ in made.values())
+        signature = replace(signature, in_place=flat and bool(signature.arrays))
+    texts = [c_text(signature, *made[real], real, taken, used) for real in REALS]
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     comment = "\n".join(
         f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))
     )
-    return f"/*\n{comment.rstrip(' *')}\n */\n" + "\n\n".join(texts), signature
+    comment = comment.rstrip(" *") + (f"\n *\n * {IN_PLACE}" if signature.in_place else "")
+    return f"/*\n{comment}\n */\n" + "\n\n".join(texts), signature
 
 
 def names_in(signature: CFunction) -> set[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .hybrid import Driver, Stage
+from .in_place import into, usable
 from .module import CFunction
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
@@ -20,7 +21,7 @@ F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
 def wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Callable[..., Any] | str:
     """The Python function of a C function; or why there is none. numpy: the function for all other calls."""
-    scalars = [not c.elementwise and not shape for _, shape in c.outputs]
+    scalars = [not c.arrays if c.elementwise else not shape for _, shape in c.outputs]
     returned = ", ".join(f"{o}[()]" if s else o for (o, _), s in zip(c.outputs, scalars, strict=True))
     return _made(c, [*_stage(c, 0)], returned, [_runs(c, library)], numpy)
 
@@ -52,24 +53,30 @@ def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
 
 def _stage(c: CFunction, at: int) -> list[str]:
     """The lines that call one C function."""
-    lines = []
-    for o, shape in c.outputs:
-        dims = "shape" if c.elementwise else f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
-        lines.append(f"{o} = empty({dims}, kind)")
+    fresh = {o: f"empty({'shape' if c.elementwise else _tuple(shape)}, kind)" for o, shape in c.outputs}
+    lines = [f"{o} = {new}" for o, new in fresh.items()]
+    if c.in_place:
+        lines = [f"{', '.join(fresh)}, = ({', '.join(fresh.values())},) if out is None else out"]
     passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *c.parameters, *(o for o, _ in c.outputs)])
     return [*lines, f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
+
+
+def _tuple(shape: Sequence[str]) -> str:
+    return f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
 
 
 def _checks(c: CFunction) -> tuple[list[str], list[str]] | str:
     """Lines that name the sizes, and conditions for a call of C; or why it cannot be called."""
     floats = [a for a, _, whole in c.arrays if not whole]
-    if not floats:
+    if not floats and not (c.elementwise and not c.arrays):
         return "no argument is an array of floats"
     tests = [f"type({a}) is ndarray and {a}.flags.num & 257 == 257" for a, *_ in c.arrays]  # contiguous and aligned
     tests += [f"{a}.dtype is {'I64' if whole else 'kind'}" for a, _, whole in c.arrays if a != floats[0]]
     tests += [f"type({p}) in NUMBERS" for p in c.parameters]
-    lines = [f"kind = {floats[0]}.dtype"]
-    if c.elementwise:
+    lines = [f"kind = {floats[0]}.dtype" if floats else "kind = F64"]
+    if not floats:  # numbers, such as a learning rate and the steps so far
+        lines += ["shape = ()", "count = 1"]
+    elif c.elementwise:
         lines += [f"shape = {floats[0]}.shape", f"count = {floats[0]}.size"]
         tests += ["shape and count"] + [f"{a}.shape == shape" for a in floats[1:]]
     else:
@@ -105,13 +112,20 @@ def _made(
         return checks
     lines, tests = checks
     signature = inspect.signature(numpy)
-    head = ", ".join(str(p) for p in signature.parameters.values())
+    head = ", ".join(str(p) for p in signature.parameters.values()) + (", *, out=None" if c.in_place else "")
     names = ", ".join(f"{p}={p}" for p in signature.parameters)
+    rest = f"other({names})"
+    if c.in_place:
+        results = tuple(o for o, _ in c.outputs)
+        inputs = "".join(f"{a}, " for a, *_ in c.arrays)
+        rest = f"{rest} if out is None else into(out, {c.name}({names}), {results!r})"
+        shape = "shape" if c.elementwise else _tuple(c.outputs[0][1])
+        tests = [*tests, f"(out is None or usable(out, ({inputs}), kind, {shape}, {len(results)}))"]
     inside = []
     for call in calls:
         inside.append(call)
         if call == "    raise MemoryError":
-            inside += ["if failed:", f"    return other({names})"]
+            inside += ["if failed:", f"    return {rest}"]
     text = [f"def {c.name}({head}):", "    try:"]
     text += [f"        {line}" for line in lines]
     text += [f"        if {' and '.join(tests)}:"]
@@ -120,10 +134,11 @@ def _made(
     text += [f"                {line}" for line in inside]
     text += [f"                return {returned}"]
     text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
-    text += [f"    return other({names})"]
+    text += [f"    return {rest}"]
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64}
     namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
+    namespace |= {"usable": usable, "into": into}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)
     again = {**namespace, "other": numpy}
     for names_of in (namespace, again):
@@ -144,7 +159,7 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
         values = [arguments[a] for a in (*floats, *labels)]
         if all(isinstance(v, np.ndarray) and v.ndim and v.size for v in values):
             kinds = {v.dtype for v in values[: len(floats)]}
-            if len(kinds) == 1 and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
+            if (not c.arrays or len(kinds) == 1) and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
                 if c.elementwise and len({v.shape for v in values}) > 1:
                     try:
                         values = list(np.broadcast_arrays(*values))

@@ -50,18 +50,20 @@ class CompiledModule:
         derivation: Derivation,
         chosen: Sequence[Plan] | None = None,
         *,
+        products: bool = True,
         elsewhere: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
     ) -> None:
         """chosen: what the functions return; by default those of the generated NumPy module.
 
-        elsewhere: from a NumPy function to what takes the calls that do not go to C.
+        products: NumPy multiplies matrices; else C does, in loops. elsewhere: from a NumPy function to what takes the
+        calls that do not go to C.
         """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)
         self.numpy = load_source(generated.source)
         self.functions = tuple(f.name for f in generated.functions)
         self.described: tuple[GeneratedFunction, ...] = generated.functions
-        module = write(derivation, chosen, products=True)
+        module = write(derivation, chosen, products)
         self.source = module.source
         self.notes: dict[str, str] = {n: f"{why}; NumPy serves" for n, why in module.missing.items()}
         made: dict[str, Callable[..., Any]] = {f.name: partial(wrapped, f) for f in module.functions}

@@ -24,13 +24,13 @@ class Checkable:
     flushes: bool = False
 
 
-def checkable(derivation: Derivation) -> Checkable:
-    """The functions of the C target, compiled here, matrix products by NumPy.
+def checkable(derivation: Derivation, products: bool = False) -> Checkable:
+    """The functions of the C target, compiled here. products: NumPy multiplies matrices, as in :func:`nnmath.compiled`.
 
     Raises :class:`~.compiler.NoCompiler`, and :class:`~..lower.Unsupported` where a function has no C form. A call that
     the compiled function would leave to NumPy is a ``TypeError``: it would say nothing of the C code.
     """
-    module = CompiledModule(derivation, elsewhere=refused)
+    module = CompiledModule(derivation, products=products, elsewhere=refused)
     if module.failed is not None:
         raise module.failed
     for name, why in module.notes.items():

@@ -117,7 +117,8 @@ class _Splitter:
         outputs = [self.arrays[n] for n in nodes]
         memory = {n: (c_name(name), shape) for n, (name, shape) in known.items()}
         named = [(c_name(o), s) for o, s in outputs]
-        made = {real: kernels_for(nodes, named, memory, real) for real in REALS}
+        defined = frozenset(d for d, _ in self.signature.defined)
+        made = {real: kernels_for(nodes, named, memory, real, defined) for real in REALS}
         read = {str(v.data[0]) for kernels, _ in made.values() for k in kernels for v in loads(k.values)}
         arrays = [(name, shape, self.whole.get(name, False)) for name, shape in known.values() if c_name(name) in read]
         function = CFunction(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...calculus.derivation import Derivation
-from ...calculus.dimensions import DefinedDimension
+from ...calculus.dimensions import defined_dimensions
 from .. import docstring
 from ..array_function import ArrayFunction, array_function, is_float
 from ..lower import Unsupported
@@ -156,7 +156,8 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     roots = inlined(function)
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
     arrays = arguments_in(roots, signature)
-    made = {real: kernels_for(roots, outputs, arrays, real) for real in REALS}
+    defined = frozenset(d for d, _ in signature.defined)
+    made = {real: kernels_for(roots, outputs, arrays, real, defined) for real in REALS}
     if function.plan.kind == "one step to":
         flat = all(len(kernels) == 1 and kernels[0].flat for kernels, _ in made.values())
         signature = replace(signature, in_place=flat and bool(signature.arrays))
@@ -208,7 +209,9 @@ def signature_of(function: ArrayFunction) -> CFunction:
     for t in function.givens:
         if t.domain.below is not None and not t.domain.below.is_Integer:
             sizes[str(t.domain.below)] = None
-    defined = tuple(d for d in sizes if isinstance(by_name.get(d), DefinedDimension))
+    order = defined_dimensions(by_name[d] for d in sizes if d in by_name)
+    sizes.update(dict.fromkeys(map(str, order)))
+    defined = tuple((str(d), d.text) for d in order)
     return CFunction(
         function.name,
         function.described(),

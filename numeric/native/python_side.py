@@ -94,9 +94,16 @@ def _checks(c: CFunction) -> tuple[list[str], list[str]] | str:
                     tests.append(f"{d} > 0")
                     known.add(d)
             tests.append(f"{a}.shape == ({', '.join(shape)}{',' if len(shape) == 1 else ''})")
+        for d, equation in c.defined:
+            if d in known:
+                tests.append(f"{d} == {equation}")
+            else:
+                lines.append(f"{d} = {equation}")
+                tests.append(f"{d} > 0")
+                known.add(d)
         unknown = [s for s in c.sizes if s not in known]
-        if unknown or c.defined:
-            return f"the size {(*unknown, *c.defined)[0]} is not the length of an axis of an argument"
+        if unknown:
+            return f"the size {unknown[0]} is not the length of an axis of an argument"
     return lines, tests
 
 
@@ -153,11 +160,16 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
     """For calls that do not go to C as they are: with copies of strided arrays, or else to NumPy."""
     floats = [a for a, _, whole in c.arrays if not whole]
     labels = [a for a, _, whole in c.arrays if whole]
+    single = {a for a, shape, _ in c.arrays if not shape}
 
     def other(**arguments: Any) -> Any:
         changed = dict(arguments)
         values = [arguments[a] for a in (*floats, *labels)]
-        if all(isinstance(v, np.ndarray) and v.ndim and v.size for v in values):
+        values = [np.asarray(v) if isinstance(v, np.generic) else v for v in values]
+        if all(
+            isinstance(v, np.ndarray) and v.size and (v.ndim or a in single)
+            for a, v in zip((*floats, *labels), values, strict=True)
+        ):
             kinds = {v.dtype for v in values[: len(floats)]}
             if (not c.arrays or len(kinds) == 1) and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
                 if c.elementwise and len({v.shape for v in values}) > 1:

@@ -307,7 +307,7 @@ WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
     "raise": _raise,
     "compare": _compare,
     "rounded": lambda w, s: f"(double)(float){w.value(s.args[0])}",
-    "widen": lambda w, s: f"(double){w.value(s.args[0])}",
+    "widen": lambda w, s: f"{'(double)' if w.narrow(s.args[0]) else ''}{w.value(s.args[0])}",
     "cast": lambda w, s: w.value(s.args[0]),
     "inside": _inside,
     "call": _call,

@@ -25,7 +25,7 @@ class CFunction:
 
     function: what it computes; None for a part of a function. Arrays tell whether they are integers. defined: the sizes
     that follow from others, each with its equation. in_place: every entry is read before it is written, so that an
-    output may be the array of an input.
+    output may be the array of an input. functions: arguments that are functions of one number.
     """
 
     name: str
@@ -37,6 +37,7 @@ class CFunction:
     elementwise: bool
     defined: tuple[tuple[str, str], ...] = ()
     in_place: bool = False
+    functions: tuple[str, ...] = ()
 
 
 def kernels_for(
@@ -92,7 +93,10 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape], defined: fr
             before += _fused([t], temporaries, defined)
         current = [t for t in current if t not in small]
         try:
-            return [*before, schedule(current)]
+            kernel = schedule(current)
+            if left := _needed_after(kernel):
+                raise Cut(*left)
+            return [*before, kernel]
         except Uncovered:
             for t in current:
                 before += _fused([t], temporaries, defined)
@@ -131,6 +135,23 @@ def _accumulations(
         stored[r] = load(fresh, temporaries[fresh], place)
     kernels += [accumulation(t, defined) for t in single]
     return kernels, [Target(t.name, _replaced(t.value, stored), t.place) for t in targets if t not in single]
+
+
+def _needed_after(kernel: Kernel) -> list[Scalar]:
+    """Sums of single rows that targets need which are complete after the loops only, where no row is at hand."""
+    found: dict[Scalar, None] = {}
+    stack = [t.value for t in kernel.targets if t.value in kernel.late]
+    seen: set[Scalar] = set()
+    while stack:
+        v = stack.pop()
+        if v in seen or kernel.is_late(v):
+            continue
+        seen.add(v)
+        if v.is_reduction and v not in kernel.late:
+            found[v] = None
+        else:
+            stack += v.args
+    return list(found)
 
 
 def _domain(t: Target) -> frozenset[Axis]:
@@ -180,6 +201,7 @@ def c_text(
     arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
     alone = "" if signature.in_place else "restrict "
     arguments += [f"const {'int64_t' if whole else real} *{alone}{c_name(a)}" for a, _, whole in signature.arrays]
+    arguments += [f"double (*{c_name(f)})(double)" for f in signature.functions]
     arguments += [f"double {c_name(p)}" for p in signature.parameters]
     arguments += [f"{real} *{alone}{c_name(o)}" for o, _ in signature.outputs]
     extra = [f"double *restrict {t}" for t in temporaries]
@@ -197,7 +219,8 @@ def c_text(
         )
     if single:
         return texts[0]
-    own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
+    own = (*(a for a, *_ in signature.arrays), *signature.functions, *signature.parameters)
+    own = (*own, *(o for o, _ in signature.outputs))
     passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
     calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
     if not temporaries:
@@ -219,7 +242,8 @@ def c_text(
 
 
 def _unused(signature: CFunction, temporaries: Mapping[str, Shape], single: bool) -> list[str]:
-    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays), *map(c_name, signature.parameters)]
+    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays)]
+    names += map(c_name, (*signature.functions, *signature.parameters))
     if not single:
         names += [*(c_name(o) for o, _ in signature.outputs), *temporaries]
     return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []

@@ -118,8 +118,10 @@ def _entry(c: CFunction, below: Mapping[str, str]) -> str:
     for suffix in ("f32", "f64"):
         name = f"{c.name}_{suffix}"
         head = [f"ptrdiff_t {s}" for s in c.sizes] + [f"void **{a}" for a, *_ in c.arrays]
+        head += [f"double (*{f})(double)" for f in c.functions]
         head += [f"double {p}" for p in c.parameters] + [f"void **{o}" for o, _ in c.outputs]
-        passed = [*c.sizes, *(f"{a}[2]" for a, *_ in c.arrays), *c.parameters, *(f"{o}[2]" for o, _ in c.outputs)]
+        passed = [*c.sizes, *(f"{a}[2]" for a, *_ in c.arrays), *c.functions, *c.parameters]
+        passed += [f"{o}[2]" for o, _ in c.outputs]
         checks = "".join(
             f"    if (nn_outside({' * '.join(shape) or '1'}, {a}[2], {below[a]}))\n        return 2;\n"
             for a, shape, whole in c.arrays

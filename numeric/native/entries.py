@@ -98,7 +98,7 @@ class Lowering(Rows, Products):
             return (str(node.data[0]),) * 2
         if node.op == "arange":
             return (str(node.data[0]),)
-        if node.op == "zero_sum":
+        if node.op in ("zero_sum", "apply"):
             return args[0]
         if node.op == "full":
             text = node.data[1]
@@ -206,6 +206,10 @@ class Lowering(Rows, Products):
         a, b = (counter(p) for p in place)
         return Scalar("compare", (a, b), ("==",), a.axes | b.axes)
 
+    def _apply(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        x = self._operand(node.args[0], place)
+        return Scalar("apply", (x,), node.data, x.axes)
+
     def _arange(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         return counter(place[0])
 
@@ -260,4 +264,4 @@ def _product(a: Shape, b: Shape) -> Shape:
 
 
 def _said(node: Node) -> str:
-    return f"{node.op} {node.data[0]}" if node.op in ("call", "apply") and node.data else node.op
+    return f"{node.op} {node.data[0]}" if node.op == "call" and node.data else node.op

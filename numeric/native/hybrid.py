@@ -1,5 +1,7 @@
 """Functions with matrix products: NumPy multiplies matrices, and C kernels compute all that is between the products.
 
+So it is with functions that are arguments: they are called with whole arrays, as the NumPy code calls them.
+
 What needs no product is stage 0; stage k needs the products of the stages before it. An operand of a product that is
 more than a view of an array in memory is computed by the stage before, once, and read by all later ones.
 """
@@ -18,7 +20,7 @@ from .scalars import Shape, loads
 from .text import c_name
 
 #: Operations that stay with NumPy, and those that are a view of their operand.
-PRODUCTS = ("matmul", "einsum")
+PRODUCTS = ("matmul", "einsum", "apply")
 VIEWS = ("transpose", "expand")
 REALS = ("float", "double")
 
@@ -89,7 +91,7 @@ class _Splitter:
         for level in range(max(self.levels.values()) + 1):
             for product in self.products:
                 if self.levels[product] == level:
-                    steps.append(f"{self.arrays[product][0]} = contiguous({self._product(product)})")
+                    steps += self._steps(product)
                     known[product] = self.arrays[product]
             if self.stored.get(level):
                 steps.append(self._stage(level, self.stored[level], known))
@@ -132,10 +134,21 @@ class _Splitter:
         )
         return Stage(function, made)
 
+    def _steps(self, node: Node) -> list[str]:
+        """The lines that compute a product, or what an argument gives; that may be no array of the same kind."""
+        name, shape = self.arrays[node]
+        lines = [f"{name} = {'contiguous' if shape else 'asarray'}({self._product(node)})"]
+        if node.op == "apply":
+            expected = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
+            lines.append(f"if {name}.dtype is not kind or {name}.shape != {expected}:")
+        return lines
+
     def _product(self, node: Node) -> str:
         operands = [self._view(a) for a in node.args]
         if node.op == "matmul":
             return " @ ".join(operands)
+        if node.op == "apply":
+            return f"{node.data[0]}({operands[0]})"
         return f'einsum("{node.data[0]}", {", ".join(operands)}, optimize={len(operands) > 2})'
 
     def _view(self, node: Node) -> str:

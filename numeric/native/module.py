@@ -172,7 +172,7 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
 
 def names_in(signature: CFunction) -> set[str]:
     """The C names that a function has of its own. Raises ``Unsupported`` where one means something else in C."""
-    names = (*signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
+    names = (*signature.functions, *signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
     taken = {*signature.sizes, *map(c_name, names)}
     clash = sorted(taken & RESERVED)
     if clash:
@@ -183,13 +183,14 @@ def names_in(signature: CFunction) -> set[str]:
 def signature_of(function: ArrayFunction) -> CFunction:
     """Sizes, arrays, parameters and outputs of a function. Raises ``Unsupported``."""
     derivation = function.derivation
-    if any(t.domain.function for t in function.givens):
-        raise Unsupported("a function given by its derivative has no C form")
     arrays: list[tuple[str, Shape, bool]] = []
     parameters: list[str] = []
+    functions: list[str] = []
     for a in function.arguments:
         t = a.given
-        if function.elementwise and (t.domain.value is None):
+        if t.domain.function:
+            functions.append(a.name)
+        elif function.elementwise and (t.domain.value is None):
             arrays.append((a.name, (COUNT,), False))
         elif t.rank == 0 and is_float(t) is False and t.domain.below is None:
             parameters.append(a.name)
@@ -221,6 +222,7 @@ def signature_of(function: ArrayFunction) -> CFunction:
         tuple(outputs),
         function.elementwise,
         defined,
+        functions=tuple(functions),
     )
 
 

@@ -16,6 +16,8 @@ from .hybrid import Driver, Stage
 from .in_place import into, usable
 from .module import CFunction
 
+#: A function of one number, for C.
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
 
@@ -45,7 +47,7 @@ def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
     runs = []
     for suffix in ("f32", "f64"):
         run = getattr(library, f"nn_call_{c.name}_{suffix}")
-        run.argtypes = [*kinds, *[ctypes.c_double] * len(c.parameters), *[ctypes.py_object] * len(c.outputs)]
+        run.argtypes = [*kinds, *[CALLBACK] * len(c.functions), *[ctypes.c_double] * len(c.parameters), *[ctypes.py_object] * len(c.outputs)]
         run.restype = ctypes.c_int
         runs.append(run)
     return runs[0], runs[1]
@@ -57,7 +59,8 @@ def _stage(c: CFunction, at: int) -> list[str]:
     lines = [f"{o} = {new}" for o, new in fresh.items()]
     if c.in_place:
         lines = [f"{', '.join(fresh)}, = ({', '.join(fresh.values())},) if out is None else out"]
-    passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *c.parameters, *(o for o, _ in c.outputs)])
+    own = [*(f"CALLBACK({f})" for f in c.functions), *c.parameters, *(o for o, _ in c.outputs)]
+    passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *own])
     return [*lines, f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
 
 
@@ -133,6 +136,8 @@ def _made(
         inside.append(call)
         if call == "    raise MemoryError":
             inside += ["if failed:", f"    return {rest}"]
+        elif call.startswith("if "):  # what a function gave is no such array
+            inside.append(f"    return {rest}")
     text = [f"def {c.name}({head}):", "    try:"]
     text += [f"        {line}" for line in lines]
     text += [f"        if {' and '.join(tests)}:"]
@@ -143,7 +148,7 @@ def _made(
     text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
     text += [f"    return {rest}"]
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64}
-    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray}
+    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray, "asarray": np.asarray, "CALLBACK": CALLBACK}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
     namespace |= {"usable": usable, "into": into}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)

@@ -145,7 +145,7 @@ class Page:
         rule, forward = self._rule(), self.entry.torch
         if target == "numpy":
             return numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes))
-        from .numeric.native.rules import checkable_step
+        from .numeric.native.checkable import checkable_step
 
         step = checkable_step(rule)
         report = numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes), function=step)
@@ -154,26 +154,19 @@ class Page:
     def _check_emitted(self, device: str, dtypes: Sequence[str], target: str) -> Any:
         from .numeric.checking.crosscheck import check
 
-        emitted: Any
         if target == "c":
-            from .numeric.native.checkable import checkable as compiled
+            from .numeric.native.checkable import checkables
 
-            emitted = compiled(self.derivation)
+            emitted: Any = checkables(self.derivation)
         else:
             from .numeric.targets.checkable import checkable
 
-            emitted = checkable(self.derivation, target)
-        report = check(
-            self.derivation,
-            self.forward,
-            device=device,
-            dtypes=tuple(dtypes),
-            module=emitted.module,
-            functions=emitted.functions,
-            flushes=emitted.flushes,
-            may_be_undefined=self.entry.topic in (EXPRESSION, OWN),
-        )
-        return replace(report, code="compiled C" if target == "c" else f"{target} code")
+            emitted = (checkable(self.derivation, target),)
+        options: dict[str, Any] = {"device": device, "dtypes": tuple(dtypes)}
+        options["may_be_undefined"] = self.entry.topic in (EXPRESSION, OWN)
+        report, *others = (check(self.derivation, self.forward, **vars(e), **options) for e in emitted)
+        results = (*report.results, *(r for other in others for r in other.results))
+        return replace(report, results=results, code="compiled C" if target == "c" else f"{target} code")
 
     def accuracy(
         self,

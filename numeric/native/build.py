@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from ..lower import Unsupported
 from ..plans import GeneratedFunction
 from ..program import Node
-from .accumulate import MODE, Accumulator, accumulated, accumulation, alone
+from .accumulate import MODE, accumulated, accumulation, alone
+from .accumulator import Accumulator
 from .emit import Emitter
-from .entries import Lowering, NeedsArray, axes_for
+from .entries import Lowering, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .products import NeedsArray
 from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import c_name
 
@@ -209,14 +211,13 @@ def c_text(
     head = f"{signature.name}_{suffix}"
     for at, kernel in enumerate(kernels, 1):
         cname = f"int {head}" if single else f"static int {head}_{at}"
-        own = Accumulator if kernel.mode == MODE else Emitter
-        emitter = own(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries))
+        writer = Accumulator if kernel.mode == MODE else Emitter
+        emitter = writer(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries))
         if isinstance(emitter, Accumulator):
             emitter.defined = frozenset(d for d, _ in signature.defined)
         lines = emitter.body()
-        texts.append(
-            _head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries, single), *lines]) + "\n}"
-        )
+        lines = [*_unused(signature, temporaries, single), *lines]
+        texts.append(_head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join(lines) + "\n}")
     if single:
         return texts[0]
     own = (*(a for a, *_ in signature.arrays), *signature.functions, *signature.parameters)

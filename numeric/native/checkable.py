@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...calculus.derivation import Derivation
+from ..checking.updates import Rule
 from ..lower import Unsupported
-from ..plans import GeneratedModule, identifier, is_elementwise
+from ..plans import GeneratedModule, Plan, identifier, is_elementwise
 from .calling import CompiledModule
 
 
@@ -24,17 +25,41 @@ class Checkable:
     flushes: bool = False
 
 
+def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
+    """What is printed; and where NumPy computes a part of what :func:`nnmath.compiled` gives, that too.
+
+    Raises as :func:`checkable`.
+    """
+    module = _compiled(derivation, products=True)
+    printed = checkable(derivation) if module.products else _described(module, derivation)
+    return (printed, _described(module, derivation)) if module.products else (printed,)
+
+
 def checkable(derivation: Derivation, products: bool = False) -> Checkable:
     """The functions of the C target, compiled here. products: NumPy multiplies matrices, as in :func:`nnmath.compiled`.
 
     Raises :class:`~.compiler.NoCompiler`, and :class:`~..lower.Unsupported` where a function has no C form. A call that
     the compiled function would leave to NumPy is a ``TypeError``: it would say nothing of the C code.
     """
-    module = CompiledModule(derivation, products=products, elsewhere=refused)
+    return _described(_compiled(derivation, products), derivation)
+
+
+def checkable_step(rule: Rule) -> Callable[..., Any]:
+    """The compiled step of an update rule. Raises as above."""
+    step: Callable[..., Any] = _compiled(rule.course, False, (rule.plan,)).namespace[rule.name]
+    return step
+
+
+def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | None = None) -> CompiledModule:
+    module = CompiledModule(derivation, chosen, products=products, elsewhere=refused)
     if module.failed is not None:
         raise module.failed
     for name, why in module.notes.items():
         raise Unsupported(f"{name} is not compiled: {why.removesuffix('; NumPy serves')}")
+    return module
+
+
+def _described(module: CompiledModule, derivation: Derivation) -> Checkable:
     functions = dict(module.namespace)
     if is_elementwise(derivation):
         numbers = [identifier(t.name) for t in derivation.givens if t.domain.value is not None]
@@ -46,7 +71,7 @@ def _number_by_number(function: Callable[..., Any], numbers: Sequence[str]) -> C
     """C takes one number for all entries: a call for each of the different ones, with the entries that have it."""
 
     def call(**given: Any) -> Any:
-        varying = [n for n in numbers if np.ndim(given.get(n))]
+        varying = [n for n in numbers if np.ndim(given.get(n, 0))]
         if not varying:
             return function(**given)
         arrays = {n: v for n, v in given.items() if np.ndim(v)}

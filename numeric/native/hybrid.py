@@ -16,12 +16,12 @@ from ..program import Node
 from .build import CFunction, all_nodes, kernels_for
 from .entries import Lowering
 from .kernels import Kernel
+from .products import VIEWS, WINDOWS
 from .scalars import Shape, loads
 from .text import c_name
 
 #: Operations that stay with NumPy, and those that are a view of their operand.
 PRODUCTS = ("matmul", "einsum", "apply")
-VIEWS = ("transpose", "expand")
 REALS = ("float", "double")
 
 
@@ -52,7 +52,7 @@ class Driver:
 def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> Driver | None:
     """The steps of a function; None where it has no matrix product. Raises ``Unsupported`` and ``Cut``."""
     nodes = all_nodes(roots)
-    if not any(n.op in PRODUCTS for n in nodes):
+    if not any(map(is_product, nodes)):
         return None
     return _Splitter(function, signature, roots).driver()
 
@@ -103,14 +103,14 @@ class _Splitter:
         for node in _operands_first(root):
             if node not in self.levels:
                 below = max((self.levels[a] for a in node.args), default=0)
-                self.levels[node] = below + (node.op in PRODUCTS)
-                if node.op in PRODUCTS:
+                self.levels[node] = below + is_product(node)
+                if is_product(node):
                     self.products.append(node)
 
     def _store(self, node: Node, whole: bool = False) -> None:
         """Have a stage compute a node, or what it is a view of."""
         base = node if whole else _base(node)
-        if base not in self.arrays and base.op not in PRODUCTS:
+        if base not in self.arrays and not is_product(base):
             level = self.stored.setdefault(self.levels[base], [])
             if base not in level:
                 level.append(base)
@@ -131,6 +131,7 @@ class _Splitter:
             self.signature.parameters,
             tuple(outputs),
             self.signature.elementwise,
+            self.signature.defined,
         )
         return Stage(function, made)
 
@@ -170,6 +171,11 @@ class _Splitter:
             name = f"{base}{number}"
         self.taken.add(name)
         return name
+
+
+def is_product(node: Node) -> bool:
+    """Whether NumPy computes a node. Not a product with windows: for BLAS each window would be copied first."""
+    return node.op in PRODUCTS and not any(_base(a).op in WINDOWS for a in node.args)
 
 
 def _base(node: Node) -> Node:

@@ -29,7 +29,7 @@ def usable(out: Any, inputs: Sequence[Array], kind: np.dtype[Any], shape: tuple[
 
 
 def into(out: Any, found: Any, names: tuple[str, ...]) -> Any:
-    """Results copied to the arrays of a caller; these. Raises ``TypeError`` and ``ValueError`` where they do not fit."""
+    """Results copied to the arrays of a caller; these. Raises ``TypeError``, ``ValueError`` where they do not fit."""
     results = found if len(names) > 1 else (found,)
     arrays = out if isinstance(out, tuple) else (out,)
     if len(arrays) != len(names):

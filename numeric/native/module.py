@@ -172,7 +172,8 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
 
 def names_in(signature: CFunction) -> set[str]:
     """The C names that a function has of its own. Raises ``Unsupported`` where one means something else in C."""
-    names = (*signature.functions, *signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
+    names = [*signature.functions, *signature.parameters]
+    names += [*(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs)]
     taken = {*signature.sizes, *map(c_name, names)}
     clash = sorted(taken & RESERVED)
     if clash:

@@ -1,7 +1,7 @@
 """Matrix products, other sums of products, and scattered sums as scalar expressions: the part of a lowering for them.
 
-A sum in which each array lacks some of the loop variables reads its arrays again and again: it is a ``product`` and gets
-loops of its own (:mod:`.accumulate`). Where one array has all of them it is a plain sum, and part of any kernel.
+A sum in which each array lacks some of the loop variables reads its arrays again and again: it is a ``product`` and
+gets loops of its own (:mod:`.accumulate`). Where one array has all of them it is a plain sum, and part of any kernel.
 A ``put`` adds its values up at computed places. Both are reductions, and complete only after all of their loops.
 """
 
@@ -47,20 +47,21 @@ class Products:
         given, out = str(node.data[0]).split("->")
         return self._contracted(node, tuple(given.split(",")), out, place)  # type: ignore[no-any-return]
 
-    def _contracted(
-        self: Any, node: Node, given: Sequence[str], out: str, place: tuple[Axis | None, ...]
-    ) -> Scalar:
+    def _contracted(self: Any, node: Node, given: Sequence[str], out: str, place: tuple[Axis | None, ...]) -> Scalar:
         """The sum of the product of the operands over all letters that the result does not have."""
         shapes = [self.shape(a) for a in node.args]
-        dims = {c: d for letters, shape in zip(given, shapes, strict=True) for c, d in zip(letters, shape, strict=True) if d != "1"}
+        dims: dict[str, str] = {}
+        for letters, shape in zip(given, shapes, strict=True):
+            dims |= {c: d for c, d in zip(letters, shape, strict=True) if d != "1"}
         at: dict[str, Axis | None] = dict(zip(out, place, strict=True))
         over: list[Axis] = []
         for c in dict.fromkeys("".join(given)):
             if c in at:
                 continue
-            at[c] = axis(dims[c], [a for a in at.values() if a]) if c in dims else None
-            if at[c]:
-                over.append(at[c])
+            at[c] = None
+            if c in dims:
+                over.append(axis(dims[c], [a for a in at.values() if a]))
+                at[c] = over[-1]
         every = set(dims)
         shared = bool(over) and not any(set(letters) & every >= every for letters in given)
         if shared:

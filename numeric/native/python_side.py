@@ -47,7 +47,8 @@ def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
     runs = []
     for suffix in ("f32", "f64"):
         run = getattr(library, f"nn_call_{c.name}_{suffix}")
-        run.argtypes = [*kinds, *[CALLBACK] * len(c.functions), *[ctypes.c_double] * len(c.parameters), *[ctypes.py_object] * len(c.outputs)]
+        run.argtypes = [*kinds, *[CALLBACK] * len(c.functions), *[ctypes.c_double] * len(c.parameters)]
+        run.argtypes += [ctypes.py_object] * len(c.outputs)
         run.restype = ctypes.c_int
         runs.append(run)
     return runs[0], runs[1]
@@ -176,7 +177,8 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
             for a, v in zip((*floats, *labels), values, strict=True)
         ):
             kinds = {v.dtype for v in values[: len(floats)]}
-            if (not c.arrays or len(kinds) == 1) and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
+            whole = all(v.dtype.kind == "i" for v in values[len(floats) :])
+            if (not c.arrays or len(kinds) == 1) and kinds <= {F32, F64} and whole:
                 if c.elementwise and len({v.shape for v in values}) > 1:
                     try:
                         values = list(np.broadcast_arrays(*values))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..checking.updates import Rule, loop
-from ..lower import Unsupported
 from .calling import CompiledModule
-from .checkable import refused
 
 
 def compiled_rule(rule: Rule) -> CompiledModule:
@@ -28,17 +25,3 @@ def compiled_rule(rule: Rule) -> CompiledModule:
         module.__dict__.update(more)
         module.functions = (*module.functions, *more)
     return module
-
-
-def checkable_step(rule: Rule) -> Callable[..., Any]:
-    """The compiled step alone: an error where NumPy would serve.
-
-    Raises :class:`~.compiler.NoCompiler`, and :class:`~..lower.Unsupported` where it has no C form.
-    """
-    module = CompiledModule(rule.course, (rule.plan,), elsewhere=refused)
-    if module.failed is not None:
-        raise module.failed
-    for name, why in module.notes.items():
-        raise Unsupported(f"{name} is not compiled: {why.removesuffix('; NumPy serves')}")
-    step: Callable[..., Any] = module.namespace[rule.name]
-    return step

@@ -90,21 +90,18 @@ class Accumulator(Emitter):
         low, high, checks = self._range(vector, checks) if vector else ("", "", checks)
 
         def innermost_loop(bodies: Sequence[Scalar]) -> None:
-            text = " + ".join
             if vector is None:
-                self.put(f"{target} += {bare(text(map(self.text.value, bodies)))};")
+                self._sum_of(target, bodies)
                 return
             at, total = self.depth, self.fresh("total") if local else ""
             if local:
                 self.put(f"double {total} = 0.0;")
             if local or any(coefficient(spots[a], vector) if a in spots else a == vector for a in block):
                 self._pragma(f"simd{f' reduction(+:{total})' if local else ''}")
-            self.open(
-                f"for (ptrdiff_t {loop_name(vector)} = {low}; {loop_name(vector)} < {high}; {loop_name(vector)}++) {{"
-            )
+            v = loop_name(vector)
+            self.open(f"for (ptrdiff_t {v} = {low}; {v} < {high}; {v}++) {{")
             self._inside_loop(checks, bodies, opened | {vector})
-            values = list(map(self.text.value, bodies))
-            self.put(f"{total or target} += {bare(values[0]) if len(values) == 1 else text(values)};")
+            self._sum_of(total or target, bodies)
             self.scopes.pop()
             while self.depth > at:
                 self.close()
@@ -132,6 +129,12 @@ class Accumulator(Emitter):
         while self.depth > depth:
             self.close()
         del self.scopes[scopes:]
+
+    def _sum_of(self, target: str, bodies: Sequence[Scalar]) -> None:
+        first, *others = map(self.text.value, bodies)
+        lines = [f"{target} += {first if others else bare(first)}", *(f"    + {text}" for text in others)]
+        for line in (*lines[:-1], f"{lines[-1]};"):
+            self.put(line)
 
     def _inside_loop(self, checks: list[Check], bodies: Iterable[Scalar], opened: set[Axis]) -> list[Check]:
         """At the start of a loop: asks whether places known by now are in their arrays, and reads what is known by now.

@@ -11,6 +11,7 @@ from ..program import Node
 from .emit import Emitter
 from .entries import Lowering, NeedsArray, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .rewriting import cheapest
 from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import c_name
 
@@ -62,20 +63,20 @@ def kernels_for(
                     fresh = f"temporary{len(temporaries) + 1}"
                     own_shape = lowering.shape(missing.node)
                     inner = lower_all([missing.node], [fresh], [own_shape])
-                    kernels.extend(_fused(inner, temporaries))
+                    kernels.extend(_fused(inner, temporaries, real))
                     temporaries[fresh] = own_shape
                     lowering.store(missing.node, fresh)
             found.append(Target(text, value, place))
         return found
 
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
-    kernels += _fused(targets, temporaries)
+    kernels += _fused(targets, temporaries, real)
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries
 
 
-def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Kernel]:
+def _fused(targets: Sequence[Target], temporaries: dict[str, Shape], real: str) -> list[Kernel]:
     """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
     before: list[Kernel] = []
     current = list(targets)
@@ -83,13 +84,13 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
         domains = {t: _domain(t) for t in current}
         small = [t for t in current if domains[t] < frozenset().union(*domains.values())]
         for t in small:  # in loops that it does not run through it would be computed again and again
-            before += _fused([t], temporaries)
+            before += _fused([t], temporaries, real)
         current = [t for t in current if t not in small]
         try:
-            return [*before, schedule(current)]
+            return [*before, _cheap(schedule(current), real)]
         except Uncovered:
             for t in current:
-                before += _fused([t], temporaries)
+                before += _fused([t], temporaries, real)
             return before
         except Cut as cut:
             stored = {}
@@ -103,9 +104,14 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
                 temporaries[fresh] = shape
                 made.append(Target(fresh, value, place))
                 stored[value] = load(fresh, shape, place)
-            before += _fused(made, temporaries)
+            before += _fused(made, temporaries, real)
             current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
+
+
+def _cheap(kernel: Kernel, real: str) -> Kernel:
+    """A kernel with its values in the form that costs least."""
+    return schedule(cheapest(kernel.targets, kernel.moving, real))
 
 
 def _domain(t: Target) -> frozenset[Axis]:

@@ -51,6 +51,16 @@ NN_INLINE float nnf_exp_sum(float x, float low) {
 NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, 0.0f); }
 """
 
+_EXP_NORMAL = """
+/* exp(x + low) where it is a normal number: for x from -87 to 88. */
+NN_INLINE float nnf_exp_sum_normal(float x, float low) {
+    float shifted = x * 0x1.715476p0f + 0x1.8p23f, k = shifted - 0x1.8p23f;
+    float r = (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
+    return (1.0f + nnf_expm1_small(r)) * nnf_float((nnf_bits(shifted) + 127u) << 23);
+}
+NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, 0.0f); }
+"""
+
 _EXPM1 = """
 NN_INLINE float nnf_expm1(float x) {
     float y = x > 89.0f ? 89.0f : x;
@@ -151,6 +161,11 @@ NN_INLINE float nnf_exp_pair(nnf_pair p, double s, double t) {
     float low = fmaf(p.high, c.high, -high) + (p.low * c.high + p.high * c.low);
     return nnf_exp_sum(high, fabsf(high) < 200.0f ? low : 0.0f);
 }
+NN_INLINE float nnf_exp_pair_normal(nnf_pair p, double s, double t) {
+    nnf_pair c = nnf_number(s + t);
+    float high = p.high * c.high;
+    return nnf_exp_sum_normal(high, fmaf(p.high, c.high, -high) + (p.low * c.high + p.high * c.low));
+}
 NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_entry(x), f, g); }
 NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_entry(x), 1.0 / d, 0.0); }
 """
@@ -216,6 +231,7 @@ _WRITTEN: dict[str, str] = {
     "whole": _WHOLE,
     "expm1_small": _EXPM1_POLYNOMIAL,
     "exp": _EXP,
+    "exp_normal": _EXP_NORMAL,
     "expm1": _EXPM1,
     "log": _LOG,
     "tanh": _TANH,

@@ -106,6 +106,16 @@ NN_INLINE double nn_exp_sum(double x, double low) {
 NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, 0.0); }
 """
 
+_EXP_NORMAL = """
+/* exp(x + low) where it is a normal number: for x from -708 to 709. */
+NN_INLINE double nn_exp_sum_normal(double x, double low) {
+    double shifted = x * 0x1.71547652b82fep0 + 0x1.8p52, k = shifted - 0x1.8p52;
+    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
+    return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023) << 52);
+}
+NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, 0.0); }
+"""
+
 _EXPM1 = """
 NN_INLINE double nn_expm1(double x) {
     double y = x > 710.0 ? 710.0 : x;
@@ -293,6 +303,10 @@ NN_INLINE double nn_exp_pair(nn_pair p, double s, double t) {
     double low = fma(p.high, s, -high) + (p.low * s + p.high * t);
     return nn_exp_sum(high, fabs(high) < 1e3 ? low : 0.0);
 }
+NN_INLINE double nn_exp_pair_normal(nn_pair p, double s, double t) {
+    double high = p.high * s;
+    return nn_exp_sum_normal(high, fma(p.high, s, -high) + (p.low * s + p.high * t));
+}
 NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_number(x), f, g); }
 NN_INLINE double nn_exp_quotient(double x, double d) {
     double high = x / d;
@@ -315,6 +329,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "whole": (_WHOLE, ("bits",)),
     "expm1_small": (_EXPM1_POLYNOMIAL, ()),
     "exp": (_EXP, ("whole", "expm1_small")),
+    "exp_normal": (_EXP_NORMAL, ("bits", "expm1_small")),
     "expm1": (_EXPM1, ("whole", "expm1_small")),
     "log": (_LOG, ("bits",)),
     "log1p": (_LOG1P, ("log",)),
@@ -328,7 +343,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tanh_remainder": (_TANH_REMAINDER, ("tanh",)),
     "sigmoid_minus": (_SIGMOID_MINUS, ("exp",)),
     "power_of_two": (_POWER_OF_TWO, ("bits",)),
-    "exact_exponents": (_EXACT_EXPONENTS, ("exp",)),
+    "exact_exponents": (_EXACT_EXPONENTS, ("exp", "exp_normal")),
     "row_scale": (_ROW_SCALE, ("bits",)),
 }
 

@@ -11,6 +11,7 @@ from .scalars import Axis, Scalar, dimension
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
     **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "times", "exp_pair")},
+    "exp_pair_normal": "exact_exponents",
     **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
@@ -20,8 +21,8 @@ OURS = {
 #: C text of what is no elementary function.
 SMALL = {
     "square": "NN_INLINE double nn_square(double x) { return x * x; }",
-    "maximum": "NN_INLINE double nn_maximum(double a, double b) { return a > b || a != a ? a : b; }",
-    "minimum": "NN_INLINE double nn_minimum(double a, double b) { return a < b || a != a ? a : b; }",
+    "maximum": "NN_INLINE double nn_maximum(double a, double b) { return (a > b) | (a != a) ? a : b; }",
+    "minimum": "NN_INLINE double nn_minimum(double a, double b) { return (a < b) | (a != a) ? a : b; }",
     "at_least": "NN_INLINE double nn_at_least(double a, double b) { return a < b ? b : a; }",
     "at_most": "NN_INLINE double nn_at_most(double a, double b) { return a > b ? b : a; }",
     "sign": "NN_INLINE double nn_sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }",
@@ -221,7 +222,9 @@ def _mul(w: Expressions, s: Scalar) -> str:
     text = " * ".join(w.operand(a, narrow) for a in over) or ("1.0f" if narrow else "1.0")
     plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
-        if narrow and not w.moves(a):  # divided once for the whole loop
+        if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
+            text += f" * {number(1 / a.data[0], 'f')}"  # type: ignore[operator]
+        elif narrow and not w.moves(a):  # divided once for the whole loop
             text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
         elif a not in plain:
             text += f" / {w.operand(a, narrow)}"
@@ -258,6 +261,7 @@ def _inside(w: Expressions, s: Scalar) -> str:
 
 def _call(w: Expressions, s: Scalar) -> str:
     function, narrow = str(s.data[0]), w.narrow(s)
+    normal = "_normal" if s.data[1:] == ("normal",) else ""
     if function == "where":
         a, b = (w.operand(x, narrow) for x in s.args[1:])
         return f"({w.condition(s.args[0])} ? {a} : {b})"
@@ -276,7 +280,7 @@ def _call(w: Expressions, s: Scalar) -> str:
         for c in (*coefficients[-2::-1], "0.0"):
             more_than_x = (first, c) if c != "0.0" else (first,)
             pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
-        return w.call("exp_pair", pair, scale, more, narrow=narrow)
+        return w.call("exp_pair" + normal, pair, scale, more, narrow=narrow)
     if function in ("exp_product", "exp_quotient"):
         return w.call(function, first, *rest, narrow=narrow)
     rest = [w.operand(a, narrow) for a in s.args[1:]]
@@ -290,8 +294,9 @@ def _call(w: Expressions, s: Scalar) -> str:
         bounded = w.call("at_least", first, f"-{largest}", narrow=narrow)
         return w.call("at_most", bounded, largest, narrow=narrow)
     if function == "clip":
-        return w.call("minimum", w.call("maximum", first, rest[0], narrow=narrow), rest[1], narrow=narrow)
-    return w.call(function, first, *rest, narrow=narrow)
+        above, below = ("at_least", "at_most") if all(a.op == "const" for a in s.args[1:]) else ("maximum", "minimum")
+        return w.call(below, w.call(above, first, rest[0], narrow=narrow), rest[1], narrow=narrow)
+    return w.call(function + normal, first, *rest, narrow=narrow)
 
 
 WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {

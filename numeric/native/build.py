@@ -40,13 +40,14 @@ def kernels_for(
     outputs: Sequence[tuple[str, Shape]],
     arrays: Mapping[Node, tuple[str, Shape]],
     real: str,
+    positive: frozenset[str] = frozenset(),
 ) -> tuple[list[Kernel], dict[str, Shape]]:
     """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
 
-    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. Raises
-    ``Unsupported`` and ``Cut``.
+    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double.
+    positive: parameters that are. Raises ``Unsupported`` and ``Cut``.
     """
-    lowering = Lowering(arrays, real)
+    lowering = Lowering(arrays, real, positive)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
 

@@ -154,7 +154,9 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     roots = inlined(function)
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
     arrays = arguments_in(roots, signature)
-    texts = [c_text(signature, *kernels_for(roots, outputs, arrays, real), real, taken, used) for real in REALS]
+    positive = frozenset(a.name for a in function.arguments if a.given.domain.positive)
+    kernels = {real: kernels_for(roots, outputs, arrays, real, positive) for real in REALS}
+    texts = [c_text(signature, *kernels[real], real, taken, used) for real in REALS]
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     comment = "\n".join(
         f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))

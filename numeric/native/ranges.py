@@ -49,6 +49,8 @@ class Ranges:
             return (float(s.data[0]), float(s.data[0]))  # type: ignore[arg-type]
         if s.op in ("dim", "counter"):
             return (1.0 if s.op == "dim" else 0.0, math.inf)
+        if s.op == "parameter":
+            return (0.0, math.inf) if s.data[1:] == ("positive",) else EVERYTHING
         if s.op == "neg":
             return _times((-1.0, -1.0), args[0])
         if s.op == "add":
@@ -139,7 +141,10 @@ BETWEEN: Mapping[str, Range] = {
 
 
 def _widened(r: Range) -> Range:
-    return (r[0] - SLACK * abs(r[0]) if r[0] > -math.inf else r[0], r[1] + SLACK * abs(r[1]) if r[1] < math.inf else r[1])
+    return (
+        r[0] - SLACK * abs(r[0]) if r[0] > -math.inf else r[0],
+        r[1] + SLACK * abs(r[1]) if r[1] < math.inf else r[1],
+    )
 
 
 def _outward(r: Range) -> Range:

@@ -5,13 +5,14 @@ It uses the intervals in which the values lie (:mod:`.ranges`), which depend on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .bounds import bounded
+from .branches import chosen
 from .divisions import shared
 from .kernels import Target
-from .scalars import Axis, Scalar
+from .scalars import Axis
 
 
 def cheapest(targets: Sequence[Target], moving: frozenset[Axis], real: str) -> list[Target]:
@@ -20,7 +21,7 @@ def cheapest(targets: Sequence[Target], moving: frozenset[Axis], real: str) -> l
     moving: the variables of the innermost loops. real: float or double, the dtype of what changes there.
     """
     values = [t.value for t in targets]
-    for rule in (bounded, shared):
+    for rule in (chosen, bounded, shared):
         values = rule(values, moving, real)
     return [replace(t, value=v) for t, v in zip(targets, values, strict=True)]
 

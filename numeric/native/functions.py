@@ -297,17 +297,22 @@ NN_INLINE nn_pair nn_times(nn_pair p, double x) {
     nn_pair q = {product, fma(p.high, x, -product) + p.low * x};
     return q;
 }
-/* exp(p (s + t)). */
-NN_INLINE double nn_exp_pair(nn_pair p, double s, double t) {
-    double high = p.high * s;
-    double low = fma(p.high, s, -high) + (p.low * s + p.high * t);
-    return nn_exp_sum(high, fabs(high) < 1e3 ? low : 0.0);
+NN_INLINE nn_pair nn_squared(double x) {
+    double product = x * x;
+    nn_pair p = {product, fma(x, x, -product)};
+    return p;
 }
-NN_INLINE double nn_exp_pair_normal(nn_pair p, double s, double t) {
+/* p (s + t); and p s for a power of two s. */
+NN_INLINE nn_pair nn_scaled(nn_pair p, double s, double t) {
     double high = p.high * s;
-    return nn_exp_sum_normal(high, fma(p.high, s, -high) + (p.low * s + p.high * t));
+    nn_pair q = {high, fma(p.high, s, -high) + (p.low * s + p.high * t)};
+    return q;
 }
-NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_number(x), f, g); }
+NN_INLINE nn_pair nn_shifted(nn_pair p, double s) { nn_pair q = {p.high * s, p.low * s}; return q; }
+/* exp(p). */
+NN_INLINE double nn_exp_pair(nn_pair p) { return nn_exp_sum(p.high, fabs(p.high) < 1e3 ? p.low : 0.0); }
+NN_INLINE double nn_exp_pair_normal(nn_pair p) { return nn_exp_sum_normal(p.high, p.low); }
+NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_scaled(nn_number(x), f, g)); }
 NN_INLINE double nn_exp_quotient(double x, double d) {
     double high = x / d;
     return nn_exp_sum(high, fabs(high) < 1e3 ? -fma(high, d, -x) / d : 0.0);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from ..lower import Unsupported
@@ -10,8 +11,8 @@ from .scalars import Axis, Scalar, dimension
 #: Functions of one argument in ``math.h``; all others that are functions are ours.
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
-    **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "times", "exp_pair")},
-    "exp_pair_normal": "exact_exponents",
+    **dict.fromkeys(("exp_product", "exp_quotient", "exp_pair", "exp_pair_normal"), "exact_exponents"),
+    **dict.fromkeys(("number", "squared", "step", "times", "scaled", "shifted"), "exact_exponents"),
     **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
@@ -36,6 +37,11 @@ RESERVED = frozenset(
     "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me threads each own scratch "
     "first last e t j block end power sign clip".split()
 )
+
+
+def is_power_of_two(s: Scalar) -> bool:
+    """Whether a value is a number by which multiplying is exact."""
+    return s.op == "const" and s.data[0] != 0 and abs(math.frexp(float(s.data[0]))[0]) == 0.5  # type: ignore[arg-type]
 
 
 def c_name(name: str) -> str:
@@ -276,11 +282,19 @@ def _call(w: Expressions, s: Scalar) -> str:
         return w.call(function, first, *rest, narrow=w.real == "float")
     if function == "exp_polynomial":
         scale, more, *coefficients = rest
-        pair = w.call("number", coefficients[-1], narrow=narrow)
-        for c in (*coefficients[-2::-1], "0.0"):
+        below = [*coefficients[-2::-1], "0.0"]
+        if coefficients[-1] == "1.0" and below[:2] == ["0.0", "0.0"]:
+            pair, below = w.call("squared", first, narrow=narrow), below[2:]
+        else:
+            pair = w.call("number", coefficients[-1], narrow=narrow)
+        for c in below:
             more_than_x = (first, c) if c != "0.0" else (first,)
             pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
-        return w.call("exp_pair" + normal, pair, scale, more, narrow=narrow)
+        if is_power_of_two(s.args[1]) and more == "0.0":
+            pair = w.call("shifted", pair, w.operand(s.args[1], narrow), narrow=narrow)
+        else:
+            pair = w.call("scaled", pair, scale, more, narrow=narrow)
+        return w.call("exp_pair" + normal, pair, narrow=narrow)
     if function in ("exp_product", "exp_quotient"):
         return w.call(function, first, *rest, narrow=narrow)
     rest = [w.operand(a, narrow) for a in s.args[1:]]

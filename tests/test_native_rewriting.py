@@ -55,11 +55,14 @@ BRANCHES = plus(
     times(compare(">"), times(SIZE, over=ONE)), times(compare("<="), negative(times(SQUARE, over=times(TWO, TWO))))
 )
 
+SIGMOID = times(plus(compare(">"), times(compare("<="), call("exp", negative(call("abs", X))))), over=ONE)
+
 FORMS: dict[str, tuple[Scalar, ...]] = {
     "value and derivative": (VALUE, DERIVATIVE),
     "branches": (BRANCHES,),
     "an exponential that does not vanish": (HALF, plus(SQUARE, HALF)),
     "a clip that is also returned": (VALUE, SIZE),
+    "a mask alone": (SIGMOID,),
     "a choice of a constant": (plus(times(compare(">"), X), times(compare("<="), const(0.5))),),
 }
 

@@ -65,6 +65,8 @@ def _choice(mask: Scalar, a: Scalar, b: Scalar) -> Scalar | None:
 
 def _masked(v: Scalar) -> tuple[Scalar, Scalar] | None:
     """A product with one mask above the bar: the mask, and the rest."""
+    if v.op == "compare":
+        return v, Scalar("const", (), (1.0,))
     if v.op != "mul":
         return None
     split: int = v.data[0]  # type: ignore[assignment]

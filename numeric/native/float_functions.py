@@ -58,7 +58,7 @@ NN_INLINE float nnf_exp_sum(float x, float low) {
     float h = nnf_round(k * 0.5f);
     return nnf_exp_small(r) * nnf_exp2(h) * nnf_exp2(k - h);
 }
-NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, 0.0f); }
+NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, -0.0f); }
 """
 
 _EXP_NORMAL = """
@@ -68,7 +68,7 @@ NN_INLINE float nnf_exp_sum_normal(float x, float low) {
     float r = (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
     return nnf_exp_small(r) * nnf_float((nnf_bits(shifted) + 127u) << 23);
 }
-NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, 0.0f); }
+NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, -0.0f); }
 """
 
 _EXPM1 = """
@@ -223,21 +223,12 @@ def _horner(coefficients: Iterable[float]) -> str:
     return "\n".join([f"    float p = {first!r}f;", *(f"    p = p * t + {c!r}f;" for c in rest)])
 
 
-def _pairwise(coefficients: Iterable[float]) -> str:
-    """A long polynomial p in t as C text, the constant first: pairs, then pairs of pairs, which need not wait."""
-    terms, lines, power, degree = [f"{c!r}f" for c in coefficients], [], "t", 1
-    for letter in "abcdef":
-        pairs = [terms[at : at + 2] for at in range(0, len(terms), 2)]
-        names = [f"{letter}{k}" if len(p) == 2 else p[0] for k, p in enumerate(pairs)] if len(pairs) > 1 else ["p"]
-        lines += [
-            f"    float {n} = {p[0]} + {power} * {p[1]};" for n, p in zip(names, pairs, strict=True) if len(p) == 2
-        ]
-        if len(pairs) == 1:
-            break
-        terms, degree = names, 2 * degree
-        lines.append(f"    float t{degree} = {power} * {power};")
-        power = f"t{degree}"
-    return "\n".join(lines)
+def _in_pairs(coefficients: Iterable[float]) -> str:
+    """A long polynomial p in t as C text, the constant first: in t² with pairs as coefficients, which need not wait."""
+    terms = [f"{c!r}f" for c in coefficients]
+    pairs = [" + t * ".join(terms[at : at + 2]) for at in range(0, len(terms), 2)]
+    lines = ["    float t2 = t * t;", f"    float p = {pairs[-1]};"]
+    return "\n".join([*lines, *(f"    p = p * t2 + ({pair});" for pair in pairs[-2::-1])])
 
 
 def as_floats(text: str) -> str:
@@ -251,7 +242,7 @@ def as_floats(text: str) -> str:
 
 _TAILS = FUNCTIONS["erf"][0]
 _ERF_WHOLE = _ERF.format(
-    near=_horner(_coefficients(ERF, "_ERF32")), far=_pairwise(_coefficients(ERFCX, "_ERFCX32"))
+    near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(_coefficients(ERFCX, "_ERFCX32"))
 ) + as_floats(_TAILS[_TAILS.index("NN_INLINE double nn_erf(") :])
 
 _WRITTEN: dict[str, str] = {

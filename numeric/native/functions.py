@@ -103,7 +103,7 @@ NN_INLINE double nn_exp_sum(double x, double low) {
     double h = nn_round(k * 0.5);
     return (1.0 + nn_expm1_small(r)) * nn_exp2(h) * nn_exp2(k - h);
 }
-NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, 0.0); }
+NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, -0.0); }
 """
 
 _EXP_NORMAL = """
@@ -113,7 +113,7 @@ NN_INLINE double nn_exp_sum_normal(double x, double low) {
     double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
     return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023) << 52);
 }
-NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, 0.0); }
+NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, -0.0); }
 """
 
 _EXPM1 = """

@@ -282,12 +282,12 @@ def _call(w: Expressions, s: Scalar) -> str:
         return w.call(function, first, *rest, narrow=w.real == "float")
     if function == "exp_polynomial":
         scale, more, *coefficients = rest
-        below = [*coefficients[-2::-1], "0.0"]
-        if coefficients[-1] == "1.0" and below[:2] == ["0.0", "0.0"]:
-            pair, below = w.call("squared", first, narrow=narrow), below[2:]
+        lower = [*coefficients[-2::-1], "0.0"]
+        if coefficients[-1] == "1.0" and lower[:2] == ["0.0", "0.0"]:
+            pair, lower = w.call("squared", first, narrow=narrow), lower[2:]
         else:
             pair = w.call("number", coefficients[-1], narrow=narrow)
-        for c in below:
+        for c in lower:
             more_than_x = (first, c) if c != "0.0" else (first,)
             pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
         if is_power_of_two(s.args[1]) and more == "0.0":

@@ -1,8 +1,9 @@
 """Bounds in kernels: of absolute values, of clipped variables, of the arguments of exponentials.
 
 An exponential whose argument stays where its value is a normal number needs no bounds of its own, and one power of
-two. Where a variable is clipped because an exponential vanishes there, the clip may come as early as the dtype lets the
-exponential vanish: formulas state the bound of float64.
+two; where it only decays, one bound does. log1p of a number from 0 to 1 needs no exponent. Where a variable is clipped
+because an exponential vanishes there, the clip may come as early as the dtype lets the exponential vanish: formulas
+state the bound of float64.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from .scalars import Axis, Scalar, closure, rewritten
 NORMAL = {"float": (-87.0, 88.0), "double": (-708.0, 709.0)}
 #: What is less in size is rounded to zero.
 ZERO = {"float": 2.0**-151, "double": 0.0}
+#: An exponential of no more decays; and one, with the slack of an interval.
+DECAYING, UNIT = 40.0, 1.001
 EXPONENTIALS = ("exp", "exp_polynomial")
 
 
@@ -31,14 +34,22 @@ def bounded(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list
     ranges = Ranges()
 
     def mark(v: Scalar, before: Scalar) -> Scalar:
-        if v.op != "call" or v.data[0] not in EXPONENTIALS:
-            return v
-        low, high = ranges.exponent(before)
-        least, most = NORMAL[real]
-        inside = least <= low and high <= most
-        return Scalar(v.op, v.args, (v.data[0], "normal"), v.axes) if inside else v
+        kind = _kind(before, ranges, real)
+        return v if kind is None else Scalar(v.op, v.args, (v.data[0], kind), v.axes)
 
     return rewritten(roots, mark)
+
+
+def _kind(v: Scalar, ranges: Ranges, real: str) -> str | None:
+    """Which function for a part of the arguments does."""
+    if v.op == "call" and v.data[0] in EXPONENTIALS:
+        low, high = ranges.exponent(v)
+        least, most = NORMAL[real]
+        return "normal" if least <= low and high <= most else "decaying" if high <= DECAYING else None
+    if v.op == "call" and v.data == ("log1p",):
+        low, high = ranges(v.args[0])
+        return "unit" if low >= 0.0 and high <= UNIT else None
+    return None
 
 
 def _one_sided(v: Scalar, before: Scalar) -> Scalar:

@@ -19,7 +19,7 @@ def shared(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list[
     """a/u and b/u² as a·r and b·r·r, with r = 1/u. Of u in one branch of a choice and w in the other, r is one over
     the choice of u and w.
     """
-    ranges = Ranges()
+    ranges = Ranges(declared=True)
     times = _divisors(closure(roots))
     usual = [u for u in times if u.axes & moving and ranges(u)[0] >= LEAST and ranges(u)[1] <= MOST]
     inverse = {u: u for u in usual if times[u] > 1}

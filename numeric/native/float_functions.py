@@ -71,6 +71,17 @@ NN_INLINE float nnf_exp_sum_normal(float x, float low) {
 NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, -0.0f); }
 """
 
+_EXP_DECAYING = """
+/* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
+NN_INLINE float nnf_exp_sum_decaying(float x, float low) {
+    float y = x < -104.0f ? -104.0f : x;
+    float shifted = y * 0x1.715476p0f + 0x1.8p23f, k = shifted - 0x1.8p23f;
+    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
+    return nnf_exp_small(r) * nnf_float((nnf_bits(shifted) + 127u + 64u) << 23) * 0x1p-64f;
+}
+NN_INLINE float nnf_exp_decaying(float x) { return nnf_exp_sum_decaying(x, -0.0f); }
+"""
+
 _EXPM1 = """
 NN_INLINE float nnf_expm1(float x) {
     float y = x > 89.0f ? 89.0f : x;
@@ -176,6 +187,9 @@ NN_INLINE nnf_pair nnf_scaled(nnf_pair p, double s, double t) {
 NN_INLINE nnf_pair nnf_shifted(nnf_pair p, float s) { nnf_pair q = {p.high * s, p.low * s}; return q; }
 /* exp(p). */
 NN_INLINE float nnf_exp_pair(nnf_pair p) { return nnf_exp_sum(p.high, fabsf(p.high) < 200.0f ? p.low : 0.0f); }
+NN_INLINE float nnf_exp_pair_decaying(nnf_pair p) {
+    return nnf_exp_sum_decaying(p.high, p.high > -200.0f ? p.low : 0.0f);
+}
 NN_INLINE float nnf_exp_pair_normal(nnf_pair p) { return nnf_exp_sum_normal(p.high, p.low); }
 NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), f, g)); }
 NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), 1.0 / d, 0.0)); }
@@ -251,6 +265,7 @@ _WRITTEN: dict[str, str] = {
     "expm1_small": _EXPM1_POLYNOMIAL,
     "exp": _EXP,
     "exp_normal": _EXP_NORMAL,
+    "exp_decaying": _EXP_DECAYING,
     "expm1": _EXPM1,
     "log": _LOG,
     "tanh": _TANH,
@@ -261,7 +276,11 @@ _WRITTEN: dict[str, str] = {
 }
 
 #: What a function calls, where that of doubles calls another one.
-CALLS = {"exp": ("whole", "exp_small"), "exp_normal": ("bits", "exp_small")}
+CALLS = {
+    "exp": ("whole", "exp_small"),
+    "exp_normal": ("bits", "exp_small"),
+    "exp_decaying": ("bits", "exp_small"),
+}
 
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
 FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -21,10 +21,13 @@ STEEP = 700.0
 
 
 class Ranges:
-    """The interval of a value. given: what is known of some values."""
+    """The interval of a value. given: what is known of some values. declared: whether to believe that a parameter is
+    positive that is declared so; nobody checks it, so no function may be chosen by it that breaks elsewhere.
+    """
 
-    def __init__(self, given: Mapping[Scalar, Range] | None = None) -> None:
+    def __init__(self, given: Mapping[Scalar, Range] | None = None, declared: bool = False) -> None:
         self.known: dict[Scalar, Range] = dict(given or {})
+        self.declared = declared
 
     def __call__(self, s: Scalar) -> Range:
         if s not in self.known:
@@ -50,7 +53,7 @@ class Ranges:
         if s.op in ("dim", "counter"):
             return (1.0 if s.op == "dim" else 0.0, math.inf)
         if s.op == "parameter":
-            return (0.0, math.inf) if s.data[1:] == ("positive",) else EVERYTHING
+            return (0.0, math.inf) if self.declared and s.data[1:] == ("positive",) else EVERYTHING
         if s.op == "neg":
             return _times((-1.0, -1.0), args[0])
         if s.op == "add":

@@ -11,13 +11,17 @@ from .scalars import Axis, Scalar, dimension
 #: Functions of one argument in ``math.h``; all others that are functions are ours.
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
-    **dict.fromkeys(("exp_product", "exp_quotient", "exp_pair", "exp_pair_normal"), "exact_exponents"),
+    **dict.fromkeys(("exp_product", "exp_quotient"), "exact_exponents"),
+    **dict.fromkeys(("exp_pair", "exp_pair_normal", "exp_pair_decaying"), "exact_exponents"),
     **dict.fromkeys(("number", "squared", "step", "times", "scaled", "shifted"), "exact_exponents"),
     **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
     **{f: f for f in ("maximum", "minimum", "at_least", "at_most", "sign", "square")},
 }
+
+#: Functions for a part of the arguments only, by what stands behind the name of the function in the data of a call.
+KINDS = ("normal", "decaying", "unit")
 
 #: C text of what is no elementary function.
 SMALL = {
@@ -267,7 +271,7 @@ def _inside(w: Expressions, s: Scalar) -> str:
 
 def _call(w: Expressions, s: Scalar) -> str:
     function, narrow = str(s.data[0]), w.narrow(s)
-    normal = "_normal" if s.data[1:] == ("normal",) else ""
+    kind = f"_{s.data[1]}" if s.data[1:] and s.data[1] in KINDS else ""
     if function == "where":
         a, b = (w.operand(x, narrow) for x in s.args[1:])
         return f"({w.condition(s.args[0])} ? {a} : {b})"
@@ -294,7 +298,7 @@ def _call(w: Expressions, s: Scalar) -> str:
             pair = w.call("shifted", pair, w.operand(s.args[1], narrow), narrow=narrow)
         else:
             pair = w.call("scaled", pair, scale, more, narrow=narrow)
-        return w.call("exp_pair" + normal, pair, narrow=narrow)
+        return w.call("exp_pair" + kind, pair, narrow=narrow)
     if function in ("exp_product", "exp_quotient"):
         return w.call(function, first, *rest, narrow=narrow)
     rest = [w.operand(a, narrow) for a in s.args[1:]]
@@ -310,7 +314,7 @@ def _call(w: Expressions, s: Scalar) -> str:
     if function == "clip":
         above, below = ("at_least", "at_most") if all(a.op == "const" for a in s.args[1:]) else ("maximum", "minimum")
         return w.call(below, w.call(above, first, rest[0], narrow=narrow), rest[1], narrow=narrow)
-    return w.call(function + normal, first, *rest, narrow=narrow)
+    return w.call(function + kind, first, *rest, narrow=narrow)
 
 
 WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {

@@ -133,6 +133,19 @@ NN_INLINE float nnf_log(float x) {
 }
 """
 
+#: Coefficients of (log(1 + x) - x)/x² on 0 ≤ x ≤ 1.001: errors of log(1 + x) below 6e-9.
+_LOG1P_UNIT = """
+/* log1p(x) for x from 0 to 1. */
+NN_INLINE float nnf_log1p_unit(float x) {
+    float x2 = x * x, q = -0.00330967875f;
+    q = q * x2 + (0.0201674253f * x - 0.0575993694f);
+    q = q * x2 + (0.106744513f * x - 0.153520882f);
+    q = q * x2 + (0.196943611f * x - 0.249584079f);
+    q = q * x2 + (0.333304971f * x - 0.499999315f);
+    return x + x2 * q;
+}
+"""
+
 _ERF = """
 /* erf(x) for |x| <= 1. */
 NN_INLINE float nnf_erf_small(float x) {{
@@ -268,6 +281,7 @@ _WRITTEN: dict[str, str] = {
     "exp_decaying": _EXP_DECAYING,
     "expm1": _EXPM1,
     "log": _LOG,
+    "log1p_unit": _LOG1P_UNIT,
     "tanh": _TANH,
     "erf": _ERF_WHOLE,
     "power_of_two": _POWER_OF_TWO,
@@ -280,6 +294,7 @@ CALLS = {
     "exp": ("whole", "exp_small"),
     "exp_normal": ("bits", "exp_small"),
     "exp_decaying": ("bits", "exp_small"),
+    "log1p_unit": (),
 }
 
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.

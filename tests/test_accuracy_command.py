@@ -178,3 +178,26 @@ def test_jax_is_left_out_at_other_parameters() -> None:
     pytest.importorskip("jax", reason="jax is an optional extra")
     found = nnmath.derive("kl-div", reduction="sum").accuracy(["float32"], against=["jax"])
     assert {r.implementation for r in found.arrays} == {"numpy"} and "default parameters" in found.notes[0]
+
+
+def test_candidates_are_measured_and_their_cost_is_said(capsys: Output) -> None:
+    assert main(["accuracy", "silu", *FLOAT32, "--candidates"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    codes = [line.split()[-8:] for line in out.splitlines()]
+    assert all(any(name in code for code in codes) for name in ("quotient", "reflection", "rules"))
+    assert "Forms that are equal" in out
+    assert main(["accuracy", "silu", *FLOAT32, "--candidates", "--json"]) == 0
+    costs = json.loads(capsys.readouterr().out)["entries"][0]["costs"]
+    assert costs["y"]["quotient"] < costs["y"]["reflection"] and set(costs) == {"y", "dy_dx", "d2y_dx2"}
+
+
+@pytest.mark.parametrize("more", [["--plot", "f.svg"], ["--target", "c"]])
+def test_candidates_go_with_numpy_code_of_one_formula(more: list[str], capsys: Output) -> None:
+    assert main(["accuracy", "silu", "--candidates", *more]) == 2
+    assert "nnmath accuracy silu --candidates" in capsys.readouterr().err
+
+
+def test_a_layer_has_no_candidates(capsys: Output) -> None:
+    assert main(["accuracy", "layernorm", "--candidates"]) == 2
+    assert "only a function of one variable has candidates" in capsys.readouterr().err

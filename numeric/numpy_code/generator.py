@@ -9,6 +9,7 @@ from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_di
 from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
+from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node
 from .array_bounds import beyond_last, with_array_bounds
@@ -27,23 +28,26 @@ from .text import WIDEST, Writer
 OPERATIONS = 10
 
 
-def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
+def generate(derivation: Derivation, *, stable: bool = True, form: str = CHEAPEST) -> GeneratedModule:
     """The NumPy module of a derivation: a function for its value and one for each kind of derivative wanted.
 
     The text imports NumPy only. Arguments are the givens by name; parameters with
     a value become keyword arguments. stable: False writes the formulas as they stand, which serves as a comparison.
+    form: see :func:`~..array_function.array_function`.
     Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
-    return assemble(derivation, plans(derivation), stable=stable)
+    return assemble(derivation, plans(derivation), stable=stable, form=form)
 
 
-def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True) -> GeneratedModule:
-    """A module with one function for each plan."""
+def assemble(
+    derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True, form: str = CHEAPEST
+) -> GeneratedModule:
+    """A module with one function for each plan. form: see :func:`~..array_function.array_function`."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan, stable=stable, candidates=True))
+        text, function, used = _function(array_function(derivation, plan, stable=stable, form=form))
         texts.append(text)
         functions.append(function)
         helpers.update(used)

@@ -14,6 +14,7 @@ from nnmath import accuracies, accuracy_command, accuracy_plot
 from nnmath.cli import main
 from nnmath.numeric.accuracy import points
 from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS
+from nnmath.numeric.candidates import FORMS
 
 Output = pytest.CaptureFixture[str]
 FLOAT32 = ["--dtype", "float32"]
@@ -162,7 +163,7 @@ def test_what_is_measured_by_all() -> None:
 
 
 def test_the_command_knows_the_implementations() -> None:
-    assert {*accuracies.OURS, *accuracies.OTHERS} == set(IMPLEMENTATIONS)
+    assert {*accuracies.OURS, *accuracies.OTHERS, *FORMS} == set(IMPLEMENTATIONS)
     from nnmath.numeric.accuracy.ulp import FORMATS
 
     assert set(accuracy_command.DTYPES) == set(FORMATS)

@@ -13,6 +13,7 @@ from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node
 from .array_bounds import beyond_last, with_array_bounds
+from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
@@ -71,6 +72,9 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
+    elif long:
+        floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
+        body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
     if (split := _row_blocks(function)) is not None:
         opening += split

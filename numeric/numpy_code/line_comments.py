@@ -12,6 +12,7 @@ REASONS = (
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
     (r"\w+ = np\.clip\(x, -(\d{3}\.0, [\d.]+|[\d.]+, \d{3}\.0)\)", "beyond these, the limits are reached"),
+    (r"\w+ \*= e", "twice: e * e would lose the digits of the tail"),
     (r"\w+ = e \* \(?(bounded|term\d?) .*\* e", "in this order, the tail keeps its digits"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
     (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),

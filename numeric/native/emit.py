@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..plans import fresh_name
 from .kernels import COSTLY, Kernel, Target
 from .reductions import SHAPES, SIGN, finished, update
 from .scalars import Axis, Scalar, closure, dimension
@@ -43,6 +44,8 @@ class Emitter(Totals):
         for v in kernel.values:
             for a in v.args:
                 self.uses[a] = self.uses.get(a, 0) + 1
+        #: What is evaluated only where a place is in its array.
+        self.guarded = {x for v in kernel.values if v.op == "inside" for x in closure(v.args[2:])}
 
     def body(self) -> list[str]:
         """The lines of the function after its head."""
@@ -171,7 +174,7 @@ class Emitter(Totals):
         for v in closure(roots):
             if self.k.inside(v) or v.op in ("const", "dim", "parameter", "counter") or v in self.k.late:
                 continue
-            if v.op == "load" and v.data[0] in self.text.ints:
+            if v in self.guarded or self.text.is_whole(v):
                 continue
             if self._known(v) is None and not v.is_reduction:
                 if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
@@ -294,9 +297,9 @@ class Emitter(Totals):
         return False
 
     def _worth(self, v: Scalar) -> bool:
-        if v.op in ("const", "dim", "parameter", "counter", "compare"):
+        if v.op in ("const", "dim", "parameter", "counter", "compare") or v in self.guarded:
             return False
-        if v.op == "load" and v.data[0] in self.text.ints:
+        if self.text.is_whole(v):  # a place
             return False
         return v.op in ("load", "call") or self.uses.get(v, 0) > 1
 
@@ -366,13 +369,7 @@ class Emitter(Totals):
         return None
 
     def fresh(self, base: str) -> str:
-        base = "chosen" if base == "where" else base
-        name, number = base, 1
-        while name in self.taken or name in RESERVED:
-            number += 1
-            name = f"{base}{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name("chosen" if base == "where" else base, self.taken, RESERVED)
 
     def put(self, line: str) -> None:
         self.lines.append(line if line.startswith("#if") or line == "#endif" else "    " * self.depth + line)

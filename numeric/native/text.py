@@ -89,7 +89,7 @@ class Expressions:
         return self.real == "float" and self.moves(s) and self._of_floats(s)
 
     def _of_floats(self, s: Scalar) -> bool:
-        if s.is_reduction or s.op in ("counter", "dim", "const", "parameter", "widen", "rounded"):
+        if s.is_reduction or s.op in ("counter", "dim", "const", "parameter", "widen", "rounded", "apply"):
             return False
         if s.op == "load":
             return s.data[0] not in self.ints
@@ -307,8 +307,9 @@ WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
     "raise": _raise,
     "compare": _compare,
     "rounded": lambda w, s: f"(double)(float){w.value(s.args[0])}",
-    "widen": lambda w, s: f"(double){w.value(s.args[0])}",
+    "widen": lambda w, s: f"{'(double)' if w.narrow(s.args[0]) else ''}{w.value(s.args[0])}",
     "cast": lambda w, s: w.value(s.args[0]),
     "inside": _inside,
+    "apply": lambda w, s: f"{c_name(str(s.data[0]))}({bare(w.value(s.args[0]))})",
     "call": _call,
 }

@@ -11,7 +11,7 @@ from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
-from ..program import Node
+from ..program import Node, all_nodes
 from .array_bounds import beyond_last, with_array_bounds
 from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
@@ -23,6 +23,7 @@ from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
+from .tabulated import with_tables
 from .text import WIDEST, Writer
 
 #: Functions with more operations than this have their bounds in the forms that are fastest; shorter ones read better.
@@ -64,7 +65,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
     long = function.elementwise and _is_long(function.roots, OPERATIONS)
-    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    shared = with_shared_exponentials(with_shared_sums(names, function.roots))
+    nodes = with_tables(with_inner_products(shared))
     nodes = with_array_bounds(nodes) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
@@ -137,15 +139,9 @@ def _mapping(names: Sequence[str]) -> str:
 
 def _is_long(roots: Sequence[Node], most: int | None = None) -> bool:
     """Whether programs make more than so many arrays on their way; by default four, or call a helper, which does."""
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen and not node.is_atom:
-            seen.add(node)
-            stack.extend(node.args)
-    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in seen)
-    count = sum(n.kind != "python" for n in seen)
+    made = [n for n in all_nodes(roots) if not n.is_atom]
+    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in made)
+    count = sum(n.kind != "python" for n in made)
     return helpers or count > 4 if most is None else count > most
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from .. import program
+from ..plans import fresh_name
 from ..program import Node
 from .names import CALLS, NAMES
 from .row_text import ROW_TEXT
@@ -62,17 +63,11 @@ class Writer:
         return line
 
     def _count(self, roots: Iterable[Node]) -> None:
-        stack = list(roots)
-        seen: set[Node] = set()
-        while stack:
-            node = stack.pop()
-            self.uses[node] += 1
-            if node not in seen:
-                seen.add(node)
-                stack.extend(node.args)
-        self.read |= {n.data[0] for n in seen if n.op == "name"}
-        plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
-        self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
+        found = program.uses(roots)
+        self.uses.update(found)
+        self.read |= {n.data[0] for n in found if n.op == "name"}
+        plain = {(n.args[0], n.data[:2]) for n in found if n.op == "reduce" and not n.data[2]}
+        self.twins = {n for n in found if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
             self.uses[self._plain(twin)] += self.uses[twin] + 1
 
@@ -129,7 +124,7 @@ class Writer:
         text, _ = self.expression(node, inline=True)
         if node in self.names or len(text) <= 18:
             return text
-        self.names[node] = self._unused(base)
+        self.names[node] = fresh_name(base, self.taken)
         self.lines.append(f"{self.names[node]} = {text}")
         return self.names[node]
 
@@ -144,15 +139,7 @@ class Writer:
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")
-        return self._unused(base)
-
-    def _unused(self, base: str) -> str:
-        name, number = base, 1
-        while name in self.taken:
-            number += 1
-            name = f"{base}{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(base, self.taken)
 
 
 def _reduction(node: Node) -> object:

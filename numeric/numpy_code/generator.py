@@ -9,9 +9,11 @@ from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_di
 from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
+from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node, all_nodes
 from .array_bounds import beyond_last, with_array_bounds
+from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
@@ -28,23 +30,26 @@ from .text import WIDEST, Writer
 OPERATIONS = 10
 
 
-def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
+def generate(derivation: Derivation, *, stable: bool = True, form: str = CHEAPEST) -> GeneratedModule:
     """The NumPy module of a derivation: a function for its value and one for each kind of derivative wanted.
 
     The text imports NumPy only. Arguments are the givens by name; parameters with
     a value become keyword arguments. stable: False writes the formulas as they stand, which serves as a comparison.
+    form: see :func:`~..array_function.array_function`.
     Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
-    return assemble(derivation, plans(derivation), stable=stable)
+    return assemble(derivation, plans(derivation), stable=stable, form=form)
 
 
-def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True) -> GeneratedModule:
-    """A module with one function for each plan."""
+def assemble(
+    derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True, form: str = CHEAPEST
+) -> GeneratedModule:
+    """A module with one function for each plan. form: see :func:`~..array_function.array_function`."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan, stable=stable, candidates=True))
+        text, function, used = _function(array_function(derivation, plan, stable=stable, form=form))
         texts.append(text)
         functions.append(function)
         helpers.update(used)
@@ -69,6 +74,9 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
+    elif long:
+        floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
+        body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
     if (split := _row_blocks(function)) is not None:
         opening += split

@@ -49,7 +49,7 @@ def reuse_buffers(
     definitions, which keep them; other names may change. returned_rank: that of the only array returned, if it is one.
     """
     deepest = max(full.values(), default=0)
-    found = [_parsed(x) for x in lines]
+    found = [parsed(x) for x in lines]
     ranks = {n: r for n, r in full.items() if r == deepest}
     at = 0
     while at < len(found):
@@ -61,7 +61,7 @@ def reuse_buffers(
     return [str(x) for x in found]
 
 
-def _parsed(line: str) -> Line:
+def parsed(line: str) -> Line:
     if line.startswith("return "):
         return Line("", "return", line.removeprefix("return "))
     target, _, text = line.partition(" = ")

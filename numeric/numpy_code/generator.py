@@ -53,12 +53,15 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
-    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    nodes = with_inner_products(
+        with_shared_exponentials(with_shared_sums(names, function.roots, _distributions(function)))
+    )
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
-        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
+        given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
+        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
     opening, used = _opening(function)
     if (split := _row_blocks(function)) is not None:
         opening += split
@@ -67,6 +70,11 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
+
+
+def _distributions(function: ArrayFunction) -> set[str]:
+    """The arguments whose rows, along the last axis, sum to 1."""
+    return {a.name for a in function.arguments if a.given.domain.rows or a.given.domain.onehot}
 
 
 def _signature(arguments: Sequence[Argument]) -> str:

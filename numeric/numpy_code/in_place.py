@@ -41,18 +41,27 @@ class Line:
 
 
 def reuse_buffers(
-    lines: Sequence[str], full: Mapping[str, int], said: set[str], returned_rank: int | None
+    lines: Sequence[str],
+    full: Mapping[str, int],
+    said: set[str],
+    returned_rank: int | None,
+    given: Mapping[str, int] | None = None,
 ) -> list[str]:
     """The lines with buffers used again.
 
     full: names that hold a fresh array of their own with all of its axes, and the number of these. said: names of
     definitions, which keep them; other names may change. returned_rank: that of the only array returned, if it is one.
+    given: the number of axes of each argument.
     """
     deepest = max(full.values(), default=0)
     found = [_parsed(x) for x in lines]
     ranks = {n: r for n, r in full.items() if r == deepest}
+    made = {**(given or {}), **full}
     at = 0
     while at < len(found):
+        line = found[at]
+        if line.op == "=" and line.target in ranks and (apart := _product_first(line, made, deepest)):
+            found[at : at + 1] = apart
         step = _rewritten(found, at, ranks, said, deepest == returned_rank)
         if step is None:
             at += 1
@@ -61,10 +70,49 @@ def reuse_buffers(
     return [str(x) for x in found]
 
 
+def _product_first(line: Line, ranks: Mapping[str, int], deepest: int) -> list[Line]:
+    """``Z = X @ W + b`` as ``Z = X @ W`` and ``Z += b``: what is computed on the spot has a buffer of its own.
+
+    NumPy itself uses that again for a term of the same shape, and only for such.
+    """
+    chain, first = _chain(ast.parse(line.text, mode="eval").body)
+    choices = [(first, chain)]
+    if chain and isinstance(chain[0][0], ast.Add | ast.Mult):
+        choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
+    for inner, rest in choices:
+        short = all(_is_short(right, ranks, deepest) for _, right in rest)
+        if isinstance(inner, ast.BinOp) and rest and short and _rank(inner, ranks) == deepest:
+            texts = [(op, _source(line.text, right)) for op, right in rest]
+            return [Line(line.target, "=", _source(line.text, inner)), *(_step(o, line.target, t) for o, t in texts)]
+    return []
+
+
+def _is_short(e: ast.expr, ranks: Mapping[str, int], deepest: int) -> bool:
+    """Whether e is a number, or a name of something with fewer axes."""
+    e = e.value if isinstance(e, ast.Subscript) else e
+    return isinstance(e, ast.Constant) or (isinstance(e, ast.Name) and ranks.get(e.id, 0) < deepest)
+
+
+def _rank(e: ast.expr, ranks: Mapping[str, int]) -> int:
+    """The number of axes of sums and products of arrays that have all of theirs; 0 where that is not known."""
+    if isinstance(e, ast.Name):
+        return ranks.get(e.id, 0)
+    if isinstance(e, ast.Attribute) and e.attr == "T":
+        return _rank(e.value, ranks)
+    if isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute) and e.func.attr == "transpose":
+        return _rank(e.func.value, ranks)
+    if not isinstance(e, ast.BinOp):
+        return 0
+    left, right = _rank(e.left, ranks), _rank(e.right, ranks)
+    return max(left, right) if not isinstance(e.op, ast.MatMult) or min(left, right) > 1 else 0
+
+
 def _parsed(line: str) -> Line:
     if line.startswith("return "):
         return Line("", "return", line.removeprefix("return "))
-    target, _, text = line.partition(" = ")
+    target, equals, text = line.partition(" = ")
+    if not equals:
+        return Line("", "", line)
     return Line(target, "=", text)
 
 

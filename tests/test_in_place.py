@@ -34,11 +34,14 @@ LINES = [
         "A = X * c\nB = _over((A - c) * m, s)\nreturn B",
         "A = X * c\nB = np.subtract(A, c, out=A)\nB *= m\nB = _over(B, s)\nreturn B",
     ),
-    ("A = (X @ c.T) / n\nreturn A, n", "A = X @ c.T\nA /= n\nreturn A, n"),
-    ("A = r + X * c\nreturn A, n", "A = X * c\nA += r\nreturn A, n"),
+    ("A = (X @ c.T) / n\nreturn A", "A = X @ c.T\nA /= n\nreturn A"),
+    ("A = (X - r) * r\nreturn A", "A = X - r\nA *= r\nreturn A"),
+    ("A = X * c\nB = X - A * r\nreturn B", "A = X * c\nA *= r\nB = np.subtract(X, A, out=A)\nreturn B"),
+    ("A = X * c\nB = c / A\nreturn B", "A = X * c\nB = np.divide(c, A, out=A)\nreturn B"),
+    ("A = r + X * c\nreturn A", "A = X * c\nA += r\nreturn A"),
     (
-        "A = X * c\nA.put(n, 0.0)\nB = A - c\nreturn B, n",
-        "A = X * c\nA.put(n, 0.0)\nB = np.subtract(A, c, out=A)\nreturn B, n",
+        "A = X * c\nA.put(n, 0.0)\nB = A - c\nreturn B",
+        "A = X * c\nA.put(n, 0.0)\nB = np.subtract(A, c, out=A)\nreturn B",
     ),
 ]
 
@@ -54,6 +57,8 @@ KEPT = [
     "A = X * c\nB = A * c - A\nreturn B, c",
     "A = X * c\nB = A * c - A.T\nreturn B, c",
     "r = X.sum(axis=1)\nB = r - c\nreturn B, r",
+    "A = X * c\nB = X - A * r\nC = A + r\nreturn B, C, A",
+    "A = X * c\nB = A.T - A\nreturn B, n",
     "A = (X @ r) / n\nreturn A, n",
     "A = X @ c + X @ m\nreturn A, n",
     "A = X @ c + phi(X)\nreturn A, n",

@@ -15,6 +15,7 @@ from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
 from .numpy_forms import small_results_first, with_inner_products
+from .outer_factors import with_factors_outside
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
@@ -52,10 +53,8 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = T
 def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
-    names = [name for name, _ in function.assigned]
-    nodes = with_inner_products(
-        with_shared_exponentials(with_shared_sums(names, function.roots, _distributions(function)))
-    )
+    names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
+    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, nodes, _distributions(function))))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:

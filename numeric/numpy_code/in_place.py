@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Helpers that overwrite their first argument with what they return.
@@ -60,7 +60,7 @@ def reuse_buffers(
     at = 0
     while at < len(found):
         line = found[at]
-        if line.op == "=" and line.target in ranks and (apart := _product_first(line, made, deepest)):
+        if line.op == "=" and line.target in ranks and (apart := _product_first(line, made, ranks, deepest)):
             found[at : at + 1] = apart
         step = _rewritten(found, at, ranks, said, deepest == returned_rank)
         if step is None:
@@ -70,15 +70,18 @@ def reuse_buffers(
     return [str(x) for x in found]
 
 
-def _product_first(line: Line, ranks: Mapping[str, int], deepest: int) -> list[Line]:
+def _product_first(line: Line, ranks: Mapping[str, int], fresh: Collection[str], deepest: int) -> list[Line]:
     """``Z = X @ W + b`` as ``Z = X @ W`` and ``Z += b``: what is computed on the spot has a buffer of its own.
 
     NumPy itself uses that again for a term of the same shape, and only for such.
     """
-    chain, first = _chain(ast.parse(line.text, mode="eval").body)
+    value = ast.parse(line.text, mode="eval").body
+    chain, first = _chain(value)
     choices = [(first, chain)]
     if chain and isinstance(chain[0][0], ast.Add | ast.Mult):
         choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
+    if isinstance(first, ast.Name) and first.id not in fresh:
+        choices.append((_innermost(value), chain[1:]))
     for inner, rest in choices:
         short = all(_is_short(right, ranks, deepest) for _, right in rest)
         if isinstance(inner, ast.BinOp) and rest and short and _rank(inner, ranks) == deepest:
@@ -87,9 +90,18 @@ def _product_first(line: Line, ranks: Mapping[str, int], deepest: int) -> list[L
     return []
 
 
+def _innermost(value: ast.expr) -> ast.expr:
+    """``a - b`` of ``(a - b) * c``."""
+    while isinstance(value, ast.BinOp) and isinstance(value.left, ast.BinOp) and type(value.left.op) in OPERATORS:
+        value = value.left
+    return value
+
+
 def _is_short(e: ast.expr, ranks: Mapping[str, int], deepest: int) -> bool:
-    """Whether e is a number, or a name of something with fewer axes."""
+    """Whether e is made of numbers, and of names of what has fewer axes."""
     e = e.value if isinstance(e, ast.Subscript) else e
+    if isinstance(e, ast.BinOp) and not isinstance(e.op, ast.MatMult):
+        return _is_short(e.left, ranks, deepest) and _is_short(e.right, ranks, deepest)
     return isinstance(e, ast.Constant) or (isinstance(e, ast.Name) and ranks.get(e.id, 0) < deepest)
 
 
@@ -151,7 +163,25 @@ def _rewritten(
     for left, rest in choices:
         if isinstance(left, ast.Name) and _may_go(left.id, lines, at, full) and not _viewed(left.id, line.text, rest):
             return _emitted(left.id, rest, lines, at, said, full)
+    if line.op == "=" and len(chain) == 1 and (step := _into_right(lines, at, first, *chain[0], full)) is not None:
+        return step
     return _argument_in_place(lines, at, value, full, said)
+
+
+def _into_right(
+    lines: list[Line], at: int, left: ast.expr, op: ast.operator | ast.Call, right: ast.expr, full: Mapping[str, int]
+) -> tuple[list[Line], int] | None:
+    """``C = a - B`` as ``C = np.subtract(a, B, out=B)``; a product with B is first computed in its place."""
+    line = lines[at]
+    if isinstance(op, ast.Call) or not isinstance(op, ast.Sub | ast.Div):
+        return None
+    product = _product_in_place("", right, [left], lines, at, full) if isinstance(op, ast.Sub) else None
+    name = right.id if isinstance(right, ast.Name) and _may_go(right.id, lines, at, full) else product and product[0]
+    if not name or _reads(name, left):
+        return None
+    before = [Line(name, "*=", _source(line.text, product[1]))] if product else []
+    made = f"np.{OPERATORS[type(op)][1]}({_source(line.text, left)}, {name}, out={name})"
+    return [*lines[:at], *before, Line(line.target, "=", made), *lines[at + 1 :]], at + len(before) + 1
 
 
 def _argument_in_place(

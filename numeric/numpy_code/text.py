@@ -78,13 +78,17 @@ class Writer:
         self.read: set[object] = set()
         self.longest = LONG
         self.locals: dict[str, Node] = {}
+        self.planned: dict[Node, str] = {}
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""
         roots = [node for _, node in targets] + list(returns)
         self._count(roots)
         self.locals = dict(targets)
+        self.planned = {node: target for target, node in reversed(targets) if not node.is_atom}
         for target, node in targets:
+            if self.names.get(node) == target:
+                continue
             text = self._line(f"{target} = ", [node])
             # What was computed before needs its own name only where later lines use that name.
             if target in self.read or text != f"{target} = {self.names.get(node)}":
@@ -136,7 +140,7 @@ class Writer:
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))
         if not inline and worth_a_name:
-            fresh = self._fresh(node)
+            fresh = self.planned.pop(node, "") or self._fresh(node)
             self.lines.append(f"{fresh} = {text}")
             self.names[node] = fresh
             return fresh, ATOM

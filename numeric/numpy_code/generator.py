@@ -14,7 +14,7 @@ from ..program import Node
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
-from .numpy_forms import small_results_first, with_inner_products
+from .numpy_forms import singletons, small_results_first, with_inner_products
 from .outer_factors import with_factors_outside
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
@@ -59,7 +59,9 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
+        made = {**{v: k for k, v in writer.names.items()}, **writer.locals}
         given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
+        given |= {n: x.rank for n, x in made.items() if x.kind == "float" and not singletons(x)}
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
     opening, used = _opening(function)
     if (split := _row_blocks(function)) is not None:

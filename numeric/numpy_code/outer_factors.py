@@ -6,7 +6,7 @@ is g·(Y − a − b). An array with all axes is then never made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from .. import program
@@ -30,22 +30,22 @@ class _Product:
 
 def with_factors_outside(names: Sequence[str], roots: Sequence[Node]) -> tuple[list[str], list[Node]]:
     """The same programs, and the names of the first of them; those that nobody reads any more are left out."""
-    products = {name: p for name, root in zip(names, roots, strict=False) if (p := _product(root)) is not None}
-    if not products:
-        return list(names), list(roots)
-    outside = _rewritten(roots, lambda old, new: _sum_of_inner(new, products))
-    uses = list(_names(outside))
-    sole = {name: p for name, p in products.items() if uses.count(name) == 1}
-    hoisted = _rewritten(outside, lambda old, new: _hoisted(new, sole))
-    read = set(_names(hoisted))
-    returned = {id(r) for r in roots[len(names) :]}
-    gone = {at for at, name in enumerate(names) if name in sole and name not in read and id(roots[at]) not in returned}
-    if not gone:
-        hoisted, gone = outside, set()
-    return [n for at, n in enumerate(names) if at not in gone], [r for at, r in enumerate(hoisted) if at not in gone]
+    found, nodes = list(names), list(roots)
+    for name in names:
+        at = found.index(name)
+        product = _product(nodes[at])
+        if product is None or any(nodes[at] is r for r in nodes[len(found) :]):
+            continue
+        outside = _rewritten(nodes, lambda node: _sum_of_inner(node, name, product))  # noqa: B023
+        if list(_names(outside)).count(name) == 1:
+            hoisted = _rewritten(outside, lambda node: _hoisted(node, name, product))  # noqa: B023
+            if name not in _names(hoisted):
+                del found[at], hoisted[at]
+                nodes = hoisted
+    return found, nodes
 
 
-def _rewritten(roots: Sequence[Node], rule: Callable[[Node, Node], Node | None]) -> list[Node]:
+def _rewritten(roots: Sequence[Node], rule: Callable[[Node], Node | None]) -> list[Node]:
     memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
 
     def visit(node: Node) -> Node:
@@ -53,14 +53,14 @@ def _rewritten(roots: Sequence[Node], rule: Callable[[Node, Node], Node | None])
             args = tuple(map(visit, node.args))
             same = all(a is b for a, b in zip(args, node.args, strict=True))
             found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = rule(node, found) or found
+            memo[id(node)] = rule(found) or found
         return memo[id(node)]
 
     return [visit(r) for r in roots]
 
 
 def _product(root: Node) -> _Product | None:
-    if root.op != "mul" or root.data != (2,) or any(a.kind != "float" for a in root.args):
+    if root.op != "mul" or root.data != (2,) or len(root.args) != 2 or any(a.kind != "float" for a in root.args):
         return None
     outer, inner = root.args
     plain = outer.is_atom or (outer.op == "expand" and outer.args[0].is_atom)
@@ -70,18 +70,15 @@ def _product(root: Node) -> _Product | None:
     return found if found.own != set(range(root.rank)) else None
 
 
-def _sum_of_inner(node: Node, products: Mapping[str, _Product]) -> Node | None:
+def _sum_of_inner(node: Node, name: str, p: _Product) -> Node | None:
     """``(H * D).sum(axis)`` as ``g * (H * Y).sum(axis)``."""
     if node.op != "reduce" or node.data[0] != "sum":
         return None
     axes, keepdims = node.data[1:]
     terms = node.args[0]
     factors = terms.args if terms.op == "mul" and terms.data == (2,) else (terms,)
-    named = [f for f in factors if f.op == "name" and f.data[0] in products]
-    if len(named) != 1:
-        return None
-    p = products[str(named[0].data[0])]
-    if p.own & set(axes):  # type: ignore[call-overload]
+    named = [f for f in factors if _is_name(f, name)]
+    if len(named) != 1 or p.own & set(axes):  # type: ignore[call-overload]
         return None
     inner = program.mul(tuple(p.inner if f is named[0] else f for f in factors))
     total = program.reduce("sum", inner, axes, bool(keepdims))  # type: ignore[arg-type]
@@ -97,11 +94,11 @@ def _without(outer: Node, axes: Collection[int], rank: int) -> Node:
     return program.expand(outer.args[0], tuple(own for at, own in enumerate(outer.data) if at + missing not in axes))  # type: ignore[misc]
 
 
-def _hoisted(node: Node, products: Mapping[str, _Product]) -> Node | None:
+def _hoisted(node: Node, name: str, p: _Product) -> Node | None:
     """``D - a * g - b * g`` as ``(Y - a - b) * g``; a product with it takes g to its other factors with fewer axes."""
     if node.op == "mul":
         split: int = node.data[0]  # type: ignore[assignment]
-        at = next((k for k, a in enumerate(node.args[:split]) if _is_hoisted(a)), None)
+        at = next((k for k, a in enumerate(node.args[:split]) if _is_hoisted(a, p)), None)
         if at is None:
             return None
         difference, outer = node.args[at].args
@@ -109,29 +106,27 @@ def _hoisted(node: Node, products: Mapping[str, _Product]) -> Node | None:
         few = [a for a in others if a.rank < node.rank or singletons(a)]
         front = program.mul((outer, *few)) if few else outer
         return program.mul((difference, front, *(a for a in others if a not in few)), node.args[split:])
-    if node.op != "add":
+    if node.op != "add" or not any(_is_name(t, name) for t in node.args):
         return None
-    for term in node.args:
-        p = products.get(str(term.data[0])) if term.op == "name" else None
-        if p is None:
-            continue
-        outer = p.outer
-        parts = [p.inner if t is term else _stripped(t, lambda f: f == outer) for t in node.args]  # noqa: B023
-        if all(x is not None for x in parts):
-            signed = tuple(zip(node.data, parts, strict=True))
-            return Node("mul", (program.add(signed), outer), (2,), node.rank)  # type: ignore[arg-type]
-    return None
+    parts = [p.inner if _is_name(t, name) else _stripped(t, lambda f: f == p.outer) for t in node.args]
+    if any(x is None for x in parts):
+        return None
+    return Node("mul", (program.add(tuple(zip(node.data, parts, strict=True))), p.outer), (2,), node.rank)  # type: ignore[arg-type]
 
 
-def _is_hoisted(node: Node) -> bool:
-    return node.op == "mul" and node.data == (2,) and node.args[0].op == "add" and node.args[1].rank <= node.rank
+def _is_name(node: Node, name: str) -> bool:
+    return node.op == "name" and node.data == (name,)
+
+
+def _is_hoisted(node: Node, p: _Product) -> bool:
+    return node.op == "mul" and node.data == (2,) and node.args[0].op == "add" and node.args[1] == p.outer
 
 
 def _stripped(term: Node, is_factor: Callable[[Node], bool]) -> Node | None:
     """A term without a factor; None where it does not have it."""
     if term.op == "expand":
         pattern = term.data
-        inner = _stripped(term.args[0], lambda f: is_factor(program.expand(f, pattern)))  # type: ignore[arg-type]
+        inner = _stripped(term.args[0], lambda f: is_factor(_expanded(f, pattern)))  # type: ignore[arg-type]
         return None if inner is None else program.expand(inner, pattern)  # type: ignore[arg-type]
     if term.op != "mul":
         return None
@@ -144,6 +139,13 @@ def _stripped(term: Node, is_factor: Callable[[Node], bool]) -> Node | None:
         if (found := _stripped(factor, is_factor)) is not None:
             return program.mul((*over[:at], found, *over[at + 1 :]), under)
     return None
+
+
+def _expanded(factor: Node, pattern: Sequence[bool]) -> Node:
+    """A factor of what is given axes of length one, with these: it may have only the last of the others."""
+    own = [at for at, is_own in enumerate(pattern) if is_own]
+    last = own[len(own) - factor.rank :]
+    return program.expand(factor, tuple(at in last for at in range(len(pattern))))
 
 
 def _names(roots: Sequence[Node]) -> Iterator[object]:

@@ -49,9 +49,9 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
     def replaced(old: Node, node: Node) -> Node | None:
         axes: tuple[int, ...] = old.data[1] if old.op == "reduce" else ()  # type: ignore[assignment]
         if (weighted := _weighted_logs(old, rows, distributions)) is not None:
-            shifted, weights, terms = weighted
+            shifted, weights, summed = weighted
             inner = Node("call", (visit(shifted), weights), ("vecdot",), shifted.rank - 1)
-            by_row = program.add(((1, program.call("log1p", rest(terms))), (-1, inner)))
+            by_row = program.add(((1, program.call("log1p", rest(summed))), (-1, inner)))
             return program.negative(program.reduce("sum", by_row, tuple(range(by_row.rank))))
         if (
             old.op == "neg"
@@ -97,7 +97,7 @@ def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Row
     return found
 
 
-def _spent(roots: Sequence[Node], rows: Collection[Node], known: Mapping[str, Node]) -> set[Node]:
+def _spent(roots: Sequence[Node], rows: Mapping[Node, _Rows], known: Mapping[str, Node]) -> set[Node]:
     """The exponentials whose largest nobody reads once the sum of the others is known.
 
     Sums and their logarithms need those only. So does a distribution that is nothing but what ``row_minus`` overwrites.

@@ -61,12 +61,13 @@ def place_name(w: Writer, place: Node) -> str:
 def _rest(w: Writer, n: Node) -> str:
     """The sum of the others; where nothing reads the largest afterwards, it stays 0."""
     axis, spent = n.data
+    axes: tuple[int, ...] = (axis,)  # type: ignore[assignment]
     place = place_name(w, n.args[1])
     if not spent:
         return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={axis})"
     terms = w.variable(n.args[0], "e")
     w.lines.append(f"{terms}.put({place}, 0.0)")
-    return _reduce(w, program.reduce("sum", n.args[0], (axis,)))
+    return _reduce(w, program.reduce("sum", n.args[0], axes))
 
 
 def _over(w: Writer, n: Node) -> str:

@@ -14,6 +14,8 @@ REASONS = (
         r"\w+ = (np\.exp\(-[\d.]+ \* a\)|_exp_\w+\(a, -.*\))",
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
+    (r"\w+ = np\.clip\(x, -(\d{3}\.0, [\d.]+|[\d.]+, \d{3}\.0)\)", "beyond these, the limits are reached"),
+    (r"\w+ = e \* .+ \* e", "in this order, the tail keeps its digits"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
     (rf"\w+ = (\w+) - {LARGEST}", "at most 0: exp cannot overflow"),
     (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),

@@ -6,7 +6,7 @@ is g·(Y − a − b). An array with all axes is then never made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from .. import program
@@ -36,27 +36,17 @@ def with_factors_outside(names: Sequence[str], roots: Sequence[Node]) -> tuple[l
         product = _product(nodes[at])
         if product is None or any(nodes[at] is r for r in nodes[len(found) :]):
             continue
-        outside = _rewritten(nodes, lambda node: _sum_of_inner(node, name, product))  # noqa: B023
-        if list(_names(outside)).count(name) == 1:
-            hoisted = _rewritten(outside, lambda node: _hoisted(node, name, product))  # noqa: B023
+        outside = _changed(nodes, lambda node: _sum_of_inner(node, name, product))  # noqa: B023
+        if _names(outside).count(name) == 1:
+            hoisted = _changed(outside, lambda node: _hoisted(node, name, product))  # noqa: B023
             if name not in _names(hoisted):
                 del found[at], hoisted[at]
                 nodes = hoisted
     return found, nodes
 
 
-def _rewritten(roots: Sequence[Node], rule: Callable[[Node], Node | None]) -> list[Node]:
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = rule(found) or found
-        return memo[id(node)]
-
-    return [visit(r) for r in roots]
+def _changed(roots: Sequence[Node], rule: Callable[[Node], Node | None]) -> list[Node]:
+    return list(map(program.rebuilder(lambda old, new: rule(new)), roots))
 
 
 def _product(root: Node) -> _Product | None:
@@ -148,15 +138,6 @@ def _expanded(factor: Node, pattern: Sequence[bool]) -> Node:
     return program.expand(factor, tuple(at in last for at in range(len(pattern))))
 
 
-def _names(roots: Sequence[Node]) -> Iterator[object]:
+def _names(roots: Sequence[Node]) -> list[object]:
     """The names that are read, one for each node that reads them."""
-    seen: set[int] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            for a in node.args:
-                if a.op == "name":
-                    yield a.data[0]
-            stack += node.args
+    return [a.data[0] for node in program.all_nodes(roots) for a in node.args if a.op == "name"]

@@ -32,15 +32,6 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
         return list(roots)
     largest = {(r.values, r.axis): r for r in rows.values()}
     spent = _spent(roots, rows, known)
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = replaced(node, found) or found
-        return memo[id(node)]
 
     def rest(terms: Node) -> Node:
         r = rows[terms]
@@ -53,11 +44,8 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
             inner = Node("call", (visit(shifted), weights), ("vecdot",), shifted.rank - 1)
             by_row = program.add(((1, program.call("log1p", rest(summed))), (-1, inner)))
             return program.negative(program.reduce("sum", by_row, tuple(range(by_row.rank))))
-        if (
-            old.op == "neg"
-            and (front := node.args[0].args[0] if node.args[0].op == "mul" else node.args[0]).op == "neg"
-        ):
-            return program.mul((front.args[0],), node.args[0].args[1:])
+        if old.op == "neg" and node.args[0] is not old.args[0]:
+            return _without_sign(node.args[0])
         if len(axes) == 1:
             axis = axes[0]
             keepdims = tuple(at != axis for at in range(old.args[0].rank)) if old.data[2] else ()
@@ -76,20 +64,20 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
             return Node("row_minus", (*node.args, visit(rows[terms].place), share), node.data, node.rank)
         return None
 
+    visit = program.rebuilder(replaced)
     return [visit(r) for r in roots]
+
+
+def _without_sign(x: Node) -> Node | None:
+    """-x for a negative, or a negative over something."""
+    front = x.args[0] if x.op == "mul" and x.data == (1,) else x
+    return program.mul(front.args, x.args[1:] if front is not x else ()) if front.op == "neg" else None
 
 
 def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Rows]:
     """The exponentials whose largest entry is looked for anyway."""
     found: dict[Node, _Rows] = {}
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack += node.args
+    for node in program.all_nodes(roots):
         terms = node.args[0] if node.op == "log_sum" else _normalised(node, known) if node.op == "row_minus" else None
         rows = None if terms is None else _rows(terms)
         if terms is not None and rows is not None and (rows.axis,) == node.data:
@@ -102,19 +90,10 @@ def _spent(roots: Sequence[Node], rows: Mapping[Node, _Rows], known: Mapping[str
 
     Sums and their logarithms need those only. So does a distribution that is nothing but what ``row_minus`` overwrites.
     """
-    readers: dict[Node, list[Node | None]] = {}
-    stack: list[Node] = []
-    for root in roots:
-        readers.setdefault(root, []).append(None)
-        stack.append(root)
-    seen: set[Node] = set()
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack += node.args
-            for a in node.args:
-                readers.setdefault(a, []).append(node)
+    readers: dict[Node, list[Node | None]] = {root: [None] * list(roots).count(root) for root in roots}
+    for node in program.all_nodes(roots):
+        for a in node.args:
+            readers.setdefault(a, []).append(node)
     called = {node: program.name(name, node.rank) for name, node in known.items()}
 
     def overwritten(p: Node) -> bool:

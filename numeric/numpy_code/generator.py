@@ -18,7 +18,8 @@ from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
 from .names import CALLS
-from .numpy_forms import small_results_first, with_inner_products
+from .numpy_forms import singletons, small_results_first, with_inner_products
+from .outer_factors import with_factors_outside
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
@@ -63,9 +64,9 @@ def assemble(
 def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
-    names = [name for name, _ in function.assigned]
+    names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
     long = function.elementwise and _is_long(function.roots, OPERATIONS)
-    shared = with_shared_exponentials(with_shared_sums(names, function.roots))
+    shared = with_shared_exponentials(with_shared_sums(names, nodes, _distributions(function)))
     nodes = with_tables(with_inner_products(shared))
     nodes = with_array_bounds(nodes) if long else nodes
     nodes = beyond_last(nodes, len(names))
@@ -73,7 +74,10 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
-        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
+        made = {**{v: k for k, v in writer.names.items()}, **writer.locals}
+        given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
+        given |= {n: x.rank for n, x in made.items() if x.kind == "float" and not singletons(x)}
+        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
     elif long:
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)
@@ -85,6 +89,11 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
+
+
+def _distributions(function: ArrayFunction) -> set[str]:
+    """The arguments whose rows, along the last axis, sum to 1."""
+    return {a.name for a in function.arguments if a.given.domain.rows or a.given.domain.onehot}
 
 
 def _signature(arguments: Sequence[Argument]) -> str:

@@ -44,7 +44,7 @@ def _divided_early(node: Node) -> Node | None:
         return None
     split: int = node.data[0]  # type: ignore[assignment]
     over, under = node.args[:split], node.args[split:]
-    fewer = (a for a in over if a.kind == "float" and (a.op == "expand" or (0 < a.rank < node.rank and not a.is_atom)))
+    fewer = (a for a in over if a.kind == "float" and (singletons(a) or (0 < a.rank < node.rank and not a.is_atom)))
     rows = next(fewer, None)
     if rows is None or len(over) < 2 or any(a.op not in ("dim", "const") for a in under):
         return None

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .. import program
 from ..program import Node
 from .numpy_forms import singletons
+from .precedence import ATOM
 
 if TYPE_CHECKING:
     from .text import Writer
@@ -45,12 +47,31 @@ def _row_minus(w: Writer, n: Node) -> str:
 
 
 def _place(w: Writer, n: Node) -> str:
-    return f"{w.helper('_place')}({w.expression(n.args[0], inline=True)[0]}, axis={n.data[0]})"
+    values, at = n.args
+    where = w.expression(at, inline=True)[0]
+    x = w.expression(values)[0]
+    if values.rank == 1:
+        return where
+    if values.rank == 2 and n.data == (1,):
+        return f"{where} + np.arange(0, {x}.size, {x}.shape[1])"
+    return f"{w.helper('_place')}({x}, {where}, axis={n.data[0]})"
+
+
+def place_name(w: Writer, place: Node) -> str:
+    """Where the largest entries are: by name, unless it is short and read once."""
+    return w.variable(place, "place") if w.uses[place] > 1 else w.named(place, "place")
 
 
 def _rest(w: Writer, n: Node) -> str:
-    place = w.named(n.args[1], "place")
-    return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={n.data[0]})"
+    """The sum of the others; where nothing reads the largest afterwards, it stays 0."""
+    axis, spent = n.data
+    axes: tuple[int, ...] = (axis,)  # type: ignore[assignment]
+    place = place_name(w, n.args[1])
+    if not spent:
+        return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={axis})"
+    terms = w.variable(n.args[0], "e")
+    w.lines.append(f"{terms}.put({place}, 0.0)")
+    return _reduce(w, program.reduce("sum", n.args[0], axes))
 
 
 def _over(w: Writer, n: Node) -> str:
@@ -64,7 +85,28 @@ def _row_scale(w: Writer, n: Node) -> str:
     return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
 
 
+def _reduce(w: Writer, n: Node) -> str:
+    """A sum or the largest; the largest along the last of several axes in what NumPy does three times as fast."""
+    op, axes, keepdims = n.data
+    x = n.args[0]
+    if op == "max" and x.rank > 1 and axes == (x.rank - 1,) and not singletons(x):
+        return f"{w.helper('_row_max')}({w.expression(x)[0]}){kept(n) if keepdims else ''}"
+    arguments = []
+    if len(axes) < x.rank or keepdims:  # type: ignore[arg-type]
+        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")  # type: ignore[arg-type, index]
+    if keepdims:
+        arguments.append("keepdims=True")
+    return f"{w.operand(x, ATOM)}.{op}({', '.join(arguments)})"
+
+
+def kept(n: Node) -> str:
+    """What gives a reduced array its axes again, each of length one."""
+    axes: tuple[int, ...] = n.data[1]  # type: ignore[assignment]
+    return f"[{', '.join('None' if at in axes else ':' for at in range(n.args[0].rank))}]"
+
+
 ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
+    "reduce": _reduce,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
     "place": _place,

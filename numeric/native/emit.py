@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .kernels import COSTLY, Kernel, Target
+from .memory import Memory
 from .reductions import SHAPES, SIGN, finished, update
 from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
@@ -16,7 +17,7 @@ BLOCK = {"double": 512, "float": 256}
 CHUNK = 4096
 
 
-class Emitter(Totals):
+class Emitter(Totals, Memory):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -39,6 +40,9 @@ class Emitter(Totals):
         self.buffers: dict[Scalar, str] = {}
         self.scratch: list[tuple[str, str]] = []
         self.floats: set[str] = set()
+        self.partials: dict[str, str] = {}
+        self.grouped: dict[Scalar, list[str]] = {}
+        self.rows, self.written = {}, {}
         self.uses: dict[Scalar, int] = {}
         for v in kernel.values:
             for a in v.args:
@@ -51,6 +55,7 @@ class Emitter(Totals):
         nests = self._nests()
         if not chunked:
             self._choose_buffers(nests)
+            self._choose_memory(nests)
         late = [v for v in k.values if k.is_late(v)]
         totals = {v: self._accumulator(v) for v in late}
         everything = self._product((*k.outer, *k.inner))
@@ -81,14 +86,16 @@ class Emitter(Totals):
                 kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
-        self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
+        self._open_group()
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
             self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")
         else:
             self._outer_variables()
         self._stages(nests, totals, chunked)
-        self.close()
+        self._close_group()
+        if self.rows:
+            self.put("nn_streamed();")
         self.close()
         self._after(late, totals)
         if self.scratch:
@@ -147,7 +154,9 @@ class Emitter(Totals):
         self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
     ) -> None:
         self.scopes.append({})
-        for (_, axes), items in nests.items():
+        reading = self._reading_nest(list(nests))
+        for (level, axes), items in nests.items():
+            self.reads_ahead = (level, axes) == reading
             reductions = [i for i in items if isinstance(i, Scalar)]
             targets = [i for i in items if isinstance(i, Target)]
             roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
@@ -160,11 +169,6 @@ class Emitter(Totals):
                 continue
             self._nest(axes, reductions, targets, totals, chunked)
         self.scopes.pop()
-
-    def _one_row(self, r: Scalar, totals: dict[Scalar, list[str]]) -> None:
-        value = self.text.value(r.args[0])
-        if r in totals:
-            self._accumulate(r, totals[r], self._parts(r, value))
 
     def _row_values(self, roots: Sequence[Scalar]) -> None:
         """Names for what is one number in the inner loops."""
@@ -206,6 +210,8 @@ class Emitter(Totals):
         vector = axes[-1] if axes else None
         narrow = {r for r in scalar if self.text.narrow(r.args[0])}
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
+        blocked = blocked or self.reads_ahead
+        streamed = [t for t in targets if t in self.rows]
         depth = self.depth
         for a in axes[:-1]:
             v = loop_name(a)
@@ -217,12 +223,15 @@ class Emitter(Totals):
         )
         v = "e" if k.flat else loop_name(str(vector))
         low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
+        self._open_rows(streamed, str(vector))
         inner_parts = parts
         if blocked:
             length = BLOCK[self.real]
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
+            if self.reads_ahead:
+                self._read_ahead(str(vector), low, high)
             inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
             for r, names in inner_parts.items():
                 for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
@@ -267,6 +276,7 @@ class Emitter(Totals):
                 for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
                     self.put(update(name, part, op))
             self.close()
+        self._close_rows(streamed, str(vector))
         while self.depth > depth:
             self.close()
         for b in stored:
@@ -302,20 +312,6 @@ class Emitter(Totals):
 
     # --- small things ---
 
-    def _parts(self, r: Scalar, value: str) -> list[str]:
-        if r.op == "sum":
-            return [value]
-        kind, f = ("float", "f") if self.text.narrow(r.args[0]) else ("double", "")
-        if not value.isidentifier():
-            name = self.fresh("entry")
-            self.put(f"const {kind} {name} = {bare(value)};")
-            value = name
-        if r.op == "peak":
-            return [value]
-        if r.op == "max":
-            return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
-        return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]
-
     def _outer_variables(self) -> None:
         left = "row"
         outer = self.k.outer
@@ -344,6 +340,8 @@ class Emitter(Totals):
     def _element(self, t: Target) -> str:
         if self.text.flat is not None:
             return f"{t.name}[{self.text.flat}]"
+        if t in self.written:
+            return f"{self.written[t]}[{loop_name(str(t.place[-1]))}]"
         places = ["0" if a is None else loop_name(a) for a in t.place]
         return f"{t.name}[{offset(places, tuple('1' if a is None else dimension(a) for a in t.place))}]"
 

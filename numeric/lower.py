@@ -170,7 +170,8 @@ def _mul(e: Expr, hint: Layout) -> Array:
     if constants:  # irrational constants are one float
         coefficient = sympy.Float(float(Mul(coefficient, *constants)))
     sign, coefficient = (-1, -coefficient) if coefficient.is_negative else (1, coefficient)
-    over, under = _fraction(sorted(others, key=_rank_in_product))
+    beside_arrays = any(_has_indices(f) for f in others)
+    over, under = _fraction(sorted(others, key=lambda f: _rank_in_product(f, beside_arrays)))
     if coefficient.is_Rational and coefficient.p == 1 and coefficient.q != 1:
         under.append(Integer(coefficient.q))
     elif coefficient != 1:
@@ -199,13 +200,20 @@ def _may_overflow(base: Expr) -> bool:
     return base.has(Element) and not base.has(forms.WholeExp)
 
 
-def _rank_in_product(f: Expr) -> tuple[int, str]:
+def _has_indices(f: Expr) -> bool:
+    return any(e.indices for e in f.atoms(Element))
+
+
+def _rank_in_product(f: Expr, beside_arrays: bool) -> int:
+    """Functions that may vanish, scalars beside entries of arrays, others, the variable of a function, truth values."""
     base = f.base if isinstance(f, Pow) else f
     if isinstance(base, VANISHING):
-        return (0, "")
+        return 0
     if isinstance(base, Indicator | Delta):
-        return (3, "")
-    return (2 if isinstance(base, Element) and not base.indices else 1, "")
+        return 4
+    if beside_arrays and base.has(Element) and not _has_indices(base):
+        return 1
+    return 3 if isinstance(base, Element) and not base.indices else 2
 
 
 def _quotient(over: list[Array], under: list[Array], hint: Layout) -> Array:

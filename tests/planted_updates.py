@@ -8,15 +8,15 @@ DECAY = {"weight_decay": True}
 
 #: (id, options, the code as generated, the code with an error)
 IN_CODE: list[tuple[str, dict[str, Any], str, str]] = [
-    ("sgd", {}, "w - g * eta", "w + g * eta"),
+    ("sgd", {}, "w - eta * g", "w + eta * g"),
     ("sgd", {"maximize": True}, "h = -g", "h = g"),
-    ("sgd", DECAY, "w * lam", "w * lam * eta"),
-    ("adam", {}, "1 - beta1 ** t", "1 - beta1 ** (t - 1 or 1)"),
-    ("adam", {}, "1 - beta2 ** t", "1 - beta2 ** (t + 1)"),
+    ("sgd", DECAY, "lam * w", "eta * lam * w"),
+    ("adam", {}, "1 - beta1**t", "1 - beta1 ** (t - 1 or 1)"),
+    ("adam", {}, "1 - beta2**t", "1 - beta2 ** (t + 1)"),
     ("adam", {}, "(eps + np.sqrt(vh))", "np.sqrt(vh + eps)"),
-    ("adam", {}, "v1 = g * g", "v1 = np.abs(g)"),
+    ("adam", {}, "(1 - beta2) * g * g", "(1 - beta2) * np.abs(g)"),
     ("adam", {}, "vh = v1", "vh = v"),
-    ("adamax", {}, "beta1 ** t", "beta2 ** t"),
+    ("adamax", {}, "beta1**t", "beta2**t"),
     ("nadam", {}, "(t + 1)", "t"),
     ("radam", {}, "rho > 5", "rho > 4"),
     ("rmsprop", {}, "eps + np.sqrt(v1)", "np.sqrt(v1 + eps)"),

@@ -193,7 +193,7 @@ def test_half_precision_is_refused_in_words() -> None:
 def test_a_step_of_the_wrong_kind_is_found(output: str) -> None:
     rule, counterpart = rule_of("sgd", {})
     module = generate(rule)
-    spoiled = GeneratedModule(module.source.replace("return w - g * eta", f"return {output}"), module.functions)
+    spoiled = GeneratedModule(module.source.replace("return w - eta * g", f"return {output}"), module.functions)
     report = check(rule, counterpart, module=spoiled, dtypes=("float64",))
     assert not report.passed
 

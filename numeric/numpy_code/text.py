@@ -267,7 +267,8 @@ def _pow(w: Writer, n: Node) -> tuple[str, int]:
 
 def _raise(w: Writer, n: Node) -> tuple[str, int]:
     base, exponent = n.args
-    return f"{w.operand(base, ATOM)} ** {w.operand(exponent, UNARY)}", POWER
+    between = "**" if base.is_atom and exponent.is_atom else " ** "
+    return f"{w.operand(base, ATOM)}{between}{w.operand(exponent, UNARY)}", POWER
 
 
 def _transpose(w: Writer, n: Node) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from .reductions import SHAPES, SIGN, finished, update
 from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
+from .unchanging import Unchanging
 
 #: Iterations of a loop before the partial sum goes to a double total.
 BLOCK = {"double": 512, "float": 256}
@@ -17,7 +18,7 @@ BLOCK = {"double": 512, "float": 256}
 CHUNK = 4096
 
 
-class Emitter(Totals, Memory):
+class Emitter(Totals, Memory, Unchanging):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -42,6 +43,7 @@ class Emitter(Totals, Memory):
         self.floats: set[str] = set()
         self.partials: dict[str, str] = {}
         self.grouped: dict[Scalar, list[str]] = {}
+        self.unchanging = {}
         self.rows, self.written = {}, {}
         self.uses: dict[Scalar, int] = {}
         for v in kernel.values:
@@ -54,6 +56,7 @@ class Emitter(Totals, Memory):
         chunked = k.mode == "chunk" or k.flat
         nests = self._nests()
         if not chunked:
+            self._choose_unchanging(nests)
             self._choose_buffers(nests)
             self._choose_memory(nests)
         late = [v for v in k.values if k.is_late(v)]
@@ -69,7 +72,7 @@ class Emitter(Totals, Memory):
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
             self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
-            self.put("double *const scratch = malloc((size_t)(threads * each) * sizeof(double));")
+            self.put("double *const scratch = aligned_alloc(64, (size_t)(threads * each) * sizeof(double));")
             self.put("if (!scratch)")
             self.put("    return 1;")
             for v in late:
@@ -86,6 +89,7 @@ class Emitter(Totals, Memory):
                 kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
+        self._settle()
         self._open_group()
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
@@ -144,7 +148,7 @@ class Emitter(Totals, Memory):
         stack = list(roots)
         while stack:
             v = stack.pop()
-            if v in found or not self.k.inside(v) or v.is_reduction:
+            if v in found or v in self.unchanging or not self.k.inside(v) or v.is_reduction:
                 continue
             found[v] = None
             stack += v.args

@@ -14,6 +14,7 @@ import numpy as np
 
 from .hybrid import Driver, Stage
 from .module import CFunction
+from .results import Results
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
@@ -121,7 +122,8 @@ def _made(
     text += [f"                return {returned}"]
     text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
     text += [f"    return other({names})"]
-    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64}
+    results = Results(2 * sum(" = empty(" in call for call in calls))  # those of the last call are often still held
+    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": results.empty, "F32": F32, "F64": F64, "I64": I64}
     namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)

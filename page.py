@@ -201,7 +201,9 @@ class Page:
             )
 
     def _repr_latex_(self) -> str:
-        return self.render("latex")
+        from .rendering.notebook import latex_fragment
+
+        return latex_fragment(self.derivation)
 
     def _repr_markdown_(self) -> str:
         return self.render("markdown")

@@ -136,6 +136,27 @@ def mean(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = F
     return ArrayExpr(result.indices, result.body / count)
 
 
+def variance(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """The mean squared distance from the mean along axes (all by default), as NumPy's ``var``."""
+    centred = elementwise(lambda x, m: x - m, array, mean(array, axes_of(array, axes), keepdims=True))
+    return mean(elementwise(lambda x: x**2, centred), axes, keepdims)
+
+
+def norm(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """The root of the sum of squares along axes (all by default): of a vector or, as Frobenius norm, of a matrix."""
+    _need_axes("norm", array)
+    squares = total(elementwise(lambda x: x**2, array), axes, keepdims)
+    return ArrayExpr(squares.indices, sympy.sqrt(squares.body))
+
+
+def trace(array: ArrayExpr) -> ArrayExpr:
+    """The sum of the diagonal of a square matrix."""
+    if array.rank != 2 or array.dims[0] != array.dims[1]:
+        raise ShapeError(f"trace takes a square matrix, not {shape_text(array.dims)}")
+    i = fresh_index(array.dims[0])
+    return scalar(bound_sum(array.at(i, i), i))
+
+
 def logsumexp(array: ArrayExpr, axes: Sequence[int] = (-1,), keepdims: bool = False) -> ArrayExpr:
     """log Σ exp along axes."""
     _need_axes("logsumexp", array)

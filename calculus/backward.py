@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr, Integer, S
+from sympy import Expr, Integer
 
 from .derivation import Definition, Known, Part, Result, Step
+from .deviations import without_deviations
 from .differentiation import Moving, differentiate
 from .letters import Letters
 from .output_form import in_terms_of_output
@@ -20,9 +21,9 @@ from .prover import Prover
 from .rules import (
     ADJOINTS,
     CHAIN,
-    CLAIM,
     COLLECT,
     DELTAS,
+    DEVIATIONS,
     OUTPUT,
     ROWS,
     SECOND,
@@ -32,75 +33,10 @@ from .rules import (
     joined,
     softmax_rule,
 )
-from .simplification import collect, contract_deltas, sum_rows
+from .simplification import bottom_up, collect, contract_deltas, sum_rows
 from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
 from .tensors import Element, Index, Tensor
-
-
-class ClaimError(ValueError):
-    """A claim in terms of an array that the derivation does not have."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A closed form that an entry states for a derivative, at indices of its own."""
-
-    indices: tuple[Index, ...]
-    expr: Expr
-
-    def at(self, indices: Sequence[Index]) -> Expr:
-        mapping = dict(zip(self.indices, indices, strict=True))
-        return rebuild(self.expr, mapping.get)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True)
-class Claims:
-    """What an entry claims of one derivative: in its variables, and in terms of the output."""
-
-    plain: Claim | None = None
-    in_output: Claim | None = None
-
-
-@dataclass
-class Trail:
-    """The lines of a part, as they are found and judged."""
-
-    prover: Prover
-    steps: list[Step] = field(default_factory=list)
-    #: What the next line goes on from: the right side of the last line, unless that was a claim that is not proved.
-    last: Expr = S.Zero
-
-    def add(self, left: Expr, right: Expr, rule: str, *, continues: bool = False, detail: Iterable[Step] = ()) -> None:
-        verdict = self.prover.judge(left, right)
-        self.steps.append(Step(left, right, rule, verdict, continues, tuple(detail)))
-        self.last = right
-
-    def follow(self, right: Expr, rule: str) -> None:
-        """A line that goes on from what was reached; nothing where it changes nothing."""
-        if right != self.last:
-            self.add(self.last, right, rule, continues=self.steps[-1].right == self.last)
-
-    def claim(self, stated: Expr) -> bool:
-        """A line that states a claim; whether it is proved. One that is not is shown, and nothing goes on from it."""
-        self._check_names(stated)
-        before = self.last
-        self.follow(stated, CLAIM)
-        if self.steps[-1].verdict.is_proved:
-            return True
-        self.last = before
-        return False
-
-    def _check_names(self, stated: Expr) -> None:
-        """An adjoint that was inserted where it goes to has no name; taken for an input, it would refute the claim."""
-        definitions = self.prover.definitions
-        known = {*self.prover.givens, *definitions}.union(*(d.inputs() for d in definitions.values()))
-        for tensor in sorted(stated.atoms(Tensor) - known, key=lambda t: t.name):
-            named = ", ".join(t.name for t in definitions if t.name.startswith("d")) or "none"
-            raise ClaimError(f"a claim names {tensor.name}, which is no adjoint with a name here; those are: {named}")
-
-    def lead(self, left: Expr, right: Expr, rule: str) -> None:
-        """The first line of an equation; it goes on from the line before where that ended in its left side."""
-        self.add(left, right, rule, continues=bool(self.steps) and self.steps[-1].right == left)
+from .trail import Claims, Trail
 
 
 class Backward:
@@ -265,8 +201,11 @@ class _Run:
         else:
             if plain is not None:
                 trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
-            summed = sum_rows(trail.last)
-            trail.follow(collect(summed), ROWS if summed != trail.last else COLLECT)
+            for reason, without in ((DEVIATIONS, self._without_deviations), (ROWS, sum_rows)):
+                found = without(trail.last)
+                if found != bottom_up(trail.last, lambda e: e):  # else it is only written in another order
+                    trail.follow(collect(found), reason)
+            trail.follow(collect(trail.last), COLLECT)
             expr, shown = state(trail, claims, every, trail.last)
         name = self.names.get(tensor, f"d{tensor.name}")
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
@@ -278,6 +217,9 @@ class _Run:
             return out
         self._name(known, part)
         return [*out, part]
+
+    def _without_deviations(self, expr: Expr) -> Expr:
+        return without_deviations(expr, self.owner.definitions)
 
     def _two_forms(self, trail: Trail, claims: Claims, plain: Expr) -> tuple[Expr, Expr | None]:
         """The derivative of a function of one variable: in the variable, and then in terms of the output."""

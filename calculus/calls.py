@@ -217,11 +217,21 @@ def read_indicator(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 
 def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """The larger of two, entry by entry."""
+    _need_two(scope, node)
     return elementwise(larger, *_values(scope, node, 2))
 
 
 def read_min(scope: Scope, node: ast.Call) -> ArrayExpr:
+    _need_two(scope, node)
     return elementwise(lambda a, b: -larger(-a, -b), *_values(scope, node, 2))
+
+
+def _need_two(scope: Scope, node: ast.Call) -> None:
+    name = ast.unparse(node.func)
+    if len(node.args) == 1:
+        problem = f"{name} compares two arrays entry by entry; the {name[:3]}imum over an axis is not known here"
+        scope.fail(node, problem, f"Write {name}(a, b), or logsumexp for a smooth {name[:3]}imum.")
 
 
 def larger(a: Expr, b: Expr) -> Expr:
@@ -258,6 +268,9 @@ def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope
 SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "sum": read_sum,
     "mean": reduction(arrays.mean, "axis", "keepdims"),
+    "var": reduction(arrays.variance, "axis", "keepdims"),
+    "norm": reduction(arrays.norm, "axis", "keepdims"),
+    "trace": reduction(arrays.trace),
     "softmax": reduction(arrays.softmax, "axis"),
     "log_softmax": reduction(arrays.log_softmax, "axis"),
     "logsumexp": reduction(arrays.logsumexp, "axis", "keepdims"),
@@ -272,8 +285,10 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "Cov": of_random(Covariance),
     "max": read_max,
     "min": read_min,
+    "maximum": read_max,
+    "minimum": read_min,
 }
 
 #: Names that mean something by themselves and cannot name an array.
-#: (``delta`` and E can: they are always called, which an array never is.)
-RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta", "E", "Var", "Cov"})
+#: (``delta``, E and others can: they are always called, which an array never is.)
+RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta", "E", "Var", "Cov", "var", "norm", "trace"})

@@ -36,6 +36,20 @@ def _cancelled(product: Expr) -> Expr | None:
     return found if count_nodes(found) < count_nodes(product) else None
 
 
+def is_multiple(expr: Expr, factor: Expr) -> bool:
+    """Whether a polynomial in whatever is no sum, product or power is a multiple of another, and so 0 where that is."""
+    atoms: dict[Expr, Expr] = {}
+    whole, part = _flat(sympy.expand_mul(expr), atoms), _flat(factor, atoms)
+    symbols = sorted(part.free_symbols, key=str)
+    if count_nodes(expr) > 4 * MAX_NODES or not symbols:
+        return bool(expr == 0)
+    try:
+        generators = [*symbols, *sorted(whole.free_symbols - part.free_symbols, key=str)]
+        return bool(sympy.rem(sympy.Poly(whole, *generators), sympy.Poly(part, *generators)).is_zero)
+    except sympy.PolynomialError:
+        return False
+
+
 def _denominators(term: Expr) -> list[Expr]:
     return [f.base for f in Mul.make_args(term) if isinstance(f, Pow) and f.exp.is_negative]
 

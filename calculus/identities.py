@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from sympy import Expr
 
-from .backward import Backward, Trail
+from .backward import Backward
 from .derivation import Definition, Part
 from .rules import ADJOINTS, CLAIM
 from .simplification import collect, expand_logarithms, fold, merge_sums, split_sums, sum_rows, unfold
 from .sums import Partial, rebuild
 from .tensors import Tensor
+from .trail import Trail
 
 #: Rewriting rules an identity may use, by the name that stands beside the step.
 REWRITES: dict[str, Callable[[Expr], Expr]] = {

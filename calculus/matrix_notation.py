@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Mul, Pow, S, exp
+from sympy import Add, Expr, Mul, Pow, S
 from sympy.core.function import Function
 
 from .functions import Indicator, Unknown, Where
@@ -40,6 +40,7 @@ from .notation import (
     transpose,
     unscaled,
 )
+from .softmax_notation import SoftmaxEntry, named_softmax
 from .sums import BoundSum, Delta, Partial, bound_sum
 from .tensors import Element, Index
 
@@ -66,7 +67,7 @@ def matrix_notation(expr: Expr, axes: Sequence[Index]) -> Notation | None:
     if len(axes) > 2 or len(set(axes)) < len(axes) or not _free(expr) <= set(axes):
         return None
     try:
-        node = _array(expr, tuple(axes))
+        node = _array(named_softmax(expr), tuple(axes))
     except _NoNotation:
         return None
     node = _written_out(node, len(axes))
@@ -82,6 +83,8 @@ def _written_out(node: Notation, rank: int) -> Notation:
     match node:
         case Fill():
             return (Scalar(S.One), Ones(), matmul(Ones(), transpose(Ones())))[rank]
+        case Scaled(c, Fill()) if c == 0:
+            return node
         case Scaled(c, of):
             return scaled(c, _written_out(of, rank))
         case Times(s, of):
@@ -90,10 +93,23 @@ def _written_out(node: Notation, rank: int) -> Notation:
 
 
 def _array(expr: Expr, axes: tuple[Index, ...]) -> Notation:
+    expr = _with_diagonals_apart(expr, axes)
     terms = [_term(t, axes) for t in (Add.make_args(expr) if axes else _split(expr))]
     if len(terms) == 1 or not axes:
         return terms[0] if len(terms) == 1 else _scalar_sum(terms)
     return plus(_explicit(t, len(axes)) for t in terms)
+
+
+def _with_diagonals_apart(expr: Expr, axes: tuple[Index, ...]) -> Expr:
+    """s_i (δ_ij − s_j) as δ_ij s_i − s_i s_j: diag(s) − s sᵀ says more than diag(s) (I − 1 sᵀ)."""
+    if len(axes) < 2 or not isinstance(expr, Mul):
+        return expr
+    diagonal = Delta(*axes)
+    for factor in expr.args:
+        if isinstance(factor, Add) and any(diagonal in Mul.make_args(t) for t in factor.args):
+            rest = _without(expr, factor)
+            return Add(*(rest * t for t in factor.args))
+    return expr
 
 
 def _split(expr: Expr) -> list[Expr]:
@@ -178,8 +194,7 @@ def _pieces(product: Expr) -> tuple[Expr, list[_Piece]]:
     """A product as a coefficient without sums and a list of pieces."""
     coefficient: Expr = S.One
     pieces: list[_Piece] = []
-    factors = _named_rows(list(Mul.make_args(product)), pieces)
-    for factor in factors:
+    for factor in Mul.make_args(product):
         if isinstance(factor, BoundSum):
             c, inner = _contraction(*factor.open())
             coefficient *= c
@@ -196,21 +211,6 @@ def _pieces(product: Expr) -> tuple[Expr, list[_Piece]]:
     return coefficient, pieces
 
 
-def _named_rows(factors: list[Expr], pieces: list[_Piece]) -> list[Expr]:
-    """Take out exp(u)/Σ exp(u), the softmax of u along the last axis of u; return the factors that remain."""
-    for numerator in [f for f in factors if isinstance(f, exp)]:
-        axes = _orientation(numerator)
-        for factor in factors:
-            if not (isinstance(factor, Pow) and factor.exp == -1 and isinstance(factor.base, BoundSum)) or not axes:
-                continue
-            body, bound = factor.base.open()
-            last = axes[-1]
-            if len(bound) == 1 and bound[0].dim == last.dim and body.xreplace({bound[0]: last}) == numerator:
-                pieces.append(_Piece(Softmax(_array(numerator.args[0], axes), len(axes) == 2), axes))
-                return [f for f in factors if f not in (numerator, factor)]
-    return factors
-
-
 def _piece(factor: Expr) -> _Piece:
     if isinstance(factor, Element):
         indices = factor.indices
@@ -220,6 +220,10 @@ def _piece(factor: Expr) -> _Piece:
     if isinstance(factor, Delta):
         return _delta(factor)
     axes = _orientation(factor)
+    if isinstance(factor, SoftmaxEntry):
+        u, last = factor.args
+        axes = (*(k for k in axes if k != last), last)
+        return _Piece(Softmax(_array(u, axes), len(axes) == 2), axes)
     if isinstance(factor, Add):
         return _Piece(_array(factor, axes), axes)
     if isinstance(factor, Pow) and not _free(factor.exp) and factor.exp.is_number:

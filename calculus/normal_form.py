@@ -318,6 +318,8 @@ class Normalizer:
                     clean[atom] = e
             else:
                 clean[atom] = e
+        if self._contradicts_itself(clean):
+            return {}
         if special:
             changed = apply_deltas(self, clean)
             if changed is not None:
@@ -326,6 +328,11 @@ class Normalizer:
         if extra:
             out = self.product([out, *extra])
         return scale(out, coefficient)
+
+    def _contradicts_itself(self, factors: Mapping[Expr, Exponent]) -> bool:
+        """Whether x > 0 and −x > 0 are asked for at once."""
+        asked = {a.args[0] for a, e in factors.items() if isinstance(a, Indicator) and e > 0}
+        return len(asked) > 1 and any(self.expr(scale(self.poly(x), -1)) in asked for x in asked)
 
     def base(self, atom: Expr) -> Poly:
         if atom not in self.bases:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sympy import Add, Expr, Integer, Mul, S, Symbol
 
 from .affine import body_at
+from .cancellation import is_multiple
 from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
 from .expectation import is_average, is_random
@@ -177,10 +178,12 @@ class Prover:
             return False
         x = plain[0]
         root = _solve_linear(x)
-        if root is None:
-            return False
         for sign in _signs(x):
-            new = _with_sign(x, sign, root)
+            if root is None and sign == 0:
+                if not is_multiple(_at_zero(difference, unfolded, {**known, x: 0, -x: 0}, given), x):
+                    return False
+                continue
+            new = {} if root is None else _with_sign(x, sign, root)
             case = tuple((_in_case(e, {**given, **new}), s) for e, s in (*assumed, (x, sign)))
             if contradictory(case):
                 continue
@@ -306,6 +309,17 @@ def _has_named(expr: Expr) -> bool:
 
 def _vanishes(normalizer: Normalizer, residual: Poly) -> bool:
     return not residual or not normalizer.clear_denominators(residual)
+
+
+def _at_zero(
+    difference: Expr, unfolded: Mapping[Tensor, Definition], known: Mapping[Expr, int], given: Mapping[Expr, Expr]
+) -> Expr:
+    """What is left of a difference where its indicators have known values."""
+    normalizer = Normalizer(unfolded, elementary=True, known=known)
+    residual = normalizer.poly(difference)
+    if given:
+        residual = normalizer.poly(_in_case(normalizer.expr(residual), given))
+    return normalizer.expr(normalizer.clear_denominators(residual))
 
 
 def _signs(x: Expr) -> list[int]:

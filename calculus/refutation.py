@@ -28,7 +28,7 @@ from .tensors import Index, Tensor
 PRECISIONS = (170, 340, 680)
 #: A difference this small, relative to the sides, counts as agreement.
 AGREEMENT_BITS = 64
-#: With fewer informative points than this, more are tried.
+#: With fewer points than this at which the sides agree, more are tried.
 ENOUGH = 3
 
 
@@ -43,11 +43,6 @@ class Sampled:
     @property
     def refuted(self) -> bool:
         return self.counterexample is not None
-
-    @property
-    def informative(self) -> bool:
-        """True where at least one point said anything."""
-        return self.refuted or self.agreed > 0
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,6 @@ from .tensors import Index, Tensor
 
 Relation = Literal["=", "<=", "<", ">=", ">"]
 
-#: A statement read from right to left.
-TURNED: dict[Relation, Relation] = {"=": "=", "<=": ">=", "<": ">", ">=": "<=", ">": "<"}
 HINT = "A statement reads A = B, A <= B or a chain of such; its free indices stand behind: … for i in n for c in C"
 _OPERATOR = re.compile(r"<=|>=|==|!=|=|<|>")
 _LOOP = re.compile(r"\s*(\w+)\s+in\s+(\w+)\s*")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Expr
 
-from ..calculus.backward import Backward, Claim, Claims
+from ..calculus.backward import Backward
 from ..calculus.certificates import Judge
 from ..calculus.conditional_sampling import Conditions
 from ..calculus.derivation import Definition, Derivation, Part, Result
@@ -22,6 +22,7 @@ from ..calculus.prover import Prover
 from ..calculus.random_givens import assumed
 from ..calculus.statements import Proof
 from ..calculus.tensors import Element, Index, Tensor
+from ..calculus.trail import Claim, Claims
 from .entry import Entry
 from .options import Value
 

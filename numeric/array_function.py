@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sympy import Expr, Mul
 
@@ -25,6 +26,8 @@ from .program import Node
 from .rounding import with_fewer_roundings
 from .stability.choices import distributed, selected
 from .stability.exact_exponents import exact_exponents
+from .stability.forms import InOrder, Squared
+from .stability.one_sided import one_sided
 from .stability.projections import with_differences
 from .stability.reflection import reflected
 from .stability.rewriting import stabilise
@@ -49,7 +52,8 @@ class ArrayFunction:
     order, those with a default last. assigned: the named values on the way, each after what it reads, by Python name.
     returned: the array programs of what is returned, in the order of ``plan.returns``. dims: names of the dimensions
     that the programs need as numbers. elementwise: all is computed entry by entry, on arrays of any shape. anchor: the
-    Python name of an argument whose dtype the answer has; None where no argument is an array of floats.
+    Python name of an argument whose dtype the answer has; None where no argument is an array of floats. wide: its
+    exponentials are larger than the largest number of float16.
     """
 
     plan: Plan
@@ -61,6 +65,7 @@ class ArrayFunction:
     dims: tuple[str, ...]
     elementwise: bool
     anchor: str | None
+    wide: bool = False
 
     @property
     def name(self) -> str:
@@ -93,13 +98,17 @@ class ArrayFunction:
         )
 
 
-def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -> ArrayFunction:
+def array_function(
+    derivation: Derivation, plan: Plan, *, stable: bool = True, candidates: bool = False
+) -> ArrayFunction:
     """The stable array programs of one function, or those of the formulas as they stand.
+
+    candidates: of several stable forms of a function of one variable, the one that NumPy computes fastest.
 
     Raises :class:`~.lower.Unsupported` where a formula has none.
     """
     elementwise = is_elementwise(derivation)
-    form = (_stable_entries if elementwise else _stable) if stable else _as_it_stands
+    form = (partial(_stable_entries, candidates=candidates) if elementwise else _stable) if stable else _as_it_stands
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
     known = as_said = {d.name: d for d in (*derivation.definitions, *results)}
@@ -124,7 +133,8 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True) -
     returned = tuple(nodes[n] for n in names)
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
-    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor)
+    wide = any(targets[n].has(Squared) for n in names)
+    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor, wide)
 
 
 def _names_in_use(derivation: Derivation, known: Mapping[str, Definition]) -> set[str]:
@@ -156,14 +166,16 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     return clip_saturated(stabilise(expr, known))
 
 
-def _stable_entries(expr: Expr, known: Mapping[str, Definition]) -> Expr:
+def _stable_entries(expr: Expr, known: Mapping[str, Definition], candidates: bool = False) -> Expr:
     """The same for a function that is computed entry by entry. A variable that only multiplies it stays outside."""
     outside = [f for f in Mul.make_args(expr) if isinstance(f, Element) and f.tensor.domain.value is None]
     inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
     alone = [f for f in outside if not inside.has(f)]
     inside = Mul(inside, *(f for f in outside if f not in alone))
-    form: Expr = selected(exact_exponents(clip_saturated(reflected(stabilise(distributed(inside), known)))))
-    return Mul(form, *alone)
+    stable = stabilise(distributed(inside), known)
+    quotient = one_sided(stable) if candidates else None
+    found = selected(exact_exponents(clip_saturated(quotient or reflected(stable))))
+    return InOrder(found, Mul(*alone)) if quotient is not None and alone else Mul(found, *alone)
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

@@ -72,6 +72,15 @@ def _exp_multiple(variable: Expr, number: Expr, parameter: Expr, lower: Lower, h
     return Array(program.call("exp_product", inner.node, factor, rest), inner.layout)
 
 
+def bounded_half_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(x/2), at most a power of two. A polynomial in the exponent is bounded where that is computed."""
+    half = half_exp(e, lower, hint)
+    top = 2.0 ** int(e.args[1])  # type: ignore[arg-type]
+    if half.node.data == ("exp_polynomial",):
+        return Array(Node("call", half.node.args, ("exp_polynomial", "top", top), half.node.rank), half.layout)
+    return Array(program.call("clip", half.node, program.const(0.0), program.const(top)), half.layout)
+
+
 def whole_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
     """exp(x) from exp(x/2), which the same line needs anyway."""
     half = lower(forms.HalfExp(e.args[0]), hint)
@@ -82,6 +91,23 @@ def around(e: Expr, lower: Lower, hint: Layout) -> Array:
     """h·r·h, in this order."""
     (half, rest), layout = align([lower(a, hint) for a in e.args], hint)
     return Array(program.mul((half, rest, half)), layout)
+
+
+def squared(e: Expr, lower: Lower, hint: Layout) -> Array:
+    inner = lower(e.args[0], hint)
+    return Array(program.mul((inner.node, inner.node)), inner.layout)
+
+
+def in_order(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """(a)·b."""
+    factors, layout = align([lower(a, hint) for a in e.args], hint)
+    return Array(program.mul(factors), layout)
+
+
+def beyond(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """x where x > b, or x < b for a negative b."""
+    (inner, x), layout = align([lower(a, hint) for a in e.args[:2]], hint)
+    return Array(program.call("beyond", inner, x, program.const(float(e.args[2]))), layout)  # type: ignore[arg-type]
 
 
 def select(e: Expr, lower: Lower, hint: Layout) -> Array:
@@ -117,6 +143,10 @@ def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
     """What :mod:`lower` asks for these forms."""
     return {
         forms.HalfExp: lambda e, hint: half_exp(e, lower, hint),
+        forms.BoundedHalfExp: lambda e, hint: bounded_half_exp(e, lower, hint),
+        forms.Beyond: lambda e, hint: beyond(e, lower, hint),
+        forms.Squared: lambda e, hint: squared(e, lower, hint),
+        forms.InOrder: lambda e, hint: in_order(e, lower, hint),
         forms.ExactExp: lambda e, hint: exact_exp(e, lower, hint),
         forms.WholeExp: lambda e, hint: whole_exp(e, lower, hint),
         forms.Around: lambda e, hint: around(e, lower, hint),

@@ -65,15 +65,8 @@ def _decimal(v: Node) -> Node:
 
 def with_numbers(nodes: Mapping[str, Node]) -> dict[str, Node]:
     """Named truth values as numbers, unless all that reads them is a comparison: two of them would add up to True."""
-    seen: set[Node] = set()
-    stack = list(nodes.values())
     counted: set[object] = set()
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack += node.args
+    for node in program.all_nodes(nodes.values()):
         if node.op not in ("compare", "expand", "transpose"):
             counted |= {a.data[0] for a in map(_viewed, node.args) if a.op == "name"}
     counted |= {a.data[0] for a in map(_viewed, nodes.values()) if a.op == "name"}

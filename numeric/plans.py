@@ -98,6 +98,16 @@ def _suffix(derivation: Derivation, result: Result, order: int, paired: set[str]
     return "backward" if result.of is not None and result.of.name in paired else "gradient"
 
 
+def fresh_name(base: str, taken: set[str], reserved: Collection[str] = ()) -> str:
+    """A name that is neither taken nor reserved: the base, or with a number from 2 on. From now on it is taken."""
+    name, number = base, 1
+    while name in taken or name in reserved:
+        number += 1
+        name = f"{base}{number}"
+    taken.add(name)
+    return name
+
+
 def identifier(name: str) -> str:
     """A Python name for an id or a tensor name."""
     text = re.sub(r"\W", "_", name.replace("′", "_prime"))

@@ -6,6 +6,8 @@ same array in the same way are therefore one node, which is how shared subexpres
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +37,42 @@ class Node:
     @property
     def is_atom(self) -> bool:
         return self.op in ("name", "const", "dim")
+
+
+def uses(roots: Iterable[Node]) -> Counter[Node]:
+    """How often each node of these programs is read: by another node, or as a root. The last roots come first."""
+    found: Counter[Node] = Counter()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            stack.extend(node.args)
+        found[node] += 1
+    return found
+
+
+def all_nodes(roots: Iterable[Node]) -> list[Node]:
+    """The nodes of these programs, each once: the last roots first, operands after what reads them first."""
+    return list(uses(roots))
+
+
+def rebuilder(change: Callable[[Node, Node], Node | None]) -> Callable[[Node], Node]:
+    """A function that makes a program anew, operands first.
+
+    change: gets a node as it was and the same operation on the new operands, and returns what replaces it, or None.
+    What does not change stays the same object.
+    """
+    memo: dict[int, tuple[Node, Node]] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
+
+    def visit(node: Node) -> Node:
+        if id(node) not in memo:
+            args = tuple(map(visit, node.args))
+            same = all(a is b for a, b in zip(args, node.args, strict=True))
+            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
+            memo[id(node)] = node, change(node, found) or found  # the node stays alive, so its id stays its own
+        return memo[id(node)][1]
+
+    return visit
 
 
 def name(text: str, rank: int, kind: Kind = "float") -> Node:

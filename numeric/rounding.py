@@ -21,20 +21,20 @@ OTHERS = frozenset("erf erfc erfcx sech2 tanh_remainder exp_polynomial exp_produ
 
 def with_fewer_roundings(nodes: Mapping[str, Node]) -> dict[str, Node]:
     """The programs of the values of one function, by name."""
-    found = {name: _parameters_first(node) for name, node in nodes.items()}
+    visit = program.rebuilder(_parameters_first)
+    found = {name: visit(node) for name, node in nodes.items()}
     return {name: _in_double(node) if _is_one_chain(_calls(node)) else node for name, node in found.items()}
 
 
-def _parameters_first(node: Node) -> Node:
-    args = tuple(map(_parameters_first, node.args))
-    if node.op == "mul":
-        split: int = node.data[0]  # type: ignore[assignment]
-        over, under = args[:split], args[split:]
-        numbers = tuple(a for a in over if a.kind == "python")
-        if len(numbers) > 1 and len(numbers) < len(over):
-            over = (*numbers, *(a for a in over if a.kind != "python"))
-        return program.mul(over, under)
-    return Node(node.op, args, node.data, node.rank, node.kind)
+def _parameters_first(_: Node, node: Node) -> Node | None:
+    if node.op != "mul":
+        return None
+    split: int = node.data[0]  # type: ignore[assignment]
+    over, under = node.args[:split], node.args[split:]
+    numbers = tuple(a for a in over if a.kind == "python")
+    if len(numbers) > 1 and len(numbers) < len(over):
+        over = (*numbers, *(a for a in over if a.kind != "python"))
+    return program.mul(over, under)
 
 
 def _calls(node: Node) -> list[Node]:

@@ -17,6 +17,7 @@ from .box import ATOM, PREFIX, Box, join
 from .expressions import Writer
 from .letters import alphabet, free_indices
 from .matrices import nodes, write_notation
+from .names import sentence_with_names
 from .page import Assumed, Formula, Given, Line, Page, Section, Size
 from .places import size_text
 from .style import Style
@@ -66,8 +67,8 @@ class Author:
             count += len(part.steps)
             heading, shape = self._heading(part, writer)
             wanted = not self._is_given(part) if part.result is None else part.result.wanted
-            title = _title(part.stated) if part.stated is not None else ""
-            sections.append(Section(heading, shape, wanted, tuple(lines), part.note, part, title))
+            title = self._said(_title(part.stated)) if part.stated is not None else ""
+            sections.append(Section(heading, shape, wanted, tuple(lines), self._said(part.note), part, title))
             result = self._result(part, writer)
             if result is not None:
                 results.append(result)
@@ -78,8 +79,8 @@ class Author:
             definitions,
             () if brief else tuple(sections),
             tuple(results),
-            () if brief else self._conventions(),
-            () if brief else d.pitfalls,
+            () if brief else tuple(map(self._said, self._conventions())),
+            () if brief else tuple(map(self._said, d.pitfalls)),
             () if brief else d.references,
             _totals(d),
             d.verdict,
@@ -92,7 +93,7 @@ class Author:
         formula = Formula(
             line(assumption.left), line(assumption.right), relation=self.style.relation[assumption.relation]
         )
-        return Assumed(assumption.name, formula, assumption.words, self.writer.name(assumption.name))
+        return Assumed(assumption.name, formula, self._said(assumption.words), self.writer.name(assumption.name))
 
     def _named(self, part: Part) -> Writer:
         """The writer with one letter for each free index of the part, in the order in which a reader meets them."""
@@ -124,7 +125,7 @@ class Author:
             words.append(said)
         if domain.value is not None:
             words.append(f"default {_decimal(domain.value)}")
-        return Given(tensor, member, ", ".join(words))
+        return Given(tensor, member, self._said(", ".join(words)))
 
     def _size(self, dim: DefinedDimension) -> Size:
         equals = self.style.relation["="]
@@ -164,11 +165,13 @@ class Author:
             return Formula(
                 self._name(definition.tensor), self._derivative(definition.tensor, (output.tensor,)),
                 matrix_left=None, matrix_right=self._name(gradient), words="any scalar with", source=definition,
+                note=self._said(definition.tensor.description), noted=self._name(definition.tensor),
             )  # fmt: skip
         matrix = self._matrix(definition.body, definition.indices)
         return Formula(
-            left, writer(definition.body), self._name(definition.tensor) if matrix else None, matrix, source=definition
-        )
+            left, writer(definition.body), self._name(definition.tensor) if matrix else None, matrix,
+            source=definition, note=self._said(definition.tensor.description), noted=self._name(definition.tensor),
+        )  # fmt: skip
 
     def _pair(self, definition: Definition) -> tuple[Tensor, Element]:
         elements = sorted(definition.body.atoms(Element), key=lambda e: e.tensor.name)
@@ -310,6 +313,9 @@ class Author:
         named = {a.name for a in self.derivation.assumptions}
         named |= {p.stated.name for p in self.derivation.parts if p.stated is not None}
         return any(t.name in named for s in self.derivation.steps for t in s.right.atoms(Tensor))
+
+    def _said(self, sentence: str) -> str:
+        return sentence_with_names(sentence, self.writer.known)
 
     def _name(self, tensor: Tensor) -> Box:
         return self.writer.name(tensor.name)

@@ -81,6 +81,7 @@ def _formula(text: Formula, latex: Formula) -> dict[str, Any]:
         "matrix_right": _math(text.matrix_right, latex.matrix_right),
         "in_output": _math(text.in_output, latex.in_output),
         "relation": text.relation.strip(),
+        "description": text.note,
     }
 
 

@@ -48,7 +48,9 @@ def render(derivation: Derivation, options: Options = PLAIN) -> str:
 def _page(page: Page) -> Iterator[str]:
     yield rf"{{\Large\bfseries {prose(page.title)}}}\hfill\texttt{{{prose(page.id)}}}\par"
     yield from _block("Given", align(given_rows(page)))
-    yield from _block("Define", align(formula_rows(page.definitions)))
+    noted = [rf"\item \({f.noted}\): {prose(f.note)}" for f in page.definitions if f.note]
+    listed = [r"\begin{itemize}", *noted, r"\end{itemize}"] if noted else []
+    yield from _block("Define", [*align(formula_rows(page.definitions)), *listed])
     if page.assumptions:
         yield from _block("Assume", align(assumed_rows(page.assumptions)))
     for section in page.sections:

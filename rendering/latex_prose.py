@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .names import GREEK, latex_base
+from .names import ACCENTS, GREEK, latex_base
 
 _RAISED = dict(
     zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ⁿᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵝ", "0123456789-+()nabcdefghijklmoprstuvwxyzβ", strict=True)
@@ -28,7 +28,9 @@ _PLAIN = {
     "%": r"\%", "&": r"\&", "_": r"\_", "{": r"\{", "}": r"\}", "\n": " ",
 }  # fmt: skip
 _RELATIONS = frozenset((*"=<>", r"\le", r"\ge", r"\ne", r"\approx", r"\in", r"\to"))
-_PATTERN = re.compile(f"[{''.join(_RAISED)}]+|[{''.join(_LOWERED)}]+|.", re.DOTALL)
+_OVER = dict(ACCENTS.values())
+_ANCIENT = re.compile("[\u1f00-\u1fff]")  # ᾱ as one character
+_PATTERN = re.compile(f".[{''.join(_OVER)}]|[{''.join(_RAISED)}]+|[{''.join(_LOWERED)}]+|.", re.DOTALL)
 
 
 def prose(text: str) -> str:
@@ -50,7 +52,7 @@ def math_words(text: str) -> str:
 def _runs(text: str) -> list[tuple[bool, str]]:
     """The sentence in runs of words (False) and of mathematics (True)."""
     runs: list[tuple[bool, str]] = []
-    for piece in _PATTERN.findall(text):
+    for piece in _PATTERN.findall(_ANCIENT.sub(lambda m: unicodedata.normalize("NFD", m[0]), text)):
         math, out = _translate(piece)
         if runs and runs[-1][0] == math:
             runs[-1] = (math, runs[-1][1] + out)
@@ -60,6 +62,8 @@ def _runs(text: str) -> list[tuple[bool, str]]:
 
 
 def _translate(piece: str) -> tuple[bool, str]:
+    if piece[-1] in _OVER:
+        return True, f"{_OVER[piece[-1]]}{{{_SIGNS.get(piece[0], piece[0]).strip()}}}"
     if piece[0] in _RAISED:
         return True, f"^{{{''.join(_SIGNS.get(_RAISED[c], _RAISED[c]) for c in piece).strip()}}}"
     if piece[0] in _LOWERED:

@@ -12,7 +12,9 @@ _WIDE = {
     r"\sinh": 22.0, r"\cosh": 22.0, r"\sin": 15.0, r"\cos": 16.0, r"\arctan": 32.0, r"\top": 8.0, r"\checkmark": 9.0,
     r"\langle": 4.5, r"\rangle": 4.5, r"\lVert": 5.5, r"\rVert": 5.5, r"\lvert": 3.0, r"\rvert": 3.0, r"\to": 15.0,
 }  # fmt: skip
-_SILENT = frozenset(rf"\{name}" for name in "mathrm mathit mathbf mathbb text displaystyle left right".split())
+_SILENT = frozenset(
+    rf"\{name}" for name in "mathrm mathit mathbf mathbb text displaystyle left right hat tilde bar".split()
+)
 _CHARS = {
     "=": 14.5, "+": 13.4, "-": 13.4, "(": 4.3, ")": 4.3, "[": 3.2, "]": 3.2, ",": 4.5, ">": 14.5, "<": 14.5, "/": 5.5,
     "|": 3.1,

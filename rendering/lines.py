@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from .box import Box, break_lines
 from .page import Assumed, Formula, Line, Page, Section
+from .width import columns, padded
 
 Span: TypeAlias = tuple[str, str]
 Row: TypeAlias = tuple[Span, ...]
@@ -72,12 +73,12 @@ def _prose(sentences: Sequence[str], width: int) -> Iterator[Row]:
 
 
 def _given_rows(page: Page, width: int) -> Iterator[Row]:
-    widest = max((len(g.membership.text) for g in page.declared), default=0)
+    widest = max((columns(g.membership.text) for g in page.declared), default=0)
     for given in page.declared:
         room = max(width - LABEL - widest - GAP, 20)
         for at, words in enumerate(textwrap.wrap(given.words, room) or [""]):
             math = given.membership.text if at == 0 else ""
-            yield ((math.ljust(widest if words else 0), "math"), (" " * GAP if words else "", ""), (words, "prose"))
+            yield ((padded(math, widest if words else 0), "math"), (" " * GAP if words else "", ""), (words, "prose"))
 
 
 def _assumed_rows(assumptions: Sequence[Assumed], width: int) -> Iterator[Row]:
@@ -85,7 +86,7 @@ def _assumed_rows(assumptions: Sequence[Assumed], width: int) -> Iterator[Row]:
     for assumed in assumptions:
         formula = assumed.formula
         rows = list(_equation(formula.left.text, formula.right, width - LABEL - len(assumed.name) - 2, "math", formula))
-        used = sum(len(text) for text, _ in rows[-1]) + len(assumed.name) + 2
+        used = sum(columns(text) for text, _ in rows[-1]) + len(assumed.name) + 2
         beside = len(rows) == 1 and used + GAP + len(assumed.words) <= width - LABEL
         for at, row in enumerate(rows):
             lead: Span = (f"{assumed.name}: ", "label") if at == 0 else (" " * (len(assumed.name) + 2), "")
@@ -99,28 +100,43 @@ def _formula_rows(formulas: Sequence[Formula], width: int) -> Iterator[Row]:
     """Matrix form and element form side by side where every pair has room, else one below the other."""
     room = width - LABEL
     matrices = [_matrix_text(f) for f in formulas]
-    pairs = [(len(m), len(f"{f.left} = {f.right}")) for f, m in zip(formulas, matrices, strict=True) if m]
-    columns = [m for m, e in pairs if m + GAP + e <= room]
-    widest = max(columns, key=lambda c: (sum(m <= c and c + GAP + e <= room for m, e in pairs), c), default=0)
+    pairs = [(columns(m), columns(f"{f.left} = {f.right}")) for f, m in zip(formulas, matrices, strict=True) if m]
+    fitting = [m for m, e in pairs if m + GAP + e <= room]
+    widest = max(fitting, key=lambda c: (sum(m <= c and c + GAP + e <= room for m, e in pairs), c), default=0)
     for formula, matrix in zip(formulas, matrices, strict=True):
-        if formula.words:
-            yield (
-                (f"{formula.left} ", "math"),
-                (f"{formula.words} ", "prose"),
-                (f"{formula.right} = {formula.matrix_right}", "math"),
-            )
-            continue
-        element = f"{formula.left}{formula.relation}{formula.right}"
-        role = "second" if matrix else "math"
-        if matrix and len(matrix) <= widest and widest + GAP + len(element) <= room:
-            yield ((matrix.ljust(widest + GAP), "math"), (element, role))
-        else:
-            if matrix:
-                assert formula.matrix_left is not None and formula.matrix_right is not None
-                yield from _equation(formula.matrix_left.text, formula.matrix_right, room, "math", formula)
-            yield from _equation(formula.left.text, formula.right, room, role, formula, 2 if matrix else 0)
-        if formula.in_output is not None:
-            yield from _equation(" " * len(formula.left.text), formula.in_output, room, "math", formula)
+        yield from _with_note(list(_one_formula(formula, matrix, widest, room)), formula.note, room)
+
+
+def _one_formula(formula: Formula, matrix: str, widest: int, room: int) -> Iterator[Row]:
+    if formula.words:
+        yield (
+            (f"{formula.left} ", "math"),
+            (f"{formula.words} ", "prose"),
+            (f"{formula.right} = {formula.matrix_right}", "math"),
+        )
+        return
+    element = f"{formula.left}{formula.relation}{formula.right}"
+    role = "second" if matrix else "math"
+    if matrix and columns(matrix) <= widest and widest + GAP + columns(element) <= room:
+        yield ((padded(matrix, widest + GAP), "math"), (element, role))
+    else:
+        if matrix:
+            assert formula.matrix_left is not None and formula.matrix_right is not None
+            yield from _equation(formula.matrix_left.text, formula.matrix_right, room, "math", formula)
+        yield from _equation(formula.left.text, formula.right, room, role, formula, 2 if matrix else 0)
+    if formula.in_output is not None:
+        yield from _equation(" " * columns(formula.left.text), formula.in_output, room, "math", formula)
+
+
+def _with_note(rows: list[Row], note: str, room: int) -> Iterator[Row]:
+    """The rows of a formula, and what it is in words beside the last or, where there is no room, below."""
+    used = sum(columns(text) for text, _ in rows[-1])
+    if note and used + GAP + columns(note) <= room:
+        rows[-1] = (*rows[-1], (" " * GAP, ""), (note, "prose"))
+        note = ""
+    yield from rows
+    for text in textwrap.wrap(note, room - 2):
+        yield (("  ", ""), (text, "prose"))
 
 
 def _matrix_text(formula: Formula) -> str:
@@ -129,14 +145,14 @@ def _matrix_text(formula: Formula) -> str:
 
 def _equation(left: str, right: Box, room: int, role: str, formula: Formula, indent: int = 0) -> Iterator[Row]:
     lead = " " * indent + left + formula.relation
-    hang = min(len(lead), 12)
-    for at, text in enumerate(_broken(right, room - len(lead), room - hang)):
+    hang = min(columns(lead), 12)
+    for at, text in enumerate(_broken(right, room - columns(lead), room - hang)):
         yield ((lead + text if at == 0 else " " * hang + text, role),)
 
 
 def _broken(box: Box, first: int, rest: int) -> list[str]:
     """The box in lines; where a product goes on in the next line a dot says so."""
-    lines = break_lines(box, len, first, rest - 2)
+    lines = break_lines(box, columns, first, rest - 2)
     return [
         f"· {text}" if at and text[0] not in "+−⊙⊘/·" and lines[at - 1][-1] != ";" else text
         for at, text in enumerate(lines)
@@ -155,13 +171,13 @@ def _section(section: Section, width: int, digits: int) -> Iterator[Row]:
             yield from _labelled(section.label, [*rows[:-1], (*rows[-1], *shape)])
     if section.note:
         yield from _labelled("", _prose((section.note,), width))
-    columns = _columns(section.lines, width, digits)
+    layout = _columns(section.lines, width, digits)
     for line in section.lines:
-        yield from _step(line, columns)
+        yield from _step(line, layout)
 
 
 def _heading_rows(heading: Box, width: int) -> Iterator[Row]:
-    for text in break_lines(heading, len, width - LABEL, width - LABEL):
+    for text in break_lines(heading, columns, width - LABEL, width - LABEL):
         yield ((text, "heading"),)
 
 
@@ -169,7 +185,7 @@ def _columns(lines: Sequence[Line], width: int, digits: int) -> _Columns:
     """The narrowest column of reasons that costs no row: more room for the formulas."""
     cap = max(10, min(28, width // 4))
     number = max(NUMBER, digits + GAP - 1)
-    lefts = [len(x.left.text) + len(_number(x, number)) - number for x in lines if x.left is not None]
+    lefts = [columns(x.left.text) + len(_number(x, number)) - number for x in lines if x.left is not None]
     equals = max((n for n in lefts if n <= cap), default=min(cap, 6))
     longest = max((len(x.rule) for x in lines), default=0)
     tries = [
@@ -182,14 +198,14 @@ def _columns(lines: Sequence[Line], width: int, digits: int) -> _Columns:
     )
 
 
-def _step(line: Line, columns: _Columns) -> Iterator[Row]:
-    yield from _body(line, columns)
-    indent = len(_number(line, columns.number))
+def _step(line: Line, layout: _Columns) -> Iterator[Row]:
+    yield from _body(line, layout)
+    indent = len(_number(line, layout.number))
     if line.counterexample:
-        for text in textwrap.wrap(f"because at {line.counterexample}", columns.width - indent - 2):
+        for text in textwrap.wrap(f"because at {line.counterexample}", layout.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "refuted"))
     elif line.verdict.kind == "open" and line.verdict.basis:
-        for text in textwrap.wrap(line.verdict.basis, columns.width - indent - 2):
+        for text in textwrap.wrap(line.verdict.basis, layout.width - indent - 2):
             yield ((" " * (indent + 2), ""), (text, "open"))
 
 
@@ -197,41 +213,41 @@ def _number(line: Line, width: int) -> str:
     return f"{line.number:>{width - 2}}  " if line.depth == 0 else f"{line.number:>{width}}  "
 
 
-def _body(line: Line, columns: _Columns) -> list[Row]:
+def _body(line: Line, layout: _Columns) -> list[Row]:
     """The rows of a step: its formula with the reason beside the last row that leaves room, or below."""
     role = "math" if line.depth == 0 else "detail"
-    start = _number(line, columns.number)
+    start = _number(line, layout.number)
     indent = len(start)
     left = line.left.text if line.left is not None else ""
     rows: list[list[Span]] = []
-    if line.left is not None and len(left) > columns.equals - (indent - columns.number):
-        for text in break_lines(line.left, len, columns.width - indent, columns.width - indent):
+    if line.left is not None and columns(left) > layout.equals - (indent - layout.number):
+        for text in break_lines(line.left, columns, layout.width - indent, layout.width - indent):
             rows.append([(start, "number"), (text, role)])
             start = " " * indent
         left = ""
-    lead = left.ljust(columns.equals + columns.number - indent) + line.relation
-    room = columns.width - indent - len(lead)
-    beside = columns.reason_start - GAP - indent - len(lead)
-    reasons = textwrap.wrap(line.rule, max(columns.reason, 8)) or [""]
-    if len(line.right.text) <= room - GAP - len(line.rule) - 2 - VERDICT:
+    lead = padded(left, layout.equals + layout.number - indent) + line.relation
+    room = layout.width - indent - columns(lead)
+    beside = layout.reason_start - GAP - indent - columns(lead)
+    reasons = textwrap.wrap(line.rule, max(layout.reason, 8)) or [""]
+    if columns(line.right.text) <= room - GAP - len(line.rule) - 2 - VERDICT:
         reasons = [line.rule]
     pieces = _broken(line.right, room, room)
     first = len(rows)
     for text in pieces:
         rows.append([(start, "number"), (lead + text, role)])
-        start, lead = " " * indent, " " * len(lead)
+        start, lead = " " * indent, " " * columns(lead)
     at = first if len(pieces) == 1 else len(rows) - 1
     widest = max(map(len, reasons))
-    if len(pieces[-1]) > max(beside, room - GAP - widest - 2 - VERDICT):
+    if columns(pieces[-1]) > max(beside, room - GAP - widest - 2 - VERDICT):
         at = len(rows)
     for k, reason in enumerate(reasons):
         if at + k >= len(rows):
             rows.append([])
         row = rows[at + k]
-        used = sum(len(t) for t, _ in row)
-        column = min(max(columns.reason_start, used + GAP if row else 0), columns.width - VERDICT - 2 - widest)
+        used = sum(columns(t) for t, _ in row)
+        column = min(max(layout.reason_start, used + GAP if row else 0), layout.width - VERDICT - 2 - widest)
         row += [(" " * (column - used), ""), (reason, "reason")]
         if k == 0:
-            gap = columns.width - VERDICT - column - len(reason)
+            gap = layout.width - VERDICT - column - len(reason)
             row += [(" " * gap, ""), (line.verdict.kind, line.verdict.kind)]
     return [tuple(row) for row in rows]

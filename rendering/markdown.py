@@ -22,6 +22,8 @@ def _page(page: Page) -> Iterator[str]:
         yield f"- ${given.membership}$" + (f": {_escape(given.words)}" if given.words else "")
     if page.definitions:
         yield from ("", "## Define", "", *_block(formula_rows(page.definitions)))
+        noted = [f"- ${f.noted}$: {_escape(f.note)}" for f in page.definitions if f.note]
+        yield from ("", *noted) if noted else ()
     if page.assumptions:
         yield from ("", "## Assume", "", *_block(assumed_rows(page.assumptions)))
     for section in page.sections:

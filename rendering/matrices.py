@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sympy import Expr, Mul, S
+from sympy import Expr, Integer, Mul, S
 
 from ..calculus.notation import (
     Apply,
@@ -59,9 +59,8 @@ def write_notation(w: Writer, node: Notation) -> Box:
             return _product(w, (over, under), "\n" + style.quotient, POWER)
         case Scaled(coefficient, of):
             return _scaled(w, coefficient, of)
-        case Times(scalar, of):
-            array = style.wrap(write_notation(w, of), POWER)
-            return join([style.enclosed(write_notation(w, scalar)), " ", array], PRODUCT)
+        case Times():
+            return _times(w, node)
         case Plus(terms):
             return _plus(w, terms)
         case Diag(of):
@@ -78,24 +77,68 @@ def write_notation(w: Writer, node: Notation) -> Box:
                 shown = style.primes(style.name(function, w.known, ""), order)
                 return join([shown, style.enclosed(write_notation(w, of))], ATOM)
             return apply(w, function, write_notation(w, of))
-        case Power(SquaredNorm(of, matrix), exponent) if exponent == S.Half:
-            return _norm(w, of, matrix, "")
+        case Power(SquaredNorm(of, matrix), exponent, False) if (2 * exponent).is_Integer and exponent > 0:
+            return _norm(w, of, matrix, 2 * exponent)
         case Power(of, exponent, entrywise):
+            if exponent == S.Half:
+                return style.root(write_notation(w, of))
             if not entrywise:
                 return style.power(write_notation(w, of), w(exponent))
-            above = rf"^{{\odot {w(exponent)}}}" if style.latex else f"^⊙{w(exponent)}"
+            power = w(exponent) if style.latex else style.wrap(w(exponent), POWER)
+            above = rf"^{{\odot {power}}}" if style.latex else f"^⊙{power}"
             return join([style.wrap(write_notation(w, of), ATOM), above], POWER)
         case Inner(left, right):
             opening, closing = (r"\langle ", r" \rangle_F") if style.latex else ("⟨", "⟩_F")
             return join([opening, write_notation(w, left), ", ", write_notation(w, right), closing], ATOM)
         case SquaredNorm(of, matrix):
-            return _norm(w, of, matrix, "^{2}" if style.latex else "²")
+            return _norm(w, of, matrix, Integer(2))
     raise TypeError(f"no way to write {node!r}")
 
 
-def _norm(w: Writer, of: Notation, matrix: bool, power: str) -> Box:
+def _norm(w: Writer, of: Notation, matrix: bool, power: Expr) -> Box:
     left, right = (r"\lVert ", r" \rVert") if w.style.latex else ("‖", "‖")
-    return join([left, write_notation(w, of), right + ("_F" if matrix else "") + power], ATOM)
+    norm = join([left, write_notation(w, of), right + ("_F" if matrix else "")], ATOM)
+    return norm if power == 1 else w.style.power(norm, w(power))
+
+
+def _times(w: Writer, node: Times) -> Box:
+    """Scalars that are formulas, and an array: (xᵀ y) x/‖x‖² in text, the fraction in front in LaTeX."""
+    over: list[Notation] = []
+    under: list[Notation] = []
+    array: Notation = node
+    while isinstance(array, Times):
+        scalar, array = array.scalar, array.of
+        if isinstance(scalar, Power) and not scalar.entrywise and scalar.exponent.is_negative:
+            under.append(scalar.of if scalar.exponent == -1 else Power(scalar.of, -scalar.exponent, entrywise=False))
+        else:
+            over.append(scalar)
+    body = write_notation(w, array)
+    body = body if isinstance(array, MatMul) else w.style.wrap(body, POWER)
+    if not under:
+        return join([_row(_factors(w, over)), " ", body], PRODUCT)
+    if w.style.latex:
+        above, below = (_factors(w, s) if len(s) > 1 else [write_notation(w, f) for f in s] for s in (over, under))
+        return join([w.style.fraction(_row(above), _row(below)), " ", body], PRODUCT)
+    divisor = w.style.wrap(_row(_factors(w, under)), POWER)
+    if _is_column_of_ones(array):
+        coefficient = join([_row(_factors(w, over)), "/", divisor], PRODUCT)
+        return join([w.style.enclosed(coefficient), " ", body], PRODUCT)
+    return join([_row([*_factors(w, over), body]), "/", divisor], PRODUCT)
+
+
+def _factors(w: Writer, scalars: list[Notation]) -> list[Box]:
+    return [w.style.wrap(write_notation(w, s), POWER) for s in scalars]
+
+
+def _row(boxes: list[Box]) -> Box:
+    """The product of scalars; 1 for none."""
+    if len(boxes) < 2:
+        return boxes[0] if boxes else atom("1")
+    return join([part for box in boxes for part in (" ", box)][1:], PRODUCT)
+
+
+def _is_column_of_ones(array: Notation) -> bool:
+    return array == Ones() or (isinstance(array, MatMul) and array.factors[-1] == Ones())
 
 
 def _call(w: Writer, name: str, of: Notation) -> Box:
@@ -137,17 +180,17 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
     over, under = Mul(*bar.over), Mul(*bar.under)
     body = write_notation(w, of)
     if w.style.latex:
-        bare = isinstance(of, MatMul) and body.binds == PRODUCT
+        bare = isinstance(of, MatMul | Times) and body.binds == PRODUCT
         array = body if bare else w.style.wrap(body, PREFIX)
         box = array if over == under else join([_in_front(w, over / under), " ", array], PRODUCT)
     else:
-        whole = isinstance(of, MatMul) or body.binds > PRODUCT
-        if under != 1 and isinstance(of, MatMul) and of.factors[-1] == Ones():
+        whole = isinstance(of, MatMul | Times) or body.binds > PRODUCT
+        if under != 1 and _is_column_of_ones(of):
             over, under, body = S.One, S.One, join([style_enclosed(w, over / under), " ", body], PRODUCT)
         whole = (whole and body.binds != PREFIX) or (over == under == 1)
         box = body if whole else w.style.enclosed(body)
         if over != 1:
-            box = join([w.style.wrap(w(over), PREFIX), " ", box], PRODUCT)
+            box = join([_in_front(w, over), " ", box], PRODUCT)
         if under != 1:
             box = join([box, "/", w.style.wrap(w(under), POWER)], PRODUCT)
     return join([minus, box], SUM) if minus else box

@@ -1,10 +1,11 @@
-"""How a tensor's name is written: ``W1`` is W₁, ``alpha`` is α, ``A_prev`` is A with an upright subscript.
+"""How a tensor's name is written: ``W1`` is W₁, ``alpha`` is α, ``y_hat`` is ŷ, ``A_prev`` has an upright subscript.
 
 In LaTeX small letters behind a capital are a subscript too: ``Wq`` is W with the subscript q."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,6 +16,9 @@ GREEK = {
     "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
 }  # fmt: skip
 
+#: What a letter carries: the combining sign, and the command of LaTeX.
+ACCENTS = {"hat": ("\u0302", r"\hat"), "tilde": ("\u0303", r"\tilde"), "bar": ("\u0304", r"\bar")}
+
 _LATEX_GREEK = {"eps": r"\varepsilon", "epsilon": r"\varepsilon", "lam": r"\lambda", "phi": r"\varphi"}
 _BACK = {letter: name for name, letter in reversed(GREEK.items())}
 SUBSCRIPT_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -23,11 +27,12 @@ SUPERSCRIPTS = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺
 
 @dataclass(frozen=True)
 class NameParts:
-    """A name taken apart: the mark d of a gradient, the letter or word, its subscripts."""
+    """A name taken apart: the mark d of a gradient, the letter or word, its subscripts, and its accent if any."""
 
     gradient: bool
     base: str
     subscripts: tuple[str, ...]
+    accent: str = ""
 
 
 @cache
@@ -36,18 +41,29 @@ def split_name(name: str, known: frozenset[str] = frozenset()) -> NameParts:
     gradient = bool(re.match(r"d[A-Z]", name)) or (name.startswith("d") and name[1:] in known)
     rest = name[1:] if gradient else name
     base, *subscripts = [part for part in rest.split("_") if part] or [rest]
+    letter = base.rstrip("0123456789")
+    accented = subscripts[:1] in ([a] for a in ACCENTS) and (len(letter) == 1 or letter in GREEK)
+    accent = subscripts.pop(0) if accented else ""
     match = re.fullmatch(r"(.*\D)(\d+)", base)
     if match and not subscripts:
         base, subscripts = match[1], [match[2]]
-    return NameParts(gradient, base, tuple(subscripts))
+    return NameParts(gradient, base, tuple(subscripts), accent)
 
 
 def text_name(name: str, known: frozenset[str] = frozenset()) -> str:
     parts = split_name(name, known)
     base = GREEK.get(parts.base, parts.base)
+    if parts.accent:
+        base = unicodedata.normalize("NFC", base + ACCENTS[parts.accent][0])
     digits = all(s.isdigit() for s in parts.subscripts)
     tail = "".join(parts.subscripts).translate(SUBSCRIPT_DIGITS) if digits else "_" + "_".join(parts.subscripts)
     return f"{'d' if parts.gradient else ''}{base}{tail if parts.subscripts else ''}"
+
+
+def sentence_with_names(text: str, known: frozenset[str]) -> str:
+    """A sentence in which names with digits or accents are written as in formulas: w1 as w₁, where w1 is a name."""
+    names = r"\b[A-Za-z]+(?:\d+|_(?:hat|tilde|bar))\b"
+    return re.sub(names, lambda m: text_name(m[0], known) if {m[0], m[0].removeprefix("d")} & known else m[0], text)
 
 
 def latex_name(name: str, known: frozenset[str] = frozenset(), indices: str = "") -> str:
@@ -59,7 +75,10 @@ def latex_name(name: str, known: frozenset[str] = frozenset(), indices: str = ""
     subscripts = [s if len(s) == 1 or s.isdigit() else rf"\text{{{latex_escape(s)}}}" for s in parts.subscripts]
     below = ",".join([*subscripts, *([indices] if indices else [])])
     mark = r"\mathrm{d}" if parts.gradient else ""
-    return mark + latex_base(parts.base) + (f"_{{{below}}}" if below else "")
+    base = latex_base(parts.base)
+    if parts.accent:
+        base = f"{ACCENTS[parts.accent][1]}{{{base}}}"
+    return mark + base + (f"_{{{below}}}" if below else "")
 
 
 def latex_base(base: str) -> str:

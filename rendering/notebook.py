@@ -1,15 +1,8 @@
-"""What a notebook shows when a cell ends with a derivation."""
+"""What a notebook that reads no Markdown shows when a cell ends with a derivation."""
 
 from __future__ import annotations
 
 from ..calculus.derivation import Derivation
-
-
-def markdown(derivation: Derivation) -> str:
-    """For ``_repr_markdown_``: the whole page."""
-    from .markdown import render
-
-    return render(derivation)
 
 
 def latex_fragment(derivation: Derivation) -> str:

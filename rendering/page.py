@@ -31,7 +31,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Formula:
-    """``left = right``, entry by entry and, where it exists, in matrix notation."""
+    """``left = right``, entry by entry and, where it exists, in matrix notation.
+
+    note: what the array on the left, noted, is in words.
+    """
 
     left: Box
     right: Box
@@ -41,6 +44,8 @@ class Formula:
     words: str = ""
     source: Definition | Result | None = None
     relation: str = " = "
+    note: str = ""
+    noted: Box | None = None
 
 
 @dataclass(frozen=True)

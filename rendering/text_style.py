@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .box import ATOM, POWER, PREFIX, PRODUCT, Box, atom, join
 from .names import SUPERSCRIPTS, text_name
 from .style import Style
+from .width import columns
 
 _RAISED = dict(zip("abcdefghijklmnoprstuvwxyzβ", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᵝ", strict=True)) | {
     chr(k): chr(v) for k, v in SUPERSCRIPTS.items()
@@ -108,5 +109,5 @@ TEXT = Style(
     },
     words={"reals": "ℝ", "pi": "π", "E": "e", "ones": "1", "identity": "I"},
     average={"E": "𝔼", "Var": "Var", "Cov": "Cov"},
-    measure=len,
+    measure=columns,
 )

@@ -7,11 +7,11 @@ import re
 import pytest
 from sympy import Expr
 
-from nnmath.calculus.backward import Claim, ClaimError, Claims
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.rules import ADJOINTS, CHAIN
 from nnmath.calculus.sums import Partial, bound_sum, count_nodes
 from nnmath.calculus.tensors import Element
+from nnmath.calculus.trail import Claim, ClaimError, Claims
 from nnmath.derivations import Entry
 from nnmath.derivations.build import EntryError, derive_entry
 

@@ -240,7 +240,8 @@ def test_the_page_of_a_formula() -> None:
     assert page.proved and page.steps and page.results
     assert "align*" in page.latex() and r"\documentclass" in page.latex(document=True)
     assert "import numpy" in page.numpy_source()
-    assert page._repr_latex_() and page._repr_markdown_()
+    assert page._repr_markdown_().startswith("#")
+    assert page._repr_latex_().startswith("$$"), "one formula: a notebook reads no other LaTeX"
     assert str(page).startswith("softmax-ce") and "proved" in repr(page)
 
 

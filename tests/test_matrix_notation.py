@@ -9,6 +9,7 @@ import random
 import numpy as np
 import pytest
 import sympy
+from sympy import exp
 
 from nnmath.calculus.functions import Unknown, sigmoid
 from nnmath.calculus.matrix_notation import matrix_notation
@@ -96,7 +97,41 @@ CASES = [
     (S[i, j] * (G[i, p] - total(m, S[i, m] * G[m, p])), (i, j), None),
     (-total(i, a, Y[i, a] * sympy.log(P[i, a])) / n, (), "−⟨Y, log P⟩_F/n"),
     (sympy.exp(Z[i, a]) / total(b, sympy.exp(Z[i, b])), (i, a), "softmax(Z)"),
-    (sympy.exp(Z[i, a]) / total(j, sympy.exp(Z[j, a])), (i, a), "exp(Z) diag(exp(Z)ᵀ 1)⁻¹"),
+    (sympy.exp(Z[i, a]) / total(j, sympy.exp(Z[j, a])), (i, a), "softmax(Zᵀ)ᵀ"),
+    # Softmax by its name, however its factors are spread; none where the sums do not cancel.
+    (total(i, exp(x[i]) * y[i]) / total(i, exp(x[i])), (), "yᵀ softmax(x)"),
+    (
+        exp(x[i]) * (Delta(i, j) * total(m, exp(x[m])) - exp(x[j])) / total(m, exp(x[m])) ** 2,
+        (i, j),
+        "diag(softmax(x)) − softmax(x) softmax(x)ᵀ",
+    ),
+    (exp(x[i] + x[j]) / total(m, exp(x[m])) ** 2, (i, j), "softmax(x) softmax(x)ᵀ"),
+    (exp(2 * x[i]) / total(m, exp(x[m])) ** 2, (i,), "softmax(x)^⊙2"),
+    (exp(2 * x[i]) / total(m, exp(2 * x[m])), (i,), "softmax(2 x)"),
+    (exp(x[i]) / (1 + total(m, exp(x[m]))), (i,), "exp(x)/(1 + 1ᵀ exp(x))"),
+    (exp(x[i] + y[i]) / total(m, exp(x[m])), (i,), "softmax(x) ⊙ exp(y)"),
+    (
+        exp(x[i]) * exp(-y[i]) / total(m, exp(x[m])) / total(j, exp(y[j])),
+        (i,),
+        "(exp(−y) ⊙ exp(x))/((1ᵀ exp(y)) (1ᵀ exp(x)))",
+    ),
+    (exp(XW) / total(q, exp(total(a, X[i, a] * W[a, q]))) * x[i], (i, p), "diag(x) softmax(X W)"),
+    (
+        total(i, X[i, a] * exp(Z[i, b]) * x[i] / total(c, exp(Z[i, c]))) - v[a] * v[b],
+        (a, b),
+        "Xᵀ diag(x) softmax(Z) − v vᵀ",
+    ),
+    (total(a, Z[i, a] * exp(Z[i, a])) / total(a, exp(Z[i, a])), (i,), "(Z ⊙ softmax(Z)) 1"),
+    (total(i, exp(Z[i, a]) / total(b, exp(Z[i, b]))) * total(j, exp(x[j])), (a,), "(1ᵀ exp(x)) softmax(Z)ᵀ 1"),
+    # Scalars that are formulas.
+    (total(i, x[i] * y[i]) * x[j] / total(i, x[i] ** 2), (j,), "(xᵀ y) x/‖x‖²"),
+    (total(i, x[i] ** 3) / total(i, x[i] ** 2) ** 2, (), "1ᵀ x^⊙3/‖x‖⁴"),
+    (v[a] / total(i, x[i] ** 2) / total(i, x[i] * y[i]), (a,), "v/((xᵀ y) ‖x‖²)"),
+    (v[a] - total(i, x[i] * y[i]) / total(i, x[i] ** 2), (a,), "v − ((xᵀ y)/‖x‖²) 1"),
+    (3 * total(i, x[i] ** 2) * v[a], (a,), "3 ‖x‖² v"),
+    (sympy.sqrt(x[i] ** 2 + y[i] ** 2), (i,), "√(x ⊙ x + y ⊙ y)"),
+    (x[i] / sympy.sqrt(x[i] ** 2 + y[i] ** 2) ** 3, (i,), "x ⊘ (x ⊙ x + y ⊙ y)^⊙(3/2)"),
+    (sympy.Integer(0), (i, j), "0"),
     (Z[i, a] - sympy.log(total(b, sympy.exp(Z[i, b]))), (i, a), "Z − log(exp(Z) 1) 1ᵀ"),
     ((P[i, a] - Delta(a, labels[i])) / n, (i, a), "(P − onehot(y))/n"),
     (Y[i, a] / P[i, a], (i, a), "Y ⊘ P"),
@@ -250,7 +285,7 @@ def array(node, want, arrays, sizes):
         case Apply(f, of, order):
             out = FUNCTIONS[f + "1" * order](rec(of))
         case Softmax(of, matrix):
-            assert matrix == (len(arrays["Z"].shape) == 2)
+            assert matrix == (want[1] != 1)
             u = np.exp(rec(of))
             out = u / u.sum(axis=0 if want[1] == 1 else 1, keepdims=True)
         case Power(of, e, entrywise):

@@ -103,6 +103,8 @@ EQUAL: list[tuple[str, Expr, Expr]] = [
     ("positive factors do not matter", Indicator(p * x * exp(u)), Indicator(x)),
     ("numeric factors do not matter", Indicator(3 * x), Indicator(x)),
     ("the sign of exp(x) - 1", Indicator(exp(x) - 1), Indicator(x)),
+    ("two signs at once", u * Indicator(x - p) * Indicator(p - x), Integer(0)),
+    ("two signs at once, scaled", Indicator(2 * x * u - 1) * Indicator(3 - 6 * u * x), Integer(0)),
     ("a case of equal branches", Where(x, u, u + v - v), u),
     ("a case as an indicator", Where(x, u, v), v + (u - v) * Indicator(x)),
     ("a positive test", Where(p, u, v), u),
@@ -111,6 +113,8 @@ EQUAL: list[tuple[str, Expr, Expr]] = [
 ]
 
 ELEMENTARY: list[tuple[str, Expr, Expr]] = [
+    ("a ramp times its case", relu(1 - x * u) * Indicator(1 - x * u), Indicator(1 - x * u) * (1 - x * u)),
+    ("ramps of both signs", relu(1 - x * u) * relu(x * u - 1), Integer(0)),
     ("sigmoid", sigmoid(x), exp(x) / (1 + exp(x))),
     ("reflection of sigmoid", sigmoid(-x), 1 - sigmoid(x)),
     ("softplus", softplus(x) - softplus(-x), x),
@@ -144,6 +148,9 @@ DIFFERENT: list[tuple[str, Expr, Expr]] = [
     ("a root of a product of reals", sqrt(x * u), sqrt(x) * sqrt(u)),
     ("an indicator of another sign", Indicator(-x), Indicator(x)),
     ("a real factor matters", Indicator(u * x), Indicator(x)),
+    ("signs that go together", Indicator(x - p) * Indicator(x), Integer(0)),
+    ("signs of two arguments", Indicator(x * u - 1) * Indicator(2 - x * u), Integer(0)),
+    ("one of two signs", Indicator(x - p) + Indicator(p - x), Integer(1)),
     ("a mask and its complement", 1 - s, s),
     ("orders of derivative", g(1, x), g(2, x)),
     ("labels are not indices", Q[i, LABEL[i]], Q[i, b]),

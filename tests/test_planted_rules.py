@@ -57,6 +57,10 @@ def rows_of_anything(expr: Expr) -> Expr:
     return expr.xreplace({s: sympy.S.One for s in expr.atoms(BoundSum) if isinstance(s.body, Element)})
 
 
+def no_sum_left(expr: Expr, definitions: Any) -> Expr:
+    return expr.xreplace({s: sympy.S.Zero for s in expr.atoms(BoundSum)})
+
+
 def last_term_lost(expr: Expr) -> Expr:
     collected = original_collect(expr)
     return collected.xreplace({a: Add(*a.args[:-1]) for a in collected.atoms(Add)})
@@ -98,6 +102,7 @@ MUTANTS: list[tuple[str, Any, Entry]] = [
     ("a delta counts as 1", (backward, "contract_deltas", every_delta_is_one), MATMUL),
     ("a contracted delta leaves the sum", (backward, "contract_deltas", deltas_keep_the_sum), MATMUL),
     ("rows sum to 1 without being declared to", (backward, "sum_rows", rows_of_anything), CE),
+    ("every sum is one of deviations", (backward, "without_deviations", no_sum_left), find("layernorm")),
     ("collecting loses a term", (backward, "collect", last_term_lost), CE),
     ("a consumer is forgotten", (backward._Run, "consumers", one_consumer), RESIDUAL),
 ]

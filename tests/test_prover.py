@@ -23,6 +23,7 @@ X, Y = Tensor("x"), Tensor("y")
 U, A = Tensor("u", (N,)), Tensor("A", (N, N))
 i, j, k = (Index(name, N) for name in "ijk")
 x, y, u = X(), Y(), U[i]
+C = 1 - x * y  # linear in no atom whose factor is never 0
 
 
 def total(body: Expr, *indices: Index) -> Expr:
@@ -41,6 +42,11 @@ PROVED: list[tuple[str, Expr, Expr, str]] = [
     ("min and max", Where(x - y, x, y), -Where(x - y, -x, -y), "normal form"),
     ("max either way", Where(x - y, x, y), Where(y - x, y, x), "case analysis"),
     ("max and min", Where(x - y, x, y), (x + y + absolute(x - y)) / 2, "case analysis"),
+    ("cases of a product", relu(C) ** 2, relu(C) * Indicator(C) * C, "case analysis"),
+    ("a ramp either way", relu(C) - relu(-C), C, "normal form of the exponentials"),
+    ("nothing at the kink", C * (Indicator(C) + Indicator(-C)), C, "case analysis"),
+    ("branches that meet", Where(C, x, x + C**2), x + C**2 * (1 - Indicator(C)), "normal form"),
+    ("a squared ramp", Partial(relu(C) ** 2, x), -2 * y * relu(C), "case analysis"),
     ("derivative of an element", Partial(A[i, j], A[j, i]), Delta(i, j), "normal form"),
     ("derivative of a sum", Partial(total(U[k] ** 2, k), u), 2 * u, "normal form"),
     ("derivative under a bound name", Partial(total(A[i, k] * U[k], k), U[j]), A[i, j], "normal form"),
@@ -63,6 +69,9 @@ REFUTED: list[tuple[str, Expr, Expr]] = [
     ("only off the diagonal", A[i, j], A[j, i]),
     ("only on the diagonal", Delta(i, j) * u, Integer(0)),
     ("only left of zero", relu(x), x),
+    ("branches of a product swapped", Where(C, x, y), Where(C, y, x)),
+    ("branches of a product that do not meet", Where(C, x, y), Where(C, x, y + C + 1)),
+    ("a ramp of a product", relu(C), C),
     ("branches swapped", Where(x, y, 2 * y), Where(-x, y, 2 * y)),
     ("a derivative", Partial(tanh(x), x), 1 + tanh(x) ** 2),
     ("a derivative in an element", Partial(total(A[i, k] * U[k], k), U[j]), A[j, i]),
@@ -84,6 +93,8 @@ OPEN: list[tuple[str, Expr, Expr]] = [
     ("Pythagoras, which the normal form does not know", sin(x) ** 2 + cos(x) ** 2, Integer(1)),
     ("an addition theorem", sin(x + y), sin(x) * cos(y) + cos(x) * sin(y)),
     ("equal, but not at the kink", Where(x, Integer(1), Integer(0)), 1 - Indicator(-x)),
+    ("a product, but not at the kink", Indicator(C) + Indicator(-C), Integer(1)),
+    ("branches that differ at the kink", Where(C, x, y), Where(-C, y, x)),
     ("nowhere defined", log(-1 - x**2), log(-2 - x**2)),
     ("nowhere real", sqrt(-1 - x**2), x),
     ("a division by zero", 1 / ((x + 1) ** 2 - x**2 - 2 * x - 1), 2 / ((x + 1) ** 2 - x**2 - 2 * x - 1)),

@@ -24,7 +24,7 @@ from nnmath.rendering.latex_style import LATEX
 from nnmath.rendering.latex_width import latex_width
 from nnmath.rendering.letters import Alphabet
 from nnmath.rendering.names import latex_name, text_name
-from nnmath.rendering.notebook import latex_fragment, markdown
+from nnmath.rendering.notebook import latex_fragment
 from nnmath.rendering.text_style import TEXT
 
 n, C, d = dimension("n"), dimension("C"), dimension("d")
@@ -110,6 +110,12 @@ def test_expressions(expr, text, latex):
         ("loss", "loss", r"\mathit{loss}"),
         ("depth", "depth", r"\mathit{depth}"),
         ("Z10", "Z₁₀", "Z_{10}"),
+        ("y_hat", "ŷ", r"\hat{y}"),
+        ("m1_hat", "m̂₁", r"\hat{m}_{1}"),
+        ("dM_hat", "dM̂", r"\mathrm{d}\hat{M}"),
+        ("alpha_bar", "ᾱ", r"\bar{\alpha}"),
+        ("x_tilde_prev", "x̃_prev", r"\tilde{x}_{\text{prev}}"),
+        ("word_hat", "word_hat", r"\mathit{word}_{\text{hat}}"),
     ],
 )
 def test_names(name, text, latex):
@@ -367,7 +373,7 @@ def test_an_unknown_format_names_those_that_exist():
 ALLOWED = set(
     r"""\begin \end \frac \partial \sum \log \exp \tanh \sigma \delta \mathrm \mathbf \mathbb \mathit \text \in \times
     \langle \rangle \odot \top \cdot \thinspace \bigl \bigr \Bigl \Bigr \biggl \biggr \checkmark \quad \qquad \sqrt
-    \dots \lVert \rVert \lbrace \rbrace \displaystyle""".split()
+    \dots \hat \lVert \rVert \lbrace \rbrace \displaystyle""".split()
 )
 LAYOUT = set(r"\noindent \textbf \medskip \par \item \Large \bfseries \hfill \texttt".split())
 
@@ -376,7 +382,6 @@ LAYOUT = set(r"\noindent \textbf \medskip \par \item \Large \bfseries \hfill \te
 def test_only_commands_that_work_everywhere(name):
     for text, allowed in (
         (render(PAGES[name](), "markdown"), ALLOWED),
-        (markdown(PAGES[name]()), ALLOWED),
         (latex_fragment(PAGES[name]()), ALLOWED),
         (render(PAGES[name](), "latex"), ALLOWED | LAYOUT),
     ):
@@ -392,6 +397,7 @@ def test_only_commands_that_work_everywhere(name):
         ("e⁻ˣ and x₁", r"e$^{-x}$ and x$_{1}$"),
         ("Böhning – “maps” …", r"Böhning -- ``maps'' \dots{}"),
         ("日本", ""),
+        ("m̂ and ᾱ", r"$\hat{m}$ and $\bar{\alpha}$"),
     ],
 )
 def test_sentences_become_latex(text, latex):

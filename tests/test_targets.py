@@ -12,7 +12,8 @@ from derived import derivation
 from target_cases import IDS
 
 from nnmath import cli
-from nnmath.numeric.numpy_code.text import CALLS, WRITE
+from nnmath.numeric.numpy_code.names import CALLS
+from nnmath.numeric.numpy_code.text import WRITE
 from nnmath.numeric.targets import TARGETS, UnknownTarget, generate
 from nnmath.numeric.targets.jax_writer import JAX
 from nnmath.numeric.targets.tensor_text import AS_IN_NUMPY, SHARED, Language
@@ -34,7 +35,7 @@ def test_the_command_refuses_an_unknown_target(capsys: pytest.CaptureFixture[str
 
 
 #: Made for NumPy only, when the text of a function is written.
-OF_NUMPY = {"vecdot", "place", "rest"}
+OF_NUMPY = {"vecdot", "place", "rest", "beyond"}
 
 
 @pytest.mark.parametrize("language", [TORCH, JAX], ids=lambda language: language.title)

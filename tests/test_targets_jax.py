@@ -93,6 +93,19 @@ def test_compiled_and_batched_it_computes_the_same(id: str) -> None:
                 np.testing.assert_allclose(ours, wanted, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("id", ["info-nce", "attention"])
+def test_compiled_code_subtracts_the_largest_from_what_it_is_the_largest_of(id: str) -> None:
+    d, rng = derivation(id), np.random.default_rng(0)
+    (function,) = functions(d)
+    names = [a.name for a in function.arguments if a.given.rank]
+    arrays = {name: (2e5 * rng.normal(size=(4, 7))).astype(np.float32) for name in names}
+    source, name = generate(d, "jax").source, function.name
+    with np.errstate(over="ignore"):
+        expected = load_source(generate(d).source)[name](**arrays)
+    for run in (load_source(source)[name], jax.jit(load_source(source)[name])):
+        np.testing.assert_allclose(run(**arrays), expected, rtol=1e-5)
+
+
 def test_it_has_a_hessian() -> None:
     ((function, (z,)),) = calls("softmax-ce-labels")
     both = jax.hessian(function)(z), jax.jacrev(jax.jacrev(function))(z)

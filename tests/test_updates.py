@@ -200,7 +200,7 @@ def test_a_step_of_the_wrong_kind_is_found(output: str) -> None:
 
 def test_the_page_says_what_a_step_replaces() -> None:
     text = str(nnmath.derive("nadam"))
-    assert "One step replaces w by w1, m by m1, v by v1 and p by p1." in text
+    assert "One step replaces w by w₁, m by m₁, v by v₁ and p by p₁." in text
     assert "Before the first step m and v are 0." in text and "Before the first step p is 1." in text
 
 

@@ -67,7 +67,7 @@ def corrections(h: str, second: bool = True) -> tuple[Statement, ...]:
 def _separate(h: str) -> tuple[Statement, ...]:
     return (
         Statement(
-            "w1[i] = w[i] - eta*(mh[i]/(sqrt(vh[i]) + eps) + lam*w[i]) for i in d",
+            "w1[i] = w[i] - eta*(m_hat[i]/(sqrt(v_hat[i]) + eps) + lam*w[i]) for i in d",
             title="Decoupled: the decay is not divided by the root of v",
         ),
         Statement(
@@ -85,9 +85,9 @@ def _adam_define(weight_decay: bool, maximize: bool, amsgrad: bool, decoupled_we
             *lines,
             *_moments(h),
             *(["x1 = max(x, v1)  # never smaller than before"] if amsgrad else []),
-            "mh = m1/(1 - beta1**t)  # mean, corrected for its start at 0",
-            f"vh = {'x1' if amsgrad else 'v1'}/(1 - beta2**t)",
-            f"w1 = {start} - eta*mh/(sqrt(vh) + eps)",
+            "m_hat = m1/(1 - beta1**t)  # mean, corrected for its start at 0",
+            f"v_hat = {'x1' if amsgrad else 'v1'}/(1 - beta2**t)",
+            f"w1 = {start} - eta*m_hat/(sqrt(v_hat) + eps)",
             f"m2 = beta1*(c*m) + (1 - beta1)*(c*{h})  # the means where all gradients are c times as large",
             f"v2 = beta2*(c**2*v) + (1 - beta2)*(c*{h})**2",
         ]

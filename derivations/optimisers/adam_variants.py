@@ -24,12 +24,12 @@ def _nadam_define(weight_decay: bool, decoupled_weight_decay: bool, maximize: bo
         [
             *lines,
             *_moments(h),
-            "vh = v1/(1 - beta2**t)",
+            "v_hat = v1/(1 - beta2**t)",
             "mu = beta1*(1 - 0.96**(t*psi)/2)  # momentum of this step",
             "mu1 = beta1*(1 - 0.96**((t + 1)*psi)/2)  # and of the next",
             "p1 = p*mu",
             f"n = mu1/(1 - p1*mu1)*m1 + (1 - mu)/(1 - p1)*{h}  # looks one step ahead",
-            f"w1 = {start} - eta*n/(sqrt(vh) + eps)",
+            f"w1 = {start} - eta*n/(sqrt(v_hat) + eps)",
         ]
     )
 
@@ -89,13 +89,13 @@ def _radam_define(weight_decay: bool, decoupled_weight_decay: bool, maximize: bo
         [
             *lines,
             *_moments(h),
-            "mh = m1/(1 - beta1**t)",
+            "m_hat = m1/(1 - beta1**t)",
             "R = 2/(1 - beta2) - 1  # length of the average, at most",
             "rho = R - 2*t*beta2**t/(1 - beta2**t)  # and in this step",
             "r = where(rho > 5, rho, 5)",
             "l = sqrt((r - 4)*(r - 2)*R/((R - 4)*(R - 2)*r))  # rectification",
             "s = where(rho > 5, l*sqrt(1 - beta2**t)/(sqrt(v1) + eps), 1)",
-            f"w1 = {start} - eta*mh*s",
+            f"w1 = {start} - eta*m_hat*s",
         ]
     )
 
@@ -166,9 +166,9 @@ lamb = Entry(
     define="""
         m1 = beta1*m + (1 - beta1)*g
         v1 = beta2*v + (1 - beta2)*g**2
-        mh = m1/(1 - beta1**t)
-        vh = v1/(1 - beta2**t)
-        r = mh/(sqrt(vh) + eps) + lam*w             # Adam's step with decoupled decay
+        m_hat = m1/(1 - beta1**t)
+        v_hat = v1/(1 - beta2**t)
+        r = m_hat/(sqrt(v_hat) + eps) + lam*w       # Adam's step with decoupled decay
         a = sqrt(sum(w**2))                         # length of the parameters
         s = sum(r**2)                               # squared length of the step
         b = sqrt(where(s > 0, s, 1))                # its length, or 1 if it is zero

@@ -129,17 +129,6 @@ def _replaced(root: Scalar, by: Mapping[Scalar, Scalar]) -> Scalar:
     return memo[root]
 
 
-def all_nodes(roots: Sequence[Node]) -> list[Node]:
-    seen: dict[Node, None] = {}
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen[node] = None
-            stack += node.args
-    return list(seen)
-
-
 def c_text(
     signature: CFunction,
     kernels: Sequence[Kernel],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..plans import fresh_name
 from .kernels import COSTLY, Kernel, Target
 from .memory import Memory
 from .reductions import SHAPES, SIGN, finished, update
@@ -368,13 +369,7 @@ class Emitter(Totals, Memory, Unchanging):
         return None
 
     def fresh(self, base: str) -> str:
-        base = "chosen" if base == "where" else base
-        name, number = base, 1
-        while name in self.taken or name in RESERVED:
-            number += 1
-            name = f"{base}{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name("chosen" if base == "where" else base, self.taken, RESERVED)
 
     def put(self, line: str) -> None:
         self.lines.append(line if line.startswith("#if") or line == "#endif" else "    " * self.depth + line)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..array_function import ArrayFunction
-from ..program import Node
-from .build import CFunction, all_nodes, kernels_for
+from ..plans import fresh_name
+from ..program import Node, all_nodes
+from .build import CFunction, kernels_for
 from .entries import Lowering
 from .kernels import Kernel
 from .scalars import Shape, loads
@@ -80,10 +81,10 @@ class _Splitter:
         lowering = Lowering(dict(self.arrays))
         for nodes in self.stored.values():
             for node in nodes:
-                name, shape = wanted.get(node) or (self._fresh("step"), lowering.shape(node))
-                self.arrays[node] = (name if node not in wanted else self._fresh(name), shape)
+                name, shape = wanted.get(node) or (fresh_name("step", self.taken), lowering.shape(node))
+                self.arrays[node] = (name if node not in wanted else fresh_name(name, self.taken), shape)
         for product in self.products:
-            self.arrays[product] = (self._fresh("product"), lowering.shape(product))
+            self.arrays[product] = (fresh_name("product", self.taken), lowering.shape(product))
         steps: list[str | Stage] = []
         known = {n: a for n, a in self.arrays.items() if n.op == "name"}
         for level in range(max(self.levels.values()) + 1):
@@ -148,14 +149,6 @@ class _Splitter:
     def _returned(self, root: Node) -> str:
         text = self._view(root)
         return f"{text}[()]" if not self.signature.outputs[self.roots.index(root)][1] else text
-
-    def _fresh(self, base: str) -> str:
-        name, number = base, 1
-        while name in self.taken:
-            number += 1
-            name = f"{base}{number}"
-        self.taken.add(name)
-        return name
 
 
 def _base(node: Node) -> Node:

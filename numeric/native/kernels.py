@@ -71,10 +71,6 @@ class Kernel:
         """A reduction that is complete after the loops only."""
         return s.is_reduction and s in self.late and not any(a in self.late for a in closure(s.args))
 
-    @property
-    def last_level(self) -> int:
-        return max((self.levels[v] for v in self.values if v not in self.late), default=0)
-
 
 def schedule(targets: Sequence[Target]) -> Kernel:
     """The loops for these targets. Raises :class:`Cut`."""

@@ -15,8 +15,8 @@ from .. import docstring
 from ..array_function import ArrayFunction, array_function, is_float
 from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan, identifier
-from ..program import Node
-from .build import CFunction, all_nodes, c_text, kernels_for
+from ..program import Node, all_nodes, rebuilder
+from .build import CFunction, c_text, kernels_for
 from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
 from .hybrid import REALS, Driver, split
@@ -225,24 +225,13 @@ def arguments_in(roots: Sequence[Node], signature: CFunction) -> dict[Node, tupl
 def inlined(function: ArrayFunction) -> list[Node]:
     """The programs of what is returned, with all named values in place of their names."""
     known: dict[object, Node] = {}
-    memo: dict[Node, Node] = {}
 
-    def visit(node: Node) -> Node:
-        if node not in memo:
-            if node.op == "name" and node.data[0] in known:
-                memo[node] = known[node.data[0]]
-            elif node.args:
-                args = tuple(map(visit, node.args))
-                memo[node] = node if args == node.args else Node(node.op, args, node.data, node.rank, node.kind)
-            else:
-                memo[node] = node
-        return memo[node]
+    def value(_: Node, node: Node) -> Node | None:
+        return known.get(node.data[0]) if node.op == "name" else None
 
     for text, node in function.assigned:
-        value = visit(node)
-        known[text] = value
-        memo.clear()
-    return [visit(node) for node in function.returned]
+        known[text] = rebuilder(value)(node)
+    return list(map(rebuilder(value), function.returned))
 
 
 __all__ = ["CFunction", "CModule", "assemble", "write"]

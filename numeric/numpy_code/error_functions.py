@@ -67,8 +67,8 @@ def _erfc(x):
 '''
 
 EXP_POLYNOMIAL = '''
-def _exp_polynomial(x, scale, rest, *coefficients):
-    """exp((scale + rest) (c1 x + c2 x**2 + ...)), accurate also where the exponent is large.
+def _exp_polynomial(x, scale, rest, *coefficients, top=np.inf):
+    """exp((scale + rest) (c1 x + c2 x**2 + ...)), accurate also where the exponent is large; at most top.
 
     x is t + r with few digits in t. At t, and with few digits in each coefficient, the exponent is exact; what is left
     of it is small.
@@ -77,8 +77,10 @@ def _exp_polynomial(x, scale, rest, *coefficients):
         wide = x.astype(np.result_type(x, np.float64))
         total = wide * (scale * coefficients[-1])
         for c in coefficients[-2::-1]:
-            total += scale * c
+            if np.ndim(c) or c:
+                total += scale * c
             total *= wide
+        total = total if top == np.inf else np.clip(total, -np.inf, np.log(top))
         return np.exp(total, out=np.empty_like(x), casting="same_kind")
     degree, digits = len(coefficients), 43
     places = -(-digits // (2 * degree))
@@ -92,7 +94,11 @@ def _exp_polynomial(x, scale, rest, *coefficients):
         exact = exact * t + s if s else exact * t
         left = left * t + c if any(cut) else 0.0
         slope = slope * x + (exact + left)
-    return np.exp(exact * t) * np.exp(left * t + (x - t) * slope)
+    large, small = exact * t, left * t + (x - t) * slope
+    if top == np.inf:
+        return np.exp(large) * np.exp(small)
+    beyond = np.log(top) + 1.0
+    return np.minimum(np.exp(np.minimum(large, beyond)) * np.exp(small * (large < beyond)), top)
 '''
 
 PRODUCT = '''

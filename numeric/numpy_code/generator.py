@@ -10,16 +10,21 @@ from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
-from ..program import Node
+from ..program import Node, all_nodes
+from .array_bounds import beyond_last, with_array_bounds
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
+from .names import CALLS
 from .numpy_forms import small_results_first, with_inner_products
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
-from .text import CALLS, WIDEST, Writer
+from .text import WIDEST, Writer
+
+#: Functions with more operations than this have their bounds in the forms that are fastest; shorter ones read better.
+OPERATIONS = 10
 
 
 def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
@@ -38,7 +43,7 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = T
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan, stable=stable))
+        text, function, used = _function(array_function(derivation, plan, stable=stable, candidates=True))
         texts.append(text)
         functions.append(function)
         helpers.update(used)
@@ -53,7 +58,10 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
+    long = function.elementwise and _is_long(function.roots, OPERATIONS)
     nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    nodes = with_array_bounds(nodes) if long else nodes
+    nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
@@ -73,15 +81,22 @@ def _signature(arguments: Sequence[Argument]) -> str:
     return ", ".join(a.name if a.default is None else f"{a.name}={a.default!r}" for a in arguments)
 
 
-def _blocks(function: ArrayFunction) -> list[str] | None:
-    """The lines that split long arrays of one shape, for a function that makes more than a few others on its way."""
+def _blocks(function: ArrayFunction) -> dict[str, list[str]]:
+    """The lines that split long arrays of one shape, for a function that makes more than a few others on its way.
+
+    And those for a dtype that its exponentials overflow. By the helper that they call.
+    """
     arrays = [a.name for a in function.arguments if a.default is None]
     parameters = [a.name for a in function.arguments if a.default is not None]
     if not arrays or not _is_long(function.roots):
-        return None
+        return {}
+    passed = ", ".join([function.name, *arrays, *parameters])
+    found = {}
+    if function.wide:
+        found["_in_float32"] = [f"if {arrays[0]}.dtype == np.float16:", f"    return _in_float32({passed})"]
     alike = [f"{a}.shape == {arrays[0]}.shape" for a in arrays[1:]]
-    condition = " and ".join([f"{arrays[0]}.size > 32768", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
-    return [f"if {condition}:", f"    return _in_blocks({', '.join([function.name, *arrays, *parameters])})"]
+    condition = " and ".join([f"{arrays[0]}.nbytes > 2**18", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
+    return {**found, "_in_blocks": [f"if {condition}:", f"    return _in_blocks({passed})"]}
 
 
 def _row_blocks(function: ArrayFunction) -> list[str] | None:
@@ -112,17 +127,12 @@ def _mapping(names: Sequence[str]) -> str:
     return "{" + ", ".join(f"{_quoted(name)}: {name}" for name in names) + "}"
 
 
-def _is_long(roots: Sequence[Node]) -> bool:
-    """Whether programs make more than four arrays on their way, or call a helper, which does."""
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen and not node.is_atom:
-            seen.add(node)
-            stack.extend(node.args)
-    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in seen)
-    return helpers or sum(n.kind != "python" for n in seen) > 4
+def _is_long(roots: Sequence[Node], most: int | None = None) -> bool:
+    """Whether programs make more than so many arrays on their way; by default four, or call a helper, which does."""
+    made = [n for n in all_nodes(roots) if not n.is_atom]
+    helpers = any(n.op == "call" and CALLS[str(n.data[0])].startswith("_") for n in made)
+    count = sum(n.kind != "python" for n in made)
+    return helpers or count > 4 if most is None else count > most
 
 
 def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
@@ -135,9 +145,9 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
             if t.domain.value is None:
                 lines.append(f'{identifier(t.name)} = _numbers("{t.name}", {identifier(t.name)})')
                 used["_numbers"] = None
-        if (split := _blocks(function)) is not None:
-            lines += split
-            used["_in_blocks"] = None
+        for helper, added in _blocks(function).items():
+            lines += added
+            used[helper] = None
         return lines, used
     arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]

@@ -58,19 +58,27 @@ def _numbers(name, value):
 
 IN_BLOCKS = '''
 def _in_blocks(function, x, *others):
-    """function of 32768 entries at a time: all that it computes on the way stays in the cache.
+    """function of 2**18 bytes of x at a time: all that it computes on the way stays in the cache.
 
     others: numbers, and arrays with the shape of x.
     """
     flat, found = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], []
-    for start in range(0, x.size, 32768):
-        parts = function(*(v[start : start + 32768] if np.ndim(v) else v for v in flat))
+    step = 2**18 // x.itemsize
+    for start in range(0, x.size, step):
+        parts = function(*(v[start : start + step] if np.ndim(v) else v for v in flat))
         parts = parts if isinstance(parts, tuple) else (parts,)
         found = found or [np.empty(x.size, part.dtype) for part in parts]
         for whole, part in zip(found, parts):
-            whole[start : start + 32768] = part
+            whole[start : start + step] = part
     found = tuple(whole.reshape(x.shape) for whole in found)
     return found if len(found) > 1 else found[0]
+'''
+
+IN_FLOAT32 = '''
+def _in_float32(function, x, *others):
+    """function, computed in float32 and rounded to float16, in which no number is larger than 65504."""
+    found = function(*(np.asarray(v, np.float32) for v in (x, *others)))
+    return tuple(v.astype(x.dtype) for v in found) if isinstance(found, tuple) else found.astype(x.dtype)
 '''
 
 BY_ROWS = '''
@@ -158,6 +166,15 @@ def _finite(x):
     return np.clip(x, -largest, largest)
 '''
 
+BEYOND = '''
+def _beyond(y, x, bound):
+    """x where it is beyond bound, y elsewhere. It overwrites y."""
+    y, inside = np.asarray(y), x.max(initial=0.0) <= bound if bound > 0 else x.min(initial=0.0) >= bound
+    if not inside:  # NaN is not inside either
+        np.copyto(y, x, where=x > bound if bound > 0 else x < bound)
+    return y[()]
+'''
+
 LOG_SUM = '''
 def _log_sum(e, axis):
     """log(e.sum(axis)) where the largest e is 1, accurate also when all others are tiny."""
@@ -221,6 +238,7 @@ HELPERS: dict[str, str] = {
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
     "_in_blocks": IN_BLOCKS,
+    "_in_float32": IN_FLOAT32,
     "_by_rows": BY_ROWS,
     "_in_double": IN_DOUBLE,
     "_sigmoid": SIGMOID,
@@ -231,6 +249,7 @@ HELPERS: dict[str, str] = {
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,
     "_finite": FINITE,
+    "_beyond": BEYOND,
     "_log_sum": LOG_SUM,
     **ROW_HELPERS,
     "_take": TAKE,

@@ -11,6 +11,8 @@ REASONS = (
         r"\w+ = (np\.exp\(-[\d.]+ \* a\)|_exp_\w+\(a, -.*\))",
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
+    (r"\w+ = np\.clip\(x, -(\d{3}\.0, [\d.]+|[\d.]+, \d{3}\.0)\)", "beyond these, the limits are reached"),
+    (r"\w+ = e \* .+ \* e", "in this order, the tail keeps its digits"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
     (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),
     (r"\w+ = np\.subtract\((\w+), \1\.max\(.*\), out=\1\)", "at most 0: exp cannot overflow"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .. import program
 from ..program import Node
@@ -11,18 +11,8 @@ from ..program import Node
 
 def with_inner_products(roots: Sequence[Node]) -> list[Node]:
     """The same programs, where ``(a * b).sum(axis)`` is an inner product along the last axis, or down the first."""
-    uses = _uses(roots)
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = _inner(node, found, uses) or _divided_early(found) or found
-        return memo[id(node)]
-
-    return [visit(r) for r in roots]
+    uses = program.uses(roots)
+    return list(map(program.rebuilder(lambda old, new: _inner(old, new, uses) or _divided_early(new)), roots))
 
 
 def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
@@ -73,23 +63,10 @@ def small_results_first(names: Sequence[str], nodes: Sequence[Node]) -> list[int
     order = list(range(len(names)))
     deepest = max((n.rank for n in nodes), default=0)
     at = max((k for k in order if nodes[k].rank == deepest), default=0)
-    reads = [_names(n) & {*names} for n in nodes]
+    reads = [{m.data[0] for m in program.all_nodes([n]) if m.op == "name"} & {*names} for n in nodes]
     after = {names[k] for k in order[at:]}
     moved = [k for k in order[at + 1 :] if nodes[k].rank < deepest and reads[k] & reads[at] and not reads[k] & after]
     return [*order[:at], *moved, *(k for k in order[at:] if k not in moved)]
-
-
-def _names(root: Node) -> set[object]:
-    found: set[object] = set()
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            stack += node.args
-            found |= {node.data[0]} if node.op == "name" else set()
-    return found
 
 
 def _two_factors(product: Node) -> tuple[Node, Node] | None:
@@ -112,16 +89,3 @@ def singletons(node: Node) -> frozenset[int]:
         full = [a for a in node.args if a.rank == node.rank]
         return frozenset.intersection(*map(singletons, full)) if full else frozenset()
     return frozenset()
-
-
-def _uses(roots: Iterable[Node]) -> Counter[Node]:
-    uses: Counter[Node] = Counter()
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        uses[node] += 1
-        if node not in seen:
-            seen.add(node)
-            stack.extend(node.args)
-    return uses

@@ -28,15 +28,6 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
     if not rows:
         return list(roots)
     largest = {(r.values, r.axis): r for r in rows.values()}
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = replaced(node, found) or found
-        return memo[id(node)]
 
     def rest(terms: Node) -> Node:
         r = rows[terms]
@@ -62,20 +53,14 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
             return Node("row_minus", (*node.args, visit(rows[terms].place), share), node.data, node.rank)
         return None
 
+    visit = program.rebuilder(replaced)
     return [visit(r) for r in roots]
 
 
 def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Rows]:
     """The exponentials whose largest entry is looked for anyway."""
     found: dict[Node, _Rows] = {}
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack += node.args
+    for node in program.all_nodes(roots):
         terms = node.args[0] if node.op == "log_sum" else _normalised(node, known) if node.op == "row_minus" else None
         rows = None if terms is None else _rows(terms)
         if terms is not None and rows is not None and (rows.axis,) == node.data:

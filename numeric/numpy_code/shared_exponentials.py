@@ -15,28 +15,11 @@ FUNCTIONS = ("sigmoid", "softplus", "sigmoid_minus")
 def with_shared_exponentials(roots: Sequence[Node]) -> list[Node]:
     """The same programs, where functions of one value or its negative share the exponential."""
     calls: dict[Node, dict[Node, None]] = defaultdict(dict)
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack += node.args
+    for node in program.all_nodes(roots):
         if node.op == "call" and node.data[0] in FUNCTIONS and node.args[0].kind == "float":
             calls[_positive(node.args[0])][node] = None
     shared = {node for group in calls.values() if len(group) > 1 for node in group}
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = _written_out(found) if node in shared else found
-        return memo[id(node)]
-
-    return [visit(r) for r in roots]
+    return list(map(program.rebuilder(lambda old, new: _written_out(new) if old in shared else None), roots))
 
 
 def _positive(x: Node) -> Node:

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from .. import program
+from ..plans import fresh_name
 from ..program import Node
+from .names import CALLS, NAMES
 from .row_text import ROW_TEXT
 
 #: Precedence of Python operators, low to high.
 COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
-
-#: Elementwise functions: how they are written. A leading underscore is a helper of the generated module.
-CALLS: dict[str, str] = {
-    **{f: f"np.{f}" for f in ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan")},
-    **{f: f"np.{f}" for f in ("abs", "sign", "sqrt", "power", "expm1", "log1p", "where")},
-    **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
-    **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
-    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
-    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite")},
-    "relu": "np.maximum",
-}
-
-#: What a shared operation is called when it is nobody's definition.
-NAMES: dict[str, str] = {
-    "max": "largest",
-    "sum": "total",
-    "matmul": "product",
-    "transpose": "flipped",
-    "eye": "identity",
-    "take": "windows",
-    "take_inside": "windows",
-    "put": "placed",
-    "compare": "mask",
-    "log_sum": "log_total",
-    "place": "place",
-    "rest": "rest",
-    "exp": "e",
-    "exp_polynomial": "e",
-    "exp_product": "e",
-    "exp_quotient": "e",
-    "abs": "a",
-    "minimum": "a",
-    "erfcx": "c",
-    "sigmoid": "s",
-    "softplus": "sp",
-    "sech2": "sech2",
-    "tanh": "t",
-    "clip": "bounded",
-    "mul": "term",
-    "log": "logs",
-    "where": "chosen",
-    "vecdot": "total",
-    "einsum": "total",
-}
 
 #: A part of a line that is longer than LONG gets a name; lines are at most WIDEST.
 LONG, WIDEST = 84, 112
@@ -104,17 +63,11 @@ class Writer:
         return line
 
     def _count(self, roots: Iterable[Node]) -> None:
-        stack = list(roots)
-        seen: set[Node] = set()
-        while stack:
-            node = stack.pop()
-            self.uses[node] += 1
-            if node not in seen:
-                seen.add(node)
-                stack.extend(node.args)
-        self.read |= {n.data[0] for n in seen if n.op == "name"}
-        plain = {(n.args[0], n.data[:2]) for n in seen if n.op == "reduce" and not n.data[2]}
-        self.twins = {n for n in seen if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
+        found = program.uses(roots)
+        self.uses.update(found)
+        self.read |= {n.data[0] for n in found if n.op == "name"}
+        plain = {(n.args[0], n.data[:2]) for n in found if n.op == "reduce" and not n.data[2]}
+        self.twins = {n for n in found if n.op == "reduce" and n.data[2] and (n.args[0], n.data[:2]) in plain}
         for twin in self.twins:  # computed once without the kept axis
             self.uses[self._plain(twin)] += self.uses[twin] + 1
 
@@ -171,7 +124,7 @@ class Writer:
         text, _ = self.expression(node, inline=True)
         if node in self.names or len(text) <= 18:
             return text
-        self.names[node] = self._unused(base)
+        self.names[node] = fresh_name(base, self.taken)
         self.lines.append(f"{self.names[node]} = {text}")
         return self.names[node]
 
@@ -181,18 +134,12 @@ class Writer:
             base = "shifted"
         elif key == "add" and [a.op for a in node.args] == ["const", "rest"]:
             base = "total"
+        elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
+            base = "e"
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")
-        return self._unused(base)
-
-    def _unused(self, base: str) -> str:
-        name, number = base, 1
-        while name in self.taken:
-            number += 1
-            name = f"{base}{number}"
-        self.taken.add(name)
-        return name
+        return fresh_name(base, self.taken)
 
 
 def _reduction(node: Node) -> object:
@@ -212,9 +159,16 @@ def _name(w: Writer, n: Node) -> tuple[str, int]:
 
 def _const(w: Writer, n: Node) -> tuple[str, int]:
     value = n.data[0]
-    if value == float("-inf"):
-        return "-np.inf", UNARY
-    return repr(value), ATOM if value >= 0 else UNARY  # type: ignore[operator]
+    if abs(value) == math.inf:  # type: ignore[arg-type]
+        return ("np.inf", ATOM) if value > 0 else ("-np.inf", UNARY)  # type: ignore[operator]
+    return _number(value), ATOM if value >= 0 else UNARY  # type: ignore[operator, arg-type]
+
+
+def _number(value: float) -> str:
+    """A number; a large power of two as one."""
+    if isinstance(value, float) and 2.0**20 < value < math.inf and math.frexp(value)[0] == 0.5:
+        return f"2.0**{math.frexp(value)[1] - 1}"
+    return repr(value)
 
 
 def _dim(w: Writer, n: Node) -> tuple[str, int]:
@@ -348,6 +302,10 @@ def _call(w: Writer, n: Node) -> tuple[str, int]:
     arguments = [w.expression(a)[0] for a in n.args]
     if function == "relu":
         arguments.append("0.0")
+    if n.data[1:] == ("copy",):
+        arguments[0] = f"{w.operand(n.args[0], ATOM)}.copy()"
+    if n.data[1:2] == ("top",):
+        arguments.append(f"top={_number(float(n.data[2]))}")  # type: ignore[arg-type]
     if n.data[1:] == ("in double",):
         return f"{w.helper('_in_double')}({w.helper(CALLS[function])}, {', '.join(arguments)})", ATOM
     return f"{w.helper(CALLS[function])}({', '.join(arguments)})", ATOM

@@ -58,6 +58,44 @@ class WholeExp(NamedFunction):
         return sympy.exp(self.args[0])
 
 
+class BoundedHalfExp(NamedFunction):
+    """``BoundedHalfExp(x, k)``: exp(x/2), but 2ᵏ beyond it, where what is computed from it has reached its limit.
+
+    A power of two is divided by, and multiplied with, without rounding.
+    """
+
+    nargs = 2  # type: ignore[assignment]
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0] / 2)
+
+
+class Beyond(NamedFunction):
+    """``Beyond(f, x, b)``: x where x is beyond the number b, on the side of its sign, and f(x) is x there; else f."""
+
+    nargs = 3  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0]  # type: ignore[return-value]
+
+
+class Squared(NamedFunction):
+    """x², which is a value of its own in higher powers of x."""
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] ** 2
+
+
+class InOrder(NamedFunction):
+    """``InOrder(a, b)``: a·b, where a is computed first: it is small where b is large."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return self.args[0] * self.args[1]
+
+
 class ExactExp(NamedFunction):
     """exp(x) for a multiple x of a variable: what rounding takes from a large x is made good."""
 

@@ -40,15 +40,15 @@ class NotRational(Exception):
 def reflected(expr: Expr) -> Expr:
     """The form in one decaying exponential, where an expression of one variable has one that is better; else itself."""
     variables = [e for e in expr.atoms(Element) if e.tensor.domain.value is None]
-    if len(variables) != 1 or not expr.has(*SATURATING) or not _mixes(expr, variables[0]):
+    if len(variables) != 1 or not expr.has(*SATURATING) or not mixes(expr, variables[0]):
         return expr
     try:
-        return _Reflection.of(expr, variables[0]).form(expr)
+        return Reflection.of(expr, variables[0]).form(expr)
     except NotRational:
         return expr
 
 
-def _mixes(expr: Expr, x: Expr) -> bool:
+def mixes(expr: Expr, x: Expr) -> bool:
     """Whether x multiplies a saturating function of x, or one such function stands in another."""
     outer = Dummy()
 
@@ -64,7 +64,7 @@ def _mixes(expr: Expr, x: Expr) -> bool:
 
 
 @dataclass
-class _Reflection:
+class Reflection:
     """x: the variable. exponent: w, or y² for the bell. bell: y, for the functions erf and erfc.
 
     even: the exponent is the same for x and −x. scaled: it is βx with a parameter β, of either sign if it is signed.
@@ -80,7 +80,7 @@ class _Reflection:
     hidden: dict[Expr, Expr] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, expr: Expr, x: Expr) -> _Reflection:
+    def of(cls, expr: Expr, x: Expr) -> Reflection:
         found = cls(x)
         plain = found.hide(expr)
         bells = [e.args[0] for e in plain.atoms(*BELLS)]
@@ -167,7 +167,7 @@ class _Reflection:
         for own in (-1, 1):
             for sign in (1, -1):
                 rest = _monomial(sides[-own] - sign * sides[own])
-                if rest is not None and (rest == 0 or _parts(sides[own])[-1] > 0):
+                if rest is not None and (rest == 0 or parts(sides[own])[-1] > 0):
                     return self.mirrored(sides[own], rest, sign, -own)
         bounds = [b for b in map(self.bound, sides.values()) if b is not None]
         right, left = (self.written(sides[s], s, max(bounds, default=None)) for s in (1, -1))
@@ -175,7 +175,7 @@ class _Reflection:
 
     def product(self, right: Expr) -> Expr | None:
         """A power of the exponential times a polynomial of x, which is no more than x: the same on both sides."""
-        constant, numerator, denominator, decay = _parts(right)
+        constant, numerator, denominator, decay = parts(right)
         if self.scaled or self.bell is not None or not decay or any(f.has(E) for f in (*numerator, *denominator)):
             return None
         rest = Mul(*(f**k for f, k in numerator.items()))
@@ -211,8 +211,8 @@ class _Reflection:
 
         sign: which side; 0 where the form is used on both. bound: of the variable, where the other side needs one.
         """
-        constant, numerator, denominator, decay = _parts(side)
-        if decay < 0 or any(map(_cancels, (*numerator, *denominator))):
+        constant, numerator, denominator, decay = parts(side)
+        if decay < 0 or any(map(cancels, (*numerator, *denominator))):
             raise NotRational
         even = self.even and self.bell is None  # then both sides read the same in x itself
         variable = bounded = self.x if even else self.magnitude
@@ -276,7 +276,7 @@ class _Reflection:
         """Where the exponential is 0, if the variable has to be bounded there: no polynomial of it may be infinite."""
         if self.scaled:
             return None
-        _, numerator, _, decay = _parts(side)
+        _, numerator, _, decay = parts(side)
         if decay and any(f.has(A) for f in numerator):  # 0 times a power of x, which may be infinite
             return radius(self.shown(self.exponent), A)
         if not is_exact(self.exponent, A) or any(map(_may_overflow, numerator)):
@@ -288,7 +288,7 @@ class _Reflection:
         return e.xreplace({**self.hidden, **({} if x is None else {A: x})})
 
 
-def _parts(side: Expr) -> tuple[Expr, dict[Expr, int], dict[Expr, int], int]:
+def parts(side: Expr) -> tuple[Expr, dict[Expr, int], dict[Expr, int], int]:
     """The constant, the factors of the numerator and of the denominator, and the power of E."""
     over, under = (sympy.factor_list(p) for p in sympy.fraction(side))
     numerator, denominator = dict(over[1]), dict(under[1])
@@ -316,7 +316,7 @@ def _is_even_power(e: Expr) -> bool:
     return bool(isinstance(e, Pow) and e.base == A and e.exp.is_even)
 
 
-def _cancels(f: Expr) -> bool:
+def cancels(f: Expr) -> bool:
     """Whether a factor vanishes where x = 0 without being x or E − 1: then its terms cancel there."""
     if f in (A, E - 1, 1 - E):
         return False

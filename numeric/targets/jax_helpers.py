@@ -5,16 +5,20 @@ Where a smooth function is computed from abs(x), abs has the slope 1 at 0 here, 
 
 from __future__ import annotations
 
-import re
-
 from ..numpy_code.error_functions import ERROR_FUNCTIONS
-
-FLOATS = '''
-def _floats(name, value, dims, sizes):
-    """Checks that value is an array of floats with the given axes; sizes collects what each dimension is."""
-    _numbers(name, value)
-    _check_shape(name, value, dims, sizes)
-'''
+from .shared_helpers import (
+    DIMENSION,
+    EXP_POLYNOMIAL,
+    EXP_QUOTIENT,
+    FLOATS,
+    LOG_WEIGHTED,
+    PRODUCT,
+    SIGMOID,
+    SIGMOID_MINUS,
+    XLOGX,
+    in_jax,
+    needs,
+)
 
 NUMBERS = '''
 def _numbers(name, value):
@@ -46,15 +50,6 @@ def _check_shape(name, value, dims, sizes):
     if 0 in value.shape:
         raise ValueError(f"{name} has shape {value.shape}, every dimension must be at least 1")
 """
-
-DIMENSION = '''
-def _dimension(name, size, sizes):
-    """A dimension that follows from others: at least 1, and what the arrays say."""
-    if size < 1:
-        raise ValueError(f"{name} is {size}, it must be at least 1: the window is larger than the padded input")
-    if sizes.setdefault(name, size) != size:
-        raise ValueError(f"{name} is {sizes[name]}, expected {size}")
-'''
 
 CONSTANT = '''
 def _constant(name, has_gradient):
@@ -94,11 +89,10 @@ def _when(mask, x):
     return jnp.where(mask, x, 0.0 * x)
 '''
 
-SIGMOID = '''
-def _sigmoid(x):
-    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails."""
-    e = jnp.exp(-_abs(x))
-    return jnp.where(x >= 0, 1.0, e) / (1.0 + e)
+ROUNDED = '''
+def _rounded(x):
+    """x, a product, rounded to its dtype also where compiled code would subtract from the exact one."""
+    return jnp.where(x == x, x, jnp.nan)
 '''
 
 SOFTPLUS = '''
@@ -113,18 +107,6 @@ def _sech2(x):
     e = jnp.exp(-_abs(x))
     root = 2.0 * e / (1.0 + e * e)
     return root * root
-'''
-
-XLOGX = '''
-def _xlogx(x):
-    """x log(x), and its limit 0 at x = 0."""
-    return x * jnp.log(jnp.where(x == 0, 1.0, x))
-'''
-
-LOG_WEIGHTED = '''
-def _log_weighted(x, w):
-    """log(w exp(x)) for w >= 0: x + log(w), and -inf where w is 0, whatever x is there."""
-    return jnp.where(w == 0, -jnp.inf, x + jnp.log(jnp.where(w == 0, 1.0, w)))
 '''
 
 TANH_REMAINDER = '''
@@ -192,14 +174,6 @@ def _power_of_two(x):
     return jnp.ldexp(jnp.sign(m), exponent - (jnp.abs(m) < 0.7071067811865476))
 '''
 
-SIGMOID_MINUS = '''
-def _sigmoid_minus(x, t):
-    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive."""
-    e = jnp.exp(-_abs(x))
-    s = e / (1.0 + e)
-    return jnp.where(x >= 0, 1.0 - t - s, s - t)
-'''
-
 TAKE = '''
 def _take(x, at, axis):
     """The entries of x at the positions ``at`` along an axis. The axes of ``at`` stand for that axis."""
@@ -226,47 +200,6 @@ def _put(values, at, size):
     return jnp.zeros((*lead, size), values.dtype).at[..., at].add(values, mode="drop")
 '''
 
-EXP_POLYNOMIAL = '''
-def _exp_polynomial(x, scale, rest, *coefficients):
-    """exp((scale + rest) (c1 x + c2 x**2 + ...)), accurate also where the exponent is large.
-
-    x is t + r with few digits in t. At t, and with few digits in each coefficient, the exponent is exact; what is left
-    of it is small. The slope of the whole is that at t held fixed.
-    """
-    if any(isinstance(c, jax.Array) for c in coefficients):  # an array has no digits to spare
-        return jnp.exp(scale * sum(c * x ** (k + 1) for k, c in enumerate(coefficients)))
-    degree, digits = len(coefficients), 17 if x.dtype == jnp.float32 else 43
-    places = -(-digits // (2 * degree))
-    grid = 2.0 ** (digits - degree * places)
-    whole = [_product(scale, float(c)) for c in coefficients]
-    short = [round(p * grid) / grid for p, _ in whole]
-    cut = [p - s + (error + rest * c) for s, c, (p, error) in zip(short, coefficients, whole)]
-    t = jnp.round(x * 2.0**places) * 2.0**-places
-    exact, left, slope = short[-1], cut[-1], whole[-1][0]
-    for s, c in zip(short[-2::-1], cut[-2::-1]):
-        exact = exact * t + s if s else exact * t
-        left = left * t + c if any(cut) else 0.0
-        slope = slope * x + (exact + left)
-    return jnp.exp(exact * t) * jnp.exp(left * t + (x - t) * slope)
-'''
-
-PRODUCT = '''
-def _product(a, b):
-    """a * b for arrays or numbers, and what rounding took from it."""
-    single = any(isinstance(v, jax.Array) and v.dtype == jnp.float32 for v in (a, b))
-    a_high, b_high = (_leading(v, 12 if single else 26) for v in (a, b))
-    a_low, b_low = a - a_high, b - b_high
-    product = a * b
-    return product, (a_high * b_high - product) + a_high * b_low + a_low * b_high + a_low * b_low
-
-
-def _leading(x, digits):
-    """x rounded to so many binary digits."""
-    all_digits = 24 if isinstance(x, jax.Array) and x.dtype == jnp.float32 else 53
-    scaled = x * (2.0 ** (all_digits - digits) + 1.0)
-    return scaled - (scaled - x)
-'''
-
 EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
@@ -276,13 +209,6 @@ def _exp_product(x, factor, rest):
     x = jnp.clip(x, -limit, limit)
     product, error = _product(x, factor)
     return jnp.exp(product) * (1.0 + (error + x * rest))
-'''
-
-EXP_QUOTIENT = '''
-def _exp_quotient(x, d):
-    """exp(x / d), accurate also where the quotient is large."""
-    product, error = _product(1.0 / d, d)
-    return _exp_product(x, 1.0 / d, (1.0 - product - error) / d)
 '''
 
 POLYNOMIAL = '''
@@ -300,22 +226,23 @@ def _in_jnp(text: str) -> str:
 
 
 HELPERS: dict[str, str] = {
-    "_floats": FLOATS,
+    "_floats": in_jax(FLOATS),
     "_labels": LABELS,
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
     "_constant": CONSTANT,
     "_instantiated": INSTANTIATED,
-    "_dimension": DIMENSION,
+    "_dimension": in_jax(DIMENSION),
     "_wider": WIDER,
     "_abs": ABS,
     "_relu": RELU,
     "_when": WHEN,
-    "_sigmoid": SIGMOID,
+    "_rounded": ROUNDED,
+    "_sigmoid": in_jax(SIGMOID),
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,
-    "_xlogx": XLOGX,
-    "_log_weighted": LOG_WEIGHTED,
+    "_xlogx": in_jax(XLOGX),
+    "_log_weighted": in_jax(LOG_WEIGHTED),
     "_tanh_remainder": TANH_REMAINDER,
     "_finite": FINITE,
     "_here": HERE,
@@ -324,20 +251,16 @@ HELPERS: dict[str, str] = {
     "_take_inside": TAKE_INSIDE,
     "_put": PUT,
     "_zero_sum": ZERO_SUM,
-    "_sigmoid_minus": SIGMOID_MINUS,
+    "_sigmoid_minus": in_jax(SIGMOID_MINUS),
     "_row_minus": ROW_MINUS,
     "_row_scale": ROW_SCALE,
     "_power_of_two": POWER_OF_TWO,
-    "_product": PRODUCT,
-    "_exp_polynomial": EXP_POLYNOMIAL,
+    "_product": in_jax(PRODUCT),
+    "_exp_polynomial": in_jax(EXP_POLYNOMIAL),
     "_exp_product": EXP_PRODUCT,
-    "_exp_quotient": EXP_QUOTIENT,
+    "_exp_quotient": in_jax(EXP_QUOTIENT),
     "_polynomial": POLYNOMIAL,
     **{name: _in_jnp(ERROR_FUNCTIONS[name]) for name in ("_erfcx", "_erfc", "_erf")},
 }
 
-#: Helpers that a helper uses. One that is used stands before the one that uses it, checks apart.
-NEEDS: dict[str, tuple[str, ...]] = {
-    name: tuple(dict.fromkeys(f for f in re.findall(r"\b_\w+(?=\()", text) if f in HELPERS and f != name))
-    for name, text in HELPERS.items()
-}
+NEEDS = needs(HELPERS)

@@ -18,6 +18,7 @@ from .jax_writer import JAX
 from .module_text import along, functions_of, module, named_before, wide_and_back, writer
 from .opening import checks, described, sizes_of
 from .reverse import Reverse, Slope
+from .rounded_products import with_rounded_products
 from .tensor_text import TensorWriter
 
 
@@ -46,7 +47,10 @@ def _def(name: str, arguments: Sequence[str], about: str, lines: Sequence[str]) 
 
 
 def _value(reverse: Reverse, function: ArrayFunction) -> list[str]:
-    return [*sizes_of(function), *_writer(reverse, function).assign(function.assigned, function.returned)]
+    names = [name for name, _ in function.assigned]
+    nodes = with_rounded_products(names, function.roots)
+    assigned = list(zip(names, nodes, strict=False))
+    return [*sizes_of(function), *_writer(reverse, function).assign(assigned, nodes[len(names) :])]
 
 
 def _fixed(reverse: Reverse) -> str:
@@ -147,7 +151,9 @@ def _backward(reverse: Reverse) -> list[str]:
     function = reverse.backward
     upstream = [t for t in reverse.derivation.givens if t.name == reverse.upstream]
     targets = [*named_before(reverse), *((name, node) for _, name, node in reverse.gradients)]
-    lines, results = _writer(reverse, function).steps(targets)
+    names = [name for name, _ in targets]
+    nodes = with_rounded_products(names, [node for _, node in targets])
+    lines, results = _writer(reverse, function).steps(list(zip(names, nodes, strict=True)))
     results = results[len(results) - len(reverse.gradients) :]
     if len(results) == 1 and lines and lines[-1].startswith(f"{results[0]} = "):
         results = [lines.pop().partition(" = ")[2]]

@@ -6,7 +6,7 @@ Nothing here is text of a language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...calculus.backward import Backward
@@ -18,7 +18,7 @@ from .. import program
 from ..array_function import Argument, ArrayFunction, array_function
 from ..lower import Unsupported
 from ..plans import Plan, identifier, is_elementwise
-from ..program import Node
+from ..program import Node, all_nodes
 
 #: Exact on every number that a dtype has: what is made of these only needs no wider dtype.
 EXACT = frozenset({"where", "abs", "sign", "minimum", "maximum", "clip", "relu"})
@@ -106,22 +106,11 @@ class Reverse:
     @property
     def rounds(self) -> bool:
         """Whether half precision should be computed in float32: functions and sums, but no matrix products."""
-        ops = {(n.op, str(n.data[0]) if n.op == "call" else "") for n in every_node(self.programs)}
+        ops = {(n.op, str(n.data[0]) if n.op == "call" else "") for n in all_nodes(self.programs)}
         products = {"matmul", "einsum"}
         return not any(op in products for op, _ in ops) and any(
             op in ("pow", "reduce", "log_sum", "apply") or (op == "call" and name not in EXACT) for op, name in ops
         )
-
-
-def every_node(roots: Sequence[Node]) -> set[Node]:
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack += node.args
-    return seen
 
 
 def reverses(derivation: Derivation, base: str) -> tuple[Reverse, ...]:
@@ -234,4 +223,4 @@ def base_name(derivation: Derivation) -> str:
     return base
 
 
-__all__ = ["Reverse", "Slope", "base_name", "every_node", "reverses"]
+__all__ = ["Reverse", "Slope", "base_name", "reverses"]

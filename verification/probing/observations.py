@@ -43,7 +43,6 @@ class Comparison:
     sharp: bool = True
     ordinary: bool = True
     kink: Literal["", "inside", "outside"] = ""
-    torch_value: Array | None = None
 
 
 SafetyKind = Literal["mutation", "aliasing", "state", "stride", "dtype", "random", "output", "hang"]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +13,8 @@ from ...numeric.checking.tolerance import precision
 from ..report import Explanation
 from ..subjects.binding import Binding
 from ..subjects.placement import TORCH
-from ..subjects.protocol import Array, Subject
-from ..subjects.sandbox import SECONDS, TOTAL, guarded, remaining
+from ..subjects.protocol import Subject
+from ..subjects.sandbox import SECONDS, TOTAL, remaining
 from .large import NoLargeOracle
 from .observations import CallError, Comparison, Observations, Region, SafetyIssue, grouped
 from .outside import outside
@@ -25,7 +23,6 @@ from .regions import failure_regions, half_lives
 from .safety import hazards
 from .stated import Stated
 
-Forward = Callable[..., Any]
 NOTHING_STATED = Stated()
 #: Of the sizes of blocks, those are left out at which a call would take longer than this, in seconds.
 PATIENCE = 2.0
@@ -41,14 +38,12 @@ def probe(
     dtypes: Sequence[str] = DTYPES,
     seed: int = 0,
     seconds: float = TOTAL,
-    torch_forward: Forward | None = None,
     stated: Stated = NOTHING_STATED,
 ) -> Observations:
     """Run the subject on every regime that applies, look for hazards, and find where it starts to fail.
 
     **Arguments**: dtypes: of float64, float32, float16 and bfloat16; stated: sizes and arrays to try too; seconds: the
     processor time for all of it, so that a busy machine finds the same; a single call has at most ten.
-    torch_forward: an independent forward; its gradients are put beside those that deviate.
 
     **Raises** :class:`SubjectError` where the binding does not fit the derivation.
     """
@@ -61,7 +56,6 @@ def probe(
     errors: list[CallError] = [endless] if endless is not None else []
     covered: dict[str, None] = {}
     skipped: dict[str, None] = {}
-    side = _Beside(prober, torch_forward)
     pace = _Pace()
     stopped = "a call did not end" if errors else ""
     left: list[str] = []
@@ -94,7 +88,7 @@ def probe(
             except NoLargeOracle as error:
                 skipped[f"{label}: {error}"] = None
                 continue
-            comparisons += [side.shown(c, point) for c in found]
+            comparisons += found
             errors += wrong
             covered[label] = None
     for name, why in prober.at_size.unchecked.items():
@@ -161,26 +155,3 @@ def dying(
     if prober.settle() is not None:
         return ()
     return half_lives(prober, gradients, dtypes)
-
-
-class _Beside:
-    """What torch says at a point where the code deviates."""
-
-    def __init__(self, prober: Prober, forward: Forward | None) -> None:
-        self.prober, self.forward = prober, forward
-        self.known: dict[tuple[str, str], Mapping[str, Array]] = {}
-
-    def shown(self, c: Comparison, point: Point) -> Comparison:
-        if self.forward is None or (c.ok and not c.kink):
-            return c
-        key = (c.regime, c.dtype)
-        if key not in self.known:
-            from ...numeric.checking.torch_side import TorchSide
-
-            def results() -> Mapping[str, Array]:
-                assert self.forward is not None
-                side = TorchSide(self.prober.derivation, self.forward, "cpu", self.prober.elementwise)
-                return side.results(point.values, c.dtype)
-
-            self.known[key] = guarded(results).value or {}
-        return replace(c, torch_value=self.known[key].get(c.gradient))

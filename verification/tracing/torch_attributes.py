@@ -10,7 +10,7 @@ from .memory import is_contiguous
 from .session import untraceable
 from .symbolic import SymbolicArray
 from .torch_tape import detached, is_recording
-from .torch_tensor import dtype_of, is_symbolic_tensor, shape_of, unwrapped, wrapped
+from .torch_tensor import dtype_of, shape_of, unwrapped, wrapped
 
 #: Functions whose result is different every time.
 RANDOM = frozenset(
@@ -57,10 +57,6 @@ def _item(tensor: Any) -> Any:
 
 def _set_data(tensor: Any, value: Any) -> None:
     raise untraceable("an assignment to .data", "write x.copy_(value)")
-
-
-def _is_same(tensor: Any, other: Any) -> bool:
-    return is_symbolic_tensor(other) and tensor.array is other.array
 
 
 def _requires_grad(tensor: Any) -> bool:

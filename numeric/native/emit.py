@@ -90,7 +90,7 @@ class Emitter(Totals, Memory, Unchanging):
                 kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
-        self._settle()
+        self.scopes.append(self._settle())
         self._open_group()
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
@@ -101,6 +101,7 @@ class Emitter(Totals, Memory, Unchanging):
         self._close_group()
         if self.rows:
             self.put("nn_streamed();")
+        self.scopes.pop()
         self.close()
         self._after(late, totals)
         if self.scratch:

@@ -43,8 +43,8 @@ class Unchanging:
             elif v.op not in ("counter", "compare"):
                 yield v
 
-    def _settle(self: Any) -> None:
-        """The loops that fill these arrays."""
+    def _settle(self: Any) -> dict[Scalar, str]:
+        """The loops that fill these arrays; what the values are called from there on."""
         done: dict[tuple[Axis, ...], list[Scalar]] = {}
         for v in self.unchanging:
             done.setdefault(self.k.inside(v), []).append(v)
@@ -57,7 +57,7 @@ class Unchanging:
                 self.put(f"{self._column(v)} = {bare(self.text.value(v))};")
             while self.depth > depth:
                 self.close()
-        self.scopes[0].update({v: self._column(v) for v in self.unchanging})
+        return {v: self._column(v) for v in self.unchanging}
 
     def _column(self: Any, v: Scalar) -> str:
         return f"{self.unchanging[v]}[{self._offset(self.k.inside(v))}]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import inspect
 import os
 import shutil
 from typing import Any
@@ -103,6 +104,22 @@ def test_sums_of_columns_have_the_digits_of_double(layernorm: Any, n: int) -> No
     assert np.abs(db / exact - 1).max() < 3e-7
     one_by_one = np.cumsum(dY, axis=0, dtype=np.float32)[-1]
     assert n < 1000 or np.abs(one_by_one / exact - 1).max() > 3e-7
+
+
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_what_is_the_same_in_every_row_is_computed_once(dtype: type) -> None:
+    compiled = nnmath.compiled("batchnorm")
+    assert not compiled.notes
+    assert "column[i_C] = (float)temporary" in compiled.source
+    rng = np.random.default_rng(0)
+    X, dY = (rng.normal(size=(100, 33)).astype(dtype) for _ in range(2))
+    g, b, m = (rng.normal(size=33).astype(dtype) for _ in range(3))
+    given = {"X": X, "dY": dY, "g": g, "b": b, "m": m, "v": m * m, "eps": 1e-5}
+    for name in compiled.functions:
+        function = compiled.numpy[name]
+        chosen = {n: given[n] for n in inspect.signature(function).parameters}
+        for f, e in zip(compiled.namespace[name](**chosen), function(**chosen), strict=True):
+            assert np.abs(f - e).max() <= 50 * np.finfo(dtype).eps * np.abs(e).max()
 
 
 def test_long_arrays_give_what_numpy_gives(layernorm: Any) -> None:

@@ -40,7 +40,7 @@ class Unchanging:
             elif v.op == "load":
                 if v.data[0] in self.temporaries and self.text.narrow(v):
                     yield v
-            elif v.op not in ("counter", "compare"):
+            elif v.op != "compare" and any(a.op == "load" and a.data[0] not in self.text.ints for a in closure([v])):
                 yield v
 
     def _settle(self: Any) -> dict[Scalar, str]:

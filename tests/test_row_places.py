@@ -52,7 +52,7 @@ def test_labels_of_any_integer_type(dtype: str) -> None:
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (2, 1, 3, 2)])
 def test_places_along_every_axis(shape: tuple[int, ...]) -> None:
     space: dict[str, Any] = {"np": np}
-    for name in ("_place", "_row_max", "_zero_sum", "_row_minus"):
+    for name in ("_place", "_rest", "_row_max", "_zero_sum", "_row_minus"):
         exec(HELPERS[name], space)
     x = RNG.permutation(np.arange(float(np.prod(shape)))).reshape(shape) + 1
     for axis in range(len(shape)):

@@ -17,14 +17,17 @@ def _zero_sum(x, at, axis, less=0.0, p=None):
 '''
 
 ROW_MINUS = '''
-def _row_minus(p, t, axis, place=None, rest=None):
-    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p."""
+def _row_minus(p, t, axis, place=None, rest=None, top=None):
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p.
+
+    place, rest, top: where the rows are largest, the sum of the other entries, and the largest, if they are known.
+    """
     if place is None:
         place = _place(p, p.argmax(axis), axis)
-        rest = _rest(p, place, axis)
-    top = p.take(place)
+        rest, top = _rest(p, place, axis), p.take(place)
+    own = t.take(place)
     p -= t
-    p.put(place, np.where(top > 0.5, (1.0 - t.take(place)) - rest, p.take(place)))
+    p.put(place, np.where(top > 0.5, (1.0 - own) - rest, top - own))
     return p
 '''
 

@@ -40,9 +40,8 @@ def _zero_sum(w: Writer, n: Node) -> str:
 
 def _row_minus(w: Writer, n: Node) -> str:
     t = w.expression(n.args[1])[0]
-    known = "".join(
-        f", {name}={w.expression(a)[0]}" for name, a in zip(("place", "rest"), n.args[2:], strict=len(n.args) > 2)
-    )
+    names = ("place", "rest", "top")[: len(n.args) - 2]
+    known = "".join(f", {name}={w.expression(a)[0]}" for name, a in zip(names, n.args[2:], strict=True))
     return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
 
 

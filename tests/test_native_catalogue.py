@@ -67,7 +67,9 @@ def test_every_function_has_a_c_form(case: tuple[str, Mapping[str, Any]], produc
 
 
 @needs_compiler
-@pytest.mark.parametrize("case", EVERY if THOROUGH else [c for c in SAMPLE if c[0] not in ("max-pool2d", "lstm")], ids=_said)
+@pytest.mark.parametrize(
+    "case", EVERY if THOROUGH else [c for c in SAMPLE if c[0] not in ("max-pool2d", "lstm")], ids=_said
+)
 def test_printed_functions_are_within_the_bounds_of_the_cross_check(case: tuple[str, Mapping[str, Any]]) -> None:
     id, options = case
     if tuple(_said(case).split(", ")) in REFUSED:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lower import Unsupported
-from ..numpy_code.precedence import ATOM, PRODUCT, SUM, UNARY
-from ..numpy_code.text import WRITE, Writer, w_dim
+from ..numpy_code.text import ATOM, PRODUCT, SUM, UNARY, WRITE, Writer, w_dim
 from ..program import Node
 
 Write = Callable[["TensorWriter", Node], tuple[str, int]]
@@ -148,8 +147,9 @@ def _log_sum(w: TensorWriter, n: Node) -> tuple[str, int]:
 
 def _rows(w: TensorWriter, n: Node) -> tuple[str, int]:
     """A helper of the name of the operation, of two arrays along an axis."""
-    x, other = (w.as_dtype(a) for a in n.args)
-    return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]})", ATOM
+    x, other, *more = (w.as_dtype(a) for a in n.args)
+    named = "".join(f", {name}={text}" for name, text in zip(n.data[1:], more, strict=True))
+    return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]}{named})", ATOM
 
 
 def _over(w: TensorWriter, n: Node) -> tuple[str, int]:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 ZERO_SUM = '''
-def _zero_sum(x, at, axis):
-    """Rows that sum to 0: the entries ``at`` along an axis become minus the sum of the others. It overwrites x."""
+def _zero_sum(x, at, axis, less=0.0, p=None):
+    """x, less something at the entries ``at`` along an axis, where its rows then sum to 0. It overwrites x.
+
+    Where that would cancel, those entries are minus the sum of the others. p: a distribution that is largest there.
+    """
     place = _place(x, at.astype(np.intp, copy=False), axis)
+    own = x.take(place)
     x.put(place, 0.0)
-    x.put(place, 0.0 - x.sum(axis))
+    cancels = own > 0.5 * less if p is None else p.take(place) > 0.5
+    x.put(place, np.where(cancels, 0.0 - x.sum(axis), own - less))
     return x
 '''
 
 ROW_MINUS = '''
-def _row_minus(p, t, axis, place=None, rest=None):
-    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p. It overwrites p."""
+def _row_minus(p, t, axis, place=None, rest=None, top=None):
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p.
+
+    place, rest, top: where the largest p of each row is, the sum of the others, and that p, if these are known.
+    """
     if place is None:
         place = _place(p, p.argmax(axis), axis)
+        top = p.take(place)
         p.put(place, 0.0)
         rest = p.sum(axis)
+    own, large = t.take(place), top > rest
     p -= t
-    p.put(place, (1.0 - t.take(place)) - rest)
+    p.put(place, (large - own) + np.copysign(np.minimum(top, rest), rest - top))  # 1 - own - rest, or top - own
     return p
 '''
 

@@ -60,8 +60,9 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
             return program.call("log1p", rest(old.args[0]))
         if old.op == "row_minus" and (terms := _normalised(old, known)) in rows:
             others = rest(terms)
-            share = program.mul((others,), (program.add(((1, program.const(1)), (1, others))),))
-            return Node("row_minus", (*node.args, visit(rows[terms].place), share), node.data, node.rank)
+            total = program.add(((1, program.const(1)), (1, others)))
+            share, top = (program.mul((x,), (total,)) for x in (others, program.const(1)))
+            return Node("row_minus", (*node.args, visit(rows[terms].place), share, top), node.data, node.rank)
         return None
 
     visit = program.rebuilder(replaced)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .text import Writer
 
 #: Operations whose result is an array of its own.
-FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus")
+FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "full")
 
 
 def overwritable(w: Writer, node: Node) -> str:
@@ -33,13 +33,15 @@ def owners(w: Writer) -> dict[str, int]:
 
 def _zero_sum(w: Writer, n: Node) -> str:
     at = w.named(n.args[1], "top")  # first: the rows are overwritten
-    return f"{w.helper('_zero_sum')}({overwritable(w, n.args[0])}, {at}, axis={n.data[0]})"
+    other = w.expression(n.args[2])[0]
+    return f"{w.helper('_zero_sum')}({overwritable(w, n.args[0])}, {at}, axis={n.data[0]}, {n.data[1]}={other})"
 
 
 def _row_minus(w: Writer, n: Node) -> str:
     t = w.expression(n.args[1])[0]
     known = "".join(
-        f", {name}={w.expression(a)[0]}" for name, a in zip(("place", "rest"), n.args[2:], strict=len(n.args) > 2)
+        f", {name}={w.expression(a)[0]}"
+        for name, a in zip(("place", "rest", "top"), n.args[2:], strict=len(n.args) > 2)
     )
     return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
 

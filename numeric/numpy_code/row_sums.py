@@ -61,8 +61,8 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node], distributions:
         if old.op == "row_minus" and (terms := _normalised(old, known)) in rows:
             others = rest(terms)
             total = program.add(((1, program.const(1)), (1, others)))
-            shares = (program.mul((others,), (total,)), program.mul((program.const(1),), (total,)))
-            return Node("row_minus", (*node.args, visit(rows[terms].place), *shares), node.data, node.rank)
+            share, top = (program.mul((x,), (total,)) for x in (others, program.const(1)))
+            return Node("row_minus", (*node.args, visit(rows[terms].place), share, top), node.data, node.rank)
         return None
 
     visit = program.rebuilder(replaced)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from .. import program
 from ..program import Node
 from .numpy_forms import singletons
-from .precedence import ATOM
 
 if TYPE_CHECKING:
     from .text import Writer
@@ -40,8 +39,10 @@ def _zero_sum(w: Writer, n: Node) -> str:
 
 def _row_minus(w: Writer, n: Node) -> str:
     t = w.expression(n.args[1])[0]
-    names = ("place", "rest", "top")[: len(n.args) - 2]
-    known = "".join(f", {name}={w.expression(a)[0]}" for name, a in zip(names, n.args[2:], strict=True))
+    known = "".join(
+        f", {name}={w.expression(a)[0]}"
+        for name, a in zip(("place", "rest", "top"), n.args[2:], strict=len(n.args) > 2)
+    )
     return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
 
 
@@ -70,7 +71,7 @@ def _rest(w: Writer, n: Node) -> str:
         return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={axis})"
     terms = w.variable(n.args[0], "e")
     w.lines.append(f"{terms}.put({place}, 0.0)")
-    return _reduce(w, program.reduce("sum", n.args[0], axes))
+    return w.write(program.reduce("sum", n.args[0], axes))[0]
 
 
 def _over(w: Writer, n: Node) -> str:
@@ -84,28 +85,12 @@ def _row_scale(w: Writer, n: Node) -> str:
     return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
 
 
-def _reduce(w: Writer, n: Node) -> str:
-    """A sum or the largest; the largest along the last of several axes in what NumPy does three times as fast."""
-    op, axes, keepdims = n.data
-    x = n.args[0]
-    if op == "max" and x.rank > 1 and axes == (x.rank - 1,) and not singletons(x):
-        return f"{w.helper('_row_max')}({w.expression(x)[0]}){kept(n) if keepdims else ''}"
-    arguments = []
-    if len(axes) < x.rank or keepdims:  # type: ignore[arg-type]
-        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")  # type: ignore[arg-type, index]
-    if keepdims:
-        arguments.append("keepdims=True")
-    return f"{w.operand(x, ATOM)}.{op}({', '.join(arguments)})"
-
-
-def kept(n: Node) -> str:
-    """What gives a reduced array its axes again, each of length one."""
-    axes: tuple[int, ...] = n.data[1]  # type: ignore[assignment]
-    return f"[{', '.join('None' if at in axes else ':' for at in range(n.args[0].rank))}]"
+def _row_max(w: Writer, n: Node) -> str:
+    return f"{w.helper('_row_max')}({w.expression(n.args[0])[0]})"
 
 
 ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
-    "reduce": _reduce,
+    "row_max": _row_max,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
     "place": _place,

@@ -11,8 +11,10 @@ from .. import program
 from ..plans import fresh_name
 from ..program import Node
 from .names import CALLS, NAMES
-from .precedence import ATOM, COMPARE, POWER, PRODUCT, SUM, UNARY
-from .row_text import ROW_TEXT, kept, place_name
+from .row_text import ROW_TEXT, place_name
+
+#: Precedence of Python operators, low to high.
+COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
 
 #: A part of a line that is longer than LONG gets a name; lines are at most WIDEST.
 LONG, WIDEST = 84, 112
@@ -83,7 +85,9 @@ class Writer:
         if node in self.names:
             return self.names[node], ATOM
         if node in self.twins:
-            return f"{self.expression(self._plain(node))[0]}{kept(node)}", ATOM
+            axes: tuple[int, ...] = node.data[1]  # type: ignore[assignment]
+            slots = ", ".join("None" if at in axes else ":" for at in range(node.rank))
+            return f"{self.expression(self._plain(node))[0]}[{slots}]", ATOM
         text, precedence = self.write(node)
         if len(text) > WIDEST - len("u00 = ") and self.longest == LONG and not inline:
             self.longest = LONG // 2  # its parts get names too
@@ -152,7 +156,7 @@ def _reduction(node: Node) -> object:
     inner = node.args[0] if node.op == "expand" else node
     if inner.op == "index" and inner.args[1].op == "place":
         inner = inner.args[1].args[1]
-    return inner.data[0] if inner.op == "reduce" else ""
+    return "max" if inner.op == "row_max" else inner.data[0] if inner.op == "reduce" else ""
 
 
 # --- one writer for each operation ---
@@ -239,6 +243,16 @@ def _transpose(w: Writer, n: Node) -> tuple[str, int]:
 
 def _expand(w: Writer, n: Node) -> tuple[str, int]:
     return f"{w.operand(n.args[0], ATOM)}[{', '.join(':' if own else 'None' for own in n.data)}]", ATOM
+
+
+def _reduce(w: Writer, n: Node) -> tuple[str, int]:
+    op, axes, keepdims = n.data
+    arguments = []
+    if len(axes) < n.args[0].rank or keepdims:  # type: ignore[arg-type]
+        arguments.append(f"axis={axes[0] if len(axes) == 1 else axes}")  # type: ignore[arg-type, index]
+    if keepdims:
+        arguments.append("keepdims=True")
+    return f"{w.operand(n.args[0], ATOM)}.{op}({', '.join(arguments)})", ATOM
 
 
 def _matmul(w: Writer, n: Node) -> tuple[str, int]:
@@ -336,6 +350,7 @@ WRITE: dict[str, Callable[[Writer, Node], tuple[str, int]]] = {
     "raise": _raise,
     "transpose": _transpose,
     "expand": _expand,
+    "reduce": _reduce,
     "matmul": _matmul,
     "einsum": _einsum,
     "index": _index,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .. import program
-from ..numpy_code.precedence import ATOM
-from ..numpy_code.text import WRITE
+from ..numpy_code.text import ATOM, WRITE
 from ..program import Node
 from .jax_helpers import HELPERS, NEEDS
 from .tensor_text import Language, TensorWriter, Write

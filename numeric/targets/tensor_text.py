@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lower import Unsupported
-from ..numpy_code.precedence import ATOM, PRODUCT, SUM, UNARY
-from ..numpy_code.text import WRITE, Writer, w_dim
+from ..numpy_code.text import ATOM, PRODUCT, SUM, UNARY, WRITE, Writer, w_dim
 from ..program import Node
 
 Write = Callable[["TensorWriter", Node], tuple[str, int]]

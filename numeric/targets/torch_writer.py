@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..numpy_code.precedence import ATOM
-from ..numpy_code.text import w_dim
+from ..numpy_code.text import ATOM, w_dim
 from ..program import Node
 from .tensor_text import Language, TensorWriter, Write
 from .torch_helpers import HELPERS, NEEDS

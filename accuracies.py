@@ -55,6 +55,11 @@ class Accuracy:
     def failed(self) -> bool:
         return bool(self.messages or self.failures)
 
+    @property
+    def measured_at_all(self) -> bool:
+        """Whether there is code of the kind that was asked for; the notes say why not."""
+        return bool(self.rows or self.arrays)
+
 
 def measurable() -> list[str]:
     """The ids that have code for a value or a derivative: functions of one variable first."""
@@ -186,7 +191,7 @@ def accuracy_one(
     except ImportError as error:
         return Accuracy(id, code, messages=(f"{id}: {error}",), missing=True)
     except Exception as error:
-        if type(error).__name__ == "NotMeasurable":
+        if type(error).__name__ in ("NotMeasurable", "Unavailable"):
             return Accuracy(id, code, notes=(f"{id}: {error}",))
         return Accuracy(id, code, messages=(f"{id}: {type(error).__name__}: {error}",))
 
@@ -212,7 +217,10 @@ def measure_all(
             import_module(PACKAGES[name])
     check = partial(accuracy_one, code=code, against=tuple(against), thorough=thorough)
     rows = checks.run(measurable(), {}, "cpu", dtypes, jobs, check)  # type: ignore[arg-type]
-    return [r if isinstance(r, Accuracy) else Accuracy(r.id, messages=r.messages) for r in rows]
+    found = [r if isinstance(r, Accuracy) else Accuracy(r.id, messages=r.messages) for r in rows]
+    if not any(a.measured_at_all or a.failed for a in found):
+        return [replace(a, messages=a.notes, notes=()) for a in found]
+    return found
 
 
 def within(found: Sequence[Accuracy], bound: float | None) -> list[Accuracy]:

@@ -258,7 +258,10 @@ def _summary(found: Sequence[Accuracy]) -> Iterable[str]:
             yield f"{a.id}: the {a.code} code fails somewhere: {names}."
     failed = [a.id for a in found if a.failed]
     if len(found) > 1:
-        yield f"{len(found)} entries measured, {len(failed)} failed{': ' if failed else '.'}{', '.join(failed)}"
+        measured = [a for a in found if a.measured_at_all or a.failed]
+        without = f", {len(found) - len(measured)} without {found[0].code} code" if len(measured) < len(found) else ""
+        ends = f"{': ' if failed else '.'}{', '.join(failed)}"
+        yield f"{len(measured)} entries measured{without}, {len(failed)} failed{ends}"
     elif not failed:
         also = ", and nowhere more than 1000 ULP off" if found[0].rows else ""
         yield f"{found[0].id}: no NaN, infinity or wrong zero{also}."

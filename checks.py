@@ -236,7 +236,7 @@ def check_page(
         notes = tuple(f"{shown}: {note}" if shown else note for note in (summary, *report.notes))
         failed = failed or not report.passed
     except Exception as error:
-        missing = type(error).__name__ in ("MissingTorch", "MissingJax", "NoCuda")
+        missing = type(error).__name__ in ("MissingTorch", "MissingJax", "NoCuda", "NoCompiler")
         failed = failed or not missing
         messages.append(str(error) if missing else _sentence(id, error))
     seconds = time.perf_counter() - start

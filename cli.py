@@ -21,7 +21,7 @@ FORMATS = ("terminal", "text", "latex", "markdown", "json")
 DEVICES = ("cpu", "cuda", "auto")
 TARGETS = ("numpy", "c", "torch", "jax")
 #: Those whose code a cross-check can run.
-RUNNABLE = ("numpy", "torch", "jax")
+RUNNABLE = ("numpy", "c", "torch", "jax")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 EPILOG = """exit codes: 0 fine; 1 the mathematics or a check failed; 2 wrong usage; 3 something is not installed.
@@ -39,6 +39,7 @@ EXIT_CODES = {
     "EntryError": USAGE,
     "MissingTorch": MISSING,
     "NoCuda": MISSING,
+    "NoCompiler": MISSING,
     "NoCode": USAGE,
     "UnknownTarget": USAGE,
     "Unsupported": FAILED,
@@ -332,6 +333,7 @@ The code of FILE.py runs in this process.
   nnmath check softmax-ce layernorm
   nnmath check --all
   nnmath check softmax-ce --target torch
+  nnmath check softmax-ce --target c
   nnmath check "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w
   nnmath check mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 

@@ -21,9 +21,9 @@ def compiled(id: Any, **options: Any) -> Any:
     page = id if isinstance(id, Page) else derive(id, **options)
     page._need_code()
     if page.entry.state:
-        from .page import NoCode
+        from .numeric.native.rules import compiled_rule
 
-        raise NoCode(f"{page.entry.id} is an update rule, which has no compiled form yet. It has NumPy code")
+        return compiled_rule(page._rule())
     from .numeric.native.calling import CompiledModule
 
     return CompiledModule(page.derivation)

@@ -117,19 +117,20 @@ class Page:
         ``torch.optim`` and against its exact course.
 
         **Arguments**: device, ``cpu``, ``cuda`` or ``auto``; dtypes, among ``float64``, ``float32`` and, on a GPU,
-        ``bfloat16`` and ``float16``; target, the language of the code: ``numpy``, or ``torch`` and ``jax``, whose
-        derivatives are then what reverse mode makes of them.
+        ``bfloat16`` and ``float16``; target, the language of the code: ``numpy``, ``c``, or ``torch`` and ``jax``,
+        whose derivatives are then what reverse mode makes of them.
 
         **Raises** ``MissingTorch`` where torch is not installed, ``NoCuda`` where there is no such device, ``NoCode``
-        for an entry that is a statement, ``Unsupported`` for a formula that the target cannot express.
+        for an entry that is a statement, ``Unsupported`` for a formula that the target cannot express, ``NoCompiler``
+        where the C target finds no compiler.
         """
         self._need_code()
         from . import numeric
 
+        if self.entry.state and target in ("numpy", "c"):
+            return self._check_update(device, dtypes, target)
         if target != "numpy":
             return self._check_emitted(device, dtypes, target)
-        if self.entry.state:
-            return numeric.check_update(self._rule(), self.entry.torch, device=device, dtypes=tuple(dtypes))
         own = self.entry.topic in (EXPRESSION, OWN)
         report = numeric.check(self.derivation, self.forward, device=device, dtypes=tuple(dtypes), may_be_undefined=own)
         if self.function is None:
@@ -138,22 +139,34 @@ class Page:
 
         return beside_the_function(report, self.function, self.derivation)
 
+    def _check_update(self, device: str, dtypes: Sequence[str], target: str) -> Any:
+        from . import numeric
+
+        rule, forward = self._rule(), self.entry.torch
+        if target == "numpy":
+            return numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes))
+        from .numeric.native.checkable import checkable_step
+
+        step = checkable_step(rule)
+        report = numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes), function=step)
+        return replace(report, code="compiled C")
+
     def _check_emitted(self, device: str, dtypes: Sequence[str], target: str) -> Any:
         from .numeric.checking.crosscheck import check
-        from .numeric.targets.checkable import checkable
 
-        emitted = checkable(self.derivation, target)
-        report = check(
-            self.derivation,
-            self.forward,
-            device=device,
-            dtypes=tuple(dtypes),
-            module=emitted.module,
-            functions=emitted.functions,
-            flushes=emitted.flushes,
-            may_be_undefined=self.entry.topic in (EXPRESSION, OWN),
-        )
-        return replace(report, code=f"{target} code")
+        if target == "c":
+            from .numeric.native.checkable import checkables
+
+            emitted: Any = checkables(self.derivation)
+        else:
+            from .numeric.targets.checkable import checkable
+
+            emitted = (checkable(self.derivation, target),)
+        options: dict[str, Any] = {"device": device, "dtypes": tuple(dtypes)}
+        options["may_be_undefined"] = self.entry.topic in (EXPRESSION, OWN)
+        report, *others = (check(self.derivation, self.forward, **vars(e), **options) for e in emitted)
+        results = (*report.results, *(r for other in others for r in other.results))
+        return replace(report, results=results, code="compiled C" if target == "c" else f"{target} code")
 
     def accuracy(
         self,

@@ -348,6 +348,14 @@ def _scaled(array: Array, factor: Expr, hint: Layout) -> Array:
     return Array(program.negative(product.node), product.layout) if sign < 0 else product
 
 
+def _log_or_zero(e: Expr, hint: Layout) -> Array:
+    """log(x) with 1 in place of 0, rounded once: what it is added to may nearly cancel it."""
+    x = lower(e.args[0], hint)
+    zero = Node("compare", (x.node, program.const(0)), ("==",), x.node.rank, "bool")
+    chosen = program.call("where", zero, program.const(1.0), x.node)
+    return Array(Node("call", (chosen,), ("log", "in double"), x.node.rank, "float"), x.layout)
+
+
 def _one_term_has_all_axes(body: Expr) -> bool:
     return any(_indices(t) == _indices(body) for t in body.args)  # type: ignore[arg-type]
 
@@ -372,6 +380,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     BoundSum: _sum,
     **decaying.table(lower),
     forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
+    forms.log_or_zero: lambda e, hint: _log_or_zero(e, hint),
     forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),

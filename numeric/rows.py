@@ -16,13 +16,24 @@ Lower = Callable[[Any, Layout], Array]
 
 
 def zero_sum(e: ZeroSum, lower: Lower, hint: Layout) -> Array:
-    """Rows with one entry replaced by minus the sum of the others."""
-    x, c, at = e.args
+    """Rows, the position of one entry in each, and what is taken off there, or the distribution that is largest there.
+
+    One row for all positions is repeated.
+    """
+    x, c, at, *less = e.args
     rows = lower(x, hint)
+    places = lower(at, tuple(k for k in hint if k != c))
+    if missing := [k for k in places.layout if k not in rows.layout]:
+        layout = tuple(k for k in hint if k in missing or k in rows.layout)
+        shape = ", ".join(str(k.dim) for k in layout)
+        rows = Array(Node("full", (broadcastable(rows, layout),), ("", f"({shape})"), len(layout)), layout)
     rest = tuple(k for k in rows.layout if k != c)
-    where = broadcastable(lower(at, rest), rest)
+    where = broadcastable(places, rest)
     axis = rows.layout.index(c)  # type: ignore[arg-type]
-    return Array(Node("zero_sum", (rows.node, where), (axis,), rows.node.rank), rows.layout)
+    if less:
+        off = broadcastable(lower(less[0], rest), rest)
+        return Array(Node("zero_sum", (rows.node, where, off), (axis, "less"), rows.node.rank), rows.layout)
+    return Array(Node("zero_sum", (rows.node, where, where.args[0]), (axis, "p"), rows.node.rank), rows.layout)
 
 
 def row_minus(e: RowMinus, lower: Lower, hint: Layout) -> Array:

@@ -13,7 +13,8 @@ import nnmath
 from nnmath import accuracies, accuracy_command, accuracy_plot
 from nnmath.cli import main
 from nnmath.numeric.accuracy import points
-from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS
+from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS, generated
+from nnmath.numeric.accuracy.unavailable import Unavailable
 
 Output = pytest.CaptureFixture[str]
 FLOAT32 = ["--dtype", "float32"]
@@ -153,6 +154,31 @@ def test_many_entries_in_one_table(capsys: Output, monkeypatch: pytest.MonkeyPat
     assert max(map(len, out.splitlines())) <= 80
     assert [line.split()[0] for line in out.splitlines() if "float32" in line] == ["relu", "identity", "kl-div"]
     assert "3 entries measured, 0 failed." in out
+
+
+def test_entries_without_code_of_a_kind_are_no_failures(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracies, "measurable", lambda: ["relu", "neuron"])
+
+    def without_functions(subject: Any, dtype: str) -> Any:
+        if subject.derivation.id == "neuron":
+            raise Unavailable("neuron is not compiled: a function given by its derivative has no C form")
+        return generated(subject, dtype)
+
+    monkeypatch.setitem(IMPLEMENTATIONS, "c", without_functions)
+    assert main(["accuracy", "--all", *FLOAT32, "--jobs", "1", "--target", "c"]) == 0
+    out = capsys.readouterr().out
+    assert "1 entries measured, 1 without c code, 0 failed." in out and "neuron is not compiled" in out
+
+
+def test_nothing_measured_is_a_failure(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracies, "measurable", lambda: ["relu", "identity"])
+
+    def nothing(subject: Any, dtype: str) -> Any:
+        raise Unavailable("there is no compiler")
+
+    monkeypatch.setitem(IMPLEMENTATIONS, "c", nothing)
+    assert main(["accuracy", "--all", *FLOAT32, "--jobs", "1", "--target", "c"]) == 1
+    assert "there is no compiler" in capsys.readouterr().out
 
 
 def test_what_is_measured_by_all() -> None:

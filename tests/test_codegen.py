@@ -147,7 +147,7 @@ READS = [
     ("softmax-ce", "P = Z - Z[place][:, None]\n    np.exp(P, out=P)\n    rest = _rest(P, place, axis=1)"),
     ("attention", "P /= P.sum(axis=1, keepdims=True)"),
     ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total)\n    P /= n\n    return P"),
-    ("softmax-ce-labels", "_zero_sum(P, y, axis=1)\n    P /= n\n    return P"),
+    ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", 'dg = np.einsum("ij,ij->j", H, dY)'),
     ("rmsnorm", "H *= (np.vecdot(H, dH) / D)[:, None]\n    dX = np.subtract(dH, H, out=dH)"),

@@ -202,11 +202,6 @@ def test_the_printed_file_stands_alone(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr.decode()
 
 
-def test_what_has_no_c_form_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["code", "mlp-softmax", "--target", "c"]) != 0
-    assert "no C form yet" in capsys.readouterr().err
-
-
 def test_an_unknown_function_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "/nonexistent")
     with pytest.raises(AttributeError, match="there are silu, silu_derivative"):
@@ -230,8 +225,6 @@ def test_a_number_may_be_an_array_without_axes(beta: Any) -> None:
 
 
 def test_accuracy_is_not_measured_where_numpy_would_serve(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="a function given by its derivative has no C form"):
-        nnmath.derive("backprop").accuracy(["float32"], code="c")
     monkeypatch.setenv("CC", "/nonexistent")
     with pytest.raises(ValueError, match="CC is '/nonexistent', which is not a program"):
         nnmath.derive("silu").accuracy(["float32"], code="c")

@@ -8,7 +8,7 @@ from sympy import Expr
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
-from nnmath.calculus.sums import rebuild
+from nnmath.calculus.sums import Delta, rebuild
 from nnmath.calculus.tensors import Element, Tensor
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
@@ -110,6 +110,10 @@ def test_a_rule_rewrites_to_something_equal(given: str, define: str, form: type[
     prover = Prover(list(known.values()), with_labels(givens, plain))
     assert prover.judge(target.body, plain).kind == "proved"
     assert prover.judge(target.body, 2 * plain).kind == "refuted"
+    for zero in (z for z in better.atoms(ZeroSum) if len(z.args) == 4):
+        x, c, at, less = zero.args
+        assert prover.judge(elementary(zero), x - less * Delta(c, at)).kind == "proved"
+        assert prover.judge(elementary(zero), x - 2 * less * Delta(c, at)).kind == "refuted"
 
 
 def test_a_form_for_rows_that_sum_to_something_else_is_refuted() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,11 +58,13 @@ def check(
     seed: int = 0,
     module: GeneratedModule | None = None,
     numbers: Mapping[str, float] | None = None,
+    function: Callable[..., Any] | None = None,
 ) -> CheckReport:
     """Run the generated step, PyTorch's and the exact one side by side, and compare after every step.
 
     **Arguments**: counterpart: takes torch and the givens by name and returns a function that makes one step. module:
-    generated code to check instead of the rule's own. numbers: values for givens other than their defaults.
+    generated code to check instead of the rule's own. numbers: values for givens other than their defaults. function:
+    what to run for the generated step.
     **Returns**: a report with one result for each dtype: the worst entry of the worst step. Beyond the bound is a
     failure; PyTorch beyond it is one in float64 only, else a note.
     **Raises** MissingTorch, NoCuda, or ValueError for a dtype in which no step is run.
@@ -71,7 +73,7 @@ def check(
         if dtype not in ("float64", "float32"):
             raise ValueError(f"an update rule is checked in float64 and float32, not in {dtype}")
     torch, device = load(device) if counterpart else (None, "cpu")
-    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule), numbers or {})
+    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule), numbers or {}, function)
     results = [run.dtype(dtype) for dtype in dtypes]
     version = str(torch.__version__) if torch else None
     return CheckReport(rule.derivation.id, device, tuple(dtypes), version, tuple(results), tuple(run.notes))
@@ -87,11 +89,12 @@ class _Run:
         seed: int,
         module: GeneratedModule,
         numbers: Mapping[str, float],
+        function: Callable[..., Any] | None = None,
     ) -> None:
         self.rule, self.counterpart, self.torch, self.device, self.seed = rule, counterpart, torch, device, seed
         self.chosen = dict(numbers)
         self.function = module.functions[0]
-        self.run = load_source(module.source)[self.function.name]
+        self.run = function or load_source(module.source)[self.function.name]
         self.notes: list[str] = []
         first = rule.start.get(COUNTER, 1)
         self.first = first if isinstance(first, int) else 1

@@ -67,20 +67,25 @@ class Rule:
         base = identifier(self.derivation.id)
         return f"{base}_step" if self.trains else base
 
+    @property
+    def plan(self) -> Plan:
+        """Its one function."""
+        returns = tuple(self.definitions[name] for name in self.state.values())
+        return Plan(self.name, returns, "value", "one step to")
+
 
 def generate(rule: Rule, target: str = "numpy") -> GeneratedModule:
     """The module of an update rule: ``NAME_step``, and where it trains parameters ``NAME_init`` and ``NAME_update``.
 
     A target other than NumPy has the step alone.
     """
-    returns = tuple(rule.definitions[name] for name in rule.state.values())
-    module = assemble(rule.course, (Plan(rule.name, returns, "value", "one step to"),), target)
+    module = assemble(rule.course, (rule.plan,), target)
     if not rule.trains or target != "numpy":
         return module
-    return GeneratedModule(f"{module.source}\n\n{_loop(rule, module.functions[0].arguments)}", module.functions)
+    return GeneratedModule(f"{module.source}\n\n{loop(rule, module.functions[0].arguments)}", module.functions)
 
 
-def _loop(rule: Rule, arguments: tuple[str, ...]) -> str:
+def loop(rule: Rule, arguments: tuple[str, ...]) -> str:
     """``NAME_init`` and ``NAME_update``: any number of arrays of any shape, by name."""
     base, w = identifier(rule.derivation.id), identifier(rule.subject.name)
     numbers = sorted({v for n, v in rule.start.items() if isinstance(v, str) and n in rule.state})

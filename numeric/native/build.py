@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..lower import Unsupported
 from ..plans import GeneratedFunction
 from ..program import Node
+from .accumulate import MODE, accumulated, accumulation, alone
+from .accumulator import Accumulator
 from .emit import Emitter
-from .entries import Lowering, NeedsArray, axes_for
+from .entries import Lowering, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .products import NeedsArray
+from .rewriting import cheapest
 from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import c_name
 
@@ -21,7 +26,9 @@ ENTANGLED = "its loops depend on each other in a way that has no C form yet"
 class CFunction:
     """A function of a C module as it is called: sizes, then arrays, parameters and outputs by name, with shapes.
 
-    function: what it computes; None for a part of a function. Arrays tell whether they are integers.
+    function: what it computes; None for a part of a function. Arrays tell whether they are integers. defined: the sizes
+    that follow from others, each with its equation. in_place: every entry is read before it is written, so that an
+    output may be the array of an input. functions: arguments that are functions of one number.
     """
 
     name: str
@@ -31,7 +38,9 @@ class CFunction:
     parameters: tuple[str, ...]
     outputs: tuple[tuple[str, Shape], ...]
     elementwise: bool
-    defined: tuple[str, ...] = ()
+    defined: tuple[tuple[str, str], ...] = ()
+    in_place: bool = False
+    functions: tuple[str, ...] = ()
 
 
 def kernels_for(
@@ -39,13 +48,15 @@ def kernels_for(
     outputs: Sequence[tuple[str, Shape]],
     arrays: Mapping[Node, tuple[str, Shape]],
     real: str,
+    defined: frozenset[str] = frozenset(),
+    positive: frozenset[str] = frozenset(),
 ) -> tuple[list[Kernel], dict[str, Shape]]:
     """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
 
-    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. Raises
-    ``Unsupported`` and ``Cut``.
+    outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. defined: the
+    dimensions that follow from others. positive: parameters that are. Raises ``Unsupported`` and ``Cut``.
     """
-    lowering = Lowering(arrays, real)
+    lowering = Lowering(arrays, real, positive)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
 
@@ -60,36 +71,41 @@ def kernels_for(
                     break
                 except NeedsArray as missing:
                     fresh = f"temporary{len(temporaries) + 1}"
-                    own_shape = lowering.shape(missing.node)
+                    own_shape = temporaries[fresh] = lowering.shape(missing.node)
                     inner = lower_all([missing.node], [fresh], [own_shape])
-                    kernels.extend(_fused(inner, temporaries))
-                    temporaries[fresh] = own_shape
+                    kernels.extend(_fused(inner, temporaries, real, defined))
                     lowering.store(missing.node, fresh)
             found.append(Target(text, value, place))
         return found
 
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
-    kernels += _fused(targets, temporaries)
+    kernels += _fused(targets, temporaries, real, defined)
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries
 
 
-def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Kernel]:
+def _fused(
+    targets: Sequence[Target], temporaries: dict[str, Shape], real: str, defined: frozenset[str]
+) -> list[Kernel]:
     """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
-    before: list[Kernel] = []
-    current = list(targets)
+    before, current = _accumulations(targets, temporaries, defined)
+    if not current:
+        return before
     for _ in range(12):
         domains = {t: _domain(t) for t in current}
         small = [t for t in current if domains[t] < frozenset().union(*domains.values())]
         for t in small:  # in loops that it does not run through it would be computed again and again
-            before += _fused([t], temporaries)
+            before += _fused([t], temporaries, real, defined)
         current = [t for t in current if t not in small]
         try:
-            return [*before, schedule(current)]
+            kernel = schedule(current)
+            if left := _needed_after(kernel):
+                raise Cut(*left)
+            return [*before, _cheap(kernel, real)]
         except Uncovered:
             for t in current:
-                before += _fused([t], temporaries)
+                before += _fused([t], temporaries, real, defined)
             return before
         except Cut as cut:
             stored = {}
@@ -103,9 +119,50 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape]) -> list[Ker
                 temporaries[fresh] = shape
                 made.append(Target(fresh, value, place))
                 stored[value] = load(fresh, shape, place)
-            before += _fused(made, temporaries)
+            before += _fused(made, temporaries, real, defined)
             current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
+
+
+def _accumulations(
+    targets: Sequence[Target], temporaries: dict[str, Shape], defined: frozenset[str]
+) -> tuple[list[Kernel], list[Target]]:
+    """Kernels for products and scattered sums, each one's own, and the targets that are left, which read them."""
+    uses = Counter(r for t in targets for r in accumulated(t))
+    single = [t for t in targets if alone(t) and all(uses[r] == 1 for r in accumulated(t))]
+    kernels, stored = [], {}
+    for r in uses:
+        if any(r in accumulated(t) for t in single):
+            continue
+        place: tuple[Axis, ...] = r.data[-1]  # type: ignore[assignment]
+        fresh = f"temporary{len(temporaries) + 1}"
+        temporaries[fresh] = tuple(map(dimension, place))
+        kernels.append(accumulation(Target(fresh, r, place), defined))
+        stored[r] = load(fresh, temporaries[fresh], place)
+    kernels += [accumulation(t, defined) for t in single]
+    return kernels, [Target(t.name, _replaced(t.value, stored), t.place) for t in targets if t not in single]
+
+
+def _needed_after(kernel: Kernel) -> list[Scalar]:
+    """Sums of single rows that targets need which are complete after the loops only, where no row is at hand."""
+    found: dict[Scalar, None] = {}
+    stack = [t.value for t in kernel.targets if t.value in kernel.late]
+    seen: set[Scalar] = set()
+    while stack:
+        v = stack.pop()
+        if v in seen or kernel.is_late(v):
+            continue
+        seen.add(v)
+        if v.is_reduction and v not in kernel.late:
+            found[v] = None
+        else:
+            stack += v.args
+    return list(found)
+
+
+def _cheap(kernel: Kernel, real: str) -> Kernel:
+    """A kernel with its values in the form that costs least."""
+    return schedule(cheapest(kernel.targets, kernel.moving, real))
 
 
 def _domain(t: Target) -> frozenset[Axis]:
@@ -142,20 +199,32 @@ def c_text(
     ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
     texts = []
     arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
-    arguments += [f"const {'int64_t' if whole else real} *restrict {c_name(a)}" for a, _, whole in signature.arrays]
+    alone = "" if signature.in_place else "restrict "
+    arguments += [f"const {'int64_t' if whole else real} *{alone}{c_name(a)}" for a, _, whole in signature.arrays]
+    arguments += [f"double (*{c_name(f)})(double)" for f in signature.functions]
     arguments += [f"double {c_name(p)}" for p in signature.parameters]
-    arguments += [f"{real} *restrict {c_name(o)}" for o, _ in signature.outputs]
+    arguments += [f"{real} *{alone}{c_name(o)}" for o, _ in signature.outputs]
     extra = [f"double *restrict {t}" for t in temporaries]
     single = len(kernels) == 1 and not temporaries
     head = f"{signature.name}_{suffix}"
     for at, kernel in enumerate(kernels, 1):
         cname = f"int {head}" if single else f"static int {head}_{at}"
-        lines = Emitter(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries)).body()
-        texts.append(
-            _head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join([*_unused(signature, temporaries), *lines]) + "\n}"
-        )
+        writer = Accumulator if kernel.mode == MODE else Emitter
+        emitter = writer(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries))
+        if isinstance(emitter, Accumulator):
+            emitter.defined = frozenset(d for d, _ in signature.defined)
+        lines = emitter.body()
+        lines = [*_unused(signature, temporaries, single), *lines]
+        texts.append(_head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join(lines) + "\n}")
     if single:
         return texts[0]
+    own = (*(a for a, *_ in signature.arrays), *signature.functions, *signature.parameters)
+    own = (*own, *(o for o, _ in signature.outputs))
+    passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
+    calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
+    if not temporaries:
+        texts.append(_head(f"int {head}", arguments) + f"\n{{\n    return {calls};\n}}")
+        return "\n\n".join(texts)
     total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
     lines = [
         f"    double *const memory = aligned_alloc(64, (size_t)({total} + 7) / 8 * 8 * sizeof(double));",
@@ -166,17 +235,15 @@ def c_text(
     for t, shape in temporaries.items():
         lines.append(f"    double *restrict const {t} = {start};")
         start = f"{t} + {' * '.join(shape) or '1'}"
-    own = (*(a for a, *_ in signature.arrays), *signature.parameters, *(o for o, _ in signature.outputs))
-    passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
-    calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
     lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
     texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
     return "\n\n".join(texts)
 
 
-def _unused(signature: CFunction, temporaries: Mapping[str, Shape]) -> list[str]:
-    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays), *map(c_name, signature.parameters)]
-    if temporaries:
+def _unused(signature: CFunction, temporaries: Mapping[str, Shape], single: bool) -> list[str]:
+    names = [*signature.sizes, *(c_name(a) for a, *_ in signature.arrays)]
+    names += map(c_name, (*signature.functions, *signature.parameters))
+    if not single:
         names += [*(c_name(o) for o, _ in signature.outputs), *temporaries]
     return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []
 

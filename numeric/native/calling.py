@@ -42,22 +42,34 @@ class CompiledModule:
     """Functions of a derivation as attributes, by their names in the generated NumPy module.
 
     functions: those names. notes: for each function that NumPy serves, why. products: those whose matrix products NumPy
-    computes. source: the C text.
+    computes. source: the C text. failed: the error, if it could not be compiled here.
     """
 
-    def __init__(self, derivation: Derivation, chosen: Sequence[Plan] | None = None) -> None:
-        """chosen: what the functions return; by default those of the generated NumPy module."""
+    def __init__(
+        self,
+        derivation: Derivation,
+        chosen: Sequence[Plan] | None = None,
+        *,
+        products: bool = True,
+        elsewhere: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
+    ) -> None:
+        """chosen: what the functions return; by default those of the generated NumPy module.
+
+        products: NumPy multiplies matrices; else C does, in loops. elsewhere: from a NumPy function to what takes the
+        calls that do not go to C.
+        """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)
         self.numpy = load_source(generated.source)
         self.functions = tuple(f.name for f in generated.functions)
         self.described: tuple[GeneratedFunction, ...] = generated.functions
-        module = write(derivation, chosen, products=True)
+        module = write(derivation, chosen, products)
         self.source = module.source
         self.notes: dict[str, str] = {n: f"{why}; NumPy serves" for n, why in module.missing.items()}
         made: dict[str, Callable[..., Any]] = {f.name: partial(wrapped, f) for f in module.functions}
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
         library = None
+        self.failed: NoCompiler | None = None
         compiled = (*module.functions, *(s.function for d in module.drivers for s in d.stages))
         if compiled or module.drivers:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}
@@ -65,7 +77,8 @@ class CompiledModule:
             try:
                 library = load(module.source + PROBE + LABELS + entries)
             except NoCompiler as error:
-                self.notes.update({n: str(error) for n in made})
+                self.failed = error
+                self.notes.update({n: f"{error}; NumPy serves" for n in made})
         ready = library is not None and _reads_objects(library)
         if library is not None and ready:
             _alone_after_fork(library)
@@ -77,7 +90,7 @@ class CompiledModule:
             if library is None or not ready:
                 self.notes.setdefault(name, "array objects lie in memory in an unknown way; NumPy serves")
                 continue
-            function = make(library, self.numpy[name])
+            function = make(library, elsewhere(self.numpy[name]))
             if isinstance(function, str):
                 self.notes[name] = f"{function}; NumPy serves"
             else:
@@ -105,8 +118,10 @@ def _entry(c: CFunction, below: Mapping[str, str]) -> str:
     for suffix in ("f32", "f64"):
         name = f"{c.name}_{suffix}"
         head = [f"ptrdiff_t {s}" for s in c.sizes] + [f"void **{a}" for a, *_ in c.arrays]
+        head += [f"double (*{f})(double)" for f in c.functions]
         head += [f"double {p}" for p in c.parameters] + [f"void **{o}" for o, _ in c.outputs]
-        passed = [*c.sizes, *(f"{a}[2]" for a, *_ in c.arrays), *c.parameters, *(f"{o}[2]" for o, _ in c.outputs)]
+        passed = [*c.sizes, *(f"{a}[2]" for a, *_ in c.arrays), *c.functions, *c.parameters]
+        passed += [f"{o}[2]" for o, _ in c.outputs]
         checks = "".join(
             f"    if (nn_outside({' * '.join(shape) or '1'}, {a}[2], {below[a]}))\n        return 2;\n"
             for a, shape, whole in c.arrays

@@ -38,7 +38,7 @@ class Emitter(Totals, Memory, Unchanging):
         self.scopes: list[dict[Scalar, str]] = [{}]
         flat = "e" if kernel.flat else None
         self.text = Expressions(self._known, ints, flat, used, real, temporaries)
-        self.text.moving = frozenset((*kernel.outer, *kernel.inner) if kernel.flat else kernel.inner)
+        self.text.moving = kernel.moving
         self.buffers: dict[Scalar, str] = {}
         self.scratch: list[tuple[str, str]] = []
         self.floats: set[str] = set()
@@ -50,6 +50,8 @@ class Emitter(Totals, Memory, Unchanging):
         for v in kernel.values:
             for a in v.args:
                 self.uses[a] = self.uses.get(a, 0) + 1
+        #: What is evaluated only where a place is in its array.
+        self.guarded = {x for v in kernel.values if v.op == "inside" for x in closure(v.args[2:])}
 
     def body(self) -> list[str]:
         """The lines of the function after its head."""
@@ -181,7 +183,7 @@ class Emitter(Totals, Memory, Unchanging):
         for v in closure(roots):
             if self.k.inside(v) or v.op in ("const", "dim", "parameter", "counter") or v in self.k.late:
                 continue
-            if v.op == "load" and v.data[0] in self.text.ints:
+            if v in self.guarded or self.text.is_whole(v):
                 continue
             if self._known(v) is None and not v.is_reduction:
                 if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
@@ -310,9 +312,9 @@ class Emitter(Totals, Memory, Unchanging):
         return False
 
     def _worth(self, v: Scalar) -> bool:
-        if v.op in ("const", "dim", "parameter", "counter", "compare"):
+        if v.op in ("const", "dim", "parameter", "counter", "compare") or v in self.guarded:
             return False
-        if v.op == "load" and v.data[0] in self.text.ints:
+        if self.text.is_whole(v):  # a place
             return False
         return v.op in ("load", "call") or self.uses.get(v, 0) > 1
 

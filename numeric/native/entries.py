@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from ..lower import Unsupported
 from ..program import Node
 from .factors import summed
+from .products import VIEWS, WINDOWS, NeedsArray, Products, substituted
 from .row_entries import Rows
 from .scalars import Axis, Scalar, Shape, axis, counter, dimension, load
 
@@ -24,14 +25,6 @@ KNOWN = frozenset(
     "sech2 erf erfc erfcx xlogx log_weighted tanh_remainder finite sigmoid_minus power_of_two relu "
     "exp_polynomial exp_product exp_quotient row_scale".split()
 )
-
-
-class NeedsArray(Exception):
-    """An operand that must be an array of its own first, such as the source of a gather."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(node.op)
-        self.node = node
 
 
 def axes_for(shape: Shape) -> tuple[Axis | None, ...]:
@@ -55,17 +48,20 @@ def broadcast(shapes: Iterable[Shape]) -> Shape:
     return tuple(result)
 
 
-class Lowering(Rows):
+class Lowering(Rows, Products):
     """Scalar expressions of the nodes of one function.
 
     arrays: names and shapes of nodes that are arrays in memory: arguments, and what an earlier kernel stored. real:
-    float or double.
+    float or double. positive: parameters that are.
     """
 
-    def __init__(self, arrays: Mapping[Node, tuple[str, Shape]], real: str = "double") -> None:
-        self.arrays, self.real = dict(arrays), real
+    def __init__(
+        self, arrays: Mapping[Node, tuple[str, Shape]], real: str = "double", positive: frozenset[str] = frozenset()
+    ) -> None:
+        self.arrays, self.real, self.positive = dict(arrays), real, positive
         self.shapes: dict[Node, Shape] = {}
         self.memo: dict[tuple[Node, tuple[Axis | None, ...]], Scalar] = {}
+        self.places = 0
 
     def store(self, node: Node, name: str) -> None:
         """From now on the node is read from memory."""
@@ -104,13 +100,15 @@ class Lowering(Rows):
             return (str(node.data[0]),) * 2
         if node.op == "arange":
             return (str(node.data[0]),)
-        if node.op == "zero_sum":
+        if node.op in ("zero_sum", "apply"):
             return args[0]
         if node.op == "full":
             text = node.data[1]
             if text is None:  # as many entries as an argument has
                 return args[0]
             return tuple(part.strip() for part in str(text).strip("()").split(",") if part.strip())
+        if node.op == "put":
+            return (*args[0][: len(args[0]) - len(args[1])], str(node.data[1]))
         if node.op == "matmul":
             return _product(*args)
         if node.op == "einsum":
@@ -150,7 +148,8 @@ class Lowering(Rows):
         if node.op in ("const", "dim"):
             return Scalar(node.op, (), node.data)
         if node.op == "name":
-            return Scalar("parameter", (), node.data)
+            name = str(node.data[0])
+            return Scalar("parameter", (), (name, "positive") if name in self.positive else (name,))
         build = getattr(self, f"_{node.op}", None)
         if build is None:
             raise Unsupported(f"{_said(node)} has no C form yet")
@@ -210,6 +209,10 @@ class Lowering(Rows):
         a, b = (counter(p) for p in place)
         return Scalar("compare", (a, b), ("==",), a.axes | b.axes)
 
+    def _apply(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        x = self._operand(node.args[0], place)
+        return Scalar("apply", (x,), node.data, x.axes)
+
     def _arange(self, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         return counter(place[0])
 
@@ -232,14 +235,16 @@ class Lowering(Rows):
 
     def _taken(self, node: Node, place: tuple[Axis | None, ...]) -> tuple[Scalar, Scalar, Scalar]:
         source, at_node = node.args
-        if source not in self.arrays:
+        if source not in self.arrays and source.op not in (*WINDOWS, *VIEWS):
             raise NeedsArray(source)
-        name, shape = self.arrays[source]
+        shape = self.shape(source)
         at: int = node.data[0]  # type: ignore[assignment]
         width = len(self.shape(at_node))
         where = self.entry(at_node, place[at : at + width])
-        found = load(name, shape, (*place[:at], where, *place[at + width :]))
-        return found, where, Scalar("dim", (), (shape[at],))
+        self.places += 1
+        there = f"@{self.places}"  # stands for the position, which is put in its place
+        entry = self.entry(source, (*place[:at], there, *place[at + width :]))
+        return substituted(entry, {there: where}), where, Scalar("dim", (), (shape[at],))
 
 
 def reduced(node: Node) -> tuple[tuple[int, ...], bool]:
@@ -252,6 +257,8 @@ def reduced(node: Node) -> tuple[tuple[int, ...], bool]:
 
 
 def _product(a: Shape, b: Shape) -> Shape:
+    if len(a) == len(b) == 1:
+        return ()
     if len(a) == 1:
         return (*b[:-2], b[-1])
     if len(b) == 1:
@@ -260,4 +267,4 @@ def _product(a: Shape, b: Shape) -> Shape:
 
 
 def _said(node: Node) -> str:
-    return f"{node.op} {node.data[0]}" if node.op in ("call", "apply") and node.data else node.op
+    return f"{node.op} {node.data[0]}" if node.op == "call" and node.data else node.op

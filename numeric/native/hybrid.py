@@ -1,5 +1,7 @@
 """Functions with matrix products: NumPy multiplies matrices, and C kernels compute all that is between the products.
 
+So it is with functions that are arguments: they are called with whole arrays, as the NumPy code calls them.
+
 What needs no product is stage 0; stage k needs the products of the stages before it. An operand of a product that is
 more than a view of an array in memory is computed by the stage before, once, and read by all later ones.
 """
@@ -15,12 +17,12 @@ from ..program import Node, all_nodes
 from .build import CFunction, kernels_for
 from .entries import Lowering
 from .kernels import Kernel
+from .products import VIEWS, WINDOWS
 from .scalars import Shape, loads
 from .text import c_name
 
 #: Operations that stay with NumPy, and those that are a view of their operand.
-PRODUCTS = ("matmul", "einsum")
-VIEWS = ("transpose", "expand")
+PRODUCTS = ("matmul", "einsum", "apply")
 REALS = ("float", "double")
 
 
@@ -51,7 +53,7 @@ class Driver:
 def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> Driver | None:
     """The steps of a function; None where it has no matrix product. Raises ``Unsupported`` and ``Cut``."""
     nodes = all_nodes(roots)
-    if not any(n.op in PRODUCTS for n in nodes):
+    if not any(map(is_product, nodes)):
         return None
     return _Splitter(function, signature, roots).driver()
 
@@ -90,7 +92,7 @@ class _Splitter:
         for level in range(max(self.levels.values()) + 1):
             for product in self.products:
                 if self.levels[product] == level:
-                    steps.append(f"{self.arrays[product][0]} = contiguous({self._product(product)})")
+                    steps += self._steps(product)
                     known[product] = self.arrays[product]
             if self.stored.get(level):
                 steps.append(self._stage(level, self.stored[level], known))
@@ -102,14 +104,14 @@ class _Splitter:
         for node in _operands_first(root):
             if node not in self.levels:
                 below = max((self.levels[a] for a in node.args), default=0)
-                self.levels[node] = below + (node.op in PRODUCTS)
-                if node.op in PRODUCTS:
+                self.levels[node] = below + is_product(node)
+                if is_product(node):
                     self.products.append(node)
 
     def _store(self, node: Node, whole: bool = False) -> None:
         """Have a stage compute a node, or what it is a view of."""
         base = node if whole else _base(node)
-        if base not in self.arrays and base.op not in PRODUCTS:
+        if base not in self.arrays and not is_product(base):
             level = self.stored.setdefault(self.levels[base], [])
             if base not in level:
                 level.append(base)
@@ -118,7 +120,8 @@ class _Splitter:
         outputs = [self.arrays[n] for n in nodes]
         memory = {n: (c_name(name), shape) for n, (name, shape) in known.items()}
         named = [(c_name(o), s) for o, s in outputs]
-        made = {real: kernels_for(nodes, named, memory, real) for real in REALS}
+        defined = frozenset(d for d, _ in self.signature.defined)
+        made = {real: kernels_for(nodes, named, memory, real, defined) for real in REALS}
         read = {str(v.data[0]) for kernels, _ in made.values() for k in kernels for v in loads(k.values)}
         arrays = [(name, shape, self.whole.get(name, False)) for name, shape in known.values() if c_name(name) in read]
         function = CFunction(
@@ -129,13 +132,25 @@ class _Splitter:
             self.signature.parameters,
             tuple(outputs),
             self.signature.elementwise,
+            self.signature.defined,
         )
         return Stage(function, made)
+
+    def _steps(self, node: Node) -> list[str]:
+        """The lines that compute a product, or what an argument gives; that may be no array of the same kind."""
+        name, shape = self.arrays[node]
+        lines = [f"{name} = {'contiguous' if shape else 'asarray'}({self._product(node)})"]
+        if node.op == "apply":
+            expected = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
+            lines.append(f"if {name}.dtype is not kind or {name}.shape != {expected}:")
+        return lines
 
     def _product(self, node: Node) -> str:
         operands = [self._view(a) for a in node.args]
         if node.op == "matmul":
             return " @ ".join(operands)
+        if node.op == "apply":
+            return f"{node.data[0]}({operands[0]})"
         return f'einsum("{node.data[0]}", {", ".join(operands)}, optimize={len(operands) > 2})'
 
     def _view(self, node: Node) -> str:
@@ -149,6 +164,11 @@ class _Splitter:
     def _returned(self, root: Node) -> str:
         text = self._view(root)
         return f"{text}[()]" if not self.signature.outputs[self.roots.index(root)][1] else text
+
+
+def is_product(node: Node) -> bool:
+    """Whether NumPy computes a node. Not a product with windows: for BLAS each window would be copied first."""
+    return node.op in PRODUCTS and not any(_base(a).op in WINDOWS for a in node.args)
 
 
 def _base(node: Node) -> Node:

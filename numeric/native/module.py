@@ -7,10 +7,10 @@ Each function takes the sizes, the arrays of numbers and labels, the parameters,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...calculus.derivation import Derivation
-from ...calculus.dimensions import DefinedDimension
+from ...calculus.dimensions import defined_dimensions
 from .. import docstring
 from ..array_function import ArrayFunction, array_function, is_float
 from ..lower import Unsupported
@@ -27,6 +27,8 @@ from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
 COUNT = "count"
+
+IN_PLACE = "In place too: an output may be the array of an input, because each entry is read before it is written."
 
 ABOUT = """/* {title}.
 
@@ -155,17 +157,25 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     roots = inlined(function)
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
     arrays = arguments_in(roots, signature)
-    texts = [c_text(signature, *kernels_for(roots, outputs, arrays, real), real, taken, used) for real in REALS]
+    defined = frozenset(d for d, _ in signature.defined)
+    positive = frozenset(a.name for a in function.arguments if a.given.domain.positive)
+    made = {real: kernels_for(roots, outputs, arrays, real, defined, positive) for real in REALS}
+    if function.plan.kind == "one step to":
+        flat = all(len(kernels) == 1 and kernels[0].flat for kernels, _ in made.values())
+        signature = replace(signature, in_place=flat and bool(signature.arrays))
+    texts = [c_text(signature, *made[real], real, taken, used) for real in REALS]
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     comment = "\n".join(
         f" * {line}".rstrip() for line in doc if not line.startswith(("Works", "The dtype", "Generated"))
     )
-    return f"/*\n{comment.rstrip(' *')}\n */\n" + "\n\n".join(texts), signature
+    comment = comment.rstrip(" *") + (f"\n *\n * {IN_PLACE}" if signature.in_place else "")
+    return f"/*\n{comment}\n */\n" + "\n\n".join(texts), signature
 
 
 def names_in(signature: CFunction) -> set[str]:
     """The C names that a function has of its own. Raises ``Unsupported`` where one means something else in C."""
-    names = (*signature.parameters, *(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs))
+    names = [*signature.functions, *signature.parameters]
+    names += [*(a for a, *_ in signature.arrays), *(o for o, _ in signature.outputs)]
     taken = {*signature.sizes, *map(c_name, names)}
     clash = sorted(taken & RESERVED)
     if clash:
@@ -176,13 +186,14 @@ def names_in(signature: CFunction) -> set[str]:
 def signature_of(function: ArrayFunction) -> CFunction:
     """Sizes, arrays, parameters and outputs of a function. Raises ``Unsupported``."""
     derivation = function.derivation
-    if any(t.domain.function for t in function.givens):
-        raise Unsupported("a function given by its derivative has no C form")
     arrays: list[tuple[str, Shape, bool]] = []
     parameters: list[str] = []
+    functions: list[str] = []
     for a in function.arguments:
         t = a.given
-        if function.elementwise and (t.domain.value is None):
+        if t.domain.function:
+            functions.append(a.name)
+        elif function.elementwise and (t.domain.value is None):
             arrays.append((a.name, (COUNT,), False))
         elif t.rank == 0 and is_float(t) is False and t.domain.below is None:
             parameters.append(a.name)
@@ -202,7 +213,9 @@ def signature_of(function: ArrayFunction) -> CFunction:
     for t in function.givens:
         if t.domain.below is not None and not t.domain.below.is_Integer:
             sizes[str(t.domain.below)] = None
-    defined = tuple(d for d in sizes if isinstance(by_name.get(d), DefinedDimension))
+    order = defined_dimensions(by_name[d] for d in sizes if d in by_name)
+    sizes.update(dict.fromkeys(map(str, order)))
+    defined = tuple((str(d), d.text) for d in order)
     return CFunction(
         function.name,
         function.described(),
@@ -212,6 +225,7 @@ def signature_of(function: ArrayFunction) -> CFunction:
         tuple(outputs),
         function.elementwise,
         defined,
+        functions=tuple(functions),
     )
 
 

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from .hybrid import Driver, Stage
+from .in_place import into, usable
 from .module import CFunction
 from .results import Results
 
+#: A function of one number, for C.
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
 
 def wrapped(c: CFunction, library: ctypes.CDLL, numpy: Callable[..., Any]) -> Callable[..., Any] | str:
     """The Python function of a C function; or why there is none. numpy: the function for all other calls."""
-    scalars = [not c.elementwise and not shape for _, shape in c.outputs]
+    scalars = [not c.arrays if c.elementwise else not shape for _, shape in c.outputs]
     returned = ", ".join(f"{o}[()]" if s else o for (o, _), s in zip(c.outputs, scalars, strict=True))
     return _made(c, [*_stage(c, 0)], returned, [_runs(c, library)], numpy)
 
@@ -45,7 +48,8 @@ def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
     runs = []
     for suffix in ("f32", "f64"):
         run = getattr(library, f"nn_call_{c.name}_{suffix}")
-        run.argtypes = [*kinds, *[ctypes.c_double] * len(c.parameters), *[ctypes.py_object] * len(c.outputs)]
+        run.argtypes = [*kinds, *[CALLBACK] * len(c.functions), *[ctypes.c_double] * len(c.parameters)]
+        run.argtypes += [ctypes.py_object] * len(c.outputs)
         run.restype = ctypes.c_int
         runs.append(run)
     return runs[0], runs[1]
@@ -53,24 +57,31 @@ def _runs(c: CFunction, library: ctypes.CDLL) -> tuple[Any, Any]:
 
 def _stage(c: CFunction, at: int) -> list[str]:
     """The lines that call one C function."""
-    lines = []
-    for o, shape in c.outputs:
-        dims = "shape" if c.elementwise else f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
-        lines.append(f"{o} = empty({dims}, kind)")
-    passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *c.parameters, *(o for o, _ in c.outputs)])
+    fresh = {o: f"empty({'shape' if c.elementwise else _tuple(shape)}, kind)" for o, shape in c.outputs}
+    lines = [f"{o} = {new}" for o, new in fresh.items()]
+    if c.in_place:
+        lines = [f"{', '.join(fresh)}, = ({', '.join(fresh.values())},) if out is None else out"]
+    own = [*(f"CALLBACK({f})" for f in c.functions), *c.parameters, *(o for o, _ in c.outputs)]
+    passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *own])
     return [*lines, f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
+
+
+def _tuple(shape: Sequence[str]) -> str:
+    return f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
 
 
 def _checks(c: CFunction) -> tuple[list[str], list[str]] | str:
     """Lines that name the sizes, and conditions for a call of C; or why it cannot be called."""
     floats = [a for a, _, whole in c.arrays if not whole]
-    if not floats:
+    if not floats and not (c.elementwise and not c.arrays):
         return "no argument is an array of floats"
     tests = [f"type({a}) is ndarray and {a}.flags.num & 257 == 257" for a, *_ in c.arrays]  # contiguous and aligned
     tests += [f"{a}.dtype is {'I64' if whole else 'kind'}" for a, _, whole in c.arrays if a != floats[0]]
     tests += [f"type({p}) in NUMBERS" for p in c.parameters]
-    lines = [f"kind = {floats[0]}.dtype"]
-    if c.elementwise:
+    lines = [f"kind = {floats[0]}.dtype" if floats else "kind = F64"]
+    if not floats:  # numbers, such as a learning rate and the steps so far
+        lines += ["shape = ()", "count = 1"]
+    elif c.elementwise:
         lines += [f"shape = {floats[0]}.shape", f"count = {floats[0]}.size"]
         tests += ["shape and count"] + [f"{a}.shape == shape" for a in floats[1:]]
     else:
@@ -88,9 +99,16 @@ def _checks(c: CFunction) -> tuple[list[str], list[str]] | str:
                     tests.append(f"{d} > 0")
                     known.add(d)
             tests.append(f"{a}.shape == ({', '.join(shape)}{',' if len(shape) == 1 else ''})")
+        for d, equation in c.defined:
+            if d in known:
+                tests.append(f"{d} == {equation}")
+            else:
+                lines.append(f"{d} = {equation}")
+                tests.append(f"{d} > 0")
+                known.add(d)
         unknown = [s for s in c.sizes if s not in known]
-        if unknown or c.defined:
-            return f"the size {(*unknown, *c.defined)[0]} is not the length of an axis of an argument"
+        if unknown:
+            return f"the size {unknown[0]} is not the length of an axis of an argument"
     return lines, tests
 
 
@@ -106,13 +124,22 @@ def _made(
         return checks
     lines, tests = checks
     signature = inspect.signature(numpy)
-    head = ", ".join(str(p) for p in signature.parameters.values())
+    head = ", ".join(str(p) for p in signature.parameters.values()) + (", *, out=None" if c.in_place else "")
     names = ", ".join(f"{p}={p}" for p in signature.parameters)
+    rest = f"other({names})"
+    if c.in_place:
+        results = tuple(o for o, _ in c.outputs)
+        inputs = "".join(f"{a}, " for a, *_ in c.arrays)
+        rest = f"{rest} if out is None else into(out, {c.name}({names}), {results!r})"
+        shape = "shape" if c.elementwise else _tuple(c.outputs[0][1])
+        tests = [*tests, f"(out is None or usable(out, ({inputs}), kind, {shape}, {len(results)}))"]
     inside = []
     for call in calls:
         inside.append(call)
         if call == "    raise MemoryError":
-            inside += ["if failed:", f"    return other({names})"]
+            inside += ["if failed:", f"    return {rest}"]
+        elif call.startswith("if "):  # what a function gave is no such array
+            inside.append(f"    return {rest}")
     text = [f"def {c.name}({head}):", "    try:"]
     text += [f"        {line}" for line in lines]
     text += [f"        if {' and '.join(tests)}:"]
@@ -121,11 +148,12 @@ def _made(
     text += [f"                {line}" for line in inside]
     text += [f"                return {returned}"]
     text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
-    text += [f"    return other({names})"]
-    results = Results(2 * sum(" = empty(" in call for call in calls))  # those of the last call are often still held
-    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": results.empty, "F32": F32, "F64": F64, "I64": I64}
-    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray}
+    text += [f"    return {rest}"]
+    kept = Results(2 * sum(call.count("empty(") for call in calls))  # those of the last call are often still held
+    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": kept.empty, "F32": F32, "F64": F64, "I64": I64}
+    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray, "asarray": np.asarray, "CALLBACK": CALLBACK}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
+    namespace |= {"usable": usable, "into": into}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)
     again = {**namespace, "other": numpy}
     for names_of in (namespace, again):
@@ -140,13 +168,19 @@ def _other(c: CFunction, function: Callable[..., Any], numpy: Callable[..., Any]
     """For calls that do not go to C as they are: with copies of strided arrays, or else to NumPy."""
     floats = [a for a, _, whole in c.arrays if not whole]
     labels = [a for a, _, whole in c.arrays if whole]
+    single = {a for a, shape, _ in c.arrays if not shape}
 
     def other(**arguments: Any) -> Any:
         changed = dict(arguments)
         values = [arguments[a] for a in (*floats, *labels)]
-        if all(isinstance(v, np.ndarray) and v.ndim and v.size for v in values):
+        values = [np.asarray(v) if isinstance(v, np.generic) else v for v in values]
+        if all(
+            isinstance(v, np.ndarray) and v.size and (v.ndim or a in single)
+            for a, v in zip((*floats, *labels), values, strict=True)
+        ):
             kinds = {v.dtype for v in values[: len(floats)]}
-            if len(kinds) == 1 and kinds <= {F32, F64} and all(v.dtype.kind == "i" for v in values[len(floats) :]):
+            whole = all(v.dtype.kind == "i" for v in values[len(floats) :])
+            if (not c.arrays or len(kinds) == 1) and kinds <= {F32, F64} and whole:
                 if c.elementwise and len({v.shape for v in values}) > 1:
                     try:
                         values = list(np.broadcast_arrays(*values))

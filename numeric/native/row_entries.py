@@ -54,12 +54,24 @@ class Rows:
         return Scalar("call", (most, from_one, signed_sum((1, p), (-1, t))), ("where",), p.axes | t.axes)
 
     def _zero_sum(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
-        """x, and at one place of each row minus the sum of the others."""
+        """x less something at one place of each row, or minus the sum of the others where that would cancel."""
         at: int = node.data[0]  # type: ignore[assignment]
-        label = self.entry(node.args[1], (*place[:at], *place[at + 1 :]))
+        one_row = (*place[:at], *place[at + 1 :])
         own = self.entry(node.args[0], place)
-        here = Scalar("compare", (counter(place[at]), label), ("==",), label.axes | counter(place[at]).axes)
+        if node.data[1] == "p":
+            p = self.entry(node.args[2], place)
+            here = cancels = Scalar("compare", (p, Scalar("const", (), (MOST,))), (">",), p.axes)
+            alone = own
+        else:
+            label, less = self.entry(node.args[1], one_row), self._operand(node.args[2], one_row)
+            here = Scalar("compare", (counter(place[at]), label), ("==",), label.axes | counter(place[at]).axes)
+            half = Scalar("mul", (Scalar("const", (), (0.5,)), less), (2,), less.axes)
+            cancels = Scalar("compare", (own, half), (">",), own.axes | half.axes)
+            alone = signed_sum((1, own), (-1, less))
         zero = Scalar("const", (), (0.0,))
         others = Scalar("call", (here, zero, own), ("where",), own.axes | here.axes)
         total = Scalar("sum", (others,), (), others.axes - {place[at]}, (place[at],))  # type: ignore[arg-type]
-        return Scalar("call", (here, negative(total), own), ("where",), own.axes | here.axes)
+        there = negative(total)
+        if cancels is not here:
+            there = Scalar("call", (cancels, there, alone), ("where",), cancels.axes | there.axes | alone.axes)
+        return Scalar("call", (here, there, own), ("where",), own.axes | here.axes | there.axes)

@@ -21,6 +21,7 @@ from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
+from .tabulated import with_tables
 from .text import WIDEST, Writer
 
 #: Functions with more operations than this have their bounds in the forms that are fastest; shorter ones read better.
@@ -59,7 +60,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names = [name for name, _ in function.assigned]
     long = function.elementwise and _is_long(function.roots, OPERATIONS)
-    nodes = with_inner_products(with_shared_exponentials(with_shared_sums(names, function.roots)))
+    shared = with_shared_exponentials(with_shared_sums(names, function.roots))
+    nodes = with_tables(with_inner_products(shared))
     nodes = with_array_bounds(nodes) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])

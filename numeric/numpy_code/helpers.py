@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from .error_functions import ERROR_FUNCTIONS
 from .row_helpers import ROW_HELPERS
+from .tabulated import TABULATED
 
 FLOATS = '''
 def _floats(name, value, dims, sizes):
@@ -245,6 +246,7 @@ HELPERS: dict[str, str] = {
     "_softplus": SOFTPLUS,
     "_sech2": SECH2,
     **ERROR_FUNCTIONS,
+    **TABULATED,
     "_xlogx": XLOGX,
     "_log_weighted": LOG_WEIGHTED,
     "_tanh_remainder": TANH_REMAINDER,

@@ -9,7 +9,7 @@ CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
-    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond")},
+    **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},
     "relu": "np.maximum",
 }
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 ZERO_SUM = '''
-def _zero_sum(x, at, axis):
-    """Rows that sum to 0: the entries ``at`` along an axis become minus the sum of the others. It overwrites x."""
+def _zero_sum(x, at, axis, less=0.0, p=None):
+    """x, less something at the entries ``at`` along an axis, where its rows then sum to 0. It overwrites x.
+
+    Where that would cancel, those entries are minus the sum of the others. p: a distribution that is largest there.
+    """
     place = _place(at, axis)
+    own = x[place]
     x[place] = 0.0
-    x[place] = 0.0 - x.sum(axis)
+    cancels = own > 0.5 * less if p is None else p[place] > 0.5
+    x[place] = np.where(cancels, 0.0 - x.sum(axis), own - less)
     return x
 '''
 
 ROW_MINUS = '''
 def _row_minus(p, t, axis, place=None, rest=None):
-    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p. It overwrites p."""
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p."""
     if place is None:
         place = _place(p.argmax(axis), axis)
-        p[place] = 0.0
-        rest = p.sum(axis)
+        rest = _rest(p, place, axis)
+    top = p[place]
     p -= t
-    p[place] = (1.0 - t[place]) - rest
+    p[place] = np.where(top > 0.5, (1.0 - t[place]) - rest, p[place])
     return p
 '''
 

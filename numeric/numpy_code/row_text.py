@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .text import Writer
 
 #: Operations whose result is an array of its own.
-FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus")
+FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "full")
 
 
 def overwritable(w: Writer, node: Node) -> str:
@@ -32,7 +32,8 @@ def owners(w: Writer) -> dict[str, int]:
 
 def _zero_sum(w: Writer, n: Node) -> str:
     at = w.named(n.args[1], "top")  # first: the rows are overwritten
-    return f"{w.helper('_zero_sum')}({overwritable(w, n.args[0])}, {at}, axis={n.data[0]})"
+    other = w.expression(n.args[2])[0]
+    return f"{w.helper('_zero_sum')}({overwritable(w, n.args[0])}, {at}, axis={n.data[0]}, {n.data[1]}={other})"
 
 
 def _row_minus(w: Writer, n: Node) -> str:

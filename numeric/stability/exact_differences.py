@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import sympy
-from sympy import Add, Expr, Mul, S, exp, log
+from sympy import Add, Expr, Mul, S, Tuple, exp, log
 
 from ...calculus.derivation import Definition
 from ...calculus.functions import sigmoid
-from ...calculus.sums import BoundSum, Delta, bound_sum
+from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
 from ...calculus.tensors import Element, Index, Tensor
 from .forms import ExpRatio
 from .row_forms import Largest, RowMinus, ZeroSum, sigmoid_minus
@@ -107,15 +107,17 @@ def _given_rows(e: Expr, c: Index) -> bool:
 def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:
     """The form for rows x: at the label of a target that is a delta, else where p is largest."""
     at: Expr = Largest(p, c)
+    less: tuple[Expr, ...] = ()
     if isinstance(target, Delta):
         a, b = target.args
         at = b if a == c else a  # type: ignore[assignment]
-        x = Add(*(t for t in Add.make_args(x) if not t.has(target)))
+        taken = [t for t in Add.make_args(x) if t.has(target)]
+        x = Add(*(t for t in Add.make_args(x) if t not in taken))
+        less = (substitute(-Add(*taken) / target, {c: at}) if taken else S.One,)
     free = {k for k in at.free_symbols if isinstance(k, Index)} - {c}
     own = {k for k in x.free_symbols if isinstance(k, Index)}
-    if isinstance(target, Delta) and own == {c} and not free <= own:  # a row for each place, where x does not matter
-        x, own = Mul(x, 1 - target), own | free
-    return ZeroSum(x, c, at) if free <= own and c in own else None
+    one_row = isinstance(target, Delta) and own == {c}
+    return ZeroSum(x, c, at, *less) if (free <= own or one_row) and c in own and not Tuple(*less).has(Delta) else None
 
 
 def sigmoid_minus_target(e: Expr, known: Known) -> Expr | None:

@@ -144,6 +144,13 @@ class xlogx(NamedFunction):
         return self.args[0] * sympy.log(self.args[0])
 
 
+class log_or_zero(NamedFunction):
+    """log x, and 0 at x = 0: what is multiplied by x."""
+
+    def as_elementary(self) -> Expr:
+        return sympy.log(self.args[0])
+
+
 class tanh_remainder(NamedFunction):
     """x − tanh(x), which cancels near 0."""
 

@@ -10,12 +10,13 @@ from ...calculus.tensors import Domain, Element, Index, Tensor
 
 
 class ZeroSum(Function):
-    """``ZeroSum(x, c, a)``: rows along the index c that sum to 0; at the position a, x is minus the sum of the others.
+    """``ZeroSum(x, c, a, w)``: rows along the index c that sum to 0, which are x, less w at the position a.
 
-    That sum has no cancellation where the other entries have one sign. x itself may be anything at the position a.
+    There they may also be computed as minus the sum of the others: where x − w would cancel. Without w, a is the
+    :class:`Largest` of a distribution.
     """
 
-    nargs = 3
+    nargs = (3, 4)
     is_commutative = True
     is_real = True
 
@@ -25,7 +26,7 @@ class ZeroSum(Function):
 
     def as_elementary(self) -> Expr:
         """The same with deltas. A position that depends on values counts as an arbitrary one: it holds for each."""
-        x, c, at = self.args
+        x, c, at = self.args[:3]
         at = rebuild(at, lambda e: _any_position(e, c) if isinstance(e, Largest) else None)  # type: ignore[arg-type]
         here = Delta(c, at)  # type: ignore[arg-type]
         return x * (1 - here) - here * bound_sum(x * (1 - here), c)  # type: ignore[arg-type, operator]

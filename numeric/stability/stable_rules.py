@@ -12,7 +12,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 
 from ...calculus.functions import Where, sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
-from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, sech2, tanh_remainder, xlogx
+from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, log_or_zero, sech2, tanh_remainder, xlogx
 from .vanishing_rules import x_log_x_in_sum
 from .weights import as_exp_sum, split_weight, weighted
 
@@ -259,13 +259,12 @@ def x_log_x(e: Expr) -> Expr | None:
 
 
 def split_log(e: Expr) -> Expr | None:
-    """x·log(x/q) = x·log x − x·log q for a non-negative x that may be zero."""
+    """x·log(x/q) = x·(log x − log q) for a non-negative x that may be zero."""
     for f in e.args:
         if isinstance(f, log) and isinstance(f.args[0], Mul):
             for x in f.args[0].args:
                 if x in e.args and x.is_nonnegative and not x.is_positive:
-                    rest = e / f
-                    return rest * log(x) + rest * log(f.args[0] / x)
+                    return e / f * (log_or_zero(x) + log(f.args[0] / x))
     return None
 
 

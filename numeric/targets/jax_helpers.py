@@ -143,19 +143,24 @@ def _log_sum(e, axis):
 '''
 
 ZERO_SUM = '''
-def _zero_sum(x, at, axis):
-    """Rows that sum to 0: the entries ``at`` along an axis become minus the sum of the others."""
+def _zero_sum(x, at, axis, less=0.0, p=None):
+    """x, less something at the entries ``at`` along an axis, where its rows then sum to 0.
+
+    Where that would cancel, those entries are minus the sum of the others. p: a distribution that is largest there.
+    """
     here = _here(x, at, axis)
+    less = jnp.expand_dims(less, axis) if jnp.ndim(less) else less
+    cancels = here & ((x > 0.5 * less) if p is None else (p > 0.5))
     rest = jnp.where(here, 0.0, x)
-    return jnp.where(here, -rest.sum(axis, keepdims=True), rest)
+    return jnp.where(cancels, -rest.sum(axis, keepdims=True), jnp.where(here, x - less, x))
 '''
 
 ROW_MINUS = '''
 def _row_minus(p, t, axis):
-    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p."""
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p."""
     here = _here(p, p.argmax(axis), axis)
     rest = jnp.where(here, 0.0, p).sum(axis, keepdims=True)
-    return jnp.where(here, 1.0 - t - rest, p - t)
+    return jnp.where(here & (p > 0.5), 1.0 - t - rest, p - t)
 '''
 
 ROW_SCALE = '''

@@ -147,8 +147,9 @@ def _log_sum(w: TensorWriter, n: Node) -> tuple[str, int]:
 
 def _rows(w: TensorWriter, n: Node) -> tuple[str, int]:
     """A helper of the name of the operation, of two arrays along an axis."""
-    x, other = (w.as_dtype(a) for a in n.args)
-    return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]})", ATOM
+    x, other, *more = (w.as_dtype(a) for a in n.args)
+    named = "".join(f", {name}={text}" for name, text in zip(n.data[1:], more, strict=True))
+    return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]}{named})", ATOM
 
 
 def _over(w: TensorWriter, n: Node) -> tuple[str, int]:

@@ -144,11 +144,16 @@ def _put(values, at, size):
 '''
 
 ZERO_SUM = '''
-def _zero_sum(x, at, dim):
-    """Rows that sum to 0: the entries ``at`` along a dimension become minus the sum of the others."""
+def _zero_sum(x, at, dim, less=0.0, p=None):
+    """x, less something at the entries ``at`` along a dimension, where its rows then sum to 0.
+
+    Where that would cancel, those entries are minus the sum of the others. p: a distribution that is largest there.
+    """
     at = at.unsqueeze(dim)
-    rest = x.scatter(dim, at, 0.0)
-    return rest.scatter(dim, at, -rest.sum(dim, keepdim=True))
+    less = less.unsqueeze(dim) if isinstance(less, torch.Tensor) and less.ndim else less
+    own, rest = x.gather(dim, at), x.scatter(dim, at, 0.0)
+    cancels = own > 0.5 * less if p is None else p.gather(dim, at) > 0.5
+    return rest.scatter(dim, at, torch.where(cancels, -rest.sum(dim, keepdim=True), own - less))
 '''
 
 ROW_SCALE = '''
@@ -169,10 +174,11 @@ def _power_of_two(x):
 
 ROW_MINUS = '''
 def _row_minus(p, t, dim):
-    """p - t for rows p that sum to 1: where p is largest, 1 - t minus the sum of the other p."""
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p."""
     at = p.argmax(dim, keepdim=True)
     rest = p.scatter(dim, at, 0.0).sum(dim, keepdim=True)
-    return (p - t).scatter(dim, at, 1.0 - t.gather(dim, at) - rest)
+    top, other = p.gather(dim, at), t.gather(dim, at)
+    return (p - t).scatter(dim, at, torch.where(top > 0.5, 1.0 - other - rest, top - other))
 '''
 
 EXP_PRODUCT = '''

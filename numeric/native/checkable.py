@@ -1,0 +1,102 @@
+"""The compiled functions of a derivation as a cross-check runs them: no NumPy function serves in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ..checking.updates import Rule
+from ..lower import Unsupported
+from ..plans import GeneratedModule, Plan, identifier, is_elementwise
+from .calling import CompiledModule
+
+
+@dataclass(frozen=True)
+class Checkable:
+    """What :func:`~nnmath.numeric.checking.crosscheck.check` takes, each under its name there."""
+
+    module: GeneratedModule
+    functions: Mapping[str, Callable[..., Any]]
+    flushes: bool = False
+
+
+def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
+    """What is printed; and where NumPy computes a part of what :func:`nnmath.compiled` gives, that too.
+
+    Raises as :func:`checkable`.
+    """
+    module = _compiled(derivation, products=True)
+    printed = checkable(derivation) if module.products else _described(module, derivation)
+    return (printed, _described(module, derivation)) if module.products else (printed,)
+
+
+def checkable(derivation: Derivation, products: bool = False) -> Checkable:
+    """The functions of the C target, compiled here. products: NumPy multiplies matrices, as in :func:`nnmath.compiled`.
+
+    Raises :class:`~.compiler.NoCompiler`, and :class:`~..lower.Unsupported` where a function has no C form. A call that
+    the compiled function would leave to NumPy is a ``TypeError``: it would say nothing of the C code.
+    """
+    return _described(_compiled(derivation, products), derivation)
+
+
+def checkable_step(rule: Rule) -> Callable[..., Any]:
+    """The compiled step of an update rule. Raises as above."""
+    step: Callable[..., Any] = _compiled(rule.course, False, (rule.plan,)).namespace[rule.name]
+    return step
+
+
+def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | None = None) -> CompiledModule:
+    module = CompiledModule(derivation, chosen, products=products, elsewhere=refused)
+    if module.failed is not None:
+        raise module.failed
+    for name, why in module.notes.items():
+        raise Unsupported(f"{name} is not compiled: {why.removesuffix('; NumPy serves')}")
+    return module
+
+
+def _described(module: CompiledModule, derivation: Derivation) -> Checkable:
+    functions = dict(module.namespace)
+    if is_elementwise(derivation):
+        numbers = [identifier(t.name) for t in derivation.givens if t.domain.value is not None]
+        functions = {n: _number_by_number(f, numbers) for n, f in functions.items()}
+    return Checkable(GeneratedModule(module.source, module.described), functions)
+
+
+def _number_by_number(function: Callable[..., Any], numbers: Sequence[str]) -> Callable[..., Any]:
+    """C takes one number for all entries: a call for each of the different ones, with the entries that have it."""
+
+    def call(**given: Any) -> Any:
+        varying = [n for n in numbers if np.ndim(given.get(n, 0))]
+        if not varying:
+            return function(**given)
+        arrays = {n: v for n, v in given.items() if np.ndim(v)}
+        shape = np.broadcast_shapes(*(v.shape for v in arrays.values()))
+        arrays = {n: np.broadcast_to(v, shape) for n, v in arrays.items()}
+        points = np.stack([arrays[n] for n in varying], axis=-1)
+        found: list[Any] = []
+        for point in np.unique(points.reshape(-1, len(varying)), axis=0):
+            here = np.all(points == point, axis=-1)
+            entries = {n: v[here] for n, v in arrays.items()}
+            out = function(**{**given, **entries, **dict(zip(varying, map(float, point), strict=True))})
+            parts = out if isinstance(out, tuple) else (out,)
+            found = found or [np.empty(shape, part.dtype) for part in parts]
+            for whole, part in zip(found, parts, strict=True):
+                whole[here] = part
+        return tuple(found) if len(found) > 1 else found[0]
+
+    return call
+
+
+def refused(function: Callable[..., Any]) -> Callable[..., Any]:
+    """In place of the NumPy function: an error that says that a call was not computed in C."""
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        raise TypeError(f"{function.__name__} was not computed in C: NumPy would serve for these arguments")
+
+    return call

@@ -1,0 +1,110 @@
+"""Losses and layers against PyTorch and JAX, on the regimes that they declare: nowhere worse by more than noise.
+
+What is compared is the worst of a few random draws, in ε of the largest entry of the array and of the worst row. The
+order of a sum decides which of two careful programs has the larger error in a draw, so a difference counts above NOISE
+times the error of the other one, and above FEW ε. Where the other one is off by MANY ε too, nobody has any digits: such
+rows are left out. By default three losses are measured; exact values of the others take minutes: NNMATH_THOROUGH=1.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import derived
+import pytest
+
+from nnmath.derivations import catalogue
+from nnmath.numeric.accuracy import ArrayReference, ArrayRow, measured_arrays
+from nnmath.numeric.accuracy.implementations import Implementation, Subject, from_source
+
+THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
+DTYPES = ("float32", "float64")
+IDS = [e.id for e in catalogue().values() if e.regimes] if THOROUGH else ["softmax-ce", "softmax-ce-labels", "kl-div"]
+SEEDS = 6 if THOROUGH else 2
+
+NOISE, FEW, MANY = 1.5, 1.5, 1e3
+
+#: Where the other one is better by more than that, in ε: ours. Gradients of g are sums over the batch.
+BETTER_THERE = {
+    ("focal", "dz"): 2.4,  # 1.0 of torch and 1.1 of JAX, at logits of scale 1
+    ("batchnorm", "dL_dX"): 2.0,  # 1.0 of torch, at an offset of 1e4
+    **{(id, "dg"): 2.7 for id in ("layernorm", "rmsnorm", "instancenorm", "groupnorm")},
+    ("batchnorm", "dL_dg"): 2.2,
+}
+
+Measured = dict[tuple[str, str], tuple[float, float]]
+
+
+@cache
+def reference(id: str, dtype: str, seed: int) -> ArrayReference:
+    return ArrayReference(derived.derivation(id), dtype, seed=seed)
+
+
+def worst(id: str, dtype: str, code: Any) -> Measured:
+    """By regime and name, the errors of an array and of its worst slice."""
+    entry = catalogue()[id]
+    found: Measured = {}
+    rows: Iterable[ArrayRow]
+    for seed in range(SEEDS):
+        rows = measured_arrays(reference(id, dtype, seed), code, entry.torch, entry.jax)
+        for r in rows:
+            whole, slices = found.get((r.regime, r.name), (0.0, 0.0))
+            found[r.regime, r.name] = max(whole, r.normwise), max(slices, r.slicewise)
+    return found
+
+
+def worse(id: str, dtype: str, other: str, code: Any = "numpy") -> list[str]:
+    """The rows in which the code is worse than another implementation."""
+    ours, said = worst(id, dtype, code), []
+    for (regime, name), errors in worst(id, dtype, other).items():
+        for own, theirs in zip(ours[regime, name], errors, strict=True):
+            allowed = max(NOISE * theirs, FEW, BETTER_THERE.get((id, name), 0.0))
+            if theirs < MANY and own > allowed:
+                said.append(f"{name} {dtype}, {regime}: {own:.3g} ε, {other} {theirs:.3g}")
+    return said
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("id", IDS)
+def test_torch_is_nowhere_better(id: str, dtype: str) -> None:
+    pytest.importorskip("torch")
+    assert worse(id, dtype, "torch") == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("id", [i for i in IDS if catalogue()[i].jax is not None])
+def test_jax_is_nowhere_better(id: str, dtype: str) -> None:
+    pytest.importorskip("jax", reason="jax is an optional extra")
+    assert worse(id, dtype, "jax") == []
+
+
+#: A sum of all other probabilities where the largest is small: what is taken off has errors of the size of 1.
+WORSE = [
+    (
+        "softmax-ce",
+        "p[place] = np.where(top > 0.5, (1.0 - t[place]) - rest, p[place])",
+        "p[place] = 1 - t[place] - rest",
+    ),
+    ("softmax-ce", "np.exp(P, out=P)", "np.exp(P, out=P)\n    P *= 1 + 4 * np.finfo(P.dtype).eps * (P < 0.5)"),
+]
+
+
+@pytest.mark.parametrize(("id", "form", "changed"), WORSE)
+def test_a_worse_form_is_seen(id: str, form: str, changed: str) -> None:
+    pytest.importorskip("torch")
+    assert worse(id, "float64", "torch", spoiled(id, form, changed))
+
+
+def spoiled(id: str, form: str, changed: str) -> Callable[[Subject, str], Implementation]:
+    """The generated code with one form in place of another."""
+    module = derived.module(id)
+    assert form in module.source
+
+    def planted(subject: Subject, dtype: str) -> Implementation:
+        return from_source(replace(module, source=module.source.replace(form, changed)), subject.derivation)
+
+    return planted

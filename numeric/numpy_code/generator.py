@@ -65,10 +65,10 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
-    long = function.elementwise and _is_long(function.roots, OPERATIONS)
+    long = _is_long(function.roots, OPERATIONS)
     shared = with_shared_exponentials(with_shared_sums(names, nodes, _distributions(function)))
     nodes = with_tables(with_inner_products(shared))
-    nodes = with_array_bounds(nodes) if long else nodes
+    nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])

@@ -22,9 +22,8 @@ def _row_minus(p, t, axis, place=None, rest=None):
     if place is None:
         place = _place(p.argmax(axis), axis)
         rest = _rest(p, place, axis)
-    top = p[place]
     p -= t
-    p[place] = np.where(top > 0.5, (1.0 - t[place]) - rest, p[place])
+    p[place] = np.where(rest < 0.5, (1.0 - t[place]) - rest, p[place])
     return p
 '''
 

@@ -8,7 +8,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-import traced_code as code
+import traced_code
+import traced_places
+import untraceable_code as untraceable
 from sympy import Integer
 from traced_gradients import CASES, LOOPS, two_layer_net
 
@@ -144,14 +146,17 @@ def sizes_of(tensors):
     return {s: Integer(SIZES[str(s)]) for t in tensors for d in t.dims for s in d.free_symbols}
 
 
+CODE = {**vars(traced_code), **vars(traced_places)}
+
+
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_formula_is_what_numpy_computes(name):
-    compare(getattr(code, name), SNIPPETS[name], {})
+    compare(CODE[name], SNIPPETS[name], {})
 
 
 @pytest.mark.parametrize("name", [*CONCRETE, *CONCRETE_TOO])
 def test_formula_is_what_numpy_computes_at_concrete_sizes(name):
-    compare(getattr(code, name), {**SNIPPETS, **CONCRETE}[name], SIZES)
+    compare(CODE[name], {**SNIPPETS, **CONCRETE}[name], SIZES)
 
 
 def compare(function, given, dims):
@@ -263,11 +268,11 @@ REFUSED = {
 def test_what_cannot_be_traced_is_named_with_its_line(name):
     given, words, line = REFUSED[name]
     with pytest.raises(Untraceable) as caught:
-        trace(getattr(code, name), parse_givens(given))
+        trace(getattr(untraceable, name), parse_givens(given))
     assert words in str(caught.value)
     if line:
-        assert caught.value.file == code.__file__
-        assert line in linecache.getline(code.__file__, caught.value.line)
+        assert caught.value.file == untraceable.__file__
+        assert line in linecache.getline(untraceable.__file__, caught.value.line)
 
 
 def test_a_write_to_an_array_that_an_attribute_names():
@@ -375,12 +380,11 @@ def test_known_formulas_give_their_names():
 
 
 def test_numpy_is_as_it_was():
-    before = np.zeros, np.random.rand, dict(vars(code))
-    for function in (code.scalars, code.to_float):
+    before = np.zeros, np.random.rand, dict(vars(traced_code)), dict(vars(untraceable))
+    for function in (traced_code.scalars, untraceable.to_float):
         with suppress(Untraceable):
             trace(function, parse_givens("x: n C, v: C")[: function.__code__.co_argcount])
-    assert (np.zeros, np.random.rand) == before[:2]
-    assert vars(code) == before[2]
+    assert (np.zeros, np.random.rand, vars(traced_code), vars(untraceable)) == before
 
 
 def test_a_computed_constant_is_read_as_what_it_is():

@@ -9,7 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="these are torch functions; type: pip install torch")
 
-import traced_torch as code  # noqa: E402
+import traced_torch  # noqa: E402
+import traced_torch_layers  # noqa: E402
+import untraceable_torch as untraceable  # noqa: E402
 from test_tracing import evaluated, flat, numbers, sizes_of  # noqa: E402
 
 from nnmath.calculus.parser import parse_givens  # noqa: E402
@@ -32,16 +34,17 @@ SNIPPETS = {
     "made_outside": "x: n 3",
     "integers_first": "x: n C D",
 }
+CODE = {**vars(traced_torch), **vars(traced_torch_layers)}
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_formula_is_what_torch_computes(name: str) -> None:
-    compare(getattr(code, name), SNIPPETS[name], {})
+    compare(CODE[name], SNIPPETS[name], {})
 
 
 @pytest.mark.parametrize("name", ("in_place", "views", "masks", "labels", "embeddings", "extremes", "slices"))
 def test_formula_is_what_torch_computes_at_concrete_sizes(name: str) -> None:
-    compare(getattr(code, name), SNIPPETS[name], {"concrete": 1})
+    compare(CODE[name], SNIPPETS[name], {"concrete": 1})
 
 
 def compare(function, given: str, concrete) -> None:
@@ -98,10 +101,10 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_formula_is_named_with_its_line(name: str) -> None:
     given, operation = REFUSED[name]
-    function = getattr(code, name)
+    function = getattr(untraceable, name)
     tensors = parse_givens(given)[: len(inspect.signature(function).parameters)]
     with pytest.raises(Untraceable) as caught:
         trace(on_tensors(function), tensors)
     assert operation in str(caught.value)
     first = function.__code__.co_firstlineno
-    assert caught.value.file == code.__file__ and first < caught.value.line <= first + 5, str(caught.value)
+    assert caught.value.file == untraceable.__file__ and first < caught.value.line <= first + 5, str(caught.value)

@@ -44,6 +44,12 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float]] = {
     "erf": (np.vectorize(math.erf), 2.5),
     "erfc": (np.vectorize(math.erfc), 5.0),
 }
+#: Of functions for a part of the arguments: from where to where.
+PARTS: dict[str, tuple[Callable[[Any], Any], float, float, float]] = {
+    "exp_normal": (np.exp, 1.2, -87.0, 88.0),
+    "exp_decaying": (np.exp, 1.2, -np.inf, 40.0),
+    "log1p_unit": (np.log1p, 1.5, 0.0, 1.001),
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
     calls = "".join(
         f"void all_{f}(ptrdiff_t n, const float *restrict x, float *restrict y)\n"
         f"{{ for (ptrdiff_t i = 0; i < n; i++) y[i] = nnf_{f}(x[i]); }}\n"
-        for f in FUNCTIONS
+        for f in (*FUNCTIONS, *PARTS)
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
@@ -82,6 +88,20 @@ def test_float_functions_over_all_floats(library: Any, name: str) -> None:
     with np.errstate(all="ignore"):
         off = _off(_computed(library, name), exact(X.astype(np.float64)))
     assert off.max() <= bound, f"{name}({X[off.argmax()]}) is off by {off.max()} units in the last place"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_functions_for_a_part_of_the_arguments(library: Any, name: str) -> None:
+    exact, bound, low, high = PARTS[name]
+    inside = np.isnan(X) | ((low <= X) & (high >= X))
+    with np.errstate(all="ignore"):
+        off = np.where(inside, _off(_computed(library, name), exact(X.astype(np.float64))), 0.0)
+    assert inside.sum() > 1000 and off.max() <= bound, f"{name}({X[off.argmax()]}) is off by {off.max()} units"
+
+
+def test_beyond_its_part_a_function_is_wrong(library: Any) -> None:
+    found, exact = _computed(library, "exp_normal"), _computed(library, "exp")
+    assert found[X == -110] != exact[X == -110]
 
 
 def test_a_wrong_last_place_would_be_seen(library: Any) -> None:

@@ -15,6 +15,7 @@ from .emit import Emitter
 from .entries import Lowering, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
 from .products import NeedsArray
+from .rewriting import cheapest
 from .scalars import Axis, Scalar, Shape, closure, dimension, load
 from .text import c_name
 
@@ -48,13 +49,14 @@ def kernels_for(
     arrays: Mapping[Node, tuple[str, Shape]],
     real: str,
     defined: frozenset[str] = frozenset(),
+    positive: frozenset[str] = frozenset(),
 ) -> tuple[list[Kernel], dict[str, Shape]]:
     """The kernels that compute these nodes, in order, and the arrays that go from one kernel to another.
 
     outputs: the C names and shapes of the nodes. arrays: nodes that are in memory. real: float or double. defined: the
-    dimensions that follow from others. Raises ``Unsupported`` and ``Cut``.
+    dimensions that follow from others. positive: parameters that are. Raises ``Unsupported`` and ``Cut``.
     """
-    lowering = Lowering(arrays, real)
+    lowering = Lowering(arrays, real, positive)
     temporaries: dict[str, Shape] = {}
     kernels: list[Kernel] = []
 
@@ -71,19 +73,21 @@ def kernels_for(
                     fresh = f"temporary{len(temporaries) + 1}"
                     own_shape = temporaries[fresh] = lowering.shape(missing.node)
                     inner = lower_all([missing.node], [fresh], [own_shape])
-                    kernels.extend(_fused(inner, temporaries, defined))
+                    kernels.extend(_fused(inner, temporaries, real, defined))
                     lowering.store(missing.node, fresh)
             found.append(Target(text, value, place))
         return found
 
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
-    kernels += _fused(targets, temporaries, defined)
+    kernels += _fused(targets, temporaries, real, defined)
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries
 
 
-def _fused(targets: Sequence[Target], temporaries: dict[str, Shape], defined: frozenset[str]) -> list[Kernel]:
+def _fused(
+    targets: Sequence[Target], temporaries: dict[str, Shape], real: str, defined: frozenset[str]
+) -> list[Kernel]:
     """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
     before, current = _accumulations(targets, temporaries, defined)
     if not current:
@@ -92,16 +96,16 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape], defined: fr
         domains = {t: _domain(t) for t in current}
         small = [t for t in current if domains[t] < frozenset().union(*domains.values())]
         for t in small:  # in loops that it does not run through it would be computed again and again
-            before += _fused([t], temporaries, defined)
+            before += _fused([t], temporaries, real, defined)
         current = [t for t in current if t not in small]
         try:
             kernel = schedule(current)
             if left := _needed_after(kernel):
                 raise Cut(*left)
-            return [*before, kernel]
+            return [*before, _cheap(kernel, real)]
         except Uncovered:
             for t in current:
-                before += _fused([t], temporaries, defined)
+                before += _fused([t], temporaries, real, defined)
             return before
         except Cut as cut:
             stored = {}
@@ -115,7 +119,7 @@ def _fused(targets: Sequence[Target], temporaries: dict[str, Shape], defined: fr
                 temporaries[fresh] = shape
                 made.append(Target(fresh, value, place))
                 stored[value] = load(fresh, shape, place)
-            before += _fused(made, temporaries, defined)
+            before += _fused(made, temporaries, real, defined)
             current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
 
@@ -154,6 +158,11 @@ def _needed_after(kernel: Kernel) -> list[Scalar]:
         else:
             stack += v.args
     return list(found)
+
+
+def _cheap(kernel: Kernel, real: str) -> Kernel:
+    """A kernel with its values in the form that costs least."""
+    return schedule(cheapest(kernel.targets, kernel.moving, real))
 
 
 def _domain(t: Target) -> frozenset[Axis]:

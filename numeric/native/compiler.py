@@ -19,8 +19,9 @@ FLAGS = (
     ("-O3", "-fopenmp"),
     ("-O3",),
 )
-#: Infinities and NaN keep their meaning, and nothing is flushed to zero: no -ffast-math.
-ALWAYS = ("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared", "-w")
+#: Infinities and NaN keep their meaning, and nothing is flushed to zero: no -ffast-math. Without -fno-thread-jumps gcc
+#: makes three paths of min(max(x, a), b), and vector code that computes all three.
+ALWAYS = ("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fno-thread-jumps", "-fPIC", "-shared", "-w")
 
 
 class NoCompiler(RuntimeError):

@@ -36,7 +36,7 @@ class Emitter(Totals):
         self.scopes: list[dict[Scalar, str]] = [{}]
         flat = "e" if kernel.flat else None
         self.text = Expressions(self._known, ints, flat, used, real, temporaries)
-        self.text.moving = frozenset((*kernel.outer, *kernel.inner) if kernel.flat else kernel.inner)
+        self.text.moving = kernel.moving
         self.buffers: dict[Scalar, str] = {}
         self.scratch: list[tuple[str, str]] = []
         self.floats: set[str] = set()

@@ -52,11 +52,13 @@ class Lowering(Rows, Products):
     """Scalar expressions of the nodes of one function.
 
     arrays: names and shapes of nodes that are arrays in memory: arguments, and what an earlier kernel stored. real:
-    float or double.
+    float or double. positive: parameters that are.
     """
 
-    def __init__(self, arrays: Mapping[Node, tuple[str, Shape]], real: str = "double") -> None:
-        self.arrays, self.real = dict(arrays), real
+    def __init__(
+        self, arrays: Mapping[Node, tuple[str, Shape]], real: str = "double", positive: frozenset[str] = frozenset()
+    ) -> None:
+        self.arrays, self.real, self.positive = dict(arrays), real, positive
         self.shapes: dict[Node, Shape] = {}
         self.memo: dict[tuple[Node, tuple[Axis | None, ...]], Scalar] = {}
         self.places = 0
@@ -146,7 +148,8 @@ class Lowering(Rows, Products):
         if node.op in ("const", "dim"):
             return Scalar(node.op, (), node.data)
         if node.op == "name":
-            return Scalar("parameter", (), node.data)
+            name = str(node.data[0])
+            return Scalar("parameter", (), (name, "positive") if name in self.positive else (name,))
         build = getattr(self, f"_{node.op}", None)
         if build is None:
             raise Unsupported(f"{_said(node)} has no C form yet")

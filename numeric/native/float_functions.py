@@ -38,6 +38,16 @@ NN_INLINE float nnf_expm1_small(float r) {
 }
 """
 
+#: Coefficients of (exp(r) - 1 - r)/r² on |r| < 0.347 that serve exp alone: error of exp below 4e-9.
+_EXP_POLYNOMIAL = """
+/* exp(r) for |r| < 0.347. */
+NN_INLINE float nnf_exp_small(float r) {
+    float r2 = r * r;
+    float q = (0.00138144335f * r2 + (0.00836879667f * r + 0.0416683964f)) * r2 + (0.166665196f * r + 0.49999994f);
+    return 1.0f + (r + r2 * q);
+}
+"""
+
 _EXP = """
 /* exp(x + low) for a low that is small beside 1: x = k log 2 + r, in two parts of log 2. */
 NN_INLINE float nnf_exp_sum(float x, float low) {
@@ -46,9 +56,30 @@ NN_INLINE float nnf_exp_sum(float x, float low) {
     float k = nnf_round(y * 0x1.715476p0f);
     float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
     float h = nnf_round(k * 0.5f);
-    return (1.0f + nnf_expm1_small(r)) * nnf_exp2(h) * nnf_exp2(k - h);
+    return nnf_exp_small(r) * nnf_exp2(h) * nnf_exp2(k - h);
 }
-NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, 0.0f); }
+NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, -0.0f); }
+"""
+
+_EXP_NORMAL = """
+/* exp(x + low) where it is a normal number: for x from -87 to 88. */
+NN_INLINE float nnf_exp_sum_normal(float x, float low) {
+    float shifted = x * 0x1.715476p0f + 0x1.8p23f, k = shifted - 0x1.8p23f;
+    float r = (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
+    return nnf_exp_small(r) * nnf_float((nnf_bits(shifted) + 127u) << 23);
+}
+NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, -0.0f); }
+"""
+
+_EXP_DECAYING = """
+/* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
+NN_INLINE float nnf_exp_sum_decaying(float x, float low) {
+    float y = x < -104.0f ? -104.0f : x;
+    float shifted = y * 0x1.715476p0f + 0x1.8p23f, k = shifted - 0x1.8p23f;
+    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
+    return nnf_exp_small(r) * nnf_float((nnf_bits(shifted) + 127u + 64u) << 23) * 0x1p-64f;
+}
+NN_INLINE float nnf_exp_decaying(float x) { return nnf_exp_sum_decaying(x, -0.0f); }
 """
 
 _EXPM1 = """
@@ -79,16 +110,13 @@ NN_INLINE float nnf_tanh(float x) {
 """
 
 _LOG = """
-/* log((1 + f) 2^k) + low for 1 + f between sqrt(1/2) and sqrt(2): the series of artanh in s = f / (2 + f). */
+/* log((1 + f) 2^k) + low for 1 + f between sqrt(1/2) and sqrt(2): f - f^2/2 + f^3 p(f). */
 NN_INLINE float nnf_log_parts(float f, float k, float low) {
-    float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
-    float r = 2.0f / 11;
-    r = r * z + 2.0f / 9;
-    r = r * z + 2.0f / 7;
-    r = r * z + 2.0f / 5;
-    r = r * z + 2.0f / 3;
-    r = r * z;
-    return k * 0x1.62e4p-1f - ((half - (s * (half + r) + (k * 0x1.7f7d1cp-20f + low))) - f);
+    float f2 = f * f, half = 0.5f * f2;
+    float p = (0.127615765f - 0.0763449669f * f) * f2 + (0.142017573f - 0.131601825f * f);
+    float q = (0.200012267f - 0.166233569f * f) * f2 + (0.333333313f - 0.250008196f * f);
+    float r = (p * (f2 * f2) + q) * (f2 * f);
+    return k * 0x1.62e4p-1f - ((half - (r + (k * 0x1.7f7d1cp-20f + low))) - f);
 }
 /* The exponent k of x = m 2^k with m between sqrt(1/2) and sqrt(2), and m itself, for positive normal x. */
 NN_INLINE uint32_t nnf_split(float x) { return nnf_bits(x) + (0x3f800000u - 0x3f3504f3u); }
@@ -102,6 +130,19 @@ NN_INLINE float nnf_log(float x) {
     l = x == INFINITY ? x : l;
     l = x == 0.0f ? -INFINITY : l;
     return x >= 0.0f ? l : NAN;
+}
+"""
+
+#: Coefficients of (log(1 + x) - x)/x² on 0 ≤ x ≤ 1.001: errors of log(1 + x) below 6e-9.
+_LOG1P_UNIT = """
+/* log1p(x) for x from 0 to 1. */
+NN_INLINE float nnf_log1p_unit(float x) {
+    float x2 = x * x, q = -0.00330967875f;
+    q = q * x2 + (0.0201674253f * x - 0.0575993694f);
+    q = q * x2 + (0.106744513f * x - 0.153520882f);
+    q = q * x2 + (0.196943611f * x - 0.249584079f);
+    q = q * x2 + (0.333304971f * x - 0.499999315f);
+    return x + x2 * q;
 }
 """
 
@@ -144,15 +185,27 @@ NN_INLINE nnf_pair nnf_times(nnf_pair p, float x) {
     nnf_pair q = {product, fmaf(p.high, x, -product) + p.low * x};
     return q;
 }
-/* exp(p (s + t)). */
-NN_INLINE float nnf_exp_pair(nnf_pair p, double s, double t) {
+NN_INLINE nnf_pair nnf_squared(float x) {
+    float product = x * x;
+    nnf_pair p = {product, fmaf(x, x, -product)};
+    return p;
+}
+/* p (s + t); and p s for a power of two s. */
+NN_INLINE nnf_pair nnf_scaled(nnf_pair p, double s, double t) {
     nnf_pair c = nnf_number(s + t);
     float high = p.high * c.high;
-    float low = fmaf(p.high, c.high, -high) + (p.low * c.high + p.high * c.low);
-    return nnf_exp_sum(high, fabsf(high) < 200.0f ? low : 0.0f);
+    nnf_pair q = {high, fmaf(p.high, c.high, -high) + (p.low * c.high + p.high * c.low)};
+    return q;
 }
-NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_entry(x), f, g); }
-NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_entry(x), 1.0 / d, 0.0); }
+NN_INLINE nnf_pair nnf_shifted(nnf_pair p, float s) { nnf_pair q = {p.high * s, p.low * s}; return q; }
+/* exp(p). */
+NN_INLINE float nnf_exp_pair(nnf_pair p) { return nnf_exp_sum(p.high, fabsf(p.high) < 200.0f ? p.low : 0.0f); }
+NN_INLINE float nnf_exp_pair_decaying(nnf_pair p) {
+    return nnf_exp_sum_decaying(p.high, p.high > -200.0f ? p.low : 0.0f);
+}
+NN_INLINE float nnf_exp_pair_normal(nnf_pair p) { return nnf_exp_sum_normal(p.high, p.low); }
+NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), f, g)); }
+NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), 1.0 / d, 0.0)); }
 """
 
 _POWER_OF_TWO = """
@@ -197,6 +250,14 @@ def _horner(coefficients: Iterable[float]) -> str:
     return "\n".join([f"    float p = {first!r}f;", *(f"    p = p * t + {c!r}f;" for c in rest)])
 
 
+def _in_pairs(coefficients: Iterable[float]) -> str:
+    """A long polynomial p in t as C text, the constant first: in t² with pairs as coefficients, which need not wait."""
+    terms = [f"{c!r}f" for c in coefficients]
+    pairs = [" + t * ".join(terms[at : at + 2]) for at in range(0, len(terms), 2)]
+    lines = ["    float t2 = t * t;", f"    float p = {pairs[-1]};"]
+    return "\n".join([*lines, *(f"    p = p * t2 + ({pair});" for pair in pairs[-2::-1])])
+
+
 def as_floats(text: str) -> str:
     """The text of a function of doubles as one of floats."""
     text = re.sub(r"(?<![\w.])(\d+\.\d*(?:e[-+]?\d+)?)(?![\w.])", r"\1f", text)
@@ -208,7 +269,7 @@ def as_floats(text: str) -> str:
 
 _TAILS = FUNCTIONS["erf"][0]
 _ERF_WHOLE = _ERF.format(
-    near=_horner(_coefficients(ERF, "_ERF32")), far=_horner(_coefficients(ERFCX, "_ERFCX32"))
+    near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(_coefficients(ERFCX, "_ERFCX32"))
 ) + as_floats(_TAILS[_TAILS.index("NN_INLINE double nn_erf(") :])
 
 _WRITTEN: dict[str, str] = {
@@ -216,8 +277,11 @@ _WRITTEN: dict[str, str] = {
     "whole": _WHOLE,
     "expm1_small": _EXPM1_POLYNOMIAL,
     "exp": _EXP,
+    "exp_normal": _EXP_NORMAL,
+    "exp_decaying": _EXP_DECAYING,
     "expm1": _EXPM1,
     "log": _LOG,
+    "log1p_unit": _LOG1P_UNIT,
     "tanh": _TANH,
     "erf": _ERF_WHOLE,
     "power_of_two": _POWER_OF_TWO,
@@ -225,9 +289,22 @@ _WRITTEN: dict[str, str] = {
     "row_scale": _ROW_SCALE,
 }
 
+#: What a function calls, where that of doubles calls another one.
+CALLS = {
+    "exp": ("whole", "exp_small"),
+    "exp_normal": ("bits", "exp_small"),
+    "exp_decaying": ("bits", "exp_small"),
+    "log1p_unit": (),
+}
+
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
 FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    **{name: (_WRITTEN.get(name) or as_floats(text), calls) for name, (text, calls) in FUNCTIONS.items()},
+    "bits": (_BITS, ()),
+    "exp_small": (_EXP_POLYNOMIAL, ()),
+    **{
+        name: (_WRITTEN.get(name) or as_floats(text), CALLS.get(name, calls))
+        for name, (text, calls) in FUNCTIONS.items()
+    },
     "quotient": (_QUOTIENT, ()),
 }
 #: Functions of doubles that some of them call.

@@ -103,7 +103,28 @@ NN_INLINE double nn_exp_sum(double x, double low) {
     double h = nn_round(k * 0.5);
     return (1.0 + nn_expm1_small(r)) * nn_exp2(h) * nn_exp2(k - h);
 }
-NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, 0.0); }
+NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, -0.0); }
+"""
+
+_EXP_NORMAL = """
+/* exp(x + low) where it is a normal number: for x from -708 to 709. */
+NN_INLINE double nn_exp_sum_normal(double x, double low) {
+    double shifted = x * 0x1.71547652b82fep0 + 0x1.8p52, k = shifted - 0x1.8p52;
+    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
+    return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023) << 52);
+}
+NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, -0.0); }
+"""
+
+_EXP_DECAYING = """
+/* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
+NN_INLINE double nn_exp_sum_decaying(double x, double low) {
+    double y = x < -746.0 ? -746.0 : x;
+    double shifted = y * 0x1.71547652b82fep0 + 0x1.8p52, k = shifted - 0x1.8p52;
+    double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
+    return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023 + 64) << 52) * 0x1p-64;
+}
+NN_INLINE double nn_exp_decaying(double x) { return nn_exp_sum_decaying(x, -0.0); }
 """
 
 _EXPM1 = """
@@ -171,6 +192,14 @@ NN_INLINE double nn_log1p(double x) {
 }
 """
 
+_LOG1P_UNIT = """
+/* log1p(x) for x from 0 to 1. */
+NN_INLINE double nn_log1p_unit(double x) {
+    double half = 0.5 * (x - 1.0);
+    return nn_log_parts(x > 0.41421356 ? half : x, x > 0.41421356 ? 1.0 : 0.0, 0.0);
+}
+"""
+
 _TANH = """
 NN_INLINE double nn_tanh(double x) {
     double m = nn_expm1(-2.0 * fabs(x));
@@ -180,18 +209,18 @@ NN_INLINE double nn_tanh(double x) {
 
 _SIGMOID = """
 NN_INLINE double nn_sigmoid(double x) {
-    double e = nn_exp(-fabs(x));
+    double e = nn_exp_decaying(-fabs(x));
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 """
 
 _SOFTPLUS = """
-NN_INLINE double nn_softplus(double x) { return (x < 0.0 ? 0.0 : x) + nn_log1p(nn_exp(-fabs(x))); }
+NN_INLINE double nn_softplus(double x) { return (x < 0.0 ? 0.0 : x) + nn_log1p_unit(nn_exp_decaying(-fabs(x))); }
 """
 
 _SECH2 = """
 NN_INLINE double nn_sech2(double x) {
-    double e = nn_exp(-2.0 * fabs(x));
+    double e = nn_exp_decaying(-2.0 * fabs(x));
     return 4.0 * e / ((1.0 + e) * (1.0 + e));
 }
 """
@@ -257,7 +286,7 @@ NN_INLINE double nn_tanh_remainder(double x) {
 _SIGMOID_MINUS = """
 /* sigmoid(x) - t, without cancellation where t is 0 or 1. */
 NN_INLINE double nn_sigmoid_minus(double x, double t) {
-    double e = nn_exp(-fabs(x));
+    double e = nn_exp_decaying(-fabs(x));
     return (x >= 0.0 ? 1.0 - t : -t) - copysign(e / (1.0 + e), x);
 }
 """
@@ -287,13 +316,25 @@ NN_INLINE nn_pair nn_times(nn_pair p, double x) {
     nn_pair q = {product, fma(p.high, x, -product) + p.low * x};
     return q;
 }
-/* exp(p (s + t)). */
-NN_INLINE double nn_exp_pair(nn_pair p, double s, double t) {
-    double high = p.high * s;
-    double low = fma(p.high, s, -high) + (p.low * s + p.high * t);
-    return nn_exp_sum(high, fabs(high) < 1e3 ? low : 0.0);
+NN_INLINE nn_pair nn_squared(double x) {
+    double product = x * x;
+    nn_pair p = {product, fma(x, x, -product)};
+    return p;
 }
-NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_number(x), f, g); }
+/* p (s + t); and p s for a power of two s. */
+NN_INLINE nn_pair nn_scaled(nn_pair p, double s, double t) {
+    double high = p.high * s;
+    nn_pair q = {high, fma(p.high, s, -high) + (p.low * s + p.high * t)};
+    return q;
+}
+NN_INLINE nn_pair nn_shifted(nn_pair p, double s) { nn_pair q = {p.high * s, p.low * s}; return q; }
+/* exp(p). */
+NN_INLINE double nn_exp_pair(nn_pair p) { return nn_exp_sum(p.high, fabs(p.high) < 1e3 ? p.low : 0.0); }
+NN_INLINE double nn_exp_pair_decaying(nn_pair p) {
+    return nn_exp_sum_decaying(p.high, p.high > -1e3 ? p.low : 0.0);
+}
+NN_INLINE double nn_exp_pair_normal(nn_pair p) { return nn_exp_sum_normal(p.high, p.low); }
+NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_scaled(nn_number(x), f, g)); }
 NN_INLINE double nn_exp_quotient(double x, double d) {
     double high = x / d;
     return nn_exp_sum(high, fabs(high) < 1e3 ? -fma(high, d, -x) / d : 0.0);
@@ -315,20 +356,23 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "whole": (_WHOLE, ("bits",)),
     "expm1_small": (_EXPM1_POLYNOMIAL, ()),
     "exp": (_EXP, ("whole", "expm1_small")),
+    "exp_normal": (_EXP_NORMAL, ("bits", "expm1_small")),
+    "exp_decaying": (_EXP_DECAYING, ("bits", "expm1_small")),
     "expm1": (_EXPM1, ("whole", "expm1_small")),
     "log": (_LOG, ("bits",)),
     "log1p": (_LOG1P, ("log",)),
+    "log1p_unit": (_LOG1P_UNIT, ("log",)),
     "tanh": (_TANH, ("expm1",)),
-    "sigmoid": (_SIGMOID, ("exp",)),
-    "softplus": (_SOFTPLUS, ("exp", "log1p")),
-    "sech2": (_SECH2, ("exp",)),
+    "sigmoid": (_SIGMOID, ("exp_decaying",)),
+    "softplus": (_SOFTPLUS, ("exp_decaying", "log1p_unit")),
+    "sech2": (_SECH2, ("exp_decaying",)),
     "erf": (_ERF, ("exp",)),
     "xlogx": (_XLOGX, ("log",)),
     "log_weighted": (_LOG_WEIGHTED, ("log",)),
     "tanh_remainder": (_TANH_REMAINDER, ("tanh",)),
-    "sigmoid_minus": (_SIGMOID_MINUS, ("exp",)),
+    "sigmoid_minus": (_SIGMOID_MINUS, ("exp_decaying",)),
     "power_of_two": (_POWER_OF_TWO, ("bits",)),
-    "exact_exponents": (_EXACT_EXPONENTS, ("exp",)),
+    "exact_exponents": (_EXACT_EXPONENTS, ("exp", "exp_normal", "exp_decaying")),
     "row_scale": (_ROW_SCALE, ("bits",)),
 }
 

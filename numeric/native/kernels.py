@@ -67,6 +67,11 @@ class Kernel:
         """The inner variables that a value depends on, outermost first."""
         return tuple(a for a in self.inner if a in s.axes)
 
+    @property
+    def moving(self) -> frozenset[Axis]:
+        """The variables of the innermost loops."""
+        return frozenset((*self.outer, *self.inner) if self.flat else self.inner)
+
     def is_late(self, s: Scalar) -> bool:
         """A reduction that is complete after the loops only."""
         return s.is_reduction and s in self.late and not any(a in self.late for a in closure(s.args))

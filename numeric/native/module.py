@@ -157,7 +157,8 @@ def _function(function: ArrayFunction, used: dict[str, None]) -> tuple[str, CFun
     outputs = [(c_name(o), shape) for o, shape in signature.outputs]
     arrays = arguments_in(roots, signature)
     defined = frozenset(d for d, _ in signature.defined)
-    made = {real: kernels_for(roots, outputs, arrays, real, defined) for real in REALS}
+    positive = frozenset(a.name for a in function.arguments if a.given.domain.positive)
+    made = {real: kernels_for(roots, outputs, arrays, real, defined, positive) for real in REALS}
     if function.plan.kind == "one step to":
         flat = all(len(kernels) == 1 and kernels[0].flat for kernels, _ in made.values())
         signature = replace(signature, in_place=flat and bool(signature.arrays))

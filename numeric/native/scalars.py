@@ -5,7 +5,7 @@ A loop variable is called after its dimension, such as ``n`` or ``C`` (``C'`` fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 Axis = str
@@ -92,3 +92,15 @@ def closure(roots: Iterable[Scalar]) -> list[Scalar]:
 
 def loads(values: Iterable[Scalar]) -> Iterator[Scalar]:
     return (v for v in values if v.op == "load")
+
+
+def rewritten(roots: Sequence[Scalar], rule: Callable[[Scalar, Scalar], Scalar]) -> list[Scalar]:
+    """The values with every value replaced as the rule says, operands first.
+
+    rule: gets a value with its operands replaced already, and the value that it was before.
+    """
+    memo: dict[Scalar, Scalar] = {}
+    for s in closure(roots):
+        args = tuple(memo[a] for a in s.args)
+        memo[s] = rule(s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over), s)
+    return [memo[r] for r in roots]

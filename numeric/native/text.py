@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from ..lower import Unsupported
@@ -10,18 +11,23 @@ from .scalars import Axis, Scalar, dimension
 #: Functions of one argument in ``math.h``; all others that are functions are ours.
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
-    **{f: "exact_exponents" for f in ("exp_product", "exp_quotient", "number", "step", "times", "exp_pair")},
+    **dict.fromkeys(("exp_product", "exp_quotient"), "exact_exponents"),
+    **dict.fromkeys(("exp_pair", "exp_pair_normal", "exp_pair_decaying"), "exact_exponents"),
+    **dict.fromkeys(("number", "squared", "step", "times", "scaled", "shifted"), "exact_exponents"),
     **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
     **{f: f for f in ("maximum", "minimum", "at_least", "at_most", "sign", "square")},
 }
 
+#: Functions for a part of the arguments only, by what stands behind the name of the function in the data of a call.
+KINDS = ("normal", "decaying", "unit")
+
 #: C text of what is no elementary function.
 SMALL = {
     "square": "NN_INLINE double nn_square(double x) { return x * x; }",
-    "maximum": "NN_INLINE double nn_maximum(double a, double b) { return a > b || a != a ? a : b; }",
-    "minimum": "NN_INLINE double nn_minimum(double a, double b) { return a < b || a != a ? a : b; }",
+    "maximum": "NN_INLINE double nn_maximum(double a, double b) { return (a > b) | (a != a) ? a : b; }",
+    "minimum": "NN_INLINE double nn_minimum(double a, double b) { return (a < b) | (a != a) ? a : b; }",
     "at_least": "NN_INLINE double nn_at_least(double a, double b) { return a < b ? b : a; }",
     "at_most": "NN_INLINE double nn_at_most(double a, double b) { return a > b ? b : a; }",
     "sign": "NN_INLINE double nn_sign(double x) { return x > 0.0 ? 1.0 : (x < 0.0 ? -1.0 : x); }",
@@ -35,6 +41,11 @@ RESERVED = frozenset(
     "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me threads each own scratch "
     "first last e t j block end power sign clip".split()
 )
+
+
+def is_power_of_two(s: Scalar) -> bool:
+    """Whether a value is a number by which multiplying is exact."""
+    return s.op == "const" and s.data[0] != 0 and abs(math.frexp(float(s.data[0]))[0]) == 0.5  # type: ignore[arg-type]
 
 
 def c_name(name: str) -> str:
@@ -221,7 +232,9 @@ def _mul(w: Expressions, s: Scalar) -> str:
     text = " * ".join(w.operand(a, narrow) for a in over) or ("1.0f" if narrow else "1.0")
     plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
-        if narrow and not w.moves(a):  # divided once for the whole loop
+        if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
+            text += f" * {number(1 / a.data[0], 'f')}"  # type: ignore[operator]
+        elif narrow and not w.moves(a):  # divided once for the whole loop
             text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
         elif a not in plain:
             text += f" / {w.operand(a, narrow)}"
@@ -258,6 +271,7 @@ def _inside(w: Expressions, s: Scalar) -> str:
 
 def _call(w: Expressions, s: Scalar) -> str:
     function, narrow = str(s.data[0]), w.narrow(s)
+    kind = f"_{s.data[1]}" if s.data[1:] and s.data[1] in KINDS else ""
     if function == "where":
         a, b = (w.operand(x, narrow) for x in s.args[1:])
         return f"({w.condition(s.args[0])} ? {a} : {b})"
@@ -272,11 +286,19 @@ def _call(w: Expressions, s: Scalar) -> str:
         return w.call(function, first, *rest, narrow=w.real == "float")
     if function == "exp_polynomial":
         scale, more, *coefficients = rest
-        pair = w.call("number", coefficients[-1], narrow=narrow)
-        for c in (*coefficients[-2::-1], "0.0"):
+        lower = [*coefficients[-2::-1], "0.0"]
+        if coefficients[-1] == "1.0" and lower[:2] == ["0.0", "0.0"]:
+            pair, lower = w.call("squared", first, narrow=narrow), lower[2:]
+        else:
+            pair = w.call("number", coefficients[-1], narrow=narrow)
+        for c in lower:
             more_than_x = (first, c) if c != "0.0" else (first,)
             pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
-        return w.call("exp_pair", pair, scale, more, narrow=narrow)
+        if is_power_of_two(s.args[1]) and more == "0.0":
+            pair = w.call("shifted", pair, w.operand(s.args[1], narrow), narrow=narrow)
+        else:
+            pair = w.call("scaled", pair, scale, more, narrow=narrow)
+        return w.call("exp_pair" + kind, pair, narrow=narrow)
     if function in ("exp_product", "exp_quotient"):
         return w.call(function, first, *rest, narrow=narrow)
     rest = [w.operand(a, narrow) for a in s.args[1:]]
@@ -290,8 +312,9 @@ def _call(w: Expressions, s: Scalar) -> str:
         bounded = w.call("at_least", first, f"-{largest}", narrow=narrow)
         return w.call("at_most", bounded, largest, narrow=narrow)
     if function == "clip":
-        return w.call("minimum", w.call("maximum", first, rest[0], narrow=narrow), rest[1], narrow=narrow)
-    return w.call(function, first, *rest, narrow=narrow)
+        above, below = ("at_least", "at_most") if all(a.op == "const" for a in s.args[1:]) else ("maximum", "minimum")
+        return w.call(below, w.call(above, first, rest[0], narrow=narrow), rest[1], narrow=narrow)
+    return w.call(function + kind, first, *rest, narrow=narrow)
 
 
 WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {

@@ -53,7 +53,7 @@ def _precise_tanh(x):
     t, rest = (table.take(at) for table in _TANH)
     d = a - k / 16.0
     s = d * d
-    u = d - d * (s * (45045.0 + s * (2772.0 + 27.0 * s)) / (135135.0 + s * (62370.0 + s * (3150.0 + 28.0 * s))))
+    u = d - d * s * _polynomial(s, (45045.0, 2772.0, 27.0)) / _polynomial(s, (135135.0, 62370.0, 3150.0, 28.0))
     return np.copysign(t + (rest + (1.0 - t * t) * u / (1.0 + t * u)), x)
 '''
 

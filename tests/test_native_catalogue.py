@@ -25,8 +25,8 @@ HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
 needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
-#: What has no C form, and why.
-REFUSED: Mapping[str, str] = {}
+#: What is not printed as C, and why: compilers take minutes for functions of that length.
+REFUSED = {("lstm", "steps=3"): {"lstm_backward": "it has more than 2000 operations"}}
 
 #: Windows with and without padding, scattered sums along one axis and two, labels, functions that are arguments, matrix
 #: products after each other, two sums apart, and the product of two vectors.
@@ -39,6 +39,7 @@ SAMPLE: list[tuple[str, dict[str, Any]]] = [
     ("attention", {}),
     ("mse-l2", {}),
     ("multi-margin", {"weights": True}),
+    ("lstm", {"steps": 3}),
 ]
 WITH_CODE = [id for id, e in catalogue().items() if e.wanted and not e.state]
 EVERY = [(id, dict(v)) for id in WITH_CODE for v in ({}, *catalogue()[id].variants)]
@@ -61,13 +62,18 @@ def _said(case: tuple[str, Mapping[str, Any]]) -> str:
 def test_every_function_has_a_c_form(case: tuple[str, Mapping[str, Any]], products: bool) -> None:
     id, options = case
     d = derivation(id) if not options else nnmath.derive(id, **options).derivation
-    assert dict(write(d, plans(d), products).missing) == ({id: REFUSED[id]} if id in REFUSED else {})
+    expected = {} if products else REFUSED.get(tuple(_said(case).split(", ")), {})
+    assert dict(write(d, plans(d), products).missing) == expected
 
 
 @needs_compiler
-@pytest.mark.parametrize("case", EVERY if THOROUGH else [c for c in SAMPLE if c[0] != "max-pool2d"], ids=_said)
+@pytest.mark.parametrize(
+    "case", EVERY if THOROUGH else [c for c in SAMPLE if c[0] not in ("max-pool2d", "lstm")], ids=_said
+)
 def test_printed_functions_are_within_the_bounds_of_the_cross_check(case: tuple[str, Mapping[str, Any]]) -> None:
     id, options = case
+    if tuple(_said(case).split(", ")) in REFUSED:
+        pytest.skip("it is not printed")
     page = nnmath.derive(id, **options)
     printed = vars(checkable(page.derivation))
     names = None if THOROUGH else ["unequal sizes", "equal sizes", "all dimensions one", "non-contiguous"]
@@ -118,7 +124,7 @@ def test_what_a_function_gives_may_be_no_array_of_its_argument(given: Any) -> No
 
 
 @needs_compiler
-@pytest.mark.parametrize("id", ("conv1d", "max-pool2d", "neuron", "adam"))
+@pytest.mark.parametrize("id", ("conv1d", "rnn", "neuron", "adam"))
 def test_the_printed_file_has_no_warnings(id: str, tmp_path: Path) -> None:
     file = tmp_path / "module.c"
     file.write_text(nnmath.derive(id).source("c"), encoding="utf-8")

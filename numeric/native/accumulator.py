@@ -116,12 +116,10 @@ class Accumulator(Emitter):
             for shift in range(1, TOGETHER):
                 later = signed_sum((1, counter(several)), (1, Scalar("const", (), (shift,))))
                 copies.append(substituted(body, {several: later}))
-            self.put(f"ptrdiff_t {n} = 0;")
-            for start, bodies in (
-                (f"for (; {n} + {TOGETHER - 1} < {size}; {n} += {TOGETHER}) {{", copies),
-                (f"for (; {n} < {size}; {n}++) {{", [body]),
-            ):
-                self.open(start)
+            whole = f"ptrdiff_t {n} = 0; {n} + {TOGETHER - 1} < {size}; {n} += {TOGETHER}"
+            rest = f"ptrdiff_t {n} = {size} / {TOGETHER} * {TOGETHER}; {n} < {size}; {n}++"
+            for head, bodies in ((whole, copies), (rest, [body])):
+                self.open(f"for ({head}) {{")
                 self._inside_loop([], bodies, opened | {several})
                 innermost_loop(bodies)
                 self.scopes.pop()

@@ -16,6 +16,8 @@ from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import memory, module
 from nnmath.numeric.native.compiler import load
+from nnmath.numeric.native.float_functions import float_support
+from nnmath.numeric.native.functions import support
 
 pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
 
@@ -131,3 +133,20 @@ def test_long_arrays_give_what_numpy_gives(layernorm: Any) -> None:
     expected = layernorm.numpy["layernorm_backward"](X, g, dY, 1e-5)
     for f, e in zip(found, expected, strict=True):
         assert np.abs(f - e).max() < 2e-6 * np.abs(e).max()
+
+
+@pytest.mark.parametrize("real, size", (("double", 1022), ("float", 126)))
+def test_the_power_of_two_is_the_nearest(real: str, size: int) -> None:
+    """Cut off, that of 0.9999 would be 1/2: vectors that are nearly parallel would lose the digits of their angle."""
+    used = {"float power_of_two"} if real == "float" else {"power_of_two"}
+    shorter, doubles = float_support(n.removeprefix("float ") for n in used if real == "float")
+    text = module.HEADER + support([*doubles, *(used if real == "double" else ())]) + shorter
+    name = "nnf" if real == "float" else "nn"
+    library = load(f"{text}\n{real} nn_try({real} x) {{ return {name}_power_of_two(x); }}")
+    kind = ctypes.c_float if real == "float" else ctypes.c_double
+    library.nn_try.argtypes, library.nn_try.restype = [kind], kind
+    for x, power in ((1.0, 0), (0.9999, 0), (1.0001, 0), (0.72, 0), (0.7, -1), (1.41, 0), (1.42, 1), (1.9, 1)):
+        for shift in (0, 30, -30, size, -size, -size - 10):
+            for sign in (1, -1):
+                assert library.nn_try(sign * x * 2.0**shift) == sign * 2.0 ** (power + shift)
+    assert library.nn_try(0.0) == 0.0

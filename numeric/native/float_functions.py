@@ -209,10 +209,11 @@ NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_sc
 """
 
 _POWER_OF_TWO = """
-/* A power of two near x, with its sign; 0 at 0. */
+/* The power of two nearest to x, with its sign; 0 at 0: the next one from the root of 2 on, where adding carries. */
 NN_INLINE float nnf_power_of_two(float x) {
     float big = fabsf(x) < 0x1p-126f ? x * 0x1p25f : x;
-    float p = nnf_float(nnf_bits(big) & 0xff800000u);
+    uint32_t carry = fabsf(x) < 0x1p127f ? 0x4afb0du : 0;
+    float p = nnf_float((nnf_bits(big) + carry) & 0xff800000u);
     return fabsf(x) < 0x1p-126f ? p * 0x1p-25f : p;
 }
 """

@@ -292,10 +292,11 @@ NN_INLINE double nn_sigmoid_minus(double x, double t) {
 """
 
 _POWER_OF_TWO = """
-/* A power of two near x, with its sign; 0 at 0. */
+/* The power of two nearest to x, with its sign; 0 at 0: the next one from the root of 2 on, where adding carries. */
 NN_INLINE double nn_power_of_two(double x) {
     double big = fabs(x) < 0x1p-1022 ? x * 0x1p54 : x;
-    double p = nn_double(nn_bits(big) & 0xfff0000000000000);
+    uint64_t carry = fabs(x) < 0x1p1023 ? 0x95f619980c433 : 0;
+    double p = nn_double((nn_bits(big) + carry) & 0xfff0000000000000);
     return fabs(x) < 0x1p-1022 ? p * 0x1p-54 : p;
 }
 """

@@ -27,7 +27,8 @@ class Accuracy:
     """What measuring one formula gave.
 
     code: what was measured; its failures count. rows: of a function of one variable; arrays: of a loss or a layer.
-    notes: why something was not measured. messages: what failed. missing: something is not installed.
+    notes: why something was not measured. messages: what failed. missing: something is not installed. costs: of the
+    forms that a function of one variable may have, by its name and the form's, in nanoseconds for each entry.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Accuracy:
     notes: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     missing: bool = False
+    costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     measured: tuple[Measured, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
@@ -76,11 +78,13 @@ def accuracy_of(
     fixed: Mapping[str, float] | None = None,
     thorough: bool = False,
     points: bool = False,
+    candidates: bool = False,
 ) -> Accuracy:
     """Measure the code of one page, and that of others beside it.
 
     **Arguments**: code, against: names of implementations. fixed: numbers for scalar givens. thorough: ten times the
     points, and half and three times the default of every parameter as well. points: keep the errors at all points.
+    candidates: measure also each form that the code might have had, and say what it costs.
     **Raises** ``NotMeasurable``, and ``ImportError`` for an implementation that is not installed.
     """
     from .numeric.accuracy.unavailable import NotMeasurable
@@ -93,9 +97,28 @@ def accuracy_of(
             f"For its course over 100 steps type: nnmath check {page.entry.id}"
         )
     names = (code, *(name for name in dict.fromkeys(against) if name != code))
+    if candidates:
+        return _with_candidates(page, dtypes, names, dict(fixed or {}), thorough, start)
     measure = _of_one_variable if is_elementwise(page.derivation) else _of_arrays
     found = measure(page, dtypes, names, dict(fixed or {}), thorough, points)
     return Accuracy(page.entry.id, code, seconds=time.perf_counter() - start, **found)
+
+
+def _with_candidates(
+    page: Page, dtypes: Sequence[str], names: Sequence[str], fixed: dict[str, float], thorough: bool, start: float
+) -> Accuracy:
+    from .numeric.accuracy.unavailable import NotMeasurable
+    from .numeric.candidates import FORMS, costs
+    from .numeric.plans import is_elementwise
+
+    if not is_elementwise(page.derivation):
+        raise NotMeasurable(f"{page.entry.id} works on arrays; only a function of one variable has candidates")
+    table = costs(page.derivation)
+    found = _of_one_variable(page, dtypes, (*names, *FORMS), fixed, thorough, False)
+    found["rows"] = tuple(
+        row for row in found["rows"] if row.implementation not in FORMS or row.implementation in table.get(row.name, ())
+    )
+    return Accuracy(page.entry.id, names[0], seconds=time.perf_counter() - start, costs=table, **found)
 
 
 def _of_one_variable(

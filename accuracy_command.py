@@ -18,6 +18,7 @@ EPILOG = """examples:
   nnmath accuracy silu --against torch --dtype float32 --plot silu.svg
   nnmath accuracy layernorm --against torch
   nnmath accuracy elu --set alpha=0.5
+  nnmath accuracy silu --candidates
   nnmath accuracy "x*sigmoid(1.7*x)" --given "x:"
   nnmath accuracy --all --against torch
 
@@ -34,6 +35,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", default="numpy", metavar="T", help="which generated code; default: numpy")
     text = "measure it as well: torch, jax, or naive (NumPy of the formula as it stands)"
     parser.add_argument("--against", action="append", default=[], metavar="CODE", help=text)
+    text = "measure also the forms that the code might have had, with what they cost"
+    parser.add_argument("--candidates", action="store_true", help=text)
     parser.add_argument("--bound", type=float, metavar="ULP", help="fail also above this, away from roots")
     parser.add_argument("--thorough", action="store_true", help="ten times the points, and other parameters")
     parser.add_argument("--plot", metavar="FILE", help="draw error over x: FILE.svg, FILE.png or FILE.pdf")
@@ -51,6 +54,8 @@ def run(
         raise WrongUsage("accuracy takes one id, or --all for the whole catalogue: nnmath accuracy silu")
     if arguments.jobs is not None and arguments.jobs < 1:
         raise WrongUsage(f"--jobs {arguments.jobs} leaves no process to measure with. Give 1 or more: --jobs 2")
+    if arguments.candidates and (arguments.all or arguments.plot or arguments.target != "numpy"):
+        raise WrongUsage("--candidates goes with the NumPy code of one formula: nnmath accuracy silu --candidates")
     if arguments.all and (arguments.plot or arguments.set or arguments.given):
         raise WrongUsage("--plot, --set and --given go with one formula: nnmath accuracy silu --plot silu.svg")
     dtypes = _listed(arguments.dtype, DTYPES, "is not a dtype that is measured") or DTYPES
@@ -87,7 +92,8 @@ def _measure(
         accuracy_plot.check(arguments.plot)
     arguments.set, fixed = accuracies.numbers(arguments.id, arguments.set)
     made = page(arguments)
-    accuracy: Accuracy = made.accuracy(dtypes, fixed=fixed, points=bool(arguments.plot), **options)
+    options |= {"points": bool(arguments.plot), "candidates": arguments.candidates}
+    accuracy: Accuracy = made.accuracy(dtypes, fixed=fixed, **options)
     if arguments.plot:
         accuracy_plot.plot(accuracy, arguments.plot)
     return accuracy

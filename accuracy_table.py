@@ -33,6 +33,7 @@ def as_json(found: Sequence[Accuracy]) -> str:
             "failed": a.failed,
             "rows": [asdict(r) for r in a.rows],
             "arrays": [asdict(r) for r in a.arrays],
+            "costs": a.costs,
             "notes": a.notes,
             "messages": a.messages,
             "seconds": a.seconds,
@@ -77,6 +78,11 @@ ONE_LEGEND = (
     "root: near a root, in ε of the largest value around it. Fails: NaN, inf, 0 where the exact value is an ordinary "
     "number, more than 1000 ULP."
 )
+CANDIDATES_LEGEND = (
+    "Forms that are equal: quotient, one quotient for both sides; reflection, one decaying exponential on either side; "
+    "rules, neither of them. The code takes the cheaper of the first two, where there is one. ns: what it costs for "
+    "each entry, by a table of the costs of NumPy's operations in float32."
+)
 ARRAY_LEGEND = (
     "NaN/inf, zeros: how many entries are so although the exact one is an ordinary number. ULP: worst entry. ε: the "
     "largest error over the largest exact entry. slice: the same, of the worst row (column) that depends on no other."
@@ -91,21 +97,25 @@ def _one(console: Console, accuracy: Accuracy) -> None:
                 chosen = [r for r in rows if tuple(r.parameters.items()) == parameters]
                 shown = "".join(f", {name} = {_number(value)}" for name, value in parameters)
                 console.print(f"{accuracy.id}, {dtype}{shown}: {chosen[0].points} points", markup=False)
-                console.print(_functions(chosen))
+                console.print(_functions(chosen, accuracy))
         else:
             console.print(f"{accuracy.id}, {dtype}", markup=False)
             console.print(_arrays([r for r in accuracy.arrays if r.dtype == dtype]))
     if accuracy.rows or accuracy.arrays:
         console.print(f"{ONE_LEGEND if accuracy.rows else ARRAY_LEGEND}\n")
+    if accuracy.costs:
+        console.print(f"{CANDIDATES_LEGEND}\n", markup=False)
 
 
-def _functions(rows: Sequence[Row]) -> Table:
+def _functions(rows: Sequence[Row], accuracy: Accuracy) -> Table:
     near = any(r.roots for r in rows)
-    table = _empty(("", "code"), ("worst", "at x", "99.9 %", *(["root"] if near else [])))
+    cost = ["ns"] if accuracy.costs else []
+    table = _empty(("", "code"), (*cost, "worst", "at x", "99.9 %", *(["root"] if near else [])))
     table.add_column("fails", ratio=1)
     for name in dict.fromkeys(r.name for r in rows):
         for k, row in enumerate(r for r in rows if r.name == name):
             cells = (
+                *([_cost(row, accuracy)] if cost else []),
                 _ulp(row.away),
                 _number(row.away_at) if row.away else "",
                 _ulp(row.quantile),
@@ -114,6 +124,14 @@ def _functions(rows: Sequence[Row]) -> Table:
             style = "" if row.sound else "red"
             table.add_row("" if k else row.name, row.implementation, *cells, _regions(row.regions), style=style)
     return table
+
+
+def _cost(row: Row, accuracy: Accuracy) -> str:
+    """What a form costs; of the code itself, that of the form that was taken."""
+    costs = accuracy.costs.get(row.name, {})
+    stable = [ns for form, ns in costs.items() if form != "rules"] or list(costs.values())
+    ns = min(stable, default=None) if row.implementation == accuracy.code else costs.get(row.implementation)
+    return "" if ns is None else f"{ns:.1f}"
 
 
 def _root(row: Row) -> str:

@@ -177,12 +177,13 @@ class Page:
         fixed: Mapping[str, float] | None = None,
         thorough: bool = False,
         points: bool = False,
+        candidates: bool = False,
     ) -> Accuracy:
         """The errors of the generated code in ULP: over the whole range of a function of one variable, else by regime.
 
         **Arguments**: dtypes, ``float64`` and ``float32``; code, what is measured; against, what is measured beside it:
         ``torch``, ``jax``, ``naive``; fixed, numbers for scalar givens; thorough, ten times the points and other
-        parameters; points, keep the errors at all points.
+        parameters; points, keep the errors at all points; candidates, measure the forms that were not taken too.
 
         **Raises** ``NoCode`` for a statement, ``NotMeasurable`` for a formula that cannot be measured, ``ImportError``
         for what is not installed.
@@ -190,7 +191,8 @@ class Page:
         self._need_code()
         from .accuracies import accuracy_of
 
-        return accuracy_of(self, dtypes, code=code, against=against, fixed=fixed, thorough=thorough, points=points)
+        options: dict[str, Any] = {"fixed": fixed, "thorough": thorough, "points": points, "candidates": candidates}
+        return accuracy_of(self, dtypes, code=code, against=against, **options)
 
     @property
     def forward(self) -> Callable[..., Any] | None:

@@ -88,6 +88,18 @@ class Definition:
         return tuple(sorted(self.body.atoms(Tensor), key=lambda t: t.name))
 
 
+def behind(returns: Sequence[Definition], known: Mapping[str, Definition]) -> list[Definition]:
+    """The definitions that the formulas refer to, directly or through others, in the order in which they are known."""
+    wanted: set[str] = set()
+    stack = list(returns)
+    while stack:
+        for t in stack.pop().inputs():
+            if t.name in known and t.name not in wanted:
+                wanted.add(t.name)
+                stack.append(known[t.name])
+    return [d for name, d in known.items() if name in wanted]
+
+
 @dataclass(frozen=True)
 class Known:
     """A derivative that has been proved: ``∂ of[of_indices] / ∂ wrt[wrt_indices] = value``."""

@@ -18,18 +18,16 @@ from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
+from .candidates import ELSEWHERE, taken
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
 from .rounding import with_fewer_roundings
-from .stability.choices import distributed, selected
-from .stability.exact_exponents import exact_exponents
+from .stability.choices import distributed
 from .stability.forms import InOrder, Squared
-from .stability.one_sided import one_sided
 from .stability.projections import with_differences
-from .stability.reflection import reflected
 from .stability.rewriting import stabilise
 from .stability.row_scaling import with_scaled_rows
 from .stability.saturation import clip_saturated
@@ -98,29 +96,27 @@ class ArrayFunction:
         )
 
 
-def array_function(
-    derivation: Derivation, plan: Plan, *, stable: bool = True, candidates: bool = False
-) -> ArrayFunction:
+def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True, form: str = ELSEWHERE) -> ArrayFunction:
     """The stable array programs of one function, or those of the formulas as they stand.
 
-    candidates: of several stable forms of a function of one variable, the one that NumPy computes fastest.
+    form: of a function of one variable: a name of :data:`~.candidates.FORMS`, or the cheapest in NumPy.
 
     Raises :class:`~.lower.Unsupported` where a formula has none.
     """
     elementwise = is_elementwise(derivation)
-    form = (partial(_stable_entries, candidates=candidates) if elementwise else _stable) if stable else _as_it_stands
+    rewrite = (partial(_stable_entries, form=form) if elementwise else _stable) if stable else _as_it_stands
     given = {t.name for t in derivation.givens}
     results = [r.definition for r in derivation.results if r.name not in given]
     known = as_said = {d.name: d for d in (*derivation.definitions, *results)}
     names = [d.name for d in plan.returns]
     if elementwise:
         bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known, stable)) for d in known.values()}
-        targets = {name: form(d.body, {}) for name, d in bodies.items()}
+        targets = {name: rewrite(d.body, {}) for name, d in bodies.items()}
     else:
         if stable and plan.kind != "one step to":  # parameters and gradients of an optimiser are no data
             taken = _names_in_use(derivation, known)
             known = with_scaled_rows(with_differences(known, names, taken), names, taken)
-        targets = {name: form(d.body, known) for name, d in known.items()}
+        targets = {name: rewrite(d.body, known) for name, d in known.items()}
     needed = names if elementwise else _needed(names, targets, known)
     dims = [d for n in names for d in known[n].tensor.dims]
     arguments = _arguments(derivation, [targets[n] for n in needed], dims)
@@ -166,16 +162,14 @@ def _stable(expr: Expr, known: Mapping[str, Definition]) -> Expr:
     return clip_saturated(stabilise(expr, known))
 
 
-def _stable_entries(expr: Expr, known: Mapping[str, Definition], candidates: bool = False) -> Expr:
+def _stable_entries(expr: Expr, known: Mapping[str, Definition], form: str = ELSEWHERE) -> Expr:
     """The same for a function that is computed entry by entry. A variable that only multiplies it stays outside."""
     outside = [f for f in Mul.make_args(expr) if isinstance(f, Element) and f.tensor.domain.value is None]
     inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
     alone = [f for f in outside if not inside.has(f)]
     inside = Mul(inside, *(f for f in outside if f not in alone))
-    stable = stabilise(distributed(inside), known)
-    quotient = one_sided(stable) if candidates else None
-    found = selected(exact_exponents(clip_saturated(quotient or reflected(stable))))
-    return InOrder(found, Mul(*alone)) if quotient is not None and alone else Mul(found, *alone)
+    name, found = taken(stabilise(distributed(inside), known), form)
+    return InOrder(found, Mul(*alone)) if name == "quotient" and alone else Mul(found, *alone)
 
 
 def _as_it_stands(expr: Expr, known: Mapping[str, Definition]) -> Expr:

@@ -15,6 +15,7 @@ from nnmath.cli import main
 from nnmath.numeric.accuracy import points
 from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS, generated
 from nnmath.numeric.accuracy.unavailable import Unavailable
+from nnmath.numeric.candidates import FORMS
 
 Output = pytest.CaptureFixture[str]
 FLOAT32 = ["--dtype", "float32"]
@@ -188,7 +189,7 @@ def test_what_is_measured_by_all() -> None:
 
 
 def test_the_command_knows_the_implementations() -> None:
-    assert {*accuracies.OURS, *accuracies.OTHERS} == set(IMPLEMENTATIONS)
+    assert {*accuracies.OURS, *accuracies.OTHERS, *FORMS} == set(IMPLEMENTATIONS)
     from nnmath.numeric.accuracy.ulp import FORMATS
 
     assert set(accuracy_command.DTYPES) == set(FORMATS)
@@ -204,3 +205,26 @@ def test_jax_is_left_out_at_other_parameters() -> None:
     pytest.importorskip("jax", reason="jax is an optional extra")
     found = nnmath.derive("kl-div", reduction="sum").accuracy(["float32"], against=["jax"])
     assert {r.implementation for r in found.arrays} == {"numpy"} and "default parameters" in found.notes[0]
+
+
+def test_candidates_are_measured_and_their_cost_is_said(capsys: Output) -> None:
+    assert main(["accuracy", "silu", *FLOAT32, "--candidates"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    codes = [line.split()[-8:] for line in out.splitlines()]
+    assert all(any(name in code for code in codes) for name in ("quotient", "reflection", "rules"))
+    assert "Forms that are equal" in out
+    assert main(["accuracy", "silu", *FLOAT32, "--candidates", "--json"]) == 0
+    costs = json.loads(capsys.readouterr().out)["entries"][0]["costs"]
+    assert costs["y"]["quotient"] < costs["y"]["reflection"] and set(costs) == {"y", "dy_dx", "d2y_dx2"}
+
+
+@pytest.mark.parametrize("more", [["--plot", "f.svg"], ["--target", "c"]])
+def test_candidates_go_with_numpy_code_of_one_formula(more: list[str], capsys: Output) -> None:
+    assert main(["accuracy", "silu", "--candidates", *more]) == 2
+    assert "nnmath accuracy silu --candidates" in capsys.readouterr().err
+
+
+def test_a_layer_has_no_candidates(capsys: Output) -> None:
+    assert main(["accuracy", "layernorm", "--candidates"]) == 2
+    assert "only a function of one variable has candidates" in capsys.readouterr().err

@@ -144,9 +144,14 @@ def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
 # -- how it reads --
 
 READS = [
-    ("softmax-ce", "P = Z - Z[place][:, None]\n    np.exp(P, out=P)\n    rest = _rest(P, place, axis=1)"),
+    (
+        "softmax-ce",
+        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    P.put(place, 0.0)\n    rest = P.sum(axis=1)",
+    ),
+    ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
+    ("batchnorm", "H *= dL_dg / n\n    dL_dX = np.subtract(dY, H, out=H)\n    dL_dX -= dL_db / n\n    dL_dX *= g * R"),
     ("attention", "P /= P.sum(axis=1, keepdims=True)"),
-    ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total)\n    P /= n\n    return P"),
+    ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total, top=1 / total)\n    P /= n\n    return P"),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", 'dg = np.einsum("ij,ij->j", H, dY)'),
@@ -155,7 +160,7 @@ READS = [
     ("dense", "dX = dY @ W.T"),
     ("dense", "dW = X.T @ dY"),
     ("dense", "db = dY.sum(axis=0)"),
-    ("mlp-softmax", "Z1 = X @ W1 + b1"),
+    ("mlp-softmax", "Z1 = X @ W1\n    Z1 += b1"),
     ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
 ]

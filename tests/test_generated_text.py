@@ -14,7 +14,7 @@ from nnmath.numeric.program import is_product_of_matrices
     [
         ("silu", ["    e = np.exp(-0.5 * a)  # at most 1: nothing overflows, and e * (...) * e keeps the tail"]),
         ("gelu", ["# at most 1: nothing overflows"]),
-        ("softmax-ce", ["    P = Z - Z[place][:, None]  # at most 0: exp cannot overflow"]),
+        ("softmax-ce", ["    P = Z - Z.take(place)[:, None]  # at most 0: exp cannot overflow"]),
         (
             "layernorm",
             ["[:, None]  # what rounding left of the mean", "_row_scale(X, axis=1, least=eps**0.5)  # a power of"],

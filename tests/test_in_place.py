@@ -34,6 +34,15 @@ LINES = [
         "A = X * c\nB = _over((A - c) * m, s)\nreturn B",
         "A = X * c\nB = np.subtract(A, c, out=A)\nB *= m\nB = _over(B, s)\nreturn B",
     ),
+    ("A = X @ q - r\nreturn A", "A = X @ q\nA -= r\nreturn A"),
+    ("A = (X - r) * r\nreturn A", "A = X - r\nA *= r\nreturn A"),
+    ("A = X * c\nB = X - A * r\nreturn B", "A = X * c\nA *= r\nB = np.subtract(X, A, out=A)\nreturn B"),
+    ("A = X * c\nB = c / A\nreturn B", "A = X * c\nB = np.divide(c, A, out=A)\nreturn B"),
+    ("A = r + X * c\nreturn A", "A = X * c\nA += r\nreturn A"),
+    (
+        "A = X * c\nA.put(n, 0.0)\nB = A - c\nreturn B",
+        "A = X * c\nA.put(n, 0.0)\nB = np.subtract(A, c, out=A)\nreturn B",
+    ),
 ]
 
 #: Lines that stay: what would be overwritten is an input, is read again, or is seen through another name.
@@ -48,13 +57,21 @@ KEPT = [
     "A = X * c\nB = A * c - A\nreturn B, c",
     "A = X * c\nB = A * c - A.T\nreturn B, c",
     "r = X.sum(axis=1)\nB = r - c\nreturn B, r",
+    "A = X * c\nB = X - A * r\nC = A + r\nreturn B, C, A",
+    "A = X * c\nB = A.T - A\nreturn B, n",
+    "A = (X @ r) / n\nreturn A, n",
+    "A = (X @ q) / n\nreturn A, n",
+    "A = X @ c + X @ m\nreturn A, n",
+    "A = X @ c + phi(X)\nreturn A, n",
 ]
 
 
 def passed(text: str) -> str:
     full = {"e": 2, "P": 2, "A": 2, "B": 2, "C": 2}
     rank = None if "," in text.rpartition("return")[2].partition("_zero")[0].split("(")[0] else 2
-    return "\n".join(reuse_buffers(text.split("\n"), full, {"A", "P", "B", "C"}, rank))
+    return "\n".join(
+        reuse_buffers(text.split("\n"), full, {"A", "P", "B", "C"}, rank, {"X": 2, "c": 2, "q": 2, "r": 1})
+    )
 
 
 @pytest.mark.parametrize(("before", "after"), LINES)
@@ -79,6 +96,8 @@ def test_the_value_is_the_same(before: str, after: str) -> None:
         "c": rng.standard_normal((4, 3)),
         "m": x.max(axis=1, keepdims=True),
         "n": 4,
+        "r": rng.standard_normal(3),
+        "q": rng.standard_normal((3, 3)),
         "s": np.full((4, 1), 2.0),
     }
     for text in (before, after):

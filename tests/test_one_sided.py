@@ -12,10 +12,12 @@ from nnmath.calculus.functions import sigmoid, softplus
 from nnmath.calculus.prover import Prover
 from nnmath.derivations import Entry
 from nnmath.derivations.build import derive_entry
+from nnmath.numeric.accuracy import Reference, measured, points
 from nnmath.numeric.array_function import _unfold
+from nnmath.numeric.candidates import CHEAPEST, FORMS, costs
 from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
-from nnmath.numeric.numpy_code.generator import assemble
+from nnmath.numeric.numpy_code.generator import assemble, generate
 from nnmath.numeric.stability import forms
 from nnmath.numeric.stability.one_sided import one_sided
 from nnmath.numeric.stability.rewriting import stabilise
@@ -121,3 +123,23 @@ def test_what_another_value_reads_is_not_overwritten(formula: str) -> None:
     scale = 2 if "2*" in formula else 1
     assert (y[0], dx[0], dz[0]) == (600 * scale, 3 * scale, 200 * scale)
     assert abs(y[1] - 3 * dz[1]) < 1e-15
+
+
+def test_the_cheapest_form_is_taken_and_the_others_are_there() -> None:
+    for id in ("silu", "mish", "gelu-tanh"):
+        table = costs(derived(id))
+        assert all(table[name]["quotient"] < 0.9 * table[name]["reflection"] for name in ("y", "dy_dx"))
+        assert "quotient" not in table["d2y_dx2"]
+    made = {form: generate(derived("silu"), form=form).source for form in (CHEAPEST, *FORMS)}
+    assert made[CHEAPEST] == made["quotient"] and len(set(made.values())) == 3
+
+
+@pytest.mark.parametrize("form", FORMS[:2])
+@pytest.mark.parametrize("id", ["silu", "mish"])
+def test_each_candidate_is_as_accurate_as_the_code_has_to_be(
+    id: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOG_UNIFORM", "MODERATE", "UNIFORM", "SUBNORMAL"):
+        monkeypatch.setattr(points, name, 300)
+    rows = [m.row for m in measured(Reference(derived(id), "float32"), form)]
+    assert all(row.sound and row.away <= 16 and all(r.worst <= 4 for r in row.roots) for row in rows)

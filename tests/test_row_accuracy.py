@@ -175,7 +175,7 @@ def test_derivatives_are_within_four_times_what_is_reachable(
 
 
 #: The forms that everybody writes, each where it fails: id, regime, what is replaced, by what, how it fails.
-SOFTMAX_MINUS = "_row_minus(P, Y, axis=1, place=place, rest=rest / total)"
+SOFTMAX_MINUS = "_row_minus(P, Y, axis=1, place=place, rest=rest / total, top=1 / total)"
 WORSE = [
     ("softmax-ce-labels", "logits 300", "_zero_sum(P, y, axis=1, less=1)", "P[np.arange(n), y] -= 1", "zeros"),
     ("softmax-ce", "one-hot, logits 300", SOFTMAX_MINUS, "P -= Y", "zeros"),

@@ -35,7 +35,7 @@ def test_the_command_refuses_an_unknown_target(capsys: pytest.CaptureFixture[str
 
 
 #: Made for NumPy only, when the text of a function is written.
-OF_NUMPY = {"vecdot", "place", "rest", "beyond"}
+OF_NUMPY = {"vecdot", "place", "rest", "row_max", "beyond", "precise_tanh", "precise_softplus"}
 
 
 @pytest.mark.parametrize("language", [TORCH, JAX], ids=lambda language: language.title)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...calculus.derivation import Definition, Derivation
+from ...calculus.derivation import Definition, Derivation, behind
 from ...calculus.sums import BoundSum, occurrences
 from ..checking.exact import Judge
 from ..checking.regimes import Case
@@ -115,17 +115,8 @@ class ArrayReference:
 
 def _summed(definition: Definition, known: Mapping[str, Definition]) -> set[Any]:
     """The dimensions that are summed over on the way to a result."""
-    found: set[Any] = set()
-    seen: set[str] = set()
-    stack = [definition]
-    while stack:
-        d = stack.pop()
-        found |= {k.dim for total in occurrences(d.body, BoundSum) for k in total.bound}
-        for t in d.inputs():
-            if t.name in known and t.name not in seen:
-                seen.add(t.name)
-                stack.append(known[t.name])
-    return found
+    bodies = (d.body for d in (definition, *behind([definition], known)))
+    return {k.dim for body in bodies for total in occurrences(body, BoundSum) for k in total.bound}
 
 
 def measure_arrays(

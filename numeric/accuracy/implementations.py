@@ -10,11 +10,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
+from ..candidates import FORMS
 from ..checking.execution import arguments_of, load_source
 from ..checking.regimes import REGIMES, Case
 from ..checking.torch_side import Forward, TorchSide
@@ -48,6 +50,11 @@ def implementation(name: str, subject: Subject, dtype: str) -> Implementation:
 def generated(subject: Subject, dtype: str) -> Implementation:
     """The NumPy source that nnmath writes, executed from its text as a user would."""
     return from_source(generate(subject.derivation), subject.derivation)
+
+
+def in_form(form: str, subject: Subject, dtype: str) -> Implementation:
+    """The NumPy source in one of the forms that it may have, see :mod:`~..candidates`."""
+    return from_source(generate(subject.derivation, form=form), subject.derivation)
 
 
 def naive(subject: Subject, dtype: str) -> Implementation:
@@ -127,4 +134,5 @@ IMPLEMENTATIONS: dict[str, Callable[[Subject, str], Implementation]] = {
     "torch": torch,
     "jax": jax,
     "naive": naive,
+    **{form: partial(in_form, form) for form in FORMS},
 }

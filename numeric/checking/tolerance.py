@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from sympy import Symbol
 
-from ...calculus.derivation import Definition
+from ...calculus.derivation import Definition, behind
 from ...calculus.sums import BoundSum, occurrences
 
 #: Roundings granted to what surrounds the sums: elementwise functions are good to about 4 units, three may be chained.
@@ -83,20 +83,11 @@ def _to_bfloat16(values: Array) -> Array:
 
 def roundings(definitions: Mapping[str, Definition], name: str, sizes: Mapping[Symbol, int]) -> int:
     """K for one definition or result: a constant, plus the length of the longest sum in what it is computed from."""
-    longest = 0
-    seen: set[str] = set()
-    stack = [name]
-    while stack:
-        current = stack.pop()
-        if current in seen or current not in definitions:
-            continue
-        seen.add(current)
-        body = definitions[current].body
-        for total in occurrences(body, BoundSum):
-            length = int(np.prod([int(k.dim.xreplace(dict(sizes))) for k in total.bound]))
-            longest = max(longest, length)
-        stack += [t.name for t in definitions[current].inputs()]
-    return ELEMENTWISE + longest
+    own = definitions.get(name)
+    bodies = [d.body for d in (own, *behind([own], definitions))] if own is not None else []
+    sums = [total.bound for body in bodies for total in occurrences(body, BoundSum)]
+    lengths = (int(np.prod([int(k.dim.xreplace(dict(sizes))) for k in bound])) for bound in sums)
+    return ELEMENTWISE + max(lengths, default=0)
 
 
 def granted(count: float, dtype: Precision) -> float:

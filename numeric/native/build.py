@@ -227,7 +227,7 @@ def c_text(
         return "\n\n".join(texts)
     total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
     lines = [
-        f"    double *const memory = malloc((size_t)({total}) * sizeof(double));",
+        f"    double *const memory = aligned_alloc(64, (size_t)({total} + 7) / 8 * 8 * sizeof(double));",
         "    if (!memory)",
         "        return 1;",
     ]

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from ..plans import fresh_name
 from .kernels import COSTLY, Kernel, Target
+from .memory import Memory
 from .reductions import SHAPES, SIGN, finished, update
 from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
+from .unchanging import Unchanging
 
 #: Iterations of a loop before the partial sum goes to a double total.
 BLOCK = {"double": 512, "float": 256}
@@ -17,7 +19,7 @@ BLOCK = {"double": 512, "float": 256}
 CHUNK = 4096
 
 
-class Emitter(Totals):
+class Emitter(Totals, Memory, Unchanging):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -40,6 +42,10 @@ class Emitter(Totals):
         self.buffers: dict[Scalar, str] = {}
         self.scratch: list[tuple[str, str]] = []
         self.floats: set[str] = set()
+        self.partials: dict[str, str] = {}
+        self.grouped: dict[Scalar, list[str]] = {}
+        self.unchanging = {}
+        self.rows, self.written = {}, {}
         self.uses: dict[Scalar, int] = {}
         for v in kernel.values:
             for a in v.args:
@@ -53,7 +59,9 @@ class Emitter(Totals):
         chunked = k.mode == "chunk" or k.flat
         nests = self._nests()
         if not chunked:
+            self._choose_unchanging(nests)
             self._choose_buffers(nests)
+            self._choose_memory(nests)
         late = [v for v in k.values if k.is_late(v)]
         totals = {v: self._accumulator(v) for v in late}
         everything = self._product((*k.outer, *k.inner))
@@ -67,7 +75,7 @@ class Emitter(Totals):
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
             self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
-            self.put("double *const scratch = malloc((size_t)(threads * each) * sizeof(double));")
+            self.put("double *const scratch = aligned_alloc(64, (size_t)(threads * each) * sizeof(double));")
             self.put("if (!scratch)")
             self.put("    return 1;")
             for v in late:
@@ -84,14 +92,18 @@ class Emitter(Totals):
                 kind, cast = ("float", "(float *)") if name in self.floats else ("double", "")
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
-        self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
+        self.scopes.append(self._settle())
+        self._open_group()
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
             self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")
         else:
             self._outer_variables()
         self._stages(nests, totals, chunked)
-        self.close()
+        self._close_group()
+        if self.rows:
+            self.put("nn_streamed();")
+        self.scopes.pop()
         self.close()
         self._after(late, totals)
         if self.scratch:
@@ -140,7 +152,7 @@ class Emitter(Totals):
         stack = list(roots)
         while stack:
             v = stack.pop()
-            if v in found or not self.k.inside(v) or v.is_reduction:
+            if v in found or v in self.unchanging or not self.k.inside(v) or v.is_reduction:
                 continue
             found[v] = None
             stack += v.args
@@ -150,7 +162,9 @@ class Emitter(Totals):
         self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
     ) -> None:
         self.scopes.append({})
-        for (_, axes), items in nests.items():
+        reading = self._reading_nest(list(nests))
+        for (level, axes), items in nests.items():
+            self.reads_ahead = (level, axes) == reading
             reductions = [i for i in items if isinstance(i, Scalar)]
             targets = [i for i in items if isinstance(i, Target)]
             roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
@@ -163,11 +177,6 @@ class Emitter(Totals):
                 continue
             self._nest(axes, reductions, targets, totals, chunked)
         self.scopes.pop()
-
-    def _one_row(self, r: Scalar, totals: dict[Scalar, list[str]]) -> None:
-        value = self.text.value(r.args[0])
-        if r in totals:
-            self._accumulate(r, totals[r], self._parts(r, value))
 
     def _row_values(self, roots: Sequence[Scalar]) -> None:
         """Names for what is one number in the inner loops."""
@@ -209,6 +218,8 @@ class Emitter(Totals):
         vector = axes[-1] if axes else None
         narrow = {r for r in scalar if self.text.narrow(r.args[0])}
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
+        blocked = blocked or self.reads_ahead
+        streamed = [t for t in targets if t in self.rows]
         depth = self.depth
         for a in axes[:-1]:
             v = loop_name(a)
@@ -220,12 +231,15 @@ class Emitter(Totals):
         )
         v = "e" if k.flat else loop_name(str(vector))
         low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
+        self._open_rows(streamed, str(vector))
         inner_parts = parts
         if blocked:
             length = BLOCK[self.real]
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
+            if self.reads_ahead:
+                self._read_ahead(str(vector), low, high)
             inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
             for r, names in inner_parts.items():
                 for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
@@ -270,6 +284,7 @@ class Emitter(Totals):
                 for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
                     self.put(update(name, part, op))
             self.close()
+        self._close_rows(streamed, str(vector))
         while self.depth > depth:
             self.close()
         for b in stored:
@@ -305,20 +320,6 @@ class Emitter(Totals):
 
     # --- small things ---
 
-    def _parts(self, r: Scalar, value: str) -> list[str]:
-        if r.op == "sum":
-            return [value]
-        kind, f = ("float", "f") if self.text.narrow(r.args[0]) else ("double", "")
-        if not value.isidentifier():
-            name = self.fresh("entry")
-            self.put(f"const {kind} {name} = {bare(value)};")
-            value = name
-        if r.op == "peak":
-            return [value]
-        if r.op == "max":
-            return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
-        return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]
-
     def _outer_variables(self) -> None:
         left = "row"
         outer = self.k.outer
@@ -347,6 +348,8 @@ class Emitter(Totals):
     def _element(self, t: Target) -> str:
         if self.text.flat is not None:
             return f"{t.name}[{self.text.flat}]"
+        if t in self.written:
+            return f"{self.written[t]}[{loop_name(str(t.place[-1]))}]"
         places = ["0" if a is None else loop_name(a) for a in t.place]
         return f"{t.name}[{offset(places, tuple('1' if a is None else dimension(a) for a in t.place))}]"
 

@@ -21,6 +21,7 @@ from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
 from .hybrid import REALS, Driver, split
 from .kernels import Cut
+from .memory import AHEAD, STREAM
 from .scalars import Shape
 from .text import RESERVED, SMALL, c_name
 
@@ -133,7 +134,7 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     small = "\n".join([*(SMALL[n] for n in SMALL if n in used), *(as_floats(SMALL[n]) for n in SMALL if n in floats)])
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
     pieces += [THREADS.strip()] if "threads" in used else []
-    pieces += [ADD.strip()] if "add" in used else []
+    pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
     pieces += [t for t in (small, elementary, shorter) if t]
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 

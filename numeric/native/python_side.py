@@ -15,6 +15,7 @@ import numpy as np
 from .hybrid import Driver, Stage
 from .in_place import into, usable
 from .module import CFunction
+from .results import Results
 
 #: A function of one number, for C.
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
@@ -148,7 +149,8 @@ def _made(
     text += [f"                return {returned}"]
     text += ["    except (AttributeError, ValueError, IndexError, TypeError):", "        pass"]
     text += [f"    return {rest}"]
-    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": np.empty, "F32": F32, "F64": F64, "I64": I64}
+    kept = Results(2 * sum(call.count("empty(") for call in calls))  # those of the last call are often still held
+    namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": kept.empty, "F32": F32, "F64": F64, "I64": I64}
     namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray, "asarray": np.asarray, "CALLBACK": CALLBACK}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
     namespace |= {"usable": usable, "into": into}

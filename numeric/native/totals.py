@@ -10,6 +10,9 @@ from .reductions import SHAPES, finished, update
 from .scalars import Scalar, closure, dimension
 from .text import bare, loop_name
 
+#: Rows whose sums by column are added up in float before they go to the totals in double.
+GROUP = 16
+
 
 class Totals:
     """The part of an emitter that writes reductions over outer loops."""
@@ -25,6 +28,12 @@ class Totals:
             self.scratch.append((name, length))
             if not v.axes:
                 self.scratch.append((f"{name}_low", "1"))
+        if self.k.mode == "row" and v.axes and v.axes <= set(self.k.inner) and self.text.narrow(v.args[0]):
+            for name in names:
+                part = self.partials[name] = self.fresh(f"{name}_part")
+                self.scratch.append((part, length))
+                self.floats.add(part)
+            self.grouped[v] = names
         return names
 
     def _clear(self: Any, v: Scalar, names: list[str]) -> None:
@@ -38,6 +47,35 @@ class Totals:
                 self.put(f"scratch[t * each + {position[name + '_low']}] = 0.0;")
         self.close()
 
+    def _open_group(self: Any) -> None:
+        """The loop over the rows of a thread; in groups, where sums in float are added to totals after each."""
+        low, high = "rows * me / threads", "rows * (me + 1) / threads"
+        if self.grouped:
+            self._reset_parts(add=False)
+            until, group, stop = (self.fresh(name) for name in ("until", "group", "stop"))
+            self.put(f"const ptrdiff_t {until} = {high};")
+            self.open(f"for (ptrdiff_t {group} = {low}; {group} < {until}; {group} += {GROUP}) {{")
+            self.put(f"const ptrdiff_t {stop} = {until} - {group} < {GROUP} ? {until} : {group} + {GROUP};")
+            low, high = group, stop
+        self.open(f"for (ptrdiff_t row = {low}; row < {high}; row++) {{")
+
+    def _close_group(self: Any) -> None:
+        self.close()
+        if self.grouped:
+            self._reset_parts(add=True)
+            self.close()
+
+    def _reset_parts(self: Any, add: bool) -> None:
+        """Add the sums of a group to the totals, or not, and start the next ones."""
+        for v, names in self.grouped.items():
+            self.open(f"for (ptrdiff_t j = 0; j < {self._product(self._ordered(v.axes))}; j++) {{")
+            for name, (_, start, op) in zip(names, SHAPES[v.op], strict=True):
+                part = f"{self.partials[name]}[j]"
+                if add:
+                    self.put(update(f"{name}[j]", part, op))
+                self.put(f"{part} = {start};")
+            self.close()
+
     def _positions(self: Any) -> dict[str, str]:
         found, at = {}, "0"
         for name, length in self.scratch:
@@ -49,7 +87,7 @@ class Totals:
         place = self._offset(self._ordered(r.axes))
         for name, value, (_, _, op) in zip(names, values, SHAPES[r.op], strict=True):
             if r.axes or op == "max":
-                self.put(update(f"{name}[{place}]", value, op))
+                self.put(update(f"{self.partials.get(name, name)}[{place}]", value, op))
             else:
                 self.used["add"] = None
                 self.put(f"nn_add({name}, {name}_low, {bare(value)});")
@@ -109,3 +147,22 @@ class Totals:
             if not self.k.is_late(s):
                 stack += s.args
         return False
+
+    def _one_row(self: Any, r: Scalar, totals: dict[Scalar, list[str]]) -> None:
+        value = self.text.value(r.args[0])
+        if r in totals:
+            self._accumulate(r, totals[r], self._parts(r, value))
+
+    def _parts(self: Any, r: Scalar, value: str) -> list[str]:
+        if r.op == "sum":
+            return [value]
+        kind, f = ("float", "f") if self.text.narrow(r.args[0]) else ("double", "")
+        if not value.isidentifier():
+            name = self.fresh("entry")
+            self.put(f"const {kind} {name} = {bare(value)};")
+            value = name
+        if r.op == "peak":
+            return [value]
+        if r.op == "max":
+            return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
+        return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]

@@ -14,8 +14,12 @@ from ..program import Node
 INFINITY = float("inf")
 
 
-def with_array_bounds(roots: Sequence[Node]) -> list[Node]:
-    """The same programs: max(x, a) takes its bound from clip(x, a, b) where there is one, and is a clip elsewhere."""
+def with_array_bounds(roots: Sequence[Node], elementwise: bool = True) -> list[Node]:
+    """The same programs: max(x, a) takes its bound from clip(x, a, b) where there is one, and is a clip elsewhere.
+
+    A value that is nothing else stays np.maximum(x, 0.0). elementwise: whether all arrays have the shape of the inputs;
+    otherwise only what is computed of whole arrays is changed.
+    """
     clips = [n for n in _nodes(roots) if n.op == "call" and n.data == ("clip",)]
     memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
 
@@ -30,12 +34,12 @@ def with_array_bounds(roots: Sequence[Node]) -> list[Node]:
         return node if same else Node(node.op, args, node.data, node.rank, node.kind)
 
     def bound(node: Node) -> Node | None:
-        if node.op != "call" or node.args[0].kind != "float":
+        if node.op != "call" or node.args[0].kind != "float" or (not elementwise and not node.rank):
             return None
         x, zero = node.args[0], program.const(0.0)
         if node.data == ("relu",):
             return program.call("clip", visit(x), zero, program.const(INFINITY))
-        if node.data not in (("maximum",), ("minimum",)) or node.args[1].op != "const":
+        if not elementwise or node.data not in (("maximum",), ("minimum",)) or node.args[1].op != "const":
             return None
         at = node.args[1]
         below = node.data == ("maximum",)
@@ -45,7 +49,7 @@ def with_array_bounds(roots: Sequence[Node]) -> list[Node]:
         ends = (at, program.const(INFINITY)) if below else (program.const(-INFINITY), at)
         return program.call("clip", visit(x), *ends)
 
-    return [visit(r) for r in roots]
+    return [unchanged(r) for r in roots]
 
 
 def beyond_last(roots: Sequence[Node], named: int) -> list[Node]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 POLYNOMIAL = '''
 def _polynomial(x, coefficients):
     """c[0] + c[1] x + c[2] x**2 + ..., by Horner's rule."""
-    total = np.full_like(x, coefficients[-1])
-    for c in coefficients[-2::-1]:
+    total = coefficients[-1] * x
+    total += coefficients[-2]
+    for c in coefficients[-3::-1]:
         total *= x
         total += c
     return total

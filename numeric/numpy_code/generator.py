@@ -9,14 +9,17 @@ from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_di
 from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
+from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node, all_nodes
 from .array_bounds import beyond_last, with_array_bounds
+from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
 from .names import CALLS
-from .numpy_forms import small_results_first, with_inner_products
+from .numpy_forms import singletons, small_results_first, with_inner_products
+from .outer_factors import with_factors_outside
 from .row_blocks import row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
@@ -28,23 +31,26 @@ from .text import WIDEST, Writer
 OPERATIONS = 10
 
 
-def generate(derivation: Derivation, *, stable: bool = True) -> GeneratedModule:
+def generate(derivation: Derivation, *, stable: bool = True, form: str = CHEAPEST) -> GeneratedModule:
     """The NumPy module of a derivation: a function for its value and one for each kind of derivative wanted.
 
     The text imports NumPy only. Arguments are the givens by name; parameters with
     a value become keyword arguments. stable: False writes the formulas as they stand, which serves as a comparison.
+    form: see :func:`~..array_function.array_function`.
     Raises :class:`~.lower.Unsupported` for a formula without a NumPy form.
     """
-    return assemble(derivation, plans(derivation), stable=stable)
+    return assemble(derivation, plans(derivation), stable=stable, form=form)
 
 
-def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True) -> GeneratedModule:
-    """A module with one function for each plan."""
+def assemble(
+    derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = True, form: str = CHEAPEST
+) -> GeneratedModule:
+    """A module with one function for each plan. form: see :func:`~..array_function.array_function`."""
     helpers: dict[str, None] = {}
     texts: list[str] = []
     functions: list[GeneratedFunction] = []
     for plan in chosen:
-        text, function, used = _function(array_function(derivation, plan, stable=stable, candidates=True))
+        text, function, used = _function(array_function(derivation, plan, stable=stable, form=form))
         texts.append(text)
         functions.append(function)
         helpers.update(used)
@@ -58,17 +64,23 @@ def assemble(derivation: Derivation, chosen: Sequence[Plan], *, stable: bool = T
 def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[str, None]]:
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
-    names = [name for name, _ in function.assigned]
-    long = function.elementwise and _is_long(function.roots, OPERATIONS)
-    shared = with_shared_exponentials(with_shared_sums(names, function.roots))
+    names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
+    long = _is_long(function.roots, OPERATIONS)
+    shared = with_shared_exponentials(with_shared_sums(names, nodes, _distributions(function)))
     nodes = with_tables(with_inner_products(shared))
-    nodes = with_array_bounds(nodes) if long else nodes
+    nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
         single = function.returned[0].rank if len(function.returned) == 1 else None
-        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single)
+        made = {**{v: k for k, v in writer.names.items()}, **writer.locals}
+        given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
+        given |= {n: x.rank for n, x in made.items() if x.kind == "float" and not singletons(x)}
+        body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
+    elif long:
+        floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
+        body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
     if (split := _row_blocks(function)) is not None:
         opening += split
@@ -77,6 +89,11 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
+
+
+def _distributions(function: ArrayFunction) -> set[str]:
+    """The arguments whose rows, along the last axis, sum to 1."""
+    return {a.name for a in function.arguments if a.given.domain.rows or a.given.domain.onehot}
 
 
 def _signature(arguments: Sequence[Argument]) -> str:

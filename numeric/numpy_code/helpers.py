@@ -13,11 +13,12 @@ FLOATS = '''
 def _floats(name, value, dims, sizes):
     """value as a float array with the given axes (integers become float64). sizes collects what each dimension is."""
     value = np.asarray(value)
-    if value.dtype.kind in "biu":
-        value = value.astype(np.float64)
     if value.dtype.kind != "f":
-        raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
-    _check_shape(name, value, dims, sizes)
+        if value.dtype.kind not in "biu":
+            raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
+        value = value.astype(np.float64)
+    if sizes.get(dims) != value.shape:
+        _check_shape(name, value, dims, sizes)
     return value
 '''
 
@@ -33,27 +34,30 @@ def _labels(name, value, dims, sizes, below):
     return value
 '''
 
-SHAPE = """
+SHAPE = '''
 def _check_shape(name, value, dims, sizes):
-    if value.ndim == len(dims):
+    """sizes also holds the axes that were checked, with their lengths: the next array with these needs no check."""
+    fits = value.ndim == len(dims)
+    if fits:
         for dim, size in zip(dims, value.shape):
-            sizes.setdefault(dim, size)
-    expected = tuple(d if isinstance(d, int) else sizes.get(d, "?") for d in dims)
-    if value.shape != expected:
+            fits = (dim if isinstance(dim, int) else sizes.setdefault(dim, size)) == size and fits
+    if not fits:
         named = ", ".join(map(str, dims))
+        expected = tuple(d if isinstance(d, int) else sizes.get(d, "?") for d in dims)
         raise ValueError(f"{name} has shape {value.shape}, expected ({named}) = {expected}".replace("'", ""))
     if 0 in value.shape:
         raise ValueError(f"{name} has shape {value.shape}, every dimension must be at least 1")
-"""
+    sizes[dims] = value.shape
+'''
 
 NUMBERS = '''
 def _numbers(name, value):
     """value as a float array of any shape (integers become float64)."""
     value = np.asarray(value)
-    if value.dtype.kind in "biu":
-        value = value.astype(np.float64)
     if value.dtype.kind != "f":
-        raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
+        if value.dtype.kind not in "biu":
+            raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
+        value = value.astype(np.float64)
     return value
 '''
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Helpers that overwrite their first argument with what they return.
@@ -41,19 +41,28 @@ class Line:
 
 
 def reuse_buffers(
-    lines: Sequence[str], full: Mapping[str, int], said: set[str], returned_rank: int | None
+    lines: Sequence[str],
+    full: Mapping[str, int],
+    said: set[str],
+    returned_rank: int | None,
+    given: Mapping[str, int] | None = None,
 ) -> list[str]:
     """The lines with buffers used again.
 
     full: names that hold a fresh array of their own with all of its axes, and the number of these. said: names of
     definitions, which keep them; other names may change. returned_rank: that of the only array returned, if it is one.
+    given: the number of axes of each argument, and of other names that have all of theirs.
     """
     deepest = max(full.values(), default=0)
-    found = [_parsed(x) for x in lines]
+    found = [parsed(x) for x in lines]
     ranks = {n: r for n, r in full.items() if r == deepest}
+    made = {**(given or {}), **full}
     at = 0
     while at < len(found):
-        step = _rewritten(found, at, ranks, said, deepest == returned_rank)
+        line = found[at]
+        if line.op == "=" and line.target in ranks and (apart := _product_first(line, made, ranks, deepest)):
+            found[at : at + 1] = apart
+        step = _rewritten(found, at, ranks, said, deepest == returned_rank, made)
         if step is None:
             at += 1
             continue
@@ -61,15 +70,77 @@ def reuse_buffers(
     return [str(x) for x in found]
 
 
-def _parsed(line: str) -> Line:
+def _product_first(line: Line, ranks: Mapping[str, int], fresh: Collection[str], deepest: int) -> list[Line]:
+    """``Z = X @ W + b`` as ``Z = X @ W`` and ``Z += b``: what is computed on the spot has a buffer of its own.
+
+    NumPy itself uses that again for a number, or a term of the same shape, and not for one with fewer axes.
+    """
+    value = ast.parse(line.text, mode="eval").body
+    chain, first = _chain(value)
+    choices = [(first, chain)]
+    if chain and isinstance(chain[0][0], ast.Add | ast.Mult):
+        choices.append((chain[0][1], [(chain[0][0], first), *chain[1:]]))
+    if isinstance(first, ast.Name) and first.id not in fresh:
+        choices.append((_innermost(value), chain[1:]))
+    for inner, rest in choices:
+        short = all(_is_short(right, ranks, deepest) for _, right in rest) and any(_spreads(r, ranks) for _, r in rest)
+        if isinstance(inner, ast.BinOp) and short and _rank(inner, ranks) == deepest:
+            texts = [(op, _source(line.text, right)) for op, right in rest]
+            return [Line(line.target, "=", _source(line.text, inner)), *(_step(o, line.target, t) for o, t in texts)]
+    return []
+
+
+def _innermost(value: ast.expr) -> ast.expr:
+    """``a - b`` of ``(a - b) * c``."""
+    while isinstance(value, ast.BinOp) and isinstance(value.left, ast.BinOp) and type(value.left.op) in OPERATORS:
+        value = value.left
+    return value
+
+
+def _is_short(e: ast.expr, ranks: Mapping[str, int], deepest: int) -> bool:
+    """Whether e is made of numbers, and of names of what has fewer axes."""
+    if isinstance(e, ast.Subscript) and any(isinstance(x, ast.Constant) and x.value is None for x in ast.walk(e.slice)):
+        return True
+    if isinstance(e, ast.BinOp) and not isinstance(e.op, ast.MatMult):
+        return _is_short(e.left, ranks, deepest) and _is_short(e.right, ranks, deepest)
+    return isinstance(e, ast.Constant) or (isinstance(e, ast.Name) and ranks.get(e.id, 0) < deepest)
+
+
+def _spreads(e: ast.expr, ranks: Mapping[str, int]) -> bool:
+    """Whether e is an array with fewer axes."""
+    return any(isinstance(x, ast.Subscript) or (isinstance(x, ast.Name) and ranks.get(x.id, 0)) for x in ast.walk(e))
+
+
+def _rank(e: ast.expr, ranks: Mapping[str, int]) -> int:
+    """The number of axes of sums and products of arrays that have all of theirs; 0 where that is not known."""
+    if isinstance(e, ast.Name):
+        return ranks.get(e.id, 0)
+    if isinstance(e, ast.Attribute) and e.attr == "T":
+        return _rank(e.value, ranks)
+    if isinstance(e, ast.Call) and isinstance(e.func, ast.Attribute) and e.func.attr == "transpose":
+        return _rank(e.func.value, ranks)
+    if not isinstance(e, ast.BinOp):
+        return 0
+    left, right = _rank(e.left, ranks), _rank(e.right, ranks)
+    return max(left, right) if not isinstance(e.op, ast.MatMult) or min(left, right) > 1 else 0
+
+
+def parsed(line: str) -> Line:
     if line.startswith("return "):
         return Line("", "return", line.removeprefix("return "))
-    target, _, text = line.partition(" = ")
+    target, equals, text = line.partition(" = ")
+    if not equals:
+        return Line("", "", line)
     return Line(target, "=", text)
 
 
 def _rewritten(
-    lines: list[Line], at: int, full: Mapping[str, int], said: set[str], returns_array: bool
+    lines: list[Line],
+    at: int,
+    full: Mapping[str, int],
+    said: set[str],
+    returns_array: bool,
+    ranks: Mapping[str, int],
 ) -> tuple[list[Line], int] | None:
     """The lines with line ``at`` rewritten, and where to go on; None where nothing can be reused in it."""
     line = lines[at]
@@ -103,7 +174,37 @@ def _rewritten(
     for left, rest in choices:
         if isinstance(left, ast.Name) and _may_go(left.id, lines, at, full) and not _viewed(left.id, line.text, rest):
             return _emitted(left.id, rest, lines, at, said, full)
+    if (
+        line.op == "="
+        and len(chain) == 1
+        and (step := _into_right(lines, at, first, *chain[0], full, ranks)) is not None
+    ):
+        return step
     return _argument_in_place(lines, at, value, full, said)
+
+
+def _into_right(
+    lines: list[Line],
+    at: int,
+    left: ast.expr,
+    op: ast.operator | ast.Call,
+    right: ast.expr,
+    full: Mapping[str, int],
+    ranks: Mapping[str, int],
+) -> tuple[list[Line], int] | None:
+    """``C = a - B`` as ``C = np.subtract(a, B, out=B)``; a product with B is first computed in its place."""
+    line = lines[at]
+    if isinstance(op, ast.Call) or not isinstance(op, ast.Sub | ast.Div):
+        return None
+    product = _product_in_place("", right, [left], lines, at, full) if isinstance(op, ast.Sub) else None
+    if product and not _spreads(product[1], ranks):
+        return None
+    name = right.id if isinstance(right, ast.Name) and _may_go(right.id, lines, at, full) else product and product[0]
+    if not name or _reads(name, left):
+        return None
+    before = [Line(name, "*=", _source(line.text, product[1]))] if product else []
+    made = f"np.{OPERATORS[type(op)][1]}({_source(line.text, left)}, {name}, out={name})"
+    return [*lines[:at], *before, Line(line.target, "=", made), *lines[at + 1 :]], at + len(before) + 1
 
 
 def _argument_in_place(

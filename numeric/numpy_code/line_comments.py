@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+#: The largest of each row of what was met before.
+LARGEST = r"(\1\.(max|take)\(|_row_max\(\1\)).*"
+
 #: What a line looks like, and what is said of it. ``\1`` in a pattern is the name that was met before.
 REASONS = (
     (
@@ -12,11 +15,13 @@ REASONS = (
         "at most 1: nothing overflows, and e * (...) * e keeps the tail",
     ),
     (r"\w+ = np\.clip\(x, -(\d{3}\.0, [\d.]+|[\d.]+, \d{3}\.0)\)", "beyond these, the limits are reached"),
-    (r"\w+ = e \* .+ \* e", "in this order, the tail keeps its digits"),
+    (r"\w+ \*= e", "twice: e * e would lose the digits of the tail"),
+    (r"\w+ = e \* \(?(bounded|term\d?) .*\* e", "in this order, the tail keeps its digits"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
-    (r"\w+ = (\w+) - \1(\.max\(.*\)|\[place\].*)", "at most 0: exp cannot overflow"),
-    (r"\w+ = np\.subtract\((\w+), \1\.max\(.*\), out=\1\)", "at most 0: exp cannot overflow"),
+    (rf"\w+ = (\w+) - {LARGEST}", "at most 0: exp cannot overflow"),
+    (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),
     (r"(\w+) -= \(?\1\.sum\(.*", "what rounding left of the mean"),
+    (r"\w+ = (\w+)\.argmax\(axis=1\) \+ np\.arange\(0, \1\.size, .*", "of the largest in each row, for take and put"),
     (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
 )
 #: Longest line with its comment.

@@ -16,6 +16,7 @@ CALLS: dict[str, str] = {
 #: What a shared operation is called when it is nobody's definition.
 NAMES: dict[str, str] = {
     "max": "largest",
+    "row_max": "largest",
     "sum": "total",
     "matmul": "product",
     "transpose": "flipped",

@@ -10,9 +10,14 @@ from ..program import Node
 
 
 def with_inner_products(roots: Sequence[Node]) -> list[Node]:
-    """The same programs, where ``(a * b).sum(axis)`` is an inner product along the last axis, or down the first."""
+    """The same programs, where ``(a * b).sum(axis)`` is an inner product along the last axis, or down the first.
+
+    The largest along the last axis is found by its place, which takes NumPy a third of the time.
+    """
     uses = program.uses(roots)
-    return list(map(program.rebuilder(lambda old, new: _inner(old, new, uses) or _divided_early(new)), roots))
+    return list(
+        map(program.rebuilder(lambda old, new: _inner(old, new, uses) or _divided_early(new) or _largest(new)), roots)
+    )
 
 
 def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
@@ -38,13 +43,23 @@ def _inner(old: Node, node: Node, uses: Counter[Node]) -> Node | None:
     return program.expand(dot, tuple(at != axis for at in range(rank))) if keepdims else dot
 
 
+def _largest(node: Node) -> Node | None:
+    if node.op != "reduce" or node.data[0] != "max" or singletons(node.args[0]):
+        return None
+    rank = node.args[0].rank
+    if rank < 2 or node.data[1] != (rank - 1,):
+        return None
+    found = Node("row_max", node.args, (), rank - 1)
+    return program.expand(found, (True,) * (rank - 1) + (False,)) if node.data[2] else found
+
+
 def _divided_early(node: Node) -> Node | None:
     """``c[:, None] * x / n`` as ``(c / n)[:, None] * x``: what has fewer entries is divided."""
     if node.op != "mul" or len(node.args) == node.data[0]:
         return None
     split: int = node.data[0]  # type: ignore[assignment]
     over, under = node.args[:split], node.args[split:]
-    fewer = (a for a in over if a.kind == "float" and (a.op == "expand" or (0 < a.rank < node.rank and not a.is_atom)))
+    fewer = (a for a in over if a.kind == "float" and (singletons(a) or (0 < a.rank < node.rank and not a.is_atom)))
     rows = next(fewer, None)
     if rows is None or len(over) < 2 or any(a.op not in ("dim", "const") for a in under):
         return None

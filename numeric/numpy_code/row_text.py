@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .. import program
 from ..program import Node
 from .numpy_forms import singletons
 
@@ -39,18 +40,38 @@ def _zero_sum(w: Writer, n: Node) -> str:
 def _row_minus(w: Writer, n: Node) -> str:
     t = w.expression(n.args[1])[0]
     known = "".join(
-        f", {name}={w.expression(a)[0]}" for name, a in zip(("place", "rest"), n.args[2:], strict=len(n.args) > 2)
+        f", {name}={w.expression(a)[0]}"
+        for name, a in zip(("place", "rest", "top"), n.args[2:], strict=len(n.args) > 2)
     )
     return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
 
 
 def _place(w: Writer, n: Node) -> str:
-    return f"{w.helper('_place')}({w.expression(n.args[0], inline=True)[0]}, axis={n.data[0]})"
+    values, at = n.args
+    where = w.expression(at, inline=True)[0]
+    x = w.expression(values)[0]
+    if values.rank == 1:
+        return where
+    if values.rank == 2 and n.data == (1,):
+        return f"{where} + np.arange(0, {x}.size, {x}.shape[1])"
+    return f"{w.helper('_place')}({x}, {where}, axis={n.data[0]})"
+
+
+def place_name(w: Writer, place: Node) -> str:
+    """Where the largest entries are: by name, unless it is short and read once."""
+    return w.variable(place, "place") if w.uses[place] > 1 else w.named(place, "place")
 
 
 def _rest(w: Writer, n: Node) -> str:
-    place = w.named(n.args[1], "place")
-    return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={n.data[0]})"
+    """The sum of the others; where nothing reads the largest afterwards, it stays 0."""
+    axis, spent = n.data
+    axes: tuple[int, ...] = (axis,)  # type: ignore[assignment]
+    place = place_name(w, n.args[1])
+    if not spent:
+        return f"{w.helper('_rest')}({w.expression(n.args[0])[0]}, {place}, axis={axis})"
+    terms = w.variable(n.args[0], "e")
+    w.lines.append(f"{terms}.put({place}, 0.0)")
+    return w.write(program.reduce("sum", n.args[0], axes))[0]
 
 
 def _over(w: Writer, n: Node) -> str:
@@ -64,7 +85,12 @@ def _row_scale(w: Writer, n: Node) -> str:
     return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
 
 
+def _row_max(w: Writer, n: Node) -> str:
+    return f"{w.helper('_row_max')}({w.expression(n.args[0])[0]})"
+
+
 ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
+    "row_max": _row_max,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
     "place": _place,

@@ -11,7 +11,7 @@ from .. import program
 from ..plans import fresh_name
 from ..program import Node
 from .names import CALLS, NAMES
-from .row_text import ROW_TEXT
+from .row_text import ROW_TEXT, place_name
 
 #: Precedence of Python operators, low to high.
 COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
@@ -39,13 +39,17 @@ class Writer:
         self.read: set[object] = set()
         self.longest = LONG
         self.locals: dict[str, Node] = {}
+        self.planned: dict[Node, str] = {}
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""
         roots = [node for _, node in targets] + list(returns)
         self._count(roots)
         self.locals = dict(targets)
+        self.planned = {node: target for target, node in reversed(targets) if not node.is_atom}
         for target, node in targets:
+            if self.names.get(node) == target:
+                continue
             text = self._line(f"{target} = ", [node])
             # What was computed before needs its own name only where later lines use that name.
             if target in self.read or text != f"{target} = {self.names.get(node)}":
@@ -93,7 +97,7 @@ class Writer:
             return self.names[node], ATOM
         worth_a_name = len(text) > self.longest or (self.uses[node] > 1 and not self._is_view(node))
         if not inline and worth_a_name:
-            fresh = self._fresh(node)
+            fresh = self.planned.pop(node, "") or self._fresh(node)
             self.lines.append(f"{fresh} = {text}")
             self.names[node] = fresh
             return fresh, ATOM
@@ -122,7 +126,12 @@ class Writer:
     def named(self, node: Node, base: str) -> str:
         """The name of a node; it gets one with this base, unless it is a name or a short expression."""
         text, _ = self.expression(node, inline=True)
-        if node in self.names or len(text) <= 18:
+        return text if len(text) <= 18 else self.variable(node, base)
+
+    def variable(self, node: Node, base: str) -> str:
+        """The name of a node; it gets one with this base, unless it has one."""
+        text, _ = self.expression(node, inline=True)
+        if node in self.names or node.op == "name":
             return text
         self.names[node] = fresh_name(base, self.taken)
         self.lines.append(f"{self.names[node]} = {text}")
@@ -146,8 +155,8 @@ def _reduction(node: Node) -> object:
     """Which reduction of rows a node is: an entry at the place of the largest is the largest."""
     inner = node.args[0] if node.op == "expand" else node
     if inner.op == "index" and inner.args[1].op == "place":
-        inner = inner.args[1].args[0]
-    return inner.data[0] if inner.op == "reduce" else ""
+        inner = inner.args[1].args[1]
+    return "max" if inner.op == "row_max" else inner.data[0] if inner.op == "reduce" else ""
 
 
 # --- one writer for each operation ---
@@ -258,6 +267,8 @@ def _einsum(w: Writer, n: Node) -> tuple[str, int]:
 
 
 def _index(w: Writer, n: Node) -> tuple[str, int]:
+    if n.args[1].op == "place":
+        return f"{w.operand(n.args[0], ATOM)}.take({place_name(w, n.args[1])})", ATOM
     positions = ", ".join(w.expression(a)[0] for a in n.args[1:])
     return f"{w.operand(n.args[0], ATOM)}[{positions}]", ATOM
 

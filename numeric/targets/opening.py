@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from sympy import Expr
 
+from ...calculus.derivation import behind
 from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ...calculus.functions import Indicator, Where
 from ...calculus.tensors import Tensor
@@ -24,7 +25,7 @@ def described(reverse: Reverse, language: str) -> list[str]:
     lines.append("")
     known = reverse.backward.known
     shown = [output, *reverse.backward.plan.returns]
-    shown += [x for x in docstring.behind(shown, known) if x.name not in {s.name for s in shown}]
+    shown += [x for x in behind(shown, known) if x.name not in {s.name for s in shown}]
     for x in shown:
         wide = wrap(
             docstring.formula(x), 108, initial_indent="    ", subsequent_indent="        ", break_long_words=False

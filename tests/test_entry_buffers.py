@@ -1,0 +1,64 @@
+"""Arrays that are overwritten in functions computed entry by entry: only where nothing else reads them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from derived import derivation as derived
+
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.joint import joint
+from nnmath.numeric.numpy_code.entry_buffers import reuse_entries
+from nnmath.numeric.numpy_code.generator import assemble
+
+A = "a = np.exp(x)"
+
+LINES = [
+    # the last reader of a overwrites it, however the product is written
+    ([A, "y = a * x + 1", "return y"], [A, "y = a", "y *= x", "y += 1", "return y"]),
+    ([A, "y = x * (a / 3) * x", "return y"], [A, "y = a", "y /= 3", "y *= x", "y *= x", "return y"]),
+    ([A, "y = x + a / 2", "return y"], [A, "y = a", "y /= 2", "y += x", "return y"]),
+    # not the first operand of a difference or quotient, nor an argument, nor what is read again
+    ([A, "y = 1 - a * x", "return y"], None),
+    ([A, "y = 1 / (a * x)", "return y"], None),
+    ([A, "y = x * 2 + 1", "return y"], None),
+    ([A, "y = a * x + 1", "return y + a"], None),
+    ([A, "y = a * x + a", "return y"], None),
+    # one operation alone reads better as it is
+    ([A, "y = a + 1", "return y"], None),
+    # another argument may have another shape
+    ([A, "y = a * x * x * z", "return y"], [A, "y = a", "y *= x", "y *= x", "y = y * z", "return y"]),
+    ([A, "y = a * z * x * x", "return y"], None),
+    ([A, "y = a * x * x - z / x", "return y"], [A, "y = a", "y *= x", "y *= x", "y = y - (z / x)", "return y"]),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), LINES, ids=[x[0][1] for x in LINES])
+def test_what_is_overwritten(lines: list[str], expected: list[str] | None) -> None:
+    found = reuse_entries(lines, ["x", "z"], {"a"})
+    assert found == (expected or lines)
+    x, z = np.array([0.5, 2.0]), np.array([[1.0], [3.0]])
+    ways = []
+    for body in (lines, found):
+        names: dict[str, object] = {"np": np}
+        exec("def f(x, z):\n    " + "\n    ".join(body), names)
+        ways.append(names["f"](x, z))  # type: ignore[operator]
+    assert np.array_equal(*ways)
+
+
+@pytest.mark.parametrize("id", ["silu", "mish", "gelu"])
+def test_shapes_are_broadcast_and_inputs_are_not_changed(id: str) -> None:
+    made, plan = joint(derived(id))
+    function = load_source(assemble(made, (plan,)).source)[plan.name]
+    x, upstream = np.linspace(-3, 3, 4), np.ones((2, 4)) * [[1.0], [2.0]]
+    before = x.copy(), upstream.copy()
+    y, dx = function(x, upstream)[:2]
+    assert np.array_equal(x, before[0]) and np.array_equal(upstream, before[1])
+    for row in range(2):
+        value, slope = function(x, upstream[row])[:2]
+        assert np.array_equal(value, y) and np.allclose(slope, dx[row], rtol=1e-14)
+    assert function(x.astype(np.float32), upstream[0])[1].dtype == np.float64
+    single = function(0.5, 2.0)[:2]
+    assert all(np.ndim(v) == 0 for v in single)
+    long = np.linspace(-4, 4, 100_001)
+    assert np.array_equal(function(long, np.ones_like(long))[0], function(long.reshape(1, -1), 1.0)[0][0])

@@ -1,0 +1,133 @@
+"""Compiled functions on long arrays: results that go past the cache, rows read ahead, sums of columns in groups."""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnmath
+from nnmath.derivations import catalogue
+from nnmath.numeric.checking.crosscheck import check
+from nnmath.numeric.native import memory, module
+from nnmath.numeric.native.compiler import load
+
+pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+
+SAMPLE = ("layernorm",)
+THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A cache of the tests' own: nothing is left in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def layernorm(own_cache: None) -> Any:
+    return nnmath.compiled("layernorm")
+
+
+@pytest.mark.parametrize("id", (*SAMPLE, *THOROUGH))
+def test_where_every_array_counts_as_long_results_stay_right(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bytes > 24e6" in memory.STREAM
+    monkeypatch.setattr(module, "STREAM", memory.STREAM.replace("bytes > 24e6", "bytes > 0.0"))
+    page = nnmath.derive(id)
+    if not page.has_code or page.entry.state:
+        pytest.skip("it has no functions")
+    compiled = nnmath.compiled(page)
+    if id in SAMPLE:
+        assert "nn_stream(" in compiled.source and not compiled.notes
+    report = check(page.derivation, functions=compiled.namespace)
+    if report.failures:
+        report = check(page.derivation, page.forward, functions=compiled.namespace)
+    assert not report.failures, report.failures[0]
+
+
+#: What is replaced in the C text, and by what; and where not all is written then.
+WRONG = {
+    "no first part": ("memcpy(a, b, before);", ";"),
+    "no last part": ("#endif\n    memcpy(a, b, bytes);", "#endif"),
+    "every second line": ("a += 64, b += 64, bytes -= 64", "a += 128, b += 128, bytes -= 128"),
+}
+
+
+def copied(text: str) -> list[tuple[int, int]]:
+    """Offsets and lengths in bytes at which copying past the cache changes other bytes than it should."""
+    head = "#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n"
+    call = "\nvoid nn_copy(void *to, void *from, size_t bytes) { nn_stream(to, from, bytes); nn_streamed(); }"
+    lines = "\n#ifdef NN_LINE\nint nn_lines = 1;\n#else\nint nn_lines = 0;\n#endif\n"
+    library = load(head + text + call + lines)
+    if text != memory.STREAM and not ctypes.c_int.in_dll(library, "nn_lines").value:
+        pytest.skip("this machine has no stores past the cache")
+    copy = library.nn_copy
+    copy.argtypes, copy.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t], None
+    source = np.random.default_rng(0).integers(1, 255, 1024).astype(np.uint8)
+    wrong = []
+    for offset in (0, 4, 16, 60, 64):
+        for length in (0, 4, 60, 64, 68, 128, 192, 332, 512):
+            target, expected = np.zeros(1024, np.uint8), np.zeros(1024, np.uint8)
+            expected[offset : offset + length] = source[3 : 3 + length]
+            copy(target.ctypes.data + offset, source.ctypes.data + 3, length)
+            if not np.array_equal(target, expected):
+                wrong.append((offset, length))
+    return wrong
+
+
+def test_copies_past_the_cache_are_whole() -> None:
+    assert copied(memory.STREAM) == []
+
+
+@pytest.mark.parametrize("old, new", WRONG.values(), ids=WRONG)
+def test_planted_errors_in_such_copies_are_found(old: str, new: str) -> None:
+    assert memory.STREAM.count(old) == 1
+    if "128" in new:
+        new = new.replace("bytes -= 128", "bytes -= bytes < 128 ? bytes : 128")
+    assert copied(memory.STREAM.replace(old, new))
+
+
+@pytest.mark.parametrize("n", (1, 15, 16, 17, 1000))
+def test_sums_of_columns_have_the_digits_of_double(layernorm: Any, n: int) -> None:
+    """In float, a thousand entries of one sign would lose two digits of their sum."""
+    rng = np.random.default_rng(n)
+    X, dY = (rng.uniform(0.5, 1.5, size=(n, 64)).astype(np.float32) for _ in range(2))
+    *_, db = layernorm.layernorm_backward(X, np.ones(64, np.float32), dY, 1e-5)
+    exact = dY.astype(np.float64).sum(axis=0)
+    assert np.abs(db / exact - 1).max() < 3e-7
+    one_by_one = np.cumsum(dY, axis=0, dtype=np.float32)[-1]
+    assert n < 1000 or np.abs(one_by_one / exact - 1).max() > 3e-7
+
+
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_what_is_the_same_in_every_row_is_computed_once(dtype: type) -> None:
+    compiled = nnmath.compiled("batchnorm")
+    assert not compiled.notes
+    assert "column[i_C] = (float)temporary" in compiled.source
+    rng = np.random.default_rng(0)
+    X, dY = (rng.normal(size=(100, 33)).astype(dtype) for _ in range(2))
+    g, b, m = (rng.normal(size=33).astype(dtype) for _ in range(3))
+    given = {"X": X, "dY": dY, "g": g, "b": b, "m": m, "v": m * m, "eps": 1e-5}
+    for name in compiled.functions:
+        function = compiled.numpy[name]
+        chosen = {n: given[n] for n in inspect.signature(function).parameters}
+        for f, e in zip(compiled.namespace[name](**chosen), function(**chosen), strict=True):
+            assert np.abs(f - e).max() <= 50 * np.finfo(dtype).eps * np.abs(e).max()
+
+
+def test_long_arrays_give_what_numpy_gives(layernorm: Any) -> None:
+    rng = np.random.default_rng(0)
+    n, D = 2100, 1029  # 26 MB in three arrays
+    X, dY = (rng.standard_normal((n, D), np.float32) for _ in range(2))
+    g = rng.standard_normal(D, np.float32)
+    found = layernorm.layernorm_backward(X, g, dY, 1e-5)
+    expected = layernorm.numpy["layernorm_backward"](X, g, dY, 1e-5)
+    for f, e in zip(found, expected, strict=True):
+        assert np.abs(f - e).max() < 2e-6 * np.abs(e).max()

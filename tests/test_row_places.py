@@ -1,0 +1,76 @@
+"""Code that reads and writes the largest entry of each row by its place: any layout in memory, any integer labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from derived import module
+
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.numpy_code.helpers import HELPERS
+
+Layout = Callable[[np.ndarray], np.ndarray]
+
+LAYOUTS: dict[str, Layout] = {
+    "columns first": np.asfortranarray,
+    "every other column": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "backwards": lambda x: x[::-1].copy()[::-1],
+    "one row, broadcast": lambda x: np.broadcast_to(x[:1], x.shape),
+}
+RNG = np.random.default_rng(11)
+Z, Y = RNG.standard_normal((5, 4)) * 20, RNG.dirichlet(np.ones(4), 5)
+
+
+def functions(id: str) -> list[tuple[Any, tuple[str, ...]]]:
+    space = load_source(module(id).source)
+    return [(space[f.name], f.arguments) for f in module(id).functions]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("id", ["softmax-ce", "softmax-ce-labels", "softmax"])
+def test_the_layout_in_memory_does_not_matter(id: str, layout: str) -> None:
+    laid = {"Z": LAYOUTS[layout](Z), "Y": LAYOUTS[layout](Y), "dP": LAYOUTS[layout](Y)}
+    plain = {k: np.ascontiguousarray(v) for k, v in laid.items()} | {"y": np.array([3, 0, 1, 1, 2])}
+    for function, names in functions(id):
+        before = {k: v.copy() for k, v in laid.items()}
+        found = function(**{n: laid.get(n, plain[n]) for n in names})
+        np.testing.assert_allclose(found, function(**{n: plain[n] for n in names}), rtol=1e-13, atol=1e-300)
+        for name, value in before.items():
+            np.testing.assert_array_equal(laid[name], value)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint64"])
+def test_labels_of_any_integer_type(dtype: str) -> None:
+    labels = np.array([3, 0, 1, 1, 2])
+    for function, _ in functions("softmax-ce-labels"):
+        np.testing.assert_array_equal(function(Z, labels.astype(dtype)), function(Z, labels))
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (2, 1, 3, 2)])
+def test_places_along_every_axis(shape: tuple[int, ...]) -> None:
+    space: dict[str, Any] = {"np": np}
+    for name in ("_place", "_rest", "_row_max", "_zero_sum", "_row_minus"):
+        exec(HELPERS[name], space)
+    x = RNG.permutation(np.arange(float(np.prod(shape)))).reshape(shape) + 1
+    for axis in range(len(shape)):
+        place = space["_place"](x, x.argmax(axis), axis)
+        np.testing.assert_array_equal(x.take(place), x.max(axis))
+        rows = x / x.sum(axis, keepdims=True)
+        zero = space["_zero_sum"](rows.copy(), rows.argmax(axis), axis)
+        np.testing.assert_allclose(zero.sum(axis), 0, atol=1e-15)
+        assert np.count_nonzero(zero != rows) == rows.argmax(axis).size
+        off = space["_row_minus"](rows.copy(), np.flip(rows, axis), axis)
+        np.testing.assert_allclose(off, rows - np.flip(rows, axis), atol=1e-15)
+    np.testing.assert_array_equal(space["_row_max"](x), x.max(axis=-1))
+
+
+def test_a_distribution_that_is_returned_keeps_its_largest_entries() -> None:
+    """The sum of the others leaves 0 there only where nobody reads them afterwards."""
+    source = module("logsumexp-gradient").source
+    assert "_rest(p, place, axis=0)" in source and ".put(" not in source.split("def logsumexp")[-1]
+    assert "P.put(place, 0.0)" in module("softmax-ce").source
+    _, p = functions("logsumexp-gradient")[0][0](Z[0])
+    np.testing.assert_allclose(p, np.exp(Z[0] - Z[0].max()) / np.exp(Z[0] - Z[0].max()).sum(), rtol=1e-14)

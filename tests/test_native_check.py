@@ -69,7 +69,6 @@ def test_a_call_that_numpy_would_serve_is_an_error() -> None:
 #: (id, options, the C as generated, the C with an error)
 PLANTED: list[tuple[str, Mapping[str, Any], str, str]] = [
     ("softmax-ce", {}, "/ (double)n", "/ (double)(n + 1)"),
-    ("mse", {}, "/ (double)n", "/ (double)(n - 1)"),
     ("adam", {}, "1.0 - beta2", "1.0 - beta1"),
     ("clip-norm", {}, "sqrt(row2)", "row2"),
     ("exponential-decay", {}, "gamma_ * lr", "gamma_ + lr"),

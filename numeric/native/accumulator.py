@@ -75,7 +75,7 @@ class Accumulator(Emitter):
         checks = [*((s, dimension(a)) for a, s in spots.items()), *limits]
         loops = [a for a in (*(b for b in block if b not in spots), *r.over) if a != vector]
         free = [a for a in r.over if a != vector and not any(a in s.axes for s, _ in checks)]
-        several = None if local or not free else free[0]
+        several = free[0] if free else None
         loops = [a for a in loops if a != several]
         depth, opened = self.depth, set(k.outer)
         self.text.moving = frozenset({vector} if vector else ())

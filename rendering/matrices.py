@@ -115,26 +115,26 @@ def _times(w: Writer, node: Times) -> Box:
     body = write_notation(w, array)
     body = body if isinstance(array, MatMul) else w.style.wrap(body, POWER)
     if not under:
-        return join([_row(_factors(w, over)), " ", body], PRODUCT)
+        return _row(w, [*_factors(w, over), body])
     if w.style.latex:
         above, below = (_factors(w, s) if len(s) > 1 else [write_notation(w, f) for f in s] for s in (over, under))
-        return join([w.style.fraction(_row(above), _row(below)), " ", body], PRODUCT)
-    divisor = w.style.wrap(_row(_factors(w, under)), POWER)
+        return _row(w, [w.style.fraction(_row(w, above), _row(w, below)), body])
+    divisor = w.style.wrap(_row(w, _factors(w, under)), POWER)
     if _is_column_of_ones(array):
-        coefficient = join([_row(_factors(w, over)), "/", divisor], PRODUCT)
-        return join([w.style.enclosed(coefficient), " ", body], PRODUCT)
-    return join([_row([*_factors(w, over), body]), "/", divisor], PRODUCT)
+        coefficient = join([_row(w, _factors(w, over)), "/", divisor], PRODUCT)
+        return _row(w, [w.style.enclosed(coefficient), body])
+    return join([_row(w, [*_factors(w, over), body]), "/", divisor], PRODUCT)
 
 
 def _factors(w: Writer, scalars: list[Notation]) -> list[Box]:
     return [w.style.wrap(write_notation(w, s), POWER) for s in scalars]
 
 
-def _row(boxes: list[Box]) -> Box:
-    """The product of scalars; 1 for none."""
+def _row(w: Writer, boxes: list[Box]) -> Box:
+    """The product of these; 1 for none."""
     if len(boxes) < 2:
         return boxes[0] if boxes else atom("1")
-    return join([part for box in boxes for part in (" ", box)][1:], PRODUCT)
+    return join([part for box in boxes for part in (w.style.before(box), box)][1:], PRODUCT)
 
 
 def _is_column_of_ones(array: Notation) -> bool:

@@ -36,7 +36,9 @@ from nnmath.calculus.notation import (
 )
 from nnmath.calculus.sums import BoundSum, Delta, Partial, bound_sum
 from nnmath.calculus.tensors import Domain, Element, Index, Tensor, dimension
-from nnmath.rendering.expressions import notation_text
+from nnmath.rendering.expressions import Writer, notation_text
+from nnmath.rendering.latex_style import LATEX
+from nnmath.rendering.matrices import write_notation
 
 n, d, h = dimension("n"), dimension("d"), dimension("h")
 SIZES = {n: 3, d: 2, h: 4}
@@ -169,6 +171,24 @@ CASES = [
 def test_what_it_says(expr, axes, expected):
     node = matrix_notation(expr, axes)
     assert (None if node is None else notation_text(node)) == expected
+
+
+IN_LATEX = [
+    (total(i, x[i] ** 2) * exp(x[j]) / total(i, exp(x[i])), r"\lVert x \rVert^{2} \thinspace \mathrm{softmax}(x)"),
+    (
+        total(i, x[i] * y[i]) * x[j] / total(i, x[i] ** 2),
+        r"\frac{x^{\top} y}{\lVert x \rVert^{2}} x",
+    ),
+    (x[j] / total(i, x[i] ** 2) ** 2, r"\frac{1}{\lVert x \rVert^{4}} x"),
+    (sympy.sqrt(x[j] ** 2 + 1), r"\sqrt{1 + x \odot x}"),
+]
+
+
+@pytest.mark.parametrize(("expr", "expected"), IN_LATEX)
+def test_what_it_says_in_latex(expr, expected):
+    node = matrix_notation(expr, (j,))
+    assert node is not None
+    assert " ".join(write_notation(Writer(LATEX), node).text.split()) == expected
 
 
 @pytest.mark.parametrize(("expr", "axes", "expected"), CASES, ids=[str(k) for k in range(len(CASES))])

@@ -20,7 +20,7 @@ def with_array_bounds(roots: Sequence[Node], elementwise: bool = True) -> list[N
     A value that is nothing else stays np.maximum(x, 0.0). elementwise: whether all arrays have the shape of the inputs;
     otherwise only what is computed of whole arrays is changed.
     """
-    clips = [n for n in _nodes(roots) if n.op == "call" and n.data == ("clip",)]
+    clips = [n for n in program.all_nodes(roots) if n.op == "call" and n.data == ("clip",)]
     memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
 
     def visit(node: Node) -> Node:
@@ -58,7 +58,7 @@ def beyond_last(roots: Sequence[Node], named: int) -> list[Node]:
     That overwrites it. The first ``named`` programs are values with a name; what is returned of them is theirs. Where
     another program reads such a value in its middle, it overwrites a copy.
     """
-    uses = Counter(a for n in _nodes(roots) for a in n.args)
+    uses = Counter(a for n in program.all_nodes(roots) for a in n.args)
     memo: dict[int, Node] = {}
 
     def visit(node: Node, outermost: bool) -> Node:
@@ -76,14 +76,3 @@ def beyond_last(roots: Sequence[Node], named: int) -> list[Node]:
 
     found = [visit(r, True) for r in roots]
     return [n.args[0] if at < named and n.data == ("beyond",) else n for at, n in enumerate(found)]
-
-
-def _nodes(roots: Sequence[Node]) -> list[Node]:
-    found: dict[Node, None] = {}
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found[node] = None
-            stack += node.args
-    return list(found)

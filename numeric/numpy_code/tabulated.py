@@ -115,16 +115,7 @@ def with_tables(roots: Sequence[Node]) -> list[Node]:
 
     There :mod:`..rounding` has marked tanh and log1p as computed in float64.
     """
-    memo: dict[int, Node] = {}  # by identity: 0 and 0.0 are equal, and are not the same text
-
-    def visit(node: Node) -> Node:
-        if id(node) not in memo:
-            args = tuple(map(visit, node.args))
-            same = all(a is b for a, b in zip(args, node.args, strict=True))
-            found = node if same else Node(node.op, args, node.data, node.rank, node.kind)
-            memo[id(node)] = _tabulated(found) or found
-        return memo[id(node)]
-
+    visit = program.rebuilder(lambda old, node: _tabulated(node))
     return [visit(r) for r in roots]
 
 

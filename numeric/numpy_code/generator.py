@@ -171,7 +171,8 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
     arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]
     if arrays or labels:
-        lines.append("sizes = {}")
+        numbers = sorted({str(d) for t in (*arrays, *labels) for d in t.dims if d.is_Integer}, key=int)
+        lines.append(f"sizes = {{{', '.join(f'{d}: {d}' for d in numbers)}}}")
     for t in arrays:
         n = identifier(t.name)
         lines.append(f'{n} = _floats("{n}", {n}, {_dims(t)}, sizes)')

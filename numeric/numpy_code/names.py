@@ -8,7 +8,7 @@ CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("abs", "sign", "sqrt", "power", "expm1", "log1p", "where")},
     **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
-    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
+    **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "normal_tail", "exp_polynomial", "exp_product", "exp_quotient")},
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},
     "relu": "np.maximum",
 }
@@ -35,6 +35,7 @@ NAMES: dict[str, str] = {
     "abs": "a",
     "minimum": "a",
     "erfcx": "c",
+    "normal_tail": "c",
     "sigmoid": "s",
     "softplus": "sp",
     "sech2": "sech2",

@@ -6,8 +6,8 @@ erfcx(x) = exp(x²) erfc(x) on x ≥ 0: (x + 7/8) erfcx(x) runs from 7/8 to 1/�
 which runs from −1 to 1 (after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
 0 ≤ x < ∞, Mathematics of Computation 36, 1981; with 7/8 it is flat at x = 0, where the rounding of t counts most).
 erf(x)/x on |x| ≤ 1 is smooth in s = x². Both are truncated Chebyshev series, multiplied out into powers of t and of s;
-a double holds each coefficient. exp(a²/2)·(1 − Φ(a)), the tail of the normal distribution without its exponential, is on
-0 ≤ a ≤ 4.5 about 3/2/(a + 3): divided by s = 1/(a + 3), it needs few powers of s in float32.
+a double holds each coefficient. exp(a²/2)·(1 − Φ(a)), the tail of the normal distribution without its exponential, is
+about 3/2/(a + 3) on 0 ≤ a ≤ 4.5: divided by s = 1/(a + 3), it needs few powers of s in float32.
 """
 
 from __future__ import annotations

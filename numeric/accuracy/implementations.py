@@ -42,7 +42,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class OfNeighbours:
-    """An implementation that computes an entry in another way where most entries of a long array are of moderate size."""
+    """An implementation that has another way to compute an entry where most entries of a long array are moderate."""
 
     run: Implementation
 

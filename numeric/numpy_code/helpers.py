@@ -94,7 +94,7 @@ def _mostly_near(near, results, low, high, function, x, *others):
         block = [v[start : start + step] if np.ndim(v) else v for v in flat]
         parts, v = [whole[start : start + step] for whole in found], block[0]
         if not (low <= v.min() and v.max() <= high):
-            outside = np.flatnonzero(~((low <= v) & (v <= high)))  # NaN too
+            outside = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))  # NaN too
             if outside.size > v.size // 8:
                 _put_parts(parts, ..., function(*block))
                 continue

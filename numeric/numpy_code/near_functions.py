@@ -1,7 +1,7 @@
 """A second function for long arrays whose entries are mostly of moderate size: shorter, and for those entries only.
 
-It writes its results into arrays that it is given. ``_mostly_near`` calls it block by block, and the function itself for
-the entries that are elsewhere.
+It writes its results into arrays that it is given. ``_mostly_near`` calls it block by block, and the function itself
+for the entries that are elsewhere.
 """
 
 from __future__ import annotations
@@ -82,7 +82,10 @@ def _written(line: str, name: str, out: str) -> str | None:
 
 
 def opening(function: ArrayFunction, conditions: Sequence[str], passed: str) -> list[str]:
-    """The lines that compute long arrays so. conditions: that arrays are long, and alike. passed: the function and its arguments."""
+    """The lines that compute long arrays so.
+
+    conditions: that arrays are long, and alike. passed: the function and its arguments.
+    """
     near = function.near
     assert near is not None
     defaults = [f"abs({name} - {value!r}) < {abs(value) * 1e-5:.0e}" for name, value in near.defaults.items()]

@@ -1,7 +1,7 @@
 """Where no exponential over- or underflows, functions of one variable need no bounds and no halves of exponentials.
 
-Most inputs lie there. h·(x/D)·h with h = exp(x/2) is x/D·exp(x) then, and nothing is bounded. What rounding takes from an
-exponent that is a polynomial costs few digits where the exponent is small. The form serves between two numbers only:
+Most inputs lie there. h·(x/D)·h with h = exp(x/2) is x/D·exp(x) then, and nothing is bounded. What rounding takes from
+an exponent that is a polynomial costs few digits where the exponent is small. The form serves between two numbers only:
 elsewhere the other form is computed.
 """
 
@@ -15,6 +15,7 @@ from sympy import Expr, Poly, Pow
 
 from ...calculus.functions import absolute
 from ...calculus.tensors import Element
+from .exact_exponents import is_parameter
 from .forms import (
     Around,
     Beyond,
@@ -47,7 +48,7 @@ STEPS, FURTHEST = 8, 800
 
 
 class _NoNearForm(Exception):
-    """Half an exponential stands alone, or a multiple of the variable is rounded."""
+    """Half an exponential stands alone, or the exponent is no polynomial, or a multiple by a parameter."""
 
 
 def near(expr: Expr) -> Expr | None:
@@ -90,6 +91,8 @@ def _exponential(exponent: Expr) -> Expr:
     plain = _near(exponent)
     variable = _variable(plain)
     if variable is None or not plain.is_polynomial(variable):
+        raise _NoNearForm
+    if Poly(plain, variable).degree() == 1 and any(map(is_parameter, plain.atoms(Element))):
         raise _NoNearForm
     return PlainExp(sympy.horner(plain, wrt=variable))
 

@@ -151,7 +151,11 @@ READS = [
     ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
     ("batchnorm", "H *= dL_dg / n\n    dL_dX = np.subtract(dY, H, out=H)\n    dL_dX -= dL_db / n\n    dL_dX *= g * R"),
     ("attention", "P /= P.sum(axis=1, keepdims=True)"),
-    ("softmax-ce", "_row_minus(P, Y, axis=1, place=place, rest=rest / total, top=1 / total)\n    P /= n\n    return P"),
+    ("softmax-ce", "weighted = np.vecdot(shifted, Y)\n    e = np.exp(shifted, out=shifted)"),
+    (
+        "softmax-ce",
+        "off = np.subtract(P, Y, out=P)\n    own = Y.take(place)\n    off.put(place, (1 - own - own * rest) / total)",
+    ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", "dg = _sum_rows(H * dY)"),

@@ -17,16 +17,12 @@ def _zero_sum(x, at, axis, less=0.0, p=None):
 '''
 
 ROW_MINUS = '''
-def _row_minus(p, t, axis, place=None, rest=None, top=None):
-    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p.
-
-    place, rest, top: where the largest p of each row is, the sum of the others, and that p, if these are known.
-    """
-    if place is None:
-        place = _place(p, p.argmax(axis), axis)
-        top = p.take(place)
-        p.put(place, 0.0)
-        rest = p.sum(axis)
+def _row_minus(p, t, axis):
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p."""
+    place = _place(p, p.argmax(axis), axis)
+    top = p.take(place)
+    p.put(place, 0.0)
+    rest = p.sum(axis)
     own, large = t.take(place), top > rest
     p -= t
     p.put(place, (large - own) + np.copysign(np.minimum(top, rest), rest - top))  # 1 - own - rest, or top - own

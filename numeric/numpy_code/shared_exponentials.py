@@ -64,7 +64,9 @@ def _cross_entropy(node: Node) -> tuple[Node, Node] | None:
 
     Neither term is negative, as before. There is one product in place of two.
     """
-    if node.op != "add" or node.data != (1, 1) or any(a.op != "mul" or a.data != (2,) for a in node.args):
+    if node.op != "add" or node.data != (1, 1):
+        return None
+    if any(a.op != "mul" or a.data != (2,) or len(a.args) != 2 for a in node.args):
         return None
     for first, second in (node.args, node.args[::-1]):
         for rest, softplus in (first.args, first.args[::-1]):

@@ -158,12 +158,12 @@ READS = [
     ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
-    ("layernorm", 'dg = np.einsum("ij,ij->j", H, dY)'),
+    ("layernorm", "dg = _sum_rows(H * dY)"),
     ("rmsnorm", "H *= (np.vecdot(H, dH) / D)[:, None]\n    dX = np.subtract(dH, H, out=dH)"),
     ("dense", "return X @ W + b"),
     ("dense", "dX = dY @ W.T"),
     ("dense", "dW = X.T @ dY"),
-    ("dense", "db = dY.sum(axis=0)"),
+    ("dense", "db = _sum_rows(dY)"),
     ("mlp-softmax", "Z1 = X @ W1\n    Z1 += b1"),
     ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
@@ -185,7 +185,7 @@ def test_source_is_plain_numpy(id) -> None:
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     assert max(map(len, module.source.splitlines())) <= 120
     assert "~" not in module.source and "·" not in module.source  # names of bound indices are nobody's business
-    # A sum over several indices at once: over channels and windows, over heads and their entries; and inner products
+    # A sum over several indices at once: over channels and windows, over heads and their entries; and, of squares,
     # down the first axis.
     assert "einsum" not in module.source.replace('einsum("ij,ij->j"', "") or catalogue()[id].topic in (
         "attention",

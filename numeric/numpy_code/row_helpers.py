@@ -46,6 +46,13 @@ def _row_max(x):
     return x.take(at + np.arange(0, x.size, x.shape[-1]).reshape(at.shape))
 '''
 
+SUM_ROWS = '''
+def _sum_rows(x):
+    """x.sum(axis=0) as a matrix product: in blocks of rows. Added row after row, their rounding errors would add up."""
+    total = np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)
+    return total.reshape(x.shape[1:])
+'''
+
 PLACE = '''
 def _place(x, at, axis):
     """The entries ``at`` of rows along an axis, as places in x as one long row: for take and put."""
@@ -97,6 +104,7 @@ def _power_of_two(x):
 #: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
+    "_sum_rows": SUM_ROWS,
     "_place": PLACE,
     "_rest": REST,
     "_zero_sum": ZERO_SUM,

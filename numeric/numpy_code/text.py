@@ -147,8 +147,6 @@ class Writer:
             base = "own"
         elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
             base = "e"
-        elif key == "cast" and node.args[0].op == "compare":
-            base = "one"
         else:
             minus = key == "add" and node.data == (1, -1) and all(a.is_atom for a in node.args)
             base = "difference" if minus else NAMES.get(key, "u")

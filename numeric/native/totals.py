@@ -163,6 +163,8 @@ class Totals:
             value = name
         if r.op == "peak":
             return [value]
+        if r.op == "others":
+            return [f"({value} >= 1.0{f} ? 0.0{f} : {value})"]
         if r.op == "max":
             return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
         return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]

@@ -61,7 +61,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
             self._choose_buffers(nests)
             self._choose_memory(nests)
         late = [v for v in k.values if k.is_late(v)]
-        totals = {v: self._accumulator(v) for v in late}
+        totals = self.totals = {v: self._accumulator(v) for v in late}
         everything = self._product((*k.outer, *k.inner))
         if chunked:
             count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
@@ -91,7 +91,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
         self.scopes.append(self._settle())
-        self._open_group()
+        self._open_group(nests)
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
             self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")

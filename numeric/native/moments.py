@@ -7,7 +7,7 @@ say. Where it is too much, in any column, the pass that the formula asks for is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as pairs
 
@@ -16,7 +16,7 @@ from .kernels import Cut, Kernel, Target, Uncovered, schedule
 from .scalars import Axis, Scalar, Shape, closure, dimension, load, loads, replaced, signed_sum
 
 #: A sum of squares below this share of the terms that it is made of has lost too many digits.
-LEAST = 2.0**-16
+LEAST = Scalar("const", (), (2.0**-16,))
 
 #: Coefficients by what they multiply: a product of entries that change from row to row.
 Polynomial = dict[tuple[Scalar, ...], Scalar]
@@ -99,71 +99,110 @@ def _multiplied(a: Polynomial, b: Polynomial) -> Polynomial:
 def in_one_pass(kernels: Sequence[Kernel], temporaries: dict[str, Shape], real: str) -> list[Kernel]:
     """The kernels, where of two passes for sums over columns of floats the second is made only if it must be."""
     done: list[Kernel] = []
+    known: _Known | None = None
     for k in kernels:
-        before = done[-1] if done else None
-        joined = _joined(before, k, temporaries) if before is not None and real == "float" else None
-        done[-1:] = joined if joined else [*done[-1:], k]
+        joined = _joined(done[-1], k, temporaries) if done and real == "float" else None
+        if joined:
+            (done[-1], columns, again), known = joined
+            known.at = len(done)
+            done += [columns, again]
+        elif known and (moved := _moved(done[known.at], k, known)):
+            done[known.at] = moved[0]
+            done += moved[1:]
+        else:
+            done.append(k)
     return done
 
 
-def _joined(first: Kernel, second: Kernel, temporaries: dict[str, Shape]) -> list[Kernel] | None:
+@dataclass
+class _Known:
+    """Sums of products that are in memory: their loads, by the sum. at: where the kernel is that makes more of them."""
+
+    moments: Moments
+    stored: dict[Scalar, Scalar]
+    at: int = 0
+
+
+def _joined(
+    first: Kernel, second: Kernel, temporaries: dict[str, Shape]
+) -> tuple[tuple[Kernel, Kernel, Kernel], _Known] | None:
     """The first kernel with more sums, one that makes of them what the second makes, and the second if need be."""
     if not _over_columns(first) or not _over_columns(second) or first.outer != second.outer:
         return None
     late = [v for v in second.values if second.is_late(v)]
-    if first.inner != second.inner or any(t.value not in second.late for t in second.targets) or len(late) < 1:
+    if first.inner != second.inner or any(t.value not in second.late for t in second.targets) or not late:
         return None
     moments = Moments(late[0].over, {})
-    made = {r: moments.of(r) for r in late if r.op == "sum"}
-    if len(made) < len(late) or any(m is None for m in made.values()):
+    made = {r: m for r in late if r.op == "sum" and (m := moments.of(r))}
+    if len(made) < len(late) or set(moments.rows) != set(first.outer):
         return None
     if not all(any(_square(q) == f for q in late) for r in late for f in _differences(r)):
         return None
     read = {v.data[0] for m in moments.found for v in m}
     if not read <= {v.data[0] for v in loads(first.values)} or read & set(temporaries):
         return None
-    targets = _in_terms_of(moments, first)
+    targets = [replace(t, value=replaced(t.value, _multiples(first, moments))) for t in first.targets]
     names = {t.value: t.name for t in targets}
-    place = first.inner
-    stored: dict[Scalar, Scalar] = {}
+    place, shape = first.inner, (dimension(first.inner[0]),)
     fresh: dict[str, Shape] = {}
     for r in moments.found.values():
         if r not in names:
             names[r] = f"temporary{len(temporaries) + len(fresh) + 1}"
-            fresh[names[r]] = (dimension(place[0]),)
+            fresh[names[r]] = shape
             targets.append(Target(names[r], r, place))
-        stored[r] = load(names[r], (dimension(place[0]),), place)
+    stored = {r: load(names[r], shape, place) for r in moments.found.values()}
     doubtful = f"temporary{len(temporaries) + len(fresh) + 1}"
     fresh[doubtful] = ()
-    known = {r: replaced(m[0], stored) for r, m in made.items() if m}
-    sizes = {r: replaced(m[1], stored) for r, m in made.items() if m}
-    doubt = Scalar("const", (), (0.0,))
-    for r, value in known.items():
-        tests = [(HUGE, Scalar("call", (value,), ("abs",), value.axes))]
-        if _square(r):
-            tests.append((value, product((Scalar("const", (), (LEAST,)), sizes[r]))))
-        for more, less in tests:
-            fine = Scalar("compare", (more, less), (">=",), value.axes)
-            doubt = Scalar("call", (fine, doubt, ONE), ("where",), value.axes | doubt.axes)
-    again = [replace(t, value=replaced(t.value, known)) for t in second.targets]
+    by = {r: replaced(value, stored) for r, (value, _) in made.items()}
+    again = [replace(t, value=replaced(t.value, by)) for t in second.targets]
+    doubt = _doubt({r: (by[r], replaced(size, stored)) for r, (_, size) in made.items()})
     again.append(Target(doubtful, Scalar("peak", (doubt,), (), frozenset(), place), ()))
     try:
         sums, columns = schedule(targets), schedule(again)
     except (Cut, Uncovered):
         return None
     temporaries.update(fresh)
-    return [sums, replace(columns, wide=True), replace(second, only_if=doubtful)]
+    return (sums, replace(columns, wide=True), replace(second, only_if=doubtful)), _Known(moments, stored)
 
 
-def _in_terms_of(moments: Moments, first: Kernel) -> list[Target]:
-    """The targets of a kernel with sums that are multiples of such sums as products."""
+def _doubt(sums: Mapping[Scalar, tuple[Scalar, Scalar]]) -> Scalar:
+    """1 where a sum of squares is small beside the terms that it is made of, or a sum is no number; else 0."""
+    doubt = Scalar("const", (), (0.0,))
+    for r, (value, size) in sums.items():
+        tests = [(HUGE, Scalar("call", (value,), ("abs",), value.axes))]
+        if _square(r):
+            tests.append((value, product((LEAST, size))))
+        for more, less in tests:
+            fine = Scalar("compare", (more, less), (">=",), value.axes)
+            doubt = Scalar("call", (fine, doubt, ONE), ("where",), value.axes | doubt.axes)
+    return doubt
+
+
+def _multiples(k: Kernel, moments: Moments) -> dict[Scalar, Scalar]:
+    """The sums in a kernel that are multiples of sums of products, in terms of these."""
     made = {}
-    for r in first.values:
-        terms = polynomial(r.args[0], frozenset(moments.rows)) if first.is_late(r) and r.op == "sum" else None
-        if terms and len(terms) == 1 and r not in moments.found.values() and set(terms) <= set(moments.found):
+    for r in k.values:
+        terms = polynomial(r.args[0], frozenset(moments.rows)) if k.is_late(r) and r.op == "sum" else None
+        if terms and len(terms) == 1 and set(r.over) == set(moments.rows) and set(terms) <= set(moments.found):
             ((entries, c),) = terms.items()
-            made[r] = product((moments.found[entries], c))
-    return [replace(t, value=replaced(t.value, made)) for t in first.targets]
+            found = moments.found[entries]
+            made[r] = found if c == ONE else product((found, c))
+    return made
+
+
+def _moved(columns: Kernel, k: Kernel, known: _Known) -> list[Kernel] | None:
+    """The kernel of columns, also with targets of another one that follow from the same sums, and what is left of it."""
+    made = {r: replaced(v, known.stored) for r, v in _multiples(k, known.moments).items()}
+    more = [t for t in k.targets if t.value in k.late and t.place == columns.inner]
+    more = [t for t in more if all(v in made for v in closure([t.value]) if v.is_reduction)]
+    rest = [t for t in k.targets if t not in more]
+    if not more:
+        return None
+    try:
+        moved = schedule([*columns.targets, *(replace(t, value=replaced(t.value, made)) for t in more)])
+        return [replace(moved, wide=True), *([schedule(rest)] if rest else [])]
+    except (Cut, Uncovered):
+        return None
 
 
 def _over_columns(k: Kernel) -> bool:

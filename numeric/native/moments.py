@@ -191,7 +191,7 @@ def _multiples(k: Kernel, moments: Moments) -> dict[Scalar, Scalar]:
 
 
 def _moved(columns: Kernel, k: Kernel, known: _Known) -> list[Kernel] | None:
-    """The kernel of columns, also with targets of another one that follow from the same sums, and what is left of it."""
+    """The kernel of columns with those targets of another that follow from the same sums, and what is left of that."""
     made = {r: replaced(v, known.stored) for r, v in _multiples(k, known.moments).items()}
     more = [t for t in k.targets if t.value in k.late and t.place == columns.inner]
     more = [t for t in more if all(v in made for v in closure([t.value]) if v.is_reduction)]

@@ -95,7 +95,10 @@ def normal(expr: Expr) -> Expr | None:
 
 def _near(e: Expr) -> Expr:
     if isinstance(e, Around) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
-        return InOrder(_near(e.args[1]), _exponential(e.args[0].args[0]))  # type: ignore[arg-type]
+        whole, rest = _exponential(e.args[0].args[0]), _near(e.args[1])  # type: ignore[arg-type]
+        if isinstance(rest, InOrder):  # x/D·exp(x) may be a value of its own
+            return InOrder(InOrder(rest.args[0], whole), rest.args[1])
+        return InOrder(rest, whole)
     if isinstance(e, Squared) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
         return _exponential(e.args[0].args[0])  # type: ignore[arg-type]
     if isinstance(e, WholeExp):

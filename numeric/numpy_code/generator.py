@@ -14,6 +14,7 @@ from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node, all_nodes
 from . import near_functions
 from .array_bounds import beyond_last, with_array_bounds
+from .centred_rows import with_centred_rows
 from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
@@ -66,6 +67,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
+    nodes = with_centred_rows(names, nodes)
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
     nodes = with_tables(with_inner_products(with_shared_exponentials(nodes)))

@@ -151,10 +151,10 @@ def _in_double(function, x):
 
 SIGMOID = '''
 def _sigmoid(x, e=None):
-    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails. e: exp(-abs(x)), if known."""
+    """1 / (1 + exp(-x)) without overflow: q = e / (1 + e), and 1 - q where x >= 0. e: exp(-abs(x)), if known."""
     if e is None:
         e = np.exp(-np.abs(x))
-    return np.maximum(x >= 0, e) / (1.0 + e)
+    return np.abs((x >= 0) - e / (1.0 + e))
 '''
 
 SOFTPLUS = '''

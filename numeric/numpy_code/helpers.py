@@ -89,11 +89,11 @@ def _mostly_near(near, results, low, high, function, x, *others):
         block = [v[start : start + step] if np.ndim(v) else v for v in flat]
         parts, v = [whole[start : start + step] for whole in found], block[0]
         if not (low <= v.min() and v.max() <= high):
-            outside = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))  # NaN too
-            if outside.size > v.size // 8:
+            inside = (low <= v) & (v <= high)  # NaN is not
+            if np.count_nonzero(inside) < 15 * v.size // 16:
                 _put_parts(parts, ..., function(*block))
                 continue
-            far.append(start + outside)
+            far.append(start + np.flatnonzero(np.logical_not(inside)))
         with np.errstate(all="ignore"):
             near(*block, *parts)
     if far:

@@ -207,12 +207,12 @@ class Emitter(Totals, Memory, Unchanging):
             for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
                 self.put(f"double {name} = {start};")
         at, before = len(self.lines), self.depth
-        made: dict[str, str] = {}
+        made: dict[str, tuple[str, str]] = {}
 
-        def once(text: str, base: str) -> str:
+        def once(text: str, base: str, kind: str) -> str:
             if text not in made:
-                made[text] = self.fresh(base)
-            return made[text]
+                made[text] = self.fresh(base), kind
+            return made[text][0]
 
         self.text.once = once
         vector = axes[-1] if axes else None
@@ -276,8 +276,8 @@ class Emitter(Totals, Memory, Unchanging):
         for t in targets:
             self.put(f"{self._element(t)} = {self._stored(t)};")
         self.scopes.pop()
-        self.text.once = lambda text, base: text
-        self.lines[at:at] = [f"{'    ' * before}const float {n} = {bare(text)};" for text, n in made.items()]
+        self.text.once = lambda text, base, kind: text
+        self.lines[at:at] = [f"{'    ' * before}const {kind} {n} = {bare(text)};" for text, (n, kind) in made.items()]
         self.close()
         if blocked:
             for r in scalar:

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from ..numpy_code.error_functions import ERF, ERFCX
+from ..numpy_code.error_functions import ERF
 from .functions import FUNCTIONS
 
 _BITS = """
@@ -156,6 +156,21 @@ NN_INLINE float nnf_log1p_unit(float x) {
 }
 """
 
+#: Coefficients of (x + 1.125) erfcx(x) in t = 1 - 4/(x + 2) on x ≥ 0, the constant first: fitted to a relative error of
+#: 2.4e-8, before they were rounded.
+ERFCX = (
+    0.79811150,
+    -0.31337285,
+    0.068020806,
+    0.032659359,
+    -0.024772232,
+    0.00038515899,
+    0.0038105273,
+    -5.3163378e-05,
+    -0.00065860717,
+    -2.3729885e-05,
+    8.2811923e-05,
+)
 _ERF = """
 /* erf(x) for |x| <= 1. */
 NN_INLINE float nnf_erf_small(float x) {{
@@ -165,9 +180,9 @@ NN_INLINE float nnf_erf_small(float x) {{
 }}
 /* exp(x^2) erfc(x) for x >= 0. */
 NN_INLINE float nnf_erfcx(float x) {{
-    float t = 1.0f - 6.0f / (x + 3.0f);
+    float t = 1.0f - 4.0f / (x + 2.0f);
 {far}
-    return p / (x + 0.875f);
+    return p / (x + 1.125f);
 }}
 /* erfc(x) for x >= 0.5: exp(-x^2) with the square in two parts. */
 NN_INLINE float nnf_erfc_tail(float x) {{
@@ -291,7 +306,7 @@ def as_floats(text: str) -> str:
 
 _TAILS = FUNCTIONS["erf"][0]
 _ERF_WHOLE = _ERF.format(
-    near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(_coefficients(ERFCX, "_ERFCX32"))
+    near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(ERFCX)
 ) + as_floats(_TAILS[_TAILS.index("NN_INLINE double nn_erf(") :])
 
 _WRITTEN: dict[str, str] = {

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from .bounds import EXPONENTIALS
+from .horner import factors_of
 from .scalars import Axis, Scalar, closure, rewritten
 
 
@@ -26,9 +27,9 @@ def squared(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list
 def _with_square(v: Scalar) -> Scalar | None:
     if v.op != "mul" or v.data[0] != len(v.args) or len(v.args) < 3:
         return None
-    factors = list(_factors(v))
+    factors = factors_of(v)
     times = Counter(factors)
-    twice = [f for f, n in times.items() if n == 2 and f.op == "call" and f.data[0] in EXPONENTIALS]
+    twice = [f for f, n in times.items() if n == 2 and _is_exponential(f)]
     reciprocals = [f for f, n in times.items() if n <= 2 and _is_reciprocal(f)]
     if len(twice) != 1 or len(reciprocals) != 1:
         return None
@@ -47,18 +48,18 @@ def _quotients(values: Sequence[Scalar]) -> Callable[[Scalar, Scalar], Scalar]:
     def rule(v: Scalar, before: Scalar) -> Scalar:
         if before.op == "mul" and before.data == (2,) and len(before.args) == 2:
             e, r = before.args
-            if e.op == "call" and e.data[0] in EXPONENTIALS and _is_reciprocal(r) and uses[r] == 1:
+            if _is_exponential(e) and _is_reciprocal(r) and uses[r] == 1:
                 return Scalar("mul", (v.args[0], v.args[1].args[0]), (1,), v.axes)
         return v
 
     return rule
 
 
-def _factors(v: Scalar) -> Sequence[Scalar]:
-    """The factors of a product, and of the products in it."""
-    if v.op == "mul" and v.data[0] == len(v.args):
-        return [f for a in v.args for f in _factors(a)]
-    return [v]
+def _is_exponential(v: Scalar) -> bool:
+    """An exponential, or one in one branch of a choice and 1 in the other."""
+    if v.op == "call" and v.data == ("where",):
+        return {a.op for a in v.args[1:]} == {"const", "call"} and any(map(_is_exponential, v.args[1:]))
+    return v.op == "call" and v.data[0] in EXPONENTIALS
 
 
 def _is_reciprocal(v: Scalar) -> bool:

@@ -46,7 +46,8 @@ def bounded(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list
 def _root(v: Scalar, values: Sequence[Scalar], roots: Sequence[Scalar]) -> bool:
     """Whether a value stands in products only, in each of them twice: where it is rounded to zero, they are zero."""
     users = [u for u in values if v in u.args]
-    return v not in roots and all(u.op == "mul" and u.args[: u.data[0]].count(v) == 2 for u in users)  # type: ignore[misc]
+    twice = (u.op == "mul" and u.args.count(v) == u.args[: int(str(u.data[0]))].count(v) == 2 for u in users)
+    return v not in roots and all(twice)
 
 
 def _away(v: Scalar, ranges: Ranges) -> bool:

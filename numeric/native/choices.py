@@ -30,12 +30,12 @@ def choice(mask: Scalar, a: Scalar, b: Scalar) -> Scalar:
 def _merged(v: Scalar, moving: frozenset[Axis]) -> Scalar | None:
     if v.op != "call" or v.data != ("where",) or v.args[0].op != "compare":
         return None
-    mask, *branches = v.args
-    first, second = (Counter(factors_of(b)) for b in branches)
+    mask, one, other = v.args
+    first, second = Counter(factors_of(one)), Counter(factors_of(other))
     common = first & second
     first, second = first - common, second - common
     if not common:
-        return _polynomial(mask, *branches, moving)
+        return _polynomial(mask, one, other, moving)
     for here, there, swapped in ((first, second, True), (second, first, False)):
         for e in [e for e, times in here.items() if times == 2 and e.op == "call" and e.data[0] in EXPONENTIALS]:
             if e not in there:

@@ -13,10 +13,11 @@ from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
 from .unchanging import Unchanging
 
-#: Iterations of a loop before the partial sum goes to a double total.
+#: Iterations of a loop over a row before the partial sum goes to a double total.
 BLOCK = {"double": 512, "float": 256}
-#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop.
-CHUNK = 4096
+#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop; and iterations
+#: before a partial sum of these goes to a total, which has many of them to add.
+CHUNK, PART = 4096, 1024
 
 
 class Emitter(Totals, Memory, Unchanging):
@@ -234,7 +235,7 @@ class Emitter(Totals, Memory, Unchanging):
         self._open_rows(streamed, str(vector))
         inner_parts = parts
         if blocked:
-            length = BLOCK[self.real]
+            length = PART if chunked else BLOCK[self.real]
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"

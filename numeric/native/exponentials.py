@@ -1,4 +1,4 @@
-"""Exponentials of doubles as C text: over the whole range, where they stay normal or decay, of exponents in two parts."""
+"""Exponentials of doubles as C text: everywhere, where they stay normal or decay, and of exponents in two parts."""
 
 from __future__ import annotations
 

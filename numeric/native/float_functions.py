@@ -305,9 +305,9 @@ def as_floats(text: str) -> str:
 
 
 _TAILS = FUNCTIONS["erf"][0]
-_ERF_WHOLE = _ERF.format(
-    near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(ERFCX)
-) + as_floats(_TAILS[_TAILS.index("NN_INLINE double nn_erf(") :])
+_ERF_WHOLE = _ERF.format(near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pairs(ERFCX)) + as_floats(
+    _TAILS[_TAILS.index("NN_INLINE double nn_erf(") :]
+)
 
 _WRITTEN: dict[str, str] = {
     "bits": _BITS,

@@ -11,13 +11,16 @@ from .factors import product
 from .scalars import Axis, Scalar, closure, rewritten, signed_sum
 
 Term = tuple[int, Scalar]
+Fraction = tuple[frozenset[Scalar], frozenset[Scalar]]
 
 
 def nested(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list[Scalar]:
     """The values with their sums in this form, where a value that changes in the innermost loops has powers."""
     roots = rewritten(roots, lambda v, before: _nested(v, moving) or v)
-    pairs = {frozenset(terms_of(v)): v for v in closure(roots) if v.op == "add" and len(v.args) == 2 and v.axes & moving}
-    return rewritten(roots, lambda v, before: _with_pair(v, pairs) or v)
+    twos = [v for v in closure(roots) if v.op in ("add", "mul") and len(v.args) == 2 and v.axes & moving]
+    sums = {frozenset(terms_of(v)): v for v in twos if v.op == "add"}
+    products = {_fraction(v): v for v in twos if v.op == "mul" and v.data[0] and len(set(v.args)) == 2}
+    return rewritten(roots, lambda v, before: _with_sum(v, sums) or _with_product(v, products) or v)
 
 
 def _nested(v: Scalar, moving: frozenset[Axis]) -> Scalar | None:
@@ -58,7 +61,22 @@ def base_of(terms: Sequence[Term], moving: frozenset[Axis]) -> Scalar | None:
     return base
 
 
-def _with_pair(v: Scalar, pairs: Mapping[frozenset[Term], Scalar]) -> Scalar | None:
+def _with_product(v: Scalar, pairs: Mapping[Fraction, Scalar]) -> Scalar | None:
+    """A product, or quotient, of three with one of two in it that is made anyway."""
+    if v.op != "mul" or len(v.args) != 3 or len(set(v.args)) != 3:
+        return None
+    over, under = _fraction(v)
+    found = ((last, pairs.get((over - {last}, under))) for last in over)
+    return next((product((last, pair)) for last, pair in found if pair is not None), None)
+
+
+def _fraction(v: Scalar) -> Fraction:
+    """What stands above and below the bar."""
+    split = int(str(v.data[0]))
+    return frozenset(v.args[:split]), frozenset(v.args[split:])
+
+
+def _with_sum(v: Scalar, pairs: Mapping[frozenset[Term], Scalar]) -> Scalar | None:
     """A sum of three with a sum of two in it that is made anyway."""
     if v.op != "add" or len(v.args) != 3:
         return None

@@ -54,7 +54,7 @@ EXIT_CODES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code. Never raises."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_with_formulas(sys.argv[1:] if argv is None else argv))
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
@@ -68,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _report(error)
+
+
+def _with_formulas(argv: Sequence[str]) -> list[str]:
+    """The arguments, with a space before a formula that begins with a minus sign: else it would be read as options."""
+    formula = re.compile(r"-(?![-o]).*[(*@]")
+    return [f" {a}" if formula.match(a) else a for a in argv]
 
 
 def _report(error: Exception) -> int:

@@ -16,6 +16,7 @@ from .derivation import Definition, Known, Part, Result, Step
 from .deviations import without_deviations
 from .differentiation import Moving, differentiate
 from .letters import Letters
+from .logistic import named_sigmoid
 from .output_form import in_terms_of_output
 from .prover import Prover
 from .rules import (
@@ -27,6 +28,7 @@ from .rules import (
     OUTPUT,
     ROWS,
     SECOND,
+    SIGMOID,
     UPSTREAM,
     is_softmax,
     jacobian_name,
@@ -88,6 +90,7 @@ class Backward:
             trail.follow(line.expr, line.rule)
         contracted = contract_deltas(trail.last)
         trail.follow(collect(contracted), DELTAS if contracted != trail.last else COLLECT)
+        _name_sigmoid(trail)
         expr, shown = state(trail, claims or Claims(), (*first.indices, *indices), trail.last)
         result = Result(name, (*first.indices, *indices), expr, first.of, (*first.wrt, wrt), True, shown)
         return Part(left, (*before, *trail.steps), result)
@@ -206,6 +209,7 @@ class _Run:
                 if found != bottom_up(trail.last, lambda e: e):  # else it is only written in another order
                     trail.follow(collect(found), reason)
             trail.follow(collect(trail.last), COLLECT)
+            _name_sigmoid(trail)
             expr, shown = state(trail, claims, every, trail.last)
         name = self.names.get(tensor, f"d{tensor.name}")
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
@@ -227,6 +231,8 @@ class _Run:
         expr = state(trail, Claims(plain=claims.plain), (), plain)[0] if in_variable else plain
         folded = collect(in_terms_of_output(plain, self.output))
         if folded == plain:
+            if not in_variable:
+                expr = _name_sigmoid(trail)
             return state(trail, Claims(None if in_variable else claims.plain, claims.in_output), (), expr)
         trail.follow(folded, OUTPUT)
         rest = Claims(in_output=claims.in_output or (None if in_variable else claims.plain))
@@ -311,6 +317,14 @@ class _Run:
         if not node.held:
             return self.owner.found[of.tensor, node.wrt.tensor].at(of.indices, node.wrt.indices)
         return locals_[of.tensor].at(of.indices, node.wrt.indices)
+
+
+def _name_sigmoid(trail: Trail) -> Expr:
+    """Quotients of exponentials as σ, if there are any; the expression that the trail ends with."""
+    named = named_sigmoid(trail.last)
+    if named != trail.last:
+        trail.follow(collect(named), SIGMOID)
+    return trail.last
 
 
 def state(trail: Trail, claims: Claims, indices: Sequence[Index], expr: Expr) -> tuple[Expr, Expr | None]:

@@ -22,6 +22,7 @@ from .tensors import Element, Index, fresh_index
 
 
 def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
+    node = _plain(scope, node)
     name, order = _function_name(scope, node.func)
     given = scope.tensors.get(name)
     if given is not None and given.domain.function:
@@ -45,13 +46,30 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
     )
 
 
+def _plain(scope: Scope, node: ast.Call) -> ast.Call:
+    """As NumPy writes it: ``np.log(x)`` is ``log(x)``, and ``x.sum(axis=0)`` is ``sum(x, axis=0)``."""
+    function = node.func
+    if not isinstance(function, ast.Attribute) or function.attr == "prime":
+        return node
+    of = function.value
+    if ast.unparse(of) in LIBRARIES and ast.unparse(of).split(".")[0] not in scope.tensors:
+        args = node.args
+    elif function.attr in METHODS and not (isinstance(of, ast.Name) and of.id not in scope.tensors):
+        args = [of, *node.args]
+    else:
+        return node
+    name = ast.copy_location(ast.Name(function.attr), function)
+    return ast.copy_location(ast.Call(name, args, node.keywords), node)
+
+
 def _function_name(scope: Scope, node: ast.expr) -> tuple[str, int]:
     """``g`` is (g, 0), its derivative ``g.prime`` is (g, 1)."""
     order = 0
     while isinstance(node, ast.Attribute) and node.attr == "prime":
         node, order = node.value, order + 1
     if not isinstance(node, ast.Name):
-        scope.fail(node, f"{ast.unparse(node)} is not a function", "Functions are called by name; g.prime is g′.")
+        hint = f"Functions are called by name; methods of an array are {', '.join(METHODS)}; g.prime is g′."
+        scope.fail(node, f"{ast.unparse(node)} is not a function", hint)
     return node.id, order
 
 
@@ -94,6 +112,9 @@ def _options(scope: Scope, node: ast.Call) -> dict[str, Any]:
 
 def reduction(function: Callable[..., ArrayExpr], *options: str) -> Callable[[Scope, ast.Call], ArrayExpr]:
     def read(scope: Scope, node: ast.Call) -> ArrayExpr:
+        if "axis" in options and len(node.args) == 2 and all(k.arg != "axis" for k in node.keywords):
+            axis = ast.keyword("axis", node.args[1])
+            node = ast.copy_location(ast.Call(node.func, node.args[:1], [axis, *node.keywords]), node)
         (x,) = _values(scope, node, 1, options)
         return function(x, **_options(scope, node))
 
@@ -265,6 +286,17 @@ def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope
     return lambda scope, node: function(*_values(scope, node, count))
 
 
+#: Names that may stand before a function, and functions that an array may have as a method.
+LIBRARIES = ("np", "numpy", "np.linalg", "numpy.linalg")
+METHODS = ("sum", "mean", "var", "max", "min", "trace", "dot")
+
+
+def read_product(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``dot(a, b)`` is ``a @ b``."""
+    _check_call(scope, node, 2)
+    return scope.read(ast.copy_location(ast.BinOp(node.args[0], ast.MatMult(), node.args[1]), node))
+
+
 SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "sum": read_sum,
     "mean": reduction(arrays.mean, "axis", "keepdims"),
@@ -287,8 +319,11 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "min": read_min,
     "maximum": read_max,
     "minimum": read_min,
+    "dot": read_product,
+    "matmul": read_product,
 }
 
 #: Names that mean something by themselves and cannot name an array.
 #: (``delta``, E and others can: they are always called, which an array never is.)
-RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - {"delta", "E", "Var", "Cov", "var", "norm", "trace"})
+FREE = {"delta", "E", "Var", "Cov", "var", "norm", "trace", "dot", "matmul", "log1p", "expm1", "square", "arctan"}
+RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - FREE)

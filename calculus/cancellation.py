@@ -1,4 +1,4 @@
-"""Common factors of numerators and denominators: p (1 − p) ((1 − t)/(1 − p) − t/p) is p − t."""
+"""Terms that cancel: p (1 − p) ((1 − t)/(1 − p) − t/p) is p − t, and so is p (1 − t) − t (1 − p)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,28 @@ MAX_NODES = 80
 
 
 def cancelled(expr: Expr) -> Expr:
-    """The expression with the factors cancelled that a product and the denominators inside of it share.
+    """The expression with the factors cancelled that a product and the denominators inside of it share, and the terms
+    that cancel when the products of a sum are multiplied out.
 
-    Only where the result is smaller and has fewer denominators: otherwise the form that was found is kept.
+    Only where the result is smaller: otherwise the form that was found is kept.
     """
-    return rebuild(expr, lambda e: _cancelled(e) if isinstance(e, Mul) else None)
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Mul):
+            return _cancelled(e)
+        return _multiplied_out(e) if isinstance(e, Add) and not isinstance(e, BoundSum) else None
+
+    return rebuild(expr, leaf)
+
+
+def _multiplied_out(total: Expr) -> Expr | None:
+    """The sum without products of sums; None where that is no smaller, or has more terms."""
+    if not any(isinstance(f, Add) for t in total.args for f in Mul.make_args(t)) or count_nodes(total) > MAX_NODES:
+        return None
+    atoms: dict[Expr, Expr] = {}
+    found = sympy.expand(_flat(total, atoms)).xreplace({symbol: e for e, symbol in atoms.items()})
+    shorter = len(Add.make_args(found)) <= len(total.args) and count_nodes(found) < count_nodes(total)
+    return found if shorter else None
 
 
 def _cancelled(product: Expr) -> Expr | None:

@@ -168,4 +168,8 @@ BY_NAME: dict[str, Any] = {
     "abs": absolute,
     "where": Where,
     "indicator": Indicator,
+    "log1p": lambda x: sympy.log(1 + x),
+    "expm1": lambda x: sympy.exp(x) - 1,
+    "square": lambda x: x**2,
+    "arctan": sympy.atan,
 }

@@ -13,6 +13,7 @@ DELTAS = "contract deltas"
 COLLECT = "collect terms"
 ROWS = "rows sum to 1"
 DEVIATIONS = "deviations sum to 0"
+SIGMOID = "sigmoid by its name"
 OUTPUT = "in terms of the output"
 CLAIM = "rearrange"
 ADJOINTS = "insert what is known"
@@ -27,6 +28,7 @@ STATEMENTS: dict[str, str] = {
     COLLECT: r"a\,b + a\,c = a\,(b + c)",
     ROWS: r"\sum_c Y_{ic} = 1",
     DEVIATIONS: r"\sum_i \Bigl(x_i - \frac{1}{n}\sum_j x_j\Bigr) = 0",
+    SIGMOID: r"\frac{e^u}{1 + e^u} = \sigma(u)",
     OUTPUT: r"y = f(x)\ \text{solved for the exponential}",
     CLAIM: r"\text{equal by algebra; decided by the prover}",
     ADJOINTS: r"\text{derivatives proved in earlier steps}",

@@ -1,4 +1,4 @@
-"""Common factors with denominators, and roots in terms of the output: what is simplified, and what is left alone."""
+"""Terms and factors that cancel, and roots in terms of the output: what is simplified, and what is left alone."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ CASES: list[tuple[Expr, Expr]] = [
     (p * (t - p), p * (t - p)),  # no denominator
     (t * (1 / p - u), t * (1 / p - u)),  # none that is a factor
     (p * (1 / p + 1 / (1 + u) + 1 / (2 + t)), p * (1 / p + 1 / (1 + u) + 1 / (2 + t))),  # a larger result
+    (t * (1 - p) - p * (1 - t), t - p),
+    (u * (t * (1 - p) - p * (1 - t)), u * (t - p)),
+    (1 + t * (1 - p), 1 + t * (1 - p)),  # more terms
+    ((1 - p) * (1 - t), (1 - p) * (1 - t)),  # no sum of products
 ]
 
 

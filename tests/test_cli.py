@@ -257,3 +257,14 @@ def test_a_page_shows_itself_in_rich() -> None:
 def test_an_unknown_name_of_the_package() -> None:
     with pytest.raises(AttributeError, match=r"it has .*derive"):
         nnmath.derives  # noqa: B018
+
+
+@pytest.mark.parametrize("formula", ["-sum(y*log(x))", "-x**2", "-(x @ y)", "-2*x"])
+def test_a_formula_may_begin_with_a_minus_sign(formula: str, capsys: Output) -> None:
+    assert main(["derive", formula, "--given", "x: n, y: n", "--wrt", "x", "--brief"]) == 0
+    assert capsys.readouterr().out.startswith(f"expression   {formula}\n")
+
+
+def test_an_option_is_none(capsys: Output) -> None:
+    assert main(["derive", "-s", "sigmoid"]) == 2
+    assert "-s" in capsys.readouterr().err

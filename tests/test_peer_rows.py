@@ -2,14 +2,16 @@
 
 What is compared are a few random draws, in ε of the largest entry of the array and of the worst row. The order of a sum
 decides which of two careful programs has the larger error in a draw. So a difference counts where the worst draw is
-above NOISE times that of the other one and above FEW ε, and the middle one is larger. Where the other one is off by
-MANY ε, nobody has any digits: such rows are left out. By default three losses are measured; exact values of the others
-take minutes: NNMATH_THOROUGH=1.
+above NOISE times that of the other one and above FEW ε, and the middle one is larger; and where that is so again in
+half of AGAIN times as many new draws: among a thousand rows, chance makes a few look worse once. Where the other one is
+off by MANY ε, nobody has any digits: such rows are left out. By default three losses are measured; exact values of the
+others take minutes: NNMATH_THOROUGH=1.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
@@ -28,32 +30,32 @@ DTYPES = ("float32", "float64")
 IDS = [e.id for e in catalogue().values() if e.regimes] if THOROUGH else ["softmax-ce", "softmax-ce-labels", "kl-div"]
 SEEDS = 6 if THOROUGH else 2
 
-NOISE, FEW, MANY = 1.5, 1.5, 1e3
+NOISE, FEW, MANY, AGAIN = 1.5, 1.5, 1e3, 4
 
-#: Where the other one is better by more than that, in ε: ours. Gradients of g are sums over the batch.
+#: Where the other one is better by more than that, in ε: ours.
 BETTER_THERE = {
     ("focal", "dz"): 2.4,  # 1.0 of torch and 1.1 of JAX, at logits of scale 1
-    ("batchnorm", "dL_dX"): 2.0,  # 1.0 of torch, at an offset of 1e4
-    **{(id, "dg"): 2.7 for id in ("layernorm", "rmsnorm", "instancenorm", "groupnorm")},
-    ("batchnorm", "dL_dg"): 2.2,
 }
 
 #: By regime and name: the errors of an array in each draw, and those of its worst slice.
 Measured = dict[tuple[str, str], tuple[list[float], list[float]]]
 
+#: Regime, name, and 0 for the whole array or 1 for its slices.
+Row = tuple[str, str, int]
+
 
 @cache
-def reference(id: str, dtype: str, seed: int) -> ArrayReference:
-    return ArrayReference(derived.derivation(id), dtype, seed=seed)
+def reference(id: str, dtype: str, seed: int, regime: str | None) -> ArrayReference:
+    return ArrayReference(derived.derivation(id), dtype, seed=seed, names=None if regime is None else [regime])
 
 
-def errors(id: str, dtype: str, code: Any) -> Measured:
-    """Of one implementation."""
+def errors(id: str, dtype: str, code: Any, seeds: Iterable[int], regime: str | None = None) -> Measured:
+    """Of one implementation, in all regimes or in one."""
     entry = catalogue()[id]
     found: Measured = {}
     rows: Iterable[ArrayRow]
-    for seed in range(SEEDS):
-        rows = measured_arrays(reference(id, dtype, seed), code, entry.torch, entry.jax)
+    for seed in seeds:
+        rows = measured_arrays(reference(id, dtype, seed, regime), code, entry.torch, entry.jax)
         for r in rows:
             whole, slices = found.setdefault((r.regime, r.name), ([], []))
             whole.append(r.normwise)
@@ -63,13 +65,24 @@ def errors(id: str, dtype: str, code: Any) -> Measured:
 
 def worse(id: str, dtype: str, other: str, code: Any = "numpy") -> list[str]:
     """The rows in which the code is worse than another implementation."""
-    ours, said = errors(id, dtype, code), []
-    for (regime, name), found in errors(id, dtype, other).items():
-        for own, theirs in zip(ours[regime, name], found, strict=True):
+    seen = compared(id, dtype, other, code, 0)
+    again: Counter[Row] = Counter()
+    for regime in {row[0] for row in seen}:
+        for draws in range(1, 1 + AGAIN):
+            again.update(compared(id, dtype, other, code, draws, regime).keys())
+    return [said for row, said in seen.items() if 2 * again[row] >= AGAIN]
+
+
+def compared(id: str, dtype: str, other: str, code: Any, draws: int, regime: str | None = None) -> dict[Row, str]:
+    """The rows in which the code seems worse in SEEDS draws, in all regimes or in one; draws: which of them."""
+    seeds = range(draws * SEEDS, (draws + 1) * SEEDS)
+    ours, seen = errors(id, dtype, code, seeds, regime), {}
+    for (where, name), found in errors(id, dtype, other, seeds, regime).items():
+        for k, (own, theirs) in enumerate(zip(ours[where, name], found, strict=True)):
             allowed = max(NOISE * max(theirs), FEW, BETTER_THERE.get((id, name), 0.0))
             if max(theirs) < MANY and max(own) > allowed and median(own) > median(theirs):
-                said.append(f"{name} {dtype}, {regime}: {max(own):.3g} ε, {other} {max(theirs):.3g}")
-    return said
+                seen[where, name, k] = f"{name} {dtype}, {where}: {max(own):.3g} ε, {other} {max(theirs):.3g}"
+    return seen
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -88,11 +101,7 @@ def test_jax_is_nowhere_better(id: str, dtype: str) -> None:
 
 #: A sum of all other probabilities where the largest is small: what is taken off has errors of the size of 1.
 WORSE = [
-    (
-        "softmax-ce",
-        "(large - own) + np.copysign(np.minimum(top, rest), rest - top)",
-        "(1.0 - own) - rest",
-    ),
+    ("softmax-ce", "(1 - own - own * rest) / total", "2 - own - (1 + rest / total)"),
     ("softmax-ce", "np.exp(P, out=P)", "np.exp(P, out=P)\n    P *= 1 + 4 * np.finfo(P.dtype).eps * (P < 0.5)"),
 ]
 

@@ -137,7 +137,8 @@ def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
     """Seconds of a call in every round.
 
     Before each turn a quarter of its calls, at least one, are not counted: they warm the caches, and the threads of
-    whoever came before stop waiting for work.
+    whoever came before stop waiting for work. Some go on waiting for longer than that, and take the time from the next:
+    so every round has another order, the same on every run.
     """
     counts: dict[str, int] = {}
     for name, call in calls.items():
@@ -147,10 +148,9 @@ def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
             taken = _seconds(call, count)
         counts[name] = max(1, round(effort.seconds * count / taken))
     times: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls)
-    for at in range(effort.rounds):
-        start = at % len(order) if order else 0
-        for name in (*order[start:], *order[:start]):
+    order, rng = list(calls), np.random.default_rng(2026)
+    for _ in range(effort.rounds):
+        for name in rng.permutation(order).tolist():
             _seconds(calls[name], max(1, counts[name] // 4))
             times[name].append(_seconds(calls[name], counts[name]) / counts[name])
     return times

@@ -350,18 +350,29 @@ def _joined(points: Sequence[ExactArray]) -> ExactArray:
 
 
 def _coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
-    """Inputs rounded to a half-precision grid that torch has."""
+    """Inputs rounded to a half-precision grid that torch has; rows that sum to 1 still do."""
     keep = 8 if dtype == "bfloat16" else 11
     values = {}
     for t in givens:
         v = case.values.get(t.name)
         if v is None:
             continue
-        if t.domain.below is None:
+        if t.domain.rows:
+            v = _coarse_rows(v, 2.0**keep)
+        elif t.domain.below is None:
             mantissa, exponent = np.frexp(v)
             v = np.ldexp(np.round(mantissa * 2.0**keep) / 2.0**keep, exponent).astype(np.float32)
         values[t.name] = v
     return Case(case.regime, case.sizes, values)
+
+
+def _coarse_rows(rows: Array, steps: float) -> Array:
+    """Rows as multiples of 1/steps, of which there are at least as many as entries; the largest takes what is left."""
+    counts = np.where(rows > 0, np.maximum(np.round(rows * steps), 1), 0)
+    at = rows.argmax(axis=-1)[..., None]
+    np.put_along_axis(counts, at, 0, axis=-1)
+    np.put_along_axis(counts, at, steps - counts.sum(axis=-1, keepdims=True), axis=-1)
+    return (counts / steps).astype(np.float32)
 
 
 def _without_subnormals(case: Case, tiny: float) -> Case:

@@ -66,8 +66,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
     long = _is_long(function.roots, OPERATIONS)
-    shared = with_shared_exponentials(with_shared_sums(names, nodes))
-    nodes = with_tables(with_inner_products(shared))
+    names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
+    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes)))
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
@@ -89,6 +89,11 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
+
+
+def _distributions(function: ArrayFunction) -> set[str]:
+    """The arguments whose rows, along the last axis, sum to 1."""
+    return {a.name for a in function.arguments if a.given.domain.rows or a.given.domain.onehot}
 
 
 def _signature(arguments: Sequence[Argument]) -> str:
@@ -166,7 +171,8 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
     arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]
     if arrays or labels:
-        lines.append("sizes = {}")
+        numbers = sorted({str(d) for t in (*arrays, *labels) for d in t.dims if d.is_Integer}, key=int)
+        lines.append(f"sizes = {{{', '.join(f'{d}: {d}' for d in numbers)}}}")
     for t in arrays:
         n = identifier(t.name)
         lines.append(f'{n} = _floats("{n}", {n}, {_dims(t)}, sizes)')

@@ -18,7 +18,7 @@ def _floats(name, value, dims, sizes):
             raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
         value = value.astype(np.float64)
     if sizes.get(dims) != value.shape:
-        _check_shape(name, value, dims, sizes)
+        _check_shape(name, value.shape, dims, sizes)
     return value
 '''
 
@@ -28,26 +28,21 @@ def _labels(name, value, dims, sizes, below):
     value = np.asarray(value)
     if value.dtype.kind not in "iu":
         raise TypeError(f"{name} has dtype {value.dtype}, expected integer labels")
-    _check_shape(name, value, dims, sizes)
+    _check_shape(name, value.shape, dims, sizes)
     if value.min() < 0 or value.max() >= below:
         raise ValueError(f"{name} has labels {value.min()} to {value.max()}, expected 0 to {below - 1}")
     return value
 '''
 
 SHAPE = '''
-def _check_shape(name, value, dims, sizes):
-    """sizes also holds the axes that were checked, with their lengths: the next array with these needs no check."""
-    fits = value.ndim == len(dims)
-    if fits:
-        for dim, size in zip(dims, value.shape):
-            fits = (dim if isinstance(dim, int) else sizes.setdefault(dim, size)) == size and fits
-    if not fits:
-        named = ", ".join(map(str, dims))
-        expected = tuple(d if isinstance(d, int) else sizes.get(d, "?") for d in dims)
-        raise ValueError(f"{name} has shape {value.shape}, expected ({named}) = {expected}".replace("'", ""))
-    if 0 in value.shape:
-        raise ValueError(f"{name} has shape {value.shape}, every dimension must be at least 1")
-    sizes[dims] = value.shape
+def _check_shape(name, shape, dims, sizes):
+    """sizes: the length of each dimension, and the shape for dims that were checked: it needs no check again."""
+    if len(shape) != len(dims) or tuple(map(sizes.setdefault, dims, shape)) != shape:
+        wanted = f"({', '.join(map(str, dims))}) = {tuple(sizes.get(d, '?') for d in dims)}"
+        raise ValueError(f"{name} has shape {shape}, expected {wanted}".replace("'", ""))
+    if 0 in shape:
+        raise ValueError(f"{name} has shape {shape}, every dimension must be at least 1")
+    sizes[dims] = shape
 '''
 
 NUMBERS = '''

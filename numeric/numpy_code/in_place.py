@@ -160,7 +160,7 @@ def _rewritten(
         return [*lines[:at], made, applied, *lines[at + 1 :]], at
     if (inside := _name_inside_function(value)) is not None and line.op == "=" and _may_go(inside[1], lines, at, full):
         function, name = inside
-        if name in said:
+        if name in said or sum(name in _names(x.text) for x in lines[:at]):
             applied = Line(line.target, "=", f"np.{function}({name}, out={name})")
             return [*lines[:at], applied, *lines[at + 1 :]], at + 1
         applied = Line("", "", f"np.{function}({line.target}, out={line.target})")

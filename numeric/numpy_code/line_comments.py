@@ -20,8 +20,9 @@ REASONS = (
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
     (rf"\w+ = (\w+) - {LARGEST}", "at most 0: exp cannot overflow"),
     (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),
-    (r"(\w+) -= \(?\1\.sum\(.*", "what rounding left of the mean"),
+    (r"(\w+) -= \(?(\1\.sum\(|_sum_rows\(\1\)).*", "what rounding left of the mean"),
     (r"\w+ = (\w+)\.argmax\(axis=1\) \+ np\.arange\(0, \1\.size, .*", "of the largest in each row, for take and put"),
+    (r"\w+\.put\(place, \(1 - own - own \* rest\) / total\)", "no digit is lost where P is near 1"),
     (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
 )
 #: Longest line with its comment.

@@ -10,6 +10,7 @@ CALLS: dict[str, str] = {
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "exp_polynomial", "exp_product", "exp_quotient")},
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},
+    "sum_rows": "_sum_rows",
     "relu": "np.maximum",
 }
 
@@ -44,5 +45,6 @@ NAMES: dict[str, str] = {
     "log": "logs",
     "where": "chosen",
     "vecdot": "total",
+    "sum_rows": "total",
     "einsum": "total",
 }

@@ -17,16 +17,12 @@ def _zero_sum(x, at, axis, less=0.0, p=None):
 '''
 
 ROW_MINUS = '''
-def _row_minus(p, t, axis, place=None, rest=None, top=None):
-    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p.
-
-    place, rest, top: where the largest p of each row is, the sum of the others, and that p, if these are known.
-    """
-    if place is None:
-        place = _place(p, p.argmax(axis), axis)
-        top = p.take(place)
-        p.put(place, 0.0)
-        rest = p.sum(axis)
+def _row_minus(p, t, axis):
+    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p."""
+    place = _place(p, p.argmax(axis), axis)
+    top = p.take(place)
+    p.put(place, 0.0)
+    rest = p.sum(axis)
     own, large = t.take(place), top > rest
     p -= t
     p.put(place, (large - own) + np.copysign(np.minimum(top, rest), rest - top))  # 1 - own - rest, or top - own
@@ -48,6 +44,13 @@ def _row_max(x):
     """x.max(axis=-1): NumPy is faster at finding the place of the largest."""
     at = x.argmax(axis=-1)
     return x.take(at + np.arange(0, x.size, x.shape[-1]).reshape(at.shape))
+'''
+
+SUM_ROWS = '''
+def _sum_rows(x):
+    """x.sum(axis=0) as a matrix product: in blocks of rows. Added row after row, their rounding errors would add up."""
+    total = np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)
+    return total.reshape(x.shape[1:])
 '''
 
 PLACE = '''
@@ -102,6 +105,7 @@ def _power_of_two(x):
 #: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
+    "_sum_rows": SUM_ROWS,
     "_place": PLACE,
     "_rest": REST,
     "_zero_sum": ZERO_SUM,

@@ -1,14 +1,17 @@
 """Rows of exponentials over their largest: where that entry is, and the sum of the others, are found once.
 
-``log_sum`` and ``row_minus`` both need them. The sum of a whole row is then 1 plus that of the others.
+``log_sum`` and ``row_minus`` both need them. The sum of a whole row is then 1 plus that of the others, r. The largest
+entry of the distribution is 1/(1 + r), and that minus a target t is ((1 - t) - t r)/(1 + r), in which nothing cancels
+but what cancels for exact p and t.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import program
+from ..plans import fresh_name
 from ..program import Node
 
 
@@ -21,12 +24,19 @@ class _Rows:
     place: Node
 
 
-def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
-    """The same programs; names: those of the first of them, which the others may read."""
+def with_shared_sums(
+    names: Sequence[str], roots: Sequence[Node], distributions: Collection[str], taken: set[str]
+) -> tuple[list[str], list[Node]]:
+    """The same programs; names: those of the first of them, which the others may read.
+
+    distributions: names of arrays whose rows, along the last axis, sum to 1. taken: names that are in use; what is
+    computed before the exponentials, which may then overwrite what they are of, gets another one.
+    """
     known = dict(zip(names, roots, strict=False))
     rows = _wanted(roots, known)
     if not rows:
-        return list(roots)
+        return list(names), list(roots)
+    early: dict[Node, Node] = {}
     largest = {(r.values, r.axis): r for r in rows.values()}
     spent = _spent(roots, rows, known)
 
@@ -36,6 +46,13 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
 
     def replaced(old: Node, node: Node) -> Node | None:
         axes: tuple[int, ...] = old.data[1] if old.op == "reduce" else ()  # type: ignore[assignment]
+        if (weighted := _weighted_logs(old, rows, distributions)) is not None:
+            shifted, weights, summed = weighted
+            early[summed] = inner = Node("call", (visit(shifted), weights), ("vecdot",), shifted.rank - 1)
+            by_row = program.add(((1, program.call("log1p", rest(summed))), (-1, inner)))
+            return program.negative(program.reduce("sum", by_row, tuple(range(by_row.rank))))
+        if old.op == "neg" and node.args[0] is not old.args[0]:
+            return _without_sign(node.args[0])
         if len(axes) == 1:
             axis = axes[0]
             keepdims = tuple(at != axis for at in range(old.args[0].rank)) if old.data[2] else ()
@@ -49,14 +66,27 @@ def with_shared_sums(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
         if old.op == "log_sum" and old.args[0] in rows:
             return program.call("log1p", rest(old.args[0]))
         if old.op == "row_minus" and (terms := _normalised(old, known)) in rows:
-            others = rest(terms)
+            others, place = rest(terms), visit(rows[terms].place)
             total = program.add(((1, program.const(1)), (1, others)))
-            share, top = (program.mul((x,), (total,)) for x in (others, program.const(1)))
-            return Node("row_minus", (*node.args, visit(rows[terms].place), share, top), node.data, node.rank)
+            own = Node("index", (node.args[1], place), (), others.rank)
+            lost = program.add(((1, program.const(1)), (-1, own)))
+            left = program.mul((program.add(((1, lost), (-1, program.mul((own, others))))),), (total,))
+            return Node("row_minus", (*node.args, place, left), node.data, node.rank)
         return None
 
     visit = program.rebuilder(replaced)
-    return [visit(r) for r in roots]
+    found, changed = list(names), [visit(r) for r in roots]
+    for terms, inner in early.items():
+        at = next((k for k, root in enumerate(roots[: len(names)]) if terms in program.all_nodes([root])), len(names))
+        found.insert(at, fresh_name("weighted", taken))
+        changed.insert(at, inner)
+    return found, changed
+
+
+def _without_sign(x: Node) -> Node | None:
+    """-x for a negative, or a negative over something."""
+    front = x.args[0] if x.op == "mul" and x.data == (1,) else x
+    return program.mul(front.args, x.args[1:] if front is not x else ()) if front.op == "neg" else None
 
 
 def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Rows]:
@@ -95,6 +125,27 @@ def _spent(roots: Sequence[Node], rows: Mapping[Node, _Rows], known: Mapping[str
 
 def _is_sum(node: Node, axis: int) -> bool:
     return node.op == "reduce" and node.data[:2] == ("sum", (axis,))
+
+
+def _weighted_logs(
+    node: Node, rows: Collection[Node], distributions: Collection[str]
+) -> tuple[Node, Node, Node] | None:
+    """(s, Y, e) where a node is Σ Y (s − log Σ e) for e = exp(s) and rows Y that sum to 1: it is Σ (Σ Y s − log Σ e).
+
+    Both terms have one sign, so that nothing cancels.
+    """
+    product = node.args[0] if node.op == "reduce" and node.data[0] == "sum" and not node.data[2] else node
+    if product.rank < 2 or product.op != "mul" or product.data != (2,) or node.rank:
+        return None
+    for weights, logs in (product.args, product.args[::-1]):
+        if weights.op != "name" or weights.data[0] not in distributions or (logs.op, logs.data) != ("add", (1, -1)):
+            continue
+        shifted, total = logs.args
+        total = total.args[0] if total.op == "expand" else total
+        if total.op == "log_sum" and total.data == (product.rank - 1,) and total.args[0] in rows:
+            terms = total.args[0]
+            return (shifted, weights, terms) if terms.args[0] == shifted and weights.rank == product.rank else None
+    return None
 
 
 def _normalised(node: Node, known: Mapping[str, Node]) -> Node | None:

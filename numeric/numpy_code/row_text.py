@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .. import program
+from ..plans import fresh_name
 from ..program import Node
 from .numpy_forms import singletons
 
@@ -38,12 +39,15 @@ def _zero_sum(w: Writer, n: Node) -> str:
 
 
 def _row_minus(w: Writer, n: Node) -> str:
+    """Where the largest entries, and what becomes of them, are known, these are put into the plain difference."""
     t = w.expression(n.args[1])[0]
-    known = "".join(
-        f", {name}={w.expression(a)[0]}"
-        for name, a in zip(("place", "rest", "top"), n.args[2:], strict=len(n.args) > 2)
-    )
-    return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]}{known})"
+    if len(n.args) == 2:
+        return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]})"
+    p, place = w.expression(n.args[0])[0], place_name(w, n.args[2])
+    w.names[n] = name = fresh_name("off", w.taken)
+    w.lines.append(f"{name} = {p} - {t}")
+    w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
+    return name
 
 
 def _place(w: Writer, n: Node) -> str:

@@ -143,6 +143,8 @@ class Writer:
             base = "shifted"
         elif key == "add" and [a.op for a in node.args] == ["const", "rest"]:
             base = "total"
+        elif key == "index" and node.args[1].op == "place":
+            base = "own"
         elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
             base = "e"
         else:

@@ -77,8 +77,8 @@ NN_INLINE double nn_exp2(double k) { return nn_double((nn_bits(k + 0x1.8p52) + 1
 """
 
 _EXPM1_POLYNOMIAL = """
-/* exp(r) - 1 for |r| < 0.36: its Taylor polynomial. */
-NN_INLINE double nn_expm1_small(double r) {
+/* (exp(r) - 1 - r - r^2/2) / r^3, and exp(r) - 1, for |r| < 0.36: Taylor polynomials. */
+NN_INLINE double nn_expm1_cubic(double r) {
     double q = 1.0 / 6227020800;
     q = q * r + 1.0 / 479001600;
     q = q * r + 1.0 / 39916800;
@@ -89,10 +89,9 @@ NN_INLINE double nn_expm1_small(double r) {
     q = q * r + 1.0 / 720;
     q = q * r + 1.0 / 120;
     q = q * r + 1.0 / 24;
-    q = q * r + 1.0 / 6;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    return q * r + 1.0 / 6;
 }
+NN_INLINE double nn_expm1_small(double r) { return r + r * r * (nn_expm1_cubic(r) * r + 0.5); }
 """
 
 _EXPM1 = """
@@ -169,9 +168,20 @@ NN_INLINE double nn_log1p_unit(double x) {
 """
 
 _TANH = """
+/* m / (2 + m) for m = expm1(-2|x|), which stands in two parts, as do the exponent and 2 + m. */
 NN_INLINE double nn_tanh(double x) {
-    double m = nn_expm1(-2.0 * fabs(x));
-    return copysign(m / (2.0 + m), x);
+    double y = -2.0 * fabs(x);
+    y = y < -40.0 ? -40.0 : y;
+    double k = nn_round(y * 0x1.71547652b82fep0);
+    double top = y - k * 0x1.62e42feep-1, rest = -k * 0x1.a39ef35793c76p-33, r = top + rest;
+    double square = r * r, half = 0.5 * square, cubic = r * square * nn_expm1_cubic(r), more = half + cubic, p = r + more;
+    double low = (r - p) + more + ((half - more) + cubic + 0.5 * fma(r, r, -square)) + ((top - r) + rest) * (1.0 + r);
+    double power = nn_exp2(-k), one = 1.0 - power, m = one + p;
+    low = ((one - m) + p + (1.0 - (one + power)) + low) * nn_exp2(k);
+    m = m * nn_exp2(k);
+    double d = 2.0 + m, inverse = 1.0 / d, q = m * inverse;
+    double off = fma(-q, d, m) + (low - q * ((2.0 - d) + m + low));
+    return copysign(q + off * inverse, x);
 }
 """
 
@@ -299,7 +309,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log": (_LOG, ("bits",)),
     "log1p": (_LOG1P, ("log",)),
     "log1p_unit": (_LOG1P_UNIT, ("log",)),
-    "tanh": (_TANH, ("expm1",)),
+    "tanh": (_TANH, ("whole", "expm1_small")),
     "sigmoid": (_SIGMOID, ("exp_decaying",)),
     "softplus": (_SOFTPLUS, ("exp_decaying", "log1p_unit")),
     "sech2": (_SECH2, ("exp_decaying",)),

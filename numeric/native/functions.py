@@ -174,8 +174,9 @@ NN_INLINE double nn_tanh(double x) {
     y = y < -40.0 ? -40.0 : y;
     double k = nn_round(y * 0x1.71547652b82fep0);
     double top = y - k * 0x1.62e42feep-1, rest = -k * 0x1.a39ef35793c76p-33, r = top + rest;
-    double square = r * r, half = 0.5 * square, cubic = r * square * nn_expm1_cubic(r), more = half + cubic, p = r + more;
-    double low = (r - p) + more + ((half - more) + cubic + 0.5 * fma(r, r, -square)) + ((top - r) + rest) * (1.0 + r);
+    double square = r * r, half = 0.5 * square, cubic = r * square * nn_expm1_cubic(r), more = half + cubic;
+    double p = r + more, low = (r - p) + more + ((half - more) + cubic + 0.5 * fma(r, r, -square));
+    low = low + ((top - r) + rest) * (1.0 + r);
     double power = nn_exp2(-k), one = 1.0 - power, m = one + p;
     low = ((one - m) + p + (1.0 - (one + power)) + low) * nn_exp2(k);
     m = m * nn_exp2(k);

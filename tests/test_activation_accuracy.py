@@ -7,6 +7,7 @@ accuracy``; all of it, at ten times as many, with ``NNMATH_THOROUGH=1``.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -105,6 +106,11 @@ def test_torch_is_nowhere_better(id: str, dtype: str) -> None:
     if dtype == "float64" and id not in ("tanh", "softplus", "log-sigmoid", "selu") and not THOROUGH:
         pytest.skip("NNMATH_THOROUGH=1 measures float64 too")
     never_worse(id, dtype, "torch")
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is here")
+def test_torch_is_no_better_than_compiled_tanh() -> None:
+    never_worse("tanh", "float64", "torch", "c")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

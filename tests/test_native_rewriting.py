@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnmath.numeric.native import bounds
+from nnmath.numeric.native import bounds, choices
 from nnmath.numeric.native.kernels import Target
 from nnmath.numeric.native.ranges import Ranges
 from nnmath.numeric.native.rewriting import cheapest
@@ -57,12 +57,30 @@ BRANCHES = plus(
 
 SIGMOID = times(plus(compare(">"), times(compare("<="), call("exp", negative(call("abs", X))))), over=ONE)
 
+CUBIC = plus(times(SIZE, SIZE, SIZE), times(const(3), SIZE), const(1))
+#: Polynomials in exp(−|x|) in both branches.
+OVER_ONE = plus(times(const(2), SQUARE, SQUARE), times(const(2), SQUARE), const(1))
+OVER_TWO = plus(times(SQUARE, SQUARE), times(const(2), SQUARE), const(2))
+ABOVE_ONE = plus(times(SQUARE, SQUARE, plus(SIZE, const(6))), times(const(4), SQUARE), const(1))
+ABOVE_TWO = plus(times(const(5), SQUARE, SQUARE), times(SQUARE, plus(SIZE, const(7))), const(4))
+POLYNOMIALS = plus(
+    times(compare(">"), times(ABOVE_ONE, over=times(OVER_ONE, OVER_ONE))),
+    times(compare("<="), times(HALF, times(ABOVE_TWO, over=times(OVER_TWO, OVER_TWO)), HALF)),
+)
+MEAN = plus(
+    times(minus(const(1), SQUARE), call("softplus", X)),
+    times(SQUARE, call("softplus", negative(X))),
+)
+
 FORMS: dict[str, tuple[Scalar, ...]] = {
     "value and derivative": (VALUE, DERIVATIVE),
     "branches": (BRANCHES,),
     "an exponential that does not vanish": (HALF, plus(SQUARE, HALF)),
     "a clip that is also returned": (VALUE, SIZE),
     "a mask alone": (SIGMOID,),
+    "a sum of powers": (CUBIC,),
+    "a choice of polynomials": (POLYNOMIALS,),
+    "a mean of softplus": (MEAN,),
     "a choice of a constant": (plus(times(compare(">"), X), times(compare("<="), const(0.5))),),
 }
 
@@ -72,6 +90,8 @@ def evaluated(root: Scalar, x: Any) -> dict[Scalar, Any]:
     real, found = x.dtype.type, {}
     clips = {"minimum": np.minimum, "maximum": np.maximum, "where": np.where, "clip": np.clip}
     functions = {"exp": np.exp, "abs": np.abs, "relu": lambda a: np.maximum(a, real(0)), **clips}
+    functions["softplus"] = lambda a: np.logaddexp(real(0), a)
+    functions["softplus_mean"] = lambda a, t: np.log1p(np.exp(-abs(a))) + abs(a) * np.where(a < 0, t, 1 - t)
     comparisons = {">": np.greater, "<=": np.less_equal, "<": np.less, ">=": np.greater_equal}
     with np.errstate(all="ignore"):
         for v in closure([root]):
@@ -114,7 +134,8 @@ def largest_difference(roots: tuple[Scalar, ...], real: str, dtype: type) -> flo
         if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
             return float("inf")
         a, b = a[finite], b[finite]
-        worst = max(worst, float(np.max(np.abs(a - b) / np.spacing(np.abs(a)))))
+        with np.errstate(over="ignore"):
+            worst = max(worst, float(np.max(np.abs(a - b) / np.spacing(np.abs(a)))))
     return worst
 
 
@@ -128,6 +149,39 @@ def test_a_bound_that_comes_too_early_would_be_seen(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(bounds.NORMAL, "float", (-30.0, 88.0))
     monkeypatch.setitem(bounds.ZERO, "float", 1e-20)
     assert largest_difference(FORMS["value and derivative"], "float", np.float32) > 1e3
+
+
+def swapped(mask: Scalar, a: Scalar, b: Scalar) -> Scalar:
+    return Scalar("call", (mask, b, a), ("where",), mask.axes | a.axes | b.axes)
+
+
+def test_a_choice_of_the_wrong_coefficient_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "choice", swapped)
+    assert largest_difference((POLYNOMIALS,), "float", np.float32) > 1e3
+
+
+def test_the_weights_of_a_mean_must_add_up_to_one() -> None:
+    other = plus(times(minus(const(1), SIZE), call("softplus", X)), times(SQUARE, call("softplus", negative(X))))
+    made = [{v.data[0] for v in closure(rewritten((root,), "float")) if v.op == "call"} for root in (MEAN, other)]
+    assert "softplus_mean" in made[0] and "softplus_mean" not in made[1]
+
+
+def products(roots: tuple[Scalar, ...]) -> int:
+    """How many products and quotients are made, those of the exponents included."""
+    values = [v for v in closure(rewritten(roots, "float")) if v.op == "mul"]
+    return sum(len(v.args) - 1 for v in values if v.data[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    (
+        ("value and derivative", 7),
+        ("a sum of powers", 2),  # x·(3 + x·x) + 1
+        ("a choice of polynomials", 9),  # x/2, E·E, 2 in the divisor, 2 in the polynomial, q = E/u and a·q·q
+    ),
+)
+def test_so_many_products_are_enough(name: str, most: int) -> None:
+    assert products(FORMS[name]) <= most
 
 
 def bound_of(roots: tuple[Scalar, ...], real: str) -> set[float]:

@@ -31,13 +31,31 @@ def bounded(roots: Sequence[Scalar], moving: frozenset[Axis], real: str) -> list
             tight = _tightened(clip, roots)
             if tight is not None:
                 roots = rewritten(roots, lambda now, v, old=clip, new=tight: new if v == old else now)  # type: ignore[misc]
-    ranges = Ranges()
+    ranges, declared, values = Ranges(), Ranges(declared=True), closure(roots)
 
     def mark(v: Scalar, before: Scalar) -> Scalar:
         kind = _kind(before, ranges, real)
-        return v if kind is None else Scalar(v.op, v.args, (v.data[0], kind), v.axes)
+        if before.op == "call" and before.data[0] in EXPONENTIALS and kind != "normal" and _root(before, values, roots):
+            kind = "root"
+        away = ("away",) if _away(before, declared) else ()
+        return v if kind is None and not away else Scalar(v.op, v.args, (v.data[0], kind, *away), v.axes)
 
     return rewritten(roots, mark)
+
+
+def _root(v: Scalar, values: Sequence[Scalar], roots: Sequence[Scalar]) -> bool:
+    """Whether a value stands in products only, in each of them twice: where it is rounded to zero, they are zero."""
+    users = [u for u in values if v in u.args]
+    twice = (u.op == "mul" and u.args.count(v) == u.args[: int(str(u.data[0]))].count(v) == 2 for u in users)
+    return v not in roots and all(twice)
+
+
+def _away(v: Scalar, ranges: Ranges) -> bool:
+    """Whether the terms of an exponent, by Horner's rule, have one sign: sums grow away from zero."""
+    if v.op != "call" or v.data[0] != "exp_polynomial":
+        return False
+    x, _, _, *coefficients = (ranges(a) for a in v.args)
+    return x[0] >= 0.0 and (all(c[0] >= 0.0 for c in coefficients) or all(c[1] <= 0.0 for c in coefficients))
 
 
 def _kind(v: Scalar, ranges: Ranges, real: str) -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .exponentials import EXACT_EXPONENTS, EXP, EXP_DECAYING, EXP_NORMAL, EXP_ROOT
+
 #: Coefficients of erf(x)/x in t = 2x² − 1 on |x| ≤ 1, and of (1 + 2x) erfcx(x) in t = (x − 4)/(x + 4) on x ≥ 0, the
 #: constant first: interpolation at Chebyshev points, computed with mpmath at 60 digits, errors below 1e-16.
 ERF = (
@@ -75,8 +77,8 @@ NN_INLINE double nn_exp2(double k) { return nn_double((nn_bits(k + 0x1.8p52) + 1
 """
 
 _EXPM1_POLYNOMIAL = """
-/* exp(r) - 1 for |r| < 0.36: its Taylor polynomial. */
-NN_INLINE double nn_expm1_small(double r) {
+/* (exp(r) - 1 - r - r^2/2) / r^3, and exp(r) - 1, for |r| < 0.36: Taylor polynomials. */
+NN_INLINE double nn_expm1_cubic(double r) {
     double q = 1.0 / 6227020800;
     q = q * r + 1.0 / 479001600;
     q = q * r + 1.0 / 39916800;
@@ -87,44 +89,9 @@ NN_INLINE double nn_expm1_small(double r) {
     q = q * r + 1.0 / 720;
     q = q * r + 1.0 / 120;
     q = q * r + 1.0 / 24;
-    q = q * r + 1.0 / 6;
-    q = q * r + 0.5;
-    return r + r * r * q;
+    return q * r + 1.0 / 6;
 }
-"""
-
-_EXP = """
-/* exp(x + low) for a low that is small beside 1: x = k log 2 + r, in two parts of log 2. */
-NN_INLINE double nn_exp_sum(double x, double low) {
-    double y = x > 710.0 ? 710.0 : x;
-    y = y < -746.0 ? -746.0 : y;
-    double k = nn_round(y * 0x1.71547652b82fep0);
-    double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
-    double h = nn_round(k * 0.5);
-    return (1.0 + nn_expm1_small(r)) * nn_exp2(h) * nn_exp2(k - h);
-}
-NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, -0.0); }
-"""
-
-_EXP_NORMAL = """
-/* exp(x + low) where it is a normal number: for x from -708 to 709. */
-NN_INLINE double nn_exp_sum_normal(double x, double low) {
-    double shifted = x * 0x1.71547652b82fep0 + 0x1.8p52, k = shifted - 0x1.8p52;
-    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
-    return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023) << 52);
-}
-NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, -0.0); }
-"""
-
-_EXP_DECAYING = """
-/* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
-NN_INLINE double nn_exp_sum_decaying(double x, double low) {
-    double y = x < -746.0 ? -746.0 : x;
-    double shifted = y * 0x1.71547652b82fep0 + 0x1.8p52, k = shifted - 0x1.8p52;
-    double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
-    return (1.0 + nn_expm1_small(r)) * nn_double((nn_bits(shifted) + 1023 + 64) << 52) * 0x1p-64;
-}
-NN_INLINE double nn_exp_decaying(double x) { return nn_exp_sum_decaying(x, -0.0); }
+NN_INLINE double nn_expm1_small(double r) { return r + r * r * (nn_expm1_cubic(r) * r + 0.5); }
 """
 
 _EXPM1 = """
@@ -201,9 +168,21 @@ NN_INLINE double nn_log1p_unit(double x) {
 """
 
 _TANH = """
+/* m / (2 + m) for m = expm1(-2|x|), which stands in two parts, as do the exponent and 2 + m. */
 NN_INLINE double nn_tanh(double x) {
-    double m = nn_expm1(-2.0 * fabs(x));
-    return copysign(m / (2.0 + m), x);
+    double y = -2.0 * fabs(x);
+    y = y < -40.0 ? -40.0 : y;
+    double k = nn_round(y * 0x1.71547652b82fep0);
+    double top = y - k * 0x1.62e42feep-1, rest = -k * 0x1.a39ef35793c76p-33, r = top + rest;
+    double square = r * r, half = 0.5 * square, cubic = r * square * nn_expm1_cubic(r), more = half + cubic;
+    double p = r + more, low = (r - p) + more + ((half - more) + cubic + 0.5 * fma(r, r, -square));
+    low = low + ((top - r) + rest) * (1.0 + r);
+    double power = nn_exp2(-k), one = 1.0 - power, m = one + p;
+    low = ((one - m) + p + (1.0 - (one + power)) + low) * nn_exp2(k);
+    m = m * nn_exp2(k);
+    double d = 2.0 + m, inverse = 1.0 / d, q = m * inverse;
+    double off = fma(-q, d, m) + (low - q * ((2.0 - d) + m + low));
+    return copysign(q + off * inverse, x);
 }
 """
 
@@ -287,7 +266,15 @@ _SIGMOID_MINUS = """
 /* sigmoid(x) - t, without cancellation where t is 0 or 1. */
 NN_INLINE double nn_sigmoid_minus(double x, double t) {
     double e = nn_exp_decaying(-fabs(x));
-    return (x >= 0.0 ? 1.0 - t : -t) - copysign(e / (1.0 + e), x);
+    double off = (x < 0.0 ? t : 1.0 - t) - e / (1.0 + e);
+    return x < 0.0 ? -off : off;
+}
+"""
+
+_SOFTPLUS_MEAN = """
+/* (1 - t) softplus(x) + t softplus(-x). */
+NN_INLINE double nn_softplus_mean(double x, double t) {
+    return nn_log1p_unit(nn_exp_decaying(-fabs(x))) + fabs(x) * (x < 0.0 ? t : 1.0 - t);
 }
 """
 
@@ -298,47 +285,6 @@ NN_INLINE double nn_power_of_two(double x) {
     uint64_t carry = fabs(x) < 0x1p1023 ? 0x95f619980c433 : 0;
     double p = nn_double((nn_bits(big) + carry) & 0xfff0000000000000);
     return fabs(x) < 0x1p-1022 ? p * 0x1p-54 : p;
-}
-"""
-
-_EXACT_EXPONENTS = """
-/* exp of an exponent in two parts: high + low. */
-typedef struct { double high, low; } nn_pair;
-NN_INLINE nn_pair nn_number(double x) { nn_pair p = {x, 0.0}; return p; }
-/* p x + c, with what rounding took from it. */
-NN_INLINE nn_pair nn_step(nn_pair p, double x, double c) {
-    double product = p.high * x, sum = product + c, part = sum - product;
-    double lost = fma(p.high, x, -product) + ((product - (sum - part)) + (c - part));
-    nn_pair q = {sum, lost + p.low * x};
-    return q;
-}
-NN_INLINE nn_pair nn_times(nn_pair p, double x) {
-    double product = p.high * x;
-    nn_pair q = {product, fma(p.high, x, -product) + p.low * x};
-    return q;
-}
-NN_INLINE nn_pair nn_squared(double x) {
-    double product = x * x;
-    nn_pair p = {product, fma(x, x, -product)};
-    return p;
-}
-/* p (s + t); and p s for a power of two s. */
-NN_INLINE nn_pair nn_scaled(nn_pair p, double s, double t) {
-    double high = p.high * s;
-    nn_pair q = {high, fma(p.high, s, -high) + (p.low * s + p.high * t)};
-    return q;
-}
-NN_INLINE nn_pair nn_shifted(nn_pair p, double s) { nn_pair q = {p.high * s, p.low * s}; return q; }
-/* exp(p). */
-NN_INLINE double nn_exp_pair(nn_pair p) { return nn_exp_sum(p.high, fabs(p.high) < 1e3 ? p.low : 0.0); }
-NN_INLINE double nn_exp_pair_decaying(nn_pair p) {
-    return nn_exp_sum_decaying(p.high, p.high > -1e3 ? p.low : 0.0);
-}
-NN_INLINE double nn_exp_pair_normal(nn_pair p) { return nn_exp_sum_normal(p.high, p.low); }
-NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_scaled(nn_number(x), f, g)); }
-NN_INLINE double nn_exp_quotient(double x, double d) {
-    double high = x / d;
-    return nn_exp_sum(high, fabs(high) < 1e3 ? -fma(high, d, -x) / d : 0.0);
 }
 """
 
@@ -356,14 +302,15 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bits": (_BITS, ()),
     "whole": (_WHOLE, ("bits",)),
     "expm1_small": (_EXPM1_POLYNOMIAL, ()),
-    "exp": (_EXP, ("whole", "expm1_small")),
-    "exp_normal": (_EXP_NORMAL, ("bits", "expm1_small")),
-    "exp_decaying": (_EXP_DECAYING, ("bits", "expm1_small")),
+    "exp": (EXP, ("whole", "expm1_small")),
+    "exp_normal": (EXP_NORMAL, ("bits", "expm1_small")),
+    "exp_decaying": (EXP_DECAYING, ("bits", "expm1_small")),
+    "exp_root": (EXP_ROOT, ("exp_normal",)),
     "expm1": (_EXPM1, ("whole", "expm1_small")),
     "log": (_LOG, ("bits",)),
     "log1p": (_LOG1P, ("log",)),
     "log1p_unit": (_LOG1P_UNIT, ("log",)),
-    "tanh": (_TANH, ("expm1",)),
+    "tanh": (_TANH, ("whole", "expm1_small")),
     "sigmoid": (_SIGMOID, ("exp_decaying",)),
     "softplus": (_SOFTPLUS, ("exp_decaying", "log1p_unit")),
     "sech2": (_SECH2, ("exp_decaying",)),
@@ -372,8 +319,9 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_weighted": (_LOG_WEIGHTED, ("log",)),
     "tanh_remainder": (_TANH_REMAINDER, ("tanh",)),
     "sigmoid_minus": (_SIGMOID_MINUS, ("exp_decaying",)),
+    "softplus_mean": (_SOFTPLUS_MEAN, ("exp_decaying", "log1p_unit")),
     "power_of_two": (_POWER_OF_TWO, ("bits",)),
-    "exact_exponents": (_EXACT_EXPONENTS, ("exp", "exp_normal", "exp_decaying")),
+    "exact_exponents": (EXACT_EXPONENTS, ("exp", "exp_normal", "exp_decaying", "exp_root")),
     "row_scale": (_ROW_SCALE, ("bits",)),
 }
 

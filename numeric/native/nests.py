@@ -10,8 +10,10 @@ from .reductions import SHAPES, SIGN, finished, kept_by, update
 from .scalars import Axis, Scalar, closure, dimension
 from .text import bare, loop_name
 
-#: Iterations of a loop before the partial sum goes to a double total.
+#: Iterations of a loop over a row before the partial sum goes to a double total.
 BLOCK = {"double": 512, "float": 512}
+#: And of one over entries of a vector, which has many partial sums to add.
+PART = 1024
 
 
 class Nests:
@@ -40,12 +42,12 @@ class Nests:
             parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
             self._start(r, parts[r], "float" if r in narrow and not blocked else "double")
         at, before = len(self.lines), self.depth
-        made: dict[str, str] = {}
+        made: dict[str, tuple[str, str]] = {}
 
-        def once(text: str, base: str) -> str:
+        def once(text: str, base: str, kind: str) -> str:
             if text not in made:
-                made[text] = self.fresh(base)
-            return made[text]
+                made[text] = self.fresh(base), kind
+            return made[text][0]
 
         self.text.once = once
         streamed = [t for t in targets if t in self.rows]
@@ -58,7 +60,7 @@ class Nests:
         self._open_rows(streamed, str(vector))
         inner_parts = parts
         if blocked:
-            length = BLOCK[self.real]
+            length = PART if chunked else BLOCK[self.real]
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
@@ -94,8 +96,8 @@ class Nests:
         for t in targets:
             self.put(f"{self._element(t)} = {self._stored(t)};")
         self.scopes.pop()
-        self.text.once = lambda text, base: text
-        self.lines[at:at] = [f"{'    ' * before}const float {n} = {bare(text)};" for text, n in made.items()]
+        self.text.once = lambda text, base, kind: text
+        self.lines[at:at] = [f"{'    ' * before}const {kind} {n} = {bare(text)};" for text, (n, kind) in made.items()]
         self.close()
         if blocked:
             for r, names in parts.items():

@@ -10,9 +10,13 @@ from dataclasses import replace
 
 from .bounds import bounded
 from .branches import chosen
+from .choices import merged
 from .divisions import shared
+from .horner import nested
 from .kernels import Target
+from .means import averaged
 from .scalars import Axis
+from .squares import squared
 
 
 def cheapest(targets: Sequence[Target], moving: frozenset[Axis], real: str) -> list[Target]:
@@ -21,7 +25,7 @@ def cheapest(targets: Sequence[Target], moving: frozenset[Axis], real: str) -> l
     moving: the variables of the innermost loops. real: float or double, the dtype of what changes there.
     """
     values = [t.value for t in targets]
-    for rule in (chosen, bounded, shared):
+    for rule in (chosen, averaged, bounded, shared, merged, nested, squared):
         values = rule(values, moving, real)
     return [replace(t, value=v) for t, v in zip(targets, values, strict=True)]
 

@@ -12,8 +12,8 @@ from .scalars import Axis, Scalar, dimension
 LIBRARY = {"abs": "fabs", "sqrt": "sqrt", "sinh": "sinh", "cosh": "cosh", "sin": "sin", "cos": "cos", "arctan": "atan"}
 OURS = {
     **dict.fromkeys(("exp_product", "exp_quotient"), "exact_exponents"),
-    **dict.fromkeys(("exp_pair", "exp_pair_normal", "exp_pair_decaying"), "exact_exponents"),
-    **dict.fromkeys(("number", "squared", "step", "times", "scaled", "shifted"), "exact_exponents"),
+    **dict.fromkeys(("exp_pair", "exp_pair_normal", "exp_pair_decaying", "exp_pair_root"), "exact_exponents"),
+    **dict.fromkeys(("coefficient", "halved", "squared", "step", "step_away", "times"), "exact_exponents"),
     **dict.fromkeys(("inverse", "shift"), "quotient"),
     "erfc": "erf",
     "erfcx": "erf",
@@ -21,7 +21,7 @@ OURS = {
 }
 
 #: Functions for a part of the arguments only, by what stands behind the name of the function in the data of a call.
-KINDS = ("normal", "decaying", "unit")
+KINDS = ("normal", "decaying", "root", "unit")
 
 #: C text of what is no elementary function.
 SMALL = {
@@ -74,7 +74,7 @@ class Expressions:
 
     flat: the single loop variable that runs over all entries of every array, if there is one. used: our functions.
     moving: the variables of the innermost loops. In a function of floats, what changes there is a float, all else a
-    double. once: gives a float that does not change in these loops a name; its text and what it may be called.
+    double. once: gives a value that does not change in these loops a name; its text, what it may be called, its type.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Expressions:
         self.name, self.ints, self.flat, self.used, self.real = name, ints, flat, used, real
         self.temporaries = temporaries
         self.moving: frozenset[Axis] = frozenset()
-        self.once: Callable[[str, str], str] = lambda text, base: text
+        self.once: Callable[[str, str, str], str] = lambda text, base, kind: text
 
     def moves(self, s: Scalar) -> bool:
         """Whether a value changes in the innermost loops."""
@@ -124,7 +124,7 @@ class Expressions:
         if s.op == "const":
             return number(s.data[0], "f")  # type: ignore[arg-type]
         text = f"(float){self.value(s)}"
-        return text if self.moves(s) else self.once(text, "fixed")
+        return text if self.moves(s) else self.once(text, "fixed", "float")
 
     def _unsupported(self, s: Scalar) -> str:
         raise Unsupported(f"{s.op} has no C form yet")
@@ -235,9 +235,10 @@ def _mul(w: Expressions, s: Scalar) -> str:
         if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
             text += f" * {number(1 / a.data[0], 'f')}"  # type: ignore[operator]
         elif narrow and a.op == "dim":
-            text += f" * {w.once(f'(float)(1.0 / {w.value(a)})', 'inverse')}"
+            text += " * " + w.once(f"(float)(1.0 / {w.value(a)})", "inverse", "float")
         elif narrow and not w.moves(a):  # divided once for the whole loop
-            text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
+            for f in ("inverse", "shift"):
+                text += " * " + w.once(w.call(f, w.value(a), narrow=True), f, "float")
         elif a not in plain:
             text += f" / {w.operand(a, narrow)}"
     if len(plain) == 1:
@@ -271,6 +272,30 @@ def _inside(w: Expressions, s: Scalar) -> str:
     return f"({at} >= 0 && {at} < {size} ? {w.value(s.args[2])} : {zero})"
 
 
+def _exponent(w: Expressions, s: Scalar, x: str) -> str:
+    """The exponent of an exponential of a polynomial without constant, in two parts."""
+    narrow = w.narrow(s)
+    scale, more, *coefficients = s.args[1:]
+    numbers = [a.data[0] if a.op == "const" else None for a in (more, *coefficients)]
+    if is_power_of_two(scale) and numbers == [0.0, 0.0, 1.0]:
+        return w.call("squared", x, w.operand(scale, narrow), narrow=narrow)
+    away = s.data[2:] == ("away",)
+
+    def coefficient(c: Scalar, halved: bool) -> str:
+        text = w.call("coefficient", *map(w.value, (c, scale, more)), narrow=narrow)
+        text = w.call("halved", text, narrow=narrow) if halved else text
+        fixed = not any(map(w.moves, (c, scale, more)))
+        return w.once(text, "coefficient", "nnf_pair" if narrow else "nn_pair") if fixed else text
+
+    pair = coefficient(coefficients[-1], False)
+    for c in (*coefficients[-2::-1], None):
+        if c is None or (c.op == "const" and c.data[0] == 0.0):
+            pair = w.call("times", pair, x, narrow=narrow)
+        else:
+            pair = w.call("step_away" if away else "step", pair, x, coefficient(c, away), narrow=narrow)
+    return pair
+
+
 def _call(w: Expressions, s: Scalar) -> str:
     function, narrow = str(s.data[0]), w.narrow(s)
     kind = f"_{s.data[1]}" if s.data[1:] and s.data[1] in KINDS else ""
@@ -287,20 +312,7 @@ def _call(w: Expressions, s: Scalar) -> str:
     if function == "row_scale":
         return w.call(function, first, *rest, narrow=w.real == "float")
     if function == "exp_polynomial":
-        scale, more, *coefficients = rest
-        lower = [*coefficients[-2::-1], "0.0"]
-        if coefficients[-1] == "1.0" and lower[:2] == ["0.0", "0.0"]:
-            pair, lower = w.call("squared", first, narrow=narrow), lower[2:]
-        else:
-            pair = w.call("number", coefficients[-1], narrow=narrow)
-        for c in lower:
-            more_than_x = (first, c) if c != "0.0" else (first,)
-            pair = w.call("step" if c != "0.0" else "times", pair, *more_than_x, narrow=narrow)
-        if is_power_of_two(s.args[1]) and more == "0.0":
-            pair = w.call("shifted", pair, w.operand(s.args[1], narrow), narrow=narrow)
-        else:
-            pair = w.call("scaled", pair, scale, more, narrow=narrow)
-        return w.call("exp_pair" + kind, pair, narrow=narrow)
+        return w.call("exp_pair" + kind, _exponent(w, s, first), narrow=narrow)
     if function in ("exp_product", "exp_quotient"):
         return w.call(function, first, *rest, narrow=narrow)
     rest = [w.operand(a, narrow) for a in s.args[1:]]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,16 @@ from nnmath.bench_command import BEGIN, END
 from nnmath.benchmarks.speed import contestants, floor, table
 from nnmath.benchmarks.speed.cases import CASES, Case
 from nnmath.benchmarks.speed.contestants import CONTESTANTS, Absent, Contestant
-from nnmath.benchmarks.speed.measure import Effort, Measured, Timing, difference, exact, inputs, measure
+from nnmath.benchmarks.speed.measure import (
+    Effort,
+    Measured,
+    Timing,
+    balanced_orders,
+    difference,
+    exact,
+    inputs,
+    measure,
+)
 from nnmath.cli import main
 from nnmath.derivations import catalogue
 
@@ -48,6 +59,18 @@ def tiny() -> Case:
 def _derived_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = contestants._derivation
     monkeypatch.setattr(contestants, "_derivation", lambda id: derivation(id) if id in catalogue() else made(id))
+
+
+@pytest.mark.parametrize("count", range(8))
+def test_orders_are_balanced(count: int) -> None:
+    """Whoever leaves threads behind that still wait for work does so to everybody alike."""
+    names = "abcdefgh"[:count]
+    orders = balanced_orders(list(names))
+    assert all(sorted(order) == list(names) for order in orders)
+    behind = Counter(pair for order in orders for pair in pairwise(order))
+    places = Counter(place for order in orders for place in enumerate(order))
+    assert len(behind) == count * (count - 1) and len({*behind.values()}) <= 1
+    assert len(places) == count**2 and len({*places.values()}) <= 1
 
 
 @pytest.mark.parametrize("case", DIFFERENT.values(), ids=lambda c: c.id)

@@ -14,6 +14,8 @@ from nnmath.numeric.numpy_code.in_place import reuse_buffers
 
 #: Lines, and what becomes of them. e and all capitals but X are local arrays of full shape; capitals are names.
 LINES = [
+    ("A = (1 - X**2) * (X @ q)\nreturn A", "A = X @ q\nA *= 1 - X**2\nreturn A"),
+    ("A = (X @ q) * np.tanh(X)\nreturn A", "A = X @ q\nA *= np.tanh(X)\nreturn A"),
     ("e = X - m\nP = np.exp(e)\nreturn P", "P = X - m\nnp.exp(P, out=P)\nreturn P"),
     ("e = np.exp(X - m)\nP = e / e.sum()\nreturn P", "P = X - m\nnp.exp(P, out=P)\nP /= P.sum()\nreturn P"),
     ("A = X * c\nB = np.tanh(A)\nreturn B", "A = X * c\nB = np.tanh(A, out=A)\nreturn B"),
@@ -62,6 +64,7 @@ KEPT = [
     "A = (X @ r) / n\nreturn A, n",
     "A = (X @ q) / n\nreturn A, n",
     "A = X @ c + X @ m\nreturn A, n",
+    "A = (X @ q) * (X @ q)\nreturn A, n",
     "A = X @ c + phi(X)\nreturn A, n",
 ]
 

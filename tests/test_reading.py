@@ -116,15 +116,20 @@ def dense_backward(dY, W, X):
     db = dY.{}(axis=0)
     return dW, db, dX
 """
+UNNAMED = """import numpy as np
+def dense_backward(X, W, dY):
+    return X.T @ dY, dY.{}(axis=0), dY @ W.T
+"""
 
 
+@pytest.mark.parametrize("text", [DENSE, UNNAMED])
 @pytest.mark.parametrize(("reduce", "code"), [("sum", 0), ("mean", 1)])
 def test_the_gradient_of_a_bias_that_the_code_does_not_take(
-    reduce: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, reduce: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """db is the gradient of b, although a backward needs no b; a wrong one is named."""
     file = tmp_path / "dense.py"
-    file.write_text(DENSE.format(reduce))
+    file.write_text(text.format(reduce))
     assert main(["verify", f"{file}:dense_backward", "--against", "dense"]) == code
     out = capsys.readouterr().out
     assert "→ dW, db, dX" in out and "returns no db" not in out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from time import perf_counter
 from typing import Any, Literal
 
@@ -137,8 +138,8 @@ def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
     """Seconds of a call in every round.
 
     Before each turn a quarter of its calls, at least one, are not counted: they warm the caches, and the threads of
-    whoever came before stop waiting for work. Some go on waiting for longer than that, and take the time from the next:
-    so every round has another order, the same on every run.
+    whoever came before stop waiting for work. Some wait for longer than that, which takes time from the next: in the
+    order of the rounds, everybody follows everybody else equally often.
     """
     counts: dict[str, int] = {}
     for name, call in calls.items():
@@ -148,12 +149,19 @@ def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[floa
             taken = _seconds(call, count)
         counts[name] = max(1, round(effort.seconds * count / taken))
     times: dict[str, list[float]] = {name: [] for name in calls}
-    order, rng = list(calls), np.random.default_rng(2026)
-    for _ in range(effort.rounds):
-        for name in rng.permutation(order).tolist():
+    for order in islice(cycle(balanced_orders(list(calls))), effort.rounds):
+        for name in order:
             _seconds(calls[name], max(1, counts[name] // 4))
             times[name].append(_seconds(calls[name], counts[name]) / counts[name])
     return times
+
+
+def balanced_orders(names: Sequence[str]) -> list[list[str]]:
+    """Orders in which each stands at every place, and behind each of the others, equally often (a Williams design)."""
+    n = len(names)
+    zigzag = [k // 2 if k % 2 == 0 else n - 1 - k // 2 for k in range(n)]
+    orders = [[names[(at + start) % n] for at in zigzag] for start in range(n)]
+    return orders + [order[::-1] for order in orders] if n % 2 else orders
 
 
 def _seconds(call: Call, count: int) -> float:

@@ -87,7 +87,16 @@ def _product_first(line: Line, ranks: Mapping[str, int], fresh: Collection[str],
         if isinstance(inner, ast.BinOp) and short and _rank(inner, ranks) == deepest:
             texts = [(op, _source(line.text, right)) for op, right in rest]
             return [Line(line.target, "=", _source(line.text, inner)), *(_step(o, line.target, t) for o, t in texts)]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
+        for inner, other in ((value.right, value.left), (value.left, value.right)):
+            if _is_matrix_product(inner) and _rank(inner, ranks) == deepest and not _is_matrix_product(other):
+                matrix, factor = _source(line.text, inner), _source(line.text, other)
+                return [Line(line.target, "=", matrix), Line(line.target, "*=", factor)]
     return []
+
+
+def _is_matrix_product(e: ast.expr) -> bool:
+    return isinstance(e, ast.BinOp) and isinstance(e.op, ast.MatMult)
 
 
 def _innermost(value: ast.expr) -> ast.expr:

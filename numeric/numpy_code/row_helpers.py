@@ -65,10 +65,9 @@ def _place(x, at, axis):
 '''
 
 SIGMOID_MINUS = '''
-def _sigmoid_minus(x, t, e=None):
-    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive. e: exp(-abs(x)), if known."""
-    if e is None:
-        e = np.exp(-np.abs(x))
+def _sigmoid_minus(x, t):
+    """sigmoid(x) - t, without cancellation: both sides count from 1 where x is positive."""
+    e = np.exp(-np.abs(x))
     one = (x > 0).astype(e.dtype)
     return (one - t) + (1.0 - 2.0 * one) * (e / (1.0 + e))
 '''

@@ -44,7 +44,7 @@ def _row_minus(w: Writer, n: Node) -> str:
     if len(n.args) == 2:
         return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]})"
     p, place = w.expression(n.args[0])[0], place_name(w, n.args[2])
-    w.names[n] = name = fresh_name("off", w.taken)
+    w.names[n] = name = w.planned.pop(n, "") or fresh_name("off", w.taken)
     w.lines.append(f"{name} = {p} - {t}")
     w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
     return name

@@ -144,7 +144,9 @@ class Writer:
         elif key == "add" and [a.op for a in node.args] == ["const", "rest"]:
             base = "total"
         elif key == "index" and node.args[1].op == "place":
-            base = "own"
+            base = "largest" if node.args[0] == node.args[1].args[0] else "own"
+        elif key == "cast" and node.args[0].data == (">",) and node.args[0].args[1] == program.const(0):
+            base = "positive"
         elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
             base = "e"
         else:

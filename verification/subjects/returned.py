@@ -23,7 +23,8 @@ def gradients_of(
 ) -> tuple[Tensor | None, ...]:
     """For each returned value its tensor: by the name it has in the code, else by shape, else by order.
 
-    unused: tensors of the reference that the code need not take, as the bias of a dense layer: by name only.
+    unused: tensors of the reference that the code need not take, as the bias of a dense layer: by name, or by shape
+    for a value without a name where as many values are returned as gradients are wanted.
     """
     real = {a: t for a, t in pairs.items() if not t.domain.is_discrete and (wanted is None or t.name in wanted)}
     ordinary = [t for t in real.values() if wanted is not None or (t.domain.value is None and not t.domain.rows)]
@@ -45,6 +46,9 @@ def gradients_of(
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
             found[k] = next(iter((fits if len(fits) == 1 else []) or in_order or fits or (free if alone else [])), None)
+            if found[k] is None and name is None and len(names) == len(ordinary) + len(others):
+                left = [t for t in others.values() if t not in found and _has_shape(t, sizes, shapes[k])]
+                found[k] = left[0] if len(left) == 1 else None
     if ran.error is None:  # a torch Function says with None that a target needs no gradient
         targets = {t for a, t in pairs.items() if is_target(a)}
         found = [None if v is None and t in targets else t for t, (_, v) in zip(found, ran.value, strict=True)]
@@ -70,6 +74,11 @@ def _by_name(name: str | None, pairs: Mapping[str, Tensor]) -> Tensor | None:
     tensors = {t.name: t for t in pairs.values()}
     found = target_of(name, tuple(tensors))
     return tensors[found] if found is not None else None
+
+
+def _has_shape(t: Tensor, sizes: Mapping[Symbol, int], shape: tuple[int, ...] | None) -> bool:
+    known = all(s in sizes for d in t.dims for s in d.free_symbols)
+    return known and shape is not None and shape_of(t, sizes) == shape
 
 
 def shape_of(t: Tensor, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ erfcx(x) = exp(x²) erfc(x) on x ≥ 0: (x + 7/8) erfcx(x) runs from 7/8 to 1/�
 which runs from −1 to 1 (after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x²) erfc x in
 0 ≤ x < ∞, Mathematics of Computation 36, 1981; with 7/8 it is flat at x = 0, where the rounding of t counts most).
 erf(x)/x on |x| ≤ 1 is smooth in s = x². Both are truncated Chebyshev series, multiplied out into powers of t and of s;
-a double holds each coefficient.
+a double holds each coefficient. exp(a²/2)·(1 − Φ(a)), the tail of the normal distribution without its exponential, is
+about 3/2/(a + 3) on 0 ≤ a ≤ 4.5: divided by s = 1/(a + 3), it needs few powers of s in float32.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ POLE = 3
 #: Degrees for float32 and float64: the first term left out is below a tenth of the unit of rounding.
 ERFCX_DEGREES = (12, 26)
 ERF_DEGREES = (7, 13)
+
+#: Of the tail, in float32 and for a up to FURTHEST: what is left out is less than a unit of rounding.
+TAIL_DEGREE, FURTHEST = 6, 4.5
 
 
 def scaled_erfcx(t: mpmath.mpf) -> mpmath.mpf:
@@ -37,7 +41,13 @@ def erf_quotient(s: mpmath.mpf) -> mpmath.mpf:
     return mpmath.erf(mpmath.sqrt(s)) / mpmath.sqrt(s)
 
 
-def powers(function: Callable[[mpmath.mpf], mpmath.mpf], low: int, high: int, degree: int) -> list[float]:
+def tail_quotient(s: mpmath.mpf) -> mpmath.mpf:
+    """exp(a²/2) (1 − Φ(a))/s at a = 1/s − 3."""
+    a = 1 / s - POLE
+    return mpmath.exp(a * a / 2) * mpmath.erfc(a / mpmath.sqrt(2)) / (2 * s)
+
+
+def powers(function: Callable[[mpmath.mpf], mpmath.mpf], low: float, high: float, degree: int) -> list[float]:
     """The truncated Chebyshev series of a function on [low, high], in powers of its variable, lowest first."""
     middle, half = mpmath.mpf(low + high) / 2, mpmath.mpf(high - low) / 2
     nodes = 3 * degree + 10
@@ -61,10 +71,11 @@ def powers(function: Callable[[mpmath.mpf], mpmath.mpf], low: int, high: int, de
 
 
 def tables() -> dict[str, list[float]]:
-    """The four tables by name."""
+    """The tables by name."""
     with mpmath.workdps(60):
         return {
             "_ERFCX32": powers(scaled_erfcx, -1, 1, ERFCX_DEGREES[0]),
+            "_TAIL32": powers(tail_quotient, 1 / (POLE + mpmath.mpf(FURTHEST)), 1 / mpmath.mpf(POLE), TAIL_DEGREE),
             "_ERFCX64": powers(scaled_erfcx, -1, 1, ERFCX_DEGREES[1]),
             "_ERF32": powers(erf_quotient, 0, 1, ERF_DEGREES[0]),
             "_ERF64": powers(erf_quotient, 0, 1, ERF_DEGREES[1]),

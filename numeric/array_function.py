@@ -18,13 +18,14 @@ from ..calculus.functions import Unknown, sigmoid, softplus
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Tensor
 from . import program
-from .candidates import ELSEWHERE, taken
+from .candidates import CHEAPEST, ELSEWHERE, taken
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, Plan, identifier, is_elementwise
 from .program import Node
 from .rounding import with_fewer_roundings
+from .stability import near_forms
 from .stability.choices import distributed
 from .stability.forms import InOrder, Squared
 from .stability.projections import with_differences
@@ -43,6 +44,20 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class Near:
+    """What a function computes where low ≤ variable ≤ high, and parameters have their defaults.
+
+    assigned: what is returned, by Python name.
+    """
+
+    variable: str
+    low: float
+    high: float
+    defaults: Mapping[str, float]
+    assigned: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
 class ArrayFunction:
     """What one generated function computes.
 
@@ -51,7 +66,8 @@ class ArrayFunction:
     returned: the array programs of what is returned, in the order of ``plan.returns``. dims: names of the dimensions
     that the programs need as numbers. elementwise: all is computed entry by entry, on arrays of any shape. anchor: the
     Python name of an argument whose dtype the answer has; None where no argument is an array of floats. wide: its
-    exponentials are larger than the largest number of float16.
+    exponentials are larger than the largest number of float16. near: a shorter form for entries of moderate size, if it
+    has one.
     """
 
     plan: Plan
@@ -64,6 +80,7 @@ class ArrayFunction:
     elementwise: bool
     anchor: str | None
     wide: bool = False
+    near: Near | None = None
 
     @property
     def name(self) -> str:
@@ -130,7 +147,25 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True, f
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
     wide = any(targets[n].has(Squared) for n in names)
-    return ArrayFunction(plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor, wide)
+    shorter = _near(names, targets, known, arguments) if elementwise and stable and form == CHEAPEST else None
+    return ArrayFunction(
+        plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor, wide, shorter
+    )
+
+
+def _near(
+    names: Sequence[str], targets: Mapping[str, Expr], known: Mapping[str, Definition], arguments: Sequence[Argument]
+) -> Near | None:
+    """The shorter form of a function of one variable, its first argument."""
+    forms = {n: near_forms.near(targets[n]) for n in names}
+    between = near_forms.interval([targets[n] for n in names])
+    if between is None:
+        return None
+    first = arguments[0]
+    nodes = {n: _node(known[n], e, first.name, True, True) for n, e in forms.items() if e is not None}
+    nodes = with_fewer_roundings(with_numbers(nodes))
+    defaults = {a.name: a.default for a in arguments if a.default is not None}
+    return Near(first.name, *between, defaults, tuple((identifier(n), nodes[n]) for n in names))
 
 
 def _names_in_use(derivation: Derivation, known: Mapping[str, Definition]) -> set[str]:

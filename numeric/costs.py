@@ -28,6 +28,7 @@ CALLS = {
     "exp_product": 1.3,
     "exp_quotient": 1.3,
     "erfcx": 2.4,
+    "normal_tail": 1.2,
     "erf": 5.0,
     "erfc": 4.5,
 }

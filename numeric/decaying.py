@@ -93,6 +93,14 @@ def around(e: Expr, lower: Lower, hint: Layout) -> Array:
     return Array(program.mul((half, rest, half)), layout)
 
 
+def plain_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """exp(x), with a factor of x in front of it."""
+    number, rest = e.args[0].as_coeff_Mul()  # type: ignore[union-attr]
+    inner = lower(rest, hint)
+    scaled = inner.node if number == 1 else program.mul((program.const(float(number)), inner.node))
+    return Array(program.call("exp", program.negative(inner.node) if number == -1 else scaled), inner.layout)
+
+
 def squared(e: Expr, lower: Lower, hint: Layout) -> Array:
     inner = lower(e.args[0], hint)
     return Array(program.mul((inner.node, inner.node)), inner.layout)
@@ -148,6 +156,7 @@ def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
         forms.Squared: lambda e, hint: squared(e, lower, hint),
         forms.InOrder: lambda e, hint: in_order(e, lower, hint),
         forms.ExactExp: lambda e, hint: exact_exp(e, lower, hint),
+        forms.PlainExp: lambda e, hint: plain_exp(e, lower, hint),
         forms.WholeExp: lambda e, hint: whole_exp(e, lower, hint),
         forms.Around: lambda e, hint: around(e, lower, hint),
         forms.Select: lambda e, hint: select(e, lower, hint),

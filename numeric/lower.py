@@ -47,6 +47,7 @@ CALLS: dict[type[Expr], str] = {
     forms.sech2: "sech2",
     forms.erfc: "erfc",
     forms.erfcx: "erfcx",
+    forms.normal_tail: "normal_tail",
     forms.expm1: "expm1",
     forms.log1p: "log1p",
     forms.xlogx: "xlogx",

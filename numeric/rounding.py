@@ -16,7 +16,9 @@ from .program import Node
 IN_DOUBLE = frozenset("exp expm1 log log1p tanh sinh cosh sin cos arctan sigmoid softplus".split())
 
 #: What else counts as an elementary function; these have their own way to be accurate.
-OTHERS = frozenset("erf erfc erfcx sech2 tanh_remainder exp_polynomial exp_product exp_quotient power xlogx".split())
+OTHERS = frozenset(
+    "erf erfc erfcx normal_tail sech2 tanh_remainder exp_polynomial exp_product exp_quotient power xlogx".split()
+)
 
 
 def with_fewer_roundings(nodes: Mapping[str, Node]) -> dict[str, Node]:

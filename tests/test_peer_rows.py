@@ -32,11 +32,6 @@ SEEDS = 6 if THOROUGH else 2
 
 NOISE, FEW, MANY, AGAIN = 1.5, 1.5, 1e3, 4
 
-#: Where the other one is better by more than that, in ε: ours.
-BETTER_THERE = {
-    ("focal", "dz"): 2.4,  # 1.0 of torch and 1.1 of JAX, at logits of scale 1
-}
-
 #: By regime and name: the errors of an array in each draw, and those of its worst slice.
 Measured = dict[tuple[str, str], tuple[list[float], list[float]]]
 
@@ -79,7 +74,7 @@ def compared(id: str, dtype: str, other: str, code: Any, draws: int, regime: str
     ours, seen = errors(id, dtype, code, seeds, regime), {}
     for (where, name), found in errors(id, dtype, other, seeds, regime).items():
         for k, (own, theirs) in enumerate(zip(ours[where, name], found, strict=True)):
-            allowed = max(NOISE * max(theirs), FEW, BETTER_THERE.get((id, name), 0.0))
+            allowed = max(NOISE * max(theirs), FEW)
             if max(theirs) < MANY and max(own) > allowed and median(own) > median(theirs):
                 seen[where, name, k] = f"{name} {dtype}, {where}: {max(own):.3g} ε, {other} {max(theirs):.3g}"
     return seen

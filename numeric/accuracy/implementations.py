@@ -40,6 +40,16 @@ class Subject:
     jax: Callable[..., Any] | None = None
 
 
+@dataclass(frozen=True)
+class OfNeighbours:
+    """An implementation that has another way to compute an entry where most entries of a long array are moderate."""
+
+    run: Implementation
+
+    def __call__(self, values: Inputs) -> Mapping[str, Array]:
+        return self.run(values)
+
+
 def implementation(name: str, subject: Subject, dtype: str) -> Implementation:
     """An implementation by name. Raises :class:`Unavailable`, or ``ValueError`` for a name that there is not."""
     if name not in IMPLEMENTATIONS:
@@ -85,7 +95,8 @@ def compiled(subject: Subject, dtype: str) -> Implementation:
 
 def from_source(module: Any, derivation: Derivation) -> Implementation:
     """The functions of a generated module (its ``source`` and ``functions``)."""
-    return from_functions(load_source(module.source), module.functions, derivation)
+    run = from_functions(load_source(module.source), module.functions, derivation)
+    return OfNeighbours(run) if "_mostly_near(" in module.source else run
 
 
 def from_functions(

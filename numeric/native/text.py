@@ -234,6 +234,8 @@ def _mul(w: Expressions, s: Scalar) -> str:
     for a in under:
         if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
             text += f" * {number(1 / a.data[0], 'f')}"  # type: ignore[operator]
+        elif narrow and a.op == "dim":
+            text += f" * {w.once(f'(float)(1.0 / {w.value(a)})', 'inverse')}"
         elif narrow and not w.moves(a):  # divided once for the whole loop
             text += "".join(f" * {w.once(w.call(f, w.value(a), narrow=True), f)}" for f in ("inverse", "shift"))
         elif a not in plain:

@@ -38,6 +38,20 @@ def _erfcx(x):
     return _polynomial(t, _ERFCX32 if x.dtype == np.float32 else _ERFCX64) / (x + 0.875)
 '''
 
+NORMAL_TAIL = '''
+_TAIL32 = (
+    0.4017388076, 1.093465937, 4.803248998, -6.435207797, 77.65923962, -160.5333282, 102.2744866,
+)
+
+
+def _normal_tail(x):
+    """exp(x**2 / 2) times the probability of a normal variable above x, for 0 <= x <= 4.5."""
+    if x.dtype != np.float32:
+        return _erfcx(0.7071067811865476 * x) / 2
+    s = 1.0 / (x + 3.0)
+    return _polynomial(s, _TAIL32) * s
+'''
+
 ERF = '''
 _ERF32 = (
     1.128379167, -0.3761263848, 0.1128378262, -0.02686543831, 0.005221053413, -0.0008484396551,
@@ -165,6 +179,7 @@ ERROR_FUNCTIONS: dict[str, str] = {
     "_exp_quotient": EXP_QUOTIENT,
     "_polynomial": POLYNOMIAL,
     "_erfcx": ERFCX,
+    "_normal_tail": NORMAL_TAIL,
     "_erfc": ERFC,
     "_erf": ERF,
 }

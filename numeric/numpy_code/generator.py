@@ -12,7 +12,9 @@ from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..candidates import CHEAPEST
 from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
 from ..program import Node, all_nodes
+from . import near_functions
 from .array_bounds import beyond_last, with_array_bounds
+from .centred_rows import with_centred_rows
 from .entry_buffers import reuse_entries
 from .helpers import HELPERS, with_called
 from .in_place import reuse_buffers
@@ -65,6 +67,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
+    nodes = with_centred_rows(names, nodes)
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
     nodes = with_tables(with_inner_products(with_shared_exponentials(nodes)))
@@ -88,6 +91,10 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
     lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
+    if "_mostly_near" in used:
+        text, helpers = near_functions.near_function(function)
+        lines = [text, "", "", *lines]
+        used |= dict.fromkeys(helpers)
     return "\n".join(lines), function.described(), {**used, **writer.helpers}
 
 
@@ -110,12 +117,21 @@ def _blocks(function: ArrayFunction) -> dict[str, list[str]]:
     if not arrays or not _is_long(function.roots):
         return {}
     passed = ", ".join([function.name, *arrays, *parameters])
-    found = {}
+    found: dict[str, list[str]] = {}
     if function.wide:
         found["_in_float32"] = [f"if {arrays[0]}.dtype == np.float16:", f"    return _in_float32({passed})"]
     alike = [f"{a}.shape == {arrays[0]}.shape" for a in arrays[1:]]
-    condition = " and ".join([f"{arrays[0]}.nbytes > 2**18", *alike, *(f"np.ndim({p}) == 0" for p in parameters)])
-    return {**found, "_in_blocks": [f"if {condition}:", f"    return _in_blocks({passed})"]}
+    conditions = [f"{arrays[0]}.nbytes > 2**18", *alike, *(f"np.ndim({p}) == 0" for p in parameters)]
+    if has_near_form(function):
+        found["_mostly_near"] = near_functions.opening(function, conditions, passed)
+        if not parameters:
+            return found
+    return {**found, "_in_blocks": [f"if {' and '.join(conditions)}:", f"    return _in_blocks({passed})"]}
+
+
+def has_near_form(function: ArrayFunction) -> bool:
+    """Whether a second form stands beside that of a function, for long arrays."""
+    return _is_long(function.roots, OPERATIONS) and near_functions.is_worth_it(function)
 
 
 def _row_blocks(function: ArrayFunction) -> list[str] | None:

@@ -74,6 +74,41 @@ def _in_blocks(function, x, *others):
     return found if len(found) > 1 else found[0]
 '''
 
+MOSTLY_NEAR = '''
+def _mostly_near(near, results, low, high, function, x, *others):
+    """function of long arrays: near, which writes so many results, where low <= x <= high. The rest is computed again.
+
+    others: numbers, and arrays with the shape of x.
+    """
+    if any(np.ndim(v) and v.dtype != x.dtype for v in others):
+        return _in_blocks(function, x, *others)
+    flat, far = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], []
+    found = [np.empty_like(flat[0]) for _ in range(results)]
+    step = 2**18 // x.itemsize
+    for start in range(0, x.size, step):
+        block = [v[start : start + step] if np.ndim(v) else v for v in flat]
+        parts, v = [whole[start : start + step] for whole in found], block[0]
+        if not (low <= v.min() and v.max() <= high):
+            outside = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))  # NaN too
+            if outside.size > v.size // 8:
+                _put_parts(parts, ..., function(*block))
+                continue
+            far.append(start + outside)
+        with np.errstate(all="ignore"):
+            near(*block, *parts)
+    if far:
+        at = np.concatenate(far)
+        _put_parts(found, at, function(*(v[at] if np.ndim(v) else v for v in flat)))
+    found = tuple(whole.reshape(x.shape) for whole in found)
+    return found if len(found) > 1 else found[0]
+
+
+def _put_parts(arrays, at, values):
+    """Each of some values, or the only one, into its array at the given places."""
+    for whole, part in zip(arrays, values if isinstance(values, tuple) else (values,)):
+        whole[at] = part
+'''
+
 IN_FLOAT32 = '''
 def _in_float32(function, x, *others):
     """function, computed in float32 and rounded to float16, in which no number is larger than 65504."""
@@ -116,10 +151,10 @@ def _in_double(function, x):
 
 SIGMOID = '''
 def _sigmoid(x, e=None):
-    """1 / (1 + exp(-x)), without overflow and with full accuracy in both tails. e: exp(-abs(x)), if known."""
+    """1 / (1 + exp(-x)) without overflow: q = e / (1 + e), and 1 - q where x >= 0. e: exp(-abs(x)), if known."""
     if e is None:
         e = np.exp(-np.abs(x))
-    return np.maximum(x >= 0, e) / (1.0 + e)
+    return np.abs((x >= 0) - e / (1.0 + e))
 '''
 
 SOFTPLUS = '''
@@ -238,6 +273,7 @@ HELPERS: dict[str, str] = {
     "_check_shape": SHAPE,
     "_numbers": NUMBERS,
     "_in_blocks": IN_BLOCKS,
+    "_mostly_near": MOSTLY_NEAR,
     "_in_float32": IN_FLOAT32,
     "_by_rows": BY_ROWS,
     "_in_double": IN_DOUBLE,

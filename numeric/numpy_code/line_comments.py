@@ -31,10 +31,12 @@ WIDEST = 110
 
 def with_reasons(lines: Sequence[str]) -> list[str]:
     """The lines, each reason beside the first line that it explains."""
-    left = dict(REASONS)
+    left, text = dict(REASONS), "\n".join(lines)
     out = []
     for line in lines:
-        pattern = next((p for p in left if re.fullmatch(p, line)), None)
+        taken = re.search(r"- (\w+)\.take\(", line)
+        elsewhere = taken is not None and f" {taken[1]}.argmax(" not in text  # an entry, and not the largest
+        pattern = next((p for p in left if re.fullmatch(p, line)), None) if not elsewhere else None
         if pattern is not None and len(line) + len(left[pattern]) + 4 <= WIDEST:
             line = f"{line}  # {left.pop(pattern)}"
         out.append(line)

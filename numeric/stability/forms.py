@@ -40,6 +40,15 @@ class erfcx(NamedFunction):
         return sympy.exp(self.args[0] ** 2) * (1 - sympy.erf(self.args[0]))
 
 
+class normal_tail(NamedFunction):
+    """exp(x²/2)·(1 − Φ(x)) for x ≥ 0, where Φ is the normal distribution: erfcx(x/√2)/2, where x is not large."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0] ** 2 / 2) * (1 - sympy.erf(self.args[0] / sympy.sqrt(2))) / 2
+
+
 class HalfExp(NamedFunction):
     """exp(x/2): a factor of exp(x) that is still a normal number where exp(x) is none."""
 
@@ -51,6 +60,15 @@ class HalfExp(NamedFunction):
 
 class WholeExp(NamedFunction):
     """exp(x), as the square of :class:`HalfExp`."""
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return sympy.exp(self.args[0])
+
+
+class PlainExp(NamedFunction):
+    """exp(x) where x is neither so small nor so large that it has to be computed in another way."""
 
     is_positive = True
 

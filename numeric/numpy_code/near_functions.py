@@ -1,0 +1,95 @@
+"""A second function for long arrays whose entries are mostly of moderate size: shorter, and for those entries only.
+
+It writes its results into arrays that it is given. ``_mostly_near`` calls it block by block, and the function itself
+for the entries that are elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from .. import program
+from ..array_function import ArrayFunction
+from ..costs import cost
+from ..plans import fresh_name
+from .array_bounds import with_array_bounds
+from .entry_buffers import reuse_entries
+from .in_place import OPERATORS
+from .shared_exponentials import with_shared_exponentials
+from .text import WIDEST, Writer
+
+#: The share of the cost that a second form must save.
+WORTH = 0.2
+
+
+def is_worth_it(function: ArrayFunction) -> bool:
+    """Whether a function has a form for entries of moderate size that is much cheaper."""
+    near = function.near
+    return near is not None and cost([node for _, node in near.assigned]) <= (1 - WORTH) * cost(function.roots)
+
+
+def name_of(function: ArrayFunction) -> str:
+    return f"_{function.name}_near"
+
+
+def near_function(function: ArrayFunction) -> tuple[str, Sequence[str]]:
+    """Its text, and the helpers that it calls."""
+    near = function.near
+    assert near is not None
+    writer = Writer(function.taken | {"np", "math"}, f"{function.anchor}.dtype")
+    names = [name for name, _ in near.assigned]
+    nodes = with_array_bounds(with_shared_exponentials([node for _, node in near.assigned]))
+    lines = writer.assign(list(zip(names, nodes, strict=True)), [program.name(n, 0) for n in names])
+    arguments = [a.name for a in function.arguments]
+    floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
+    *body, _ = reuse_entries(lines, arguments, floats)
+    results = {name: fresh_name(f"{name}_out", writer.taken) for name in names}
+    head = f"def {name_of(function)}({', '.join((*arguments, *results.values()))}):"
+    doc = f'"""{function.name} where {near.low:g} <= {near.variable} <= {near.high:g}, into the arrays given last."""'
+    return "\n".join([head, f"    {doc}", *(f"    {x}" for x in _into(body, results))]), tuple(writer.helpers)
+
+
+def _into(lines: Sequence[str], results: dict[str, str]) -> list[str]:
+    """The lines, in which what each name gets last is written into an array that was given."""
+    found = list(lines)
+    for name, out in results.items():
+        at = max(k for k, line in enumerate(found) if re.match(rf"{name} [-+*/]?= ", line))
+        made = _written(found[at], name, out)
+        if made is None:
+            found.append(f"{out}[...] = {name}")
+        elif any(re.search(rf"\b{name}\b", line) for line in found[at + 1 :]):
+            found[at] = f"{name} = {made}"
+        else:
+            found[at] = made
+    return found
+
+
+def _written(line: str, name: str, out: str) -> str | None:
+    """The right side of an assignment, written into an array; None where it is no operation of NumPy."""
+    _, sign, text = re.fullmatch(rf"({name}) ([-+*/]?)= (.*)", line).groups()  # type: ignore[union-attr]
+    value = ast.parse(text, mode="eval").body
+    if sign:
+        operation = next(function for symbol, function in OPERATORS.values() if symbol == sign)
+        return f"np.{operation}({name}, {text}, out={out})"
+    if isinstance(value, ast.BinOp) and type(value.op) in OPERATORS:
+        left, right = (ast.get_source_segment(text, v) for v in (value.left, value.right))
+        return f"np.{OPERATORS[type(value.op)][1]}({left}, {right}, out={out})"
+    if isinstance(value, ast.Call) and ast.unparse(value.func).startswith("np."):
+        return f"{text[:-1]}, out={out})"
+    return None
+
+
+def opening(function: ArrayFunction, conditions: Sequence[str], passed: str) -> list[str]:
+    """The lines that compute long arrays so.
+
+    conditions: that arrays are long, and alike. passed: the function and its arguments.
+    """
+    near = function.near
+    assert near is not None
+    defaults = [f"abs({name} - {value!r}) < {abs(value) * 1e-5:.0e}" for name, value in near.defaults.items()]
+    head = f"if {' and '.join((*conditions, *defaults))}:"
+    given = f"{name_of(function)}, {len(near.assigned)}, {near.low!r}, {near.high!r}, {passed}"
+    call = f"    return _mostly_near({given})"
+    return [head, call] if len(call) <= WIDEST else [head, "    return _mostly_near(", f"        {given}", "    )"]

@@ -1,0 +1,162 @@
+"""Where no exponential over- or underflows, functions of one variable need no bounds and no halves of exponentials.
+
+Most inputs lie there. h·(x/D)·h with h = exp(x/2) is x/D·exp(x) then, and nothing is bounded. What rounding takes from
+an exponent that is a polynomial costs few digits where the exponent is small. The form serves between two numbers only:
+elsewhere the other form is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import sympy
+from sympy import Expr, Poly, Pow
+
+from ...calculus.functions import absolute
+from ...calculus.tensors import Element
+from .exact_exponents import is_parameter
+from .forms import (
+    Around,
+    Beyond,
+    BoundedHalfExp,
+    Clip,
+    ExactExp,
+    HalfExp,
+    InOrder,
+    PlainExp,
+    Squared,
+    WholeExp,
+    erfcx,
+    finite,
+    normal_tail,
+)
+from .saturation import is_exact
+
+#: Exponents between which an exponential in float32 is a normal number, with room for a factor.
+LOWEST, HIGHEST = -80, 85
+
+#: A rounding of the exponent w costs up to |w| units in the last place of exp(w). Independent roundings add up to the
+#: root of their number: no more than so many units are lost.
+UNITS = 15
+
+#: :class:`~.forms.normal_tail` serves from 0 to here.
+TAIL = 4.5
+
+#: The ends of the interval are multiples of 1/STEPS, no further out than FURTHEST.
+STEPS, FURTHEST = 8, 800
+
+
+class _NoNearForm(Exception):
+    """Half an exponential stands alone, or the exponent is no polynomial, or a multiple by a parameter."""
+
+
+def near(expr: Expr) -> Expr | None:
+    """The form without bounds and halves of exponentials, of a stable form; None where there is none."""
+    if not expr.has(HalfExp, BoundedHalfExp, WholeExp):
+        return None
+    try:
+        return _near(expr).replace(_is_square, lambda e: Squared(_plain(e.base)) ** (e.exp / 2))
+    except _NoNearForm:
+        return None
+
+
+def _near(e: Expr) -> Expr:
+    if isinstance(e, Around) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
+        return InOrder(_near(e.args[1]), _exponential(e.args[0].args[0]))  # type: ignore[arg-type]
+    if isinstance(e, Squared) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
+        return _exponential(e.args[0].args[0])  # type: ignore[arg-type]
+    if isinstance(e, WholeExp):
+        return _exponential(e.args[0])  # type: ignore[arg-type]
+    if isinstance(e, Clip | Beyond | finite):
+        return _near(e.args[0])  # type: ignore[arg-type]
+    if isinstance(e, erfcx):
+        return 2 * normal_tail(sympy.sqrt(2) * _near(e.args[0]))  # type: ignore[arg-type]
+    if isinstance(e, HalfExp | BoundedHalfExp | ExactExp):
+        raise _NoNearForm
+    return e if not e.args or isinstance(e, Element) else e.func(*map(_near, e.args))  # type: ignore[arg-type]
+
+
+def _is_square(e: Expr) -> bool:
+    """An even power of a variable, or of its absolute value."""
+    return bool(isinstance(e, Pow) and isinstance(_plain(e.base), Element) and e.exp.is_even and e.exp.is_positive)
+
+
+def _plain(e: Expr) -> Expr:
+    return e.args[0] if isinstance(e, absolute) else e  # type: ignore[return-value]
+
+
+def _exponential(exponent: Expr) -> Expr:
+    """exp of a polynomial in the variable or its absolute value, by Horner's rule."""
+    plain = _near(exponent)
+    variable = _variable(plain)
+    if variable is None or not plain.is_polynomial(variable):
+        raise _NoNearForm
+    if Poly(plain, variable).degree() == 1 and any(map(is_parameter, plain.atoms(Element))):
+        raise _NoNearForm
+    return PlainExp(sympy.horner(plain, wrt=variable))
+
+
+def _variable(e: Expr) -> Expr | None:
+    """What e is a polynomial of: an element that is no parameter, or its absolute value."""
+    found = {x for x in e.atoms(Element) if x.tensor.domain.value is None}
+    if len(found) != 1:
+        return None
+    (x,) = found
+    return absolute(x) if e.has(absolute(x)) else x
+
+
+def interval(forms: Iterable[Expr]) -> tuple[float, float] | None:
+    """Between which values of the variable the near forms of stable forms serve, with parameters at their defaults.
+
+    None where that is no interval around 0, or where one of the forms has no near one.
+    """
+    forms = list(forms)
+    nearer = [near(f) for f in forms]
+    if None in nearer or len({x for f in forms for x in f.atoms(Element) if _is_bounded(f, x)}) != 1:
+        return None
+    low, high = -float(FURTHEST), float(FURTHEST)
+    for clip in (c for f in forms for c in f.atoms(Clip)):
+        x, below, above = clip.args
+        low = max(low, -float(above) if isinstance(x, absolute) else float(below))  # type: ignore[arg-type]
+        high = min(high, float(above))  # type: ignore[arg-type]
+    try:
+        tests = [_limits(f) for form in nearer for f in form.atoms(PlainExp, normal_tail)]  # type: ignore[union-attr]
+    except _NoNearForm:
+        return None
+
+    def serves(x: float) -> bool:
+        return all(lowest <= value(x) <= highest for lowest, value, highest in tests)
+
+    if not tests or not serves(0.0):
+        return None
+    beyond = range(1, FURTHEST * STEPS + 1)
+    left, right = (next((n for n in beyond if not serves(s * n / STEPS)), beyond.stop) - 1 for s in (-1, 1))
+    low, high = max(low, -left / STEPS), min(high, right / STEPS)
+    return (low, high) if low < 0 < high else None
+
+
+def _is_bounded(form: Expr, x: Expr) -> bool:
+    """Whether x is the variable: what an exponential, or a bound, is a function of."""
+    inside = form.atoms(HalfExp, BoundedHalfExp, WholeExp, Clip)
+    return x.tensor.domain.value is None and any(e.has(x) for e in inside)  # type: ignore[attr-defined]
+
+
+def _limits(function: Expr) -> tuple[float, Callable[[float], float], float]:
+    """The smallest argument that serves, the argument as a function of the variable, and the largest one."""
+    argument = function.args[0].replace(lambda e: isinstance(e, Squared), lambda e: e.args[0] ** 2)
+    defaults = {k: k.tensor.domain.value for k in argument.atoms(Element) if k.tensor.domain.value is not None}
+    plain, x = argument.xreplace(defaults), sympy.Dummy(real=True)
+    (variable,) = plain.atoms(Element)
+    value = sympy.lambdify(x, plain.replace(absolute, sympy.Abs).xreplace({variable: x}), "math")
+    if isinstance(function, normal_tail):
+        return 0.0, value, TAIL
+    there = plain.xreplace({absolute(variable): variable})
+    if not there.is_polynomial(variable):
+        raise _NoNearForm
+    if is_exact(there, variable):
+        return float(LOWEST), value, float(HIGHEST)
+    polynomial = Poly(there, variable)
+    inexact = sum(not is_exact(c * variable, variable) for c in polynomial.coeffs())
+    roundings = polynomial.degree() - 1 + 2 * inexact + len(polynomial.coeffs()) - 1
+    return max(float(LOWEST), -UNITS / math.sqrt(roundings)), value, float(HIGHEST)

@@ -1,0 +1,159 @@
+"""The second form of long arrays, for entries of moderate size: proved equal, as accurate, and used nowhere else."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from derived import derivation as derived
+from sympy import Expr
+from test_activation_accuracy import DERIVATIVES, NEAR_ROOT, OTHERS, reference
+from test_one_sided import QUOTIENTS
+from test_reflection import PROVER, X, elementary
+
+from nnmath.calculus.functions import sigmoid
+from nnmath.numeric.accuracy.functions import AMONG, NEIGHBOURS, measured
+from nnmath.numeric.accuracy.implementations import Implementation, Inputs, OfNeighbours
+from nnmath.numeric.candidates import CHEAPEST, taken
+from nnmath.numeric.checking.execution import load_source
+from nnmath.numeric.joint import joint
+from nnmath.numeric.numpy_code.generator import assemble
+from nnmath.numeric.stability import forms
+from nnmath.numeric.stability.near_forms import interval, near
+from nnmath.numeric.stability.rewriting import stabilise
+
+IDS = ("silu", "mish", "gelu", "gelu-tanh")
+BELLS = [X * (1 + forms.erfc(-X)) / 2, X**2 * forms.erfc(X)]
+
+
+def form_of(expr: Expr) -> Expr:
+    return taken(stabilise(expr), CHEAPEST)[1]
+
+
+@pytest.mark.parametrize("expr", [*QUOTIENTS, *BELLS], ids=str)
+def test_it_is_proved_equal_and_a_wrong_one_is_refuted(expr: Expr) -> None:
+    found = near(form_of(expr))
+    assert found is not None and not found.has(forms.Clip, forms.Beyond, forms.HalfExp)
+    assert PROVER.judge(elementary(expr), elementary(found)).kind == "proved"
+    for wrong in (-elementary(found), elementary(found) + sigmoid(X), elementary(found).subs(X, -X)):
+        assert PROVER.judge(elementary(expr), wrong).kind == "refuted"
+
+
+@pytest.mark.parametrize("expr", [X, 1 / (1 + X**2), sigmoid(X), forms.Around(forms.HalfExp(X), X) + forms.HalfExp(X)])
+def test_without_bounds_and_halves_there_is_none(expr: Expr) -> None:
+    assert near(expr) is None and interval([expr]) is None
+
+
+def test_between_which_values_it_serves() -> None:
+    assert interval([form_of(X * sigmoid(X))]) == (-80, 84)
+    assert interval([form_of(X * sigmoid(2 * X))]) == (-40, 42)
+    low, high = interval([form_of(X * sigmoid(X**3))])  # type: ignore[misc]
+    assert low**3 >= -15 and high**3 <= 85
+    assert interval([form_of(X * sigmoid(X)), X]) is None
+
+
+@cache
+def source(id: str) -> str:
+    made, plan = joint(derived(id))
+    return assemble(made, (plan,)).source
+
+
+def together(id: str, text: str) -> Any:
+    return load_source(text)[joint(derived(id))[1].name]
+
+
+def joint_code(id: str, text: str) -> Any:
+    """The joint function as an implementation of the value and the derivative: the upstream gradient is 1."""
+    function, names = together(id, text), ("y", "dy_dx")
+
+    def run(values: Inputs) -> dict[str, Any]:
+        with np.errstate(all="ignore"):
+            found = function(values["x"], np.ones_like(values["x"]), *(values[n] for n in values if n != "x"))
+        return dict(zip(names, found, strict=True))
+
+    def made(*_: object) -> Implementation:
+        return OfNeighbours(run)
+
+    return made
+
+
+def broken(id: str, dtype: str, text: str) -> list[str]:
+    said = []
+    for row in (m.row for m in measured(reference(id, dtype), joint_code(id, text))):
+        limit = DERIVATIVES[id] if row.order else OTHERS
+        said += [f"{row.name}: {row.away} ULP at {row.away_at}"] * (not row.away <= limit)
+        said += [f"{row.name}: {r.kind} on [{r.low}, {r.high}]" for r in row.regions]
+        said += [f"{row.name}: {r.worst} ε near {r.at}" for r in row.roots if not r.worst <= NEAR_ROOT]
+    return said
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("id", IDS)
+def test_long_arrays_are_as_accurate(id: str, dtype: str) -> None:
+    assert f"def _{joint(derived(id))[1].name}_near(" in source(id)
+    assert broken(id, dtype, source(id)) == []
+
+
+WORSE = [
+    ("silu", "-80.0, 84.0", "-120.0, 84.0"),
+    ("silu", "-80.0, 84.0", "-80.0, 120.0"),
+    ("mish", "-80.0, 42.0", "-80.0, 64.0"),
+    ("gelu", "-4.5, 4.5", "-6.0, 6.0"),
+    ("gelu-tanh", "2, -2.625, 9.875", "2, -6.0, 9.875"),
+    ("gelu-tanh", "2, -2.625, 9.875", "2, -2.625, 14.0"),
+]
+
+
+@pytest.mark.parametrize(("id", "interval", "wider"), WORSE, ids=[f"{id}: {wider}" for id, _, wider in WORSE])
+def test_beyond_the_interval_it_does_not_serve(id: str, interval: str, wider: str) -> None:
+    assert interval in source(id)
+    assert broken(id, "float32", source(id).replace(interval, wider))
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_an_entry_elsewhere_is_computed_as_if_it_were_alone(id: str) -> None:
+    function = together(id, source(id))
+    rng = np.random.default_rng(0)
+    x, upstream = rng.standard_normal((2, 300, 400)).astype(np.float32)
+    odd = np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, -90, 90, -100, 120])
+    x[1, : odd.size] = odd
+    for long, alone in zip(function(x, upstream), function(odd, upstream[1, : odd.size]), strict=True):
+        assert long.shape == x.shape and long.dtype == np.float32
+        np.testing.assert_array_equal(long[1, : odd.size], alone)
+    far = 100 + np.abs(x)
+    for long, alone in zip(function(far, upstream), function(far[7], upstream[7]), strict=True):
+        np.testing.assert_array_equal(long[7], alone)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_other_dtypes_shapes_and_parameters_are_right_too(id: str) -> None:
+    function = together(id, source(id))
+    x = np.random.default_rng(0).standard_normal((300, 400))
+    expected = function(x[5], np.ones_like(x[5]))
+    for given in ((x.astype(np.float32), np.ones(x.shape)), (x, 1.0), (x.T.copy().T, np.ones(x.shape, np.float32))):
+        for long, alone in zip(function(*given), expected, strict=True):
+            np.testing.assert_allclose(long[5], alone, rtol=1e-4, atol=1e-6)
+            assert long.shape == x.shape
+    if id == "gelu-tanh":
+        for k in (0.0, 1.0, 100.0, np.full(x.shape, 0.044715)):
+            for long, alone in zip(function(x, x, k), function(x[5], x[5], np.max(k)), strict=True):
+                np.testing.assert_allclose(long[5], alone, rtol=1e-12)
+
+
+def test_points_are_also_measured_among_others() -> None:
+    """A point that is wrong only there is found."""
+
+    def wrong(*_: object) -> Implementation:
+        right = joint_code("silu", source("silu"))()
+
+        def run(values: Inputs) -> dict[str, Any]:
+            y, dx = right(values).values()
+            among = np.mean(values["x"] == AMONG) > 1 - 2 / NEIGHBOURS
+            return {"y": np.where(among & (np.abs(y) < 1e3), 1.0001, 1) * y, "dy_dx": dx}
+
+        return OfNeighbours(run)
+
+    value, derivative = (m.row for m in measured(reference("silu", "float64"), wrong))
+    assert value.regions and not derivative.regions

@@ -158,7 +158,7 @@ READS = [
     ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
-    ("layernorm", "dg = _sum_rows(H * dY)"),
+    ("layernorm", "dg = _sum_products(H, dY)"),
     ("rmsnorm", "H *= (np.vecdot(H, dH) / D)[:, None]\n    dX = np.subtract(dH, H, out=dH)"),
     ("dense", "return X @ W + b"),
     ("dense", "dX = dY @ W.T"),
@@ -185,12 +185,10 @@ def test_source_is_plain_numpy(id) -> None:
     assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     assert max(map(len, module.source.splitlines())) <= 120
     assert "~" not in module.source and "·" not in module.source  # names of bound indices are nobody's business
-    # A sum over several indices at once: over channels and windows, over heads and their entries; and, of squares,
-    # down the first axis.
-    assert "einsum" not in module.source.replace('einsum("ij,ij->j"', "") or catalogue()[id].topic in (
-        "attention",
-        "convolution",
-    )
+    # A sum over several indices at once: over channels and windows, over heads and their entries; and, of squares and
+    # products, down the first axis.
+    others = module.source.replace('einsum("ij,ij->j"', "").replace('einsum("kij,kij->kj"', "")
+    assert "einsum" not in others or catalogue()[id].topic in ("attention", "convolution")
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
     assert [f.name for f in public] == [f.name for f in module.functions]
     for node, function in zip(public, module.functions, strict=True):

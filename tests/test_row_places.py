@@ -74,3 +74,17 @@ def test_a_distribution_that_is_returned_keeps_its_largest_entries() -> None:
     assert "P.put(place, 0.0)" in module("softmax-ce").source
     _, p = functions("logsumexp-gradient")[0][0](Z[0])
     np.testing.assert_allclose(p, np.exp(Z[0] - Z[0].max()) / np.exp(Z[0] - Z[0].max()).sum(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 40, 1003])
+def test_products_are_summed_over_rows(rows: int) -> None:
+    """Also of views; and in float32 with errors that do not grow as those of one row after the other do."""
+    space: dict[str, Any] = {"np": np}
+    exec(HELPERS["_sum_products"], space)
+    x, y = RNG.uniform(0.5, 1.5, (2, rows, 6))
+    exact = (x * y).sum(axis=0)
+    np.testing.assert_allclose(space["_sum_products"](x, y), exact, rtol=1e-14)
+    np.testing.assert_allclose(space["_sum_products"](x[::-1, ::2], y[::-1, ::2]), exact[::2], rtol=1e-14)
+    single = space["_sum_products"](x.astype(np.float32), y.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, exact, rtol=4e-7)

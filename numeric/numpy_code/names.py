@@ -11,6 +11,7 @@ CALLS: dict[str, str] = {
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "normal_tail", "exp_polynomial", "exp_product", "exp_quotient")},
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},
     "sum_rows": "_sum_rows",
+    "sum_products": "_sum_products",
     "relu": "np.maximum",
 }
 
@@ -47,5 +48,6 @@ NAMES: dict[str, str] = {
     "where": "chosen",
     "vecdot": "total",
     "sum_rows": "total",
+    "sum_products": "total",
     "einsum": "total",
 }

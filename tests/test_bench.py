@@ -131,7 +131,20 @@ def test_the_least_that_is_moved_and_computed() -> None:
     assert CASES["silu-1e6"].bytes == 16e6
     assert CASES["layernorm-backward-4096x1024"].bytes == 4 * (3 * 4096 * 1024 + 3 * 1024)
     assert CASES["attention-8x256x64"].operations == 12 * 8 * 256 * 256 * 64
-    assert floor.copy_rate(8000, 1) > 0 and floor.floor(CASES["silu-1e6"], 2) > 0
+
+
+@pytest.mark.parametrize(
+    ("id", "share"),
+    [
+        ("silu-1e6", 1.0),  # one copy of as many bytes
+        ("softmax-ce-64x10", 1 / 104),  # one of so many copies, which one call makes
+        ("mlp-1024", CASES["mlp-1024"].operations / (2 * 1024**3)),  # so much of one product
+    ],
+)
+def test_the_floor_copies_the_bytes_of_a_case_or_multiplies_its_matrices(id: str, share: float) -> None:
+    least = floor.floor(CASES[id], 2)
+    least.call()
+    assert least.share == pytest.approx(share, rel=0.01)
 
 
 CASE = CASES["softmax-ce-64x10"]
@@ -139,8 +152,8 @@ MADE = Measured(
     CASE,
     2e-6,
     {
-        "torch": Timing("timed", 40e-6, 0.02, 1.0),
-        "numpy": Timing("timed", 20e-6, 0.05, 2.0),
+        "torch": Timing("timed", 40e-6, 0.02, 1.0, 20.0),
+        "numpy": Timing("timed", 20e-6, 0.05, 2.0, 10.1),
         "c": Timing("absent", note="no compiler"),
         "hand": Timing("wrong", note="result 1 is off"),
     },
@@ -150,15 +163,15 @@ MADE = Measured(
 def test_the_tables_say_ratios_to_torch_and_to_the_floor() -> None:
     speed, times = table.tables([MADE])
     assert speed.rows == ((CASE.id, "0.04 ±2%", "2.00 ±5%", "—", "wrong", "20.0"),)
-    assert times.rows == ((CASE.id, "0.002", "20.0", "10.0", "—", "wrong"),)
+    assert times.rows == ((CASE.id, "0.002", "20.0", "10.1", "—", "wrong"),)
     assert table.notes([MADE]) == ["compiled: no compiler", "NumPy by hand: wrong, not timed: result 1 is off"]
     assert all(len(row) == len(t.head) for t in (speed, times) for row in t.rows)
 
 
 def test_without_torch_there_is_one_table() -> None:
-    alone = replace(MADE, timings={"numpy": Timing("timed", 20e-6, 0.05)})
+    alone = replace(MADE, timings={"numpy": Timing("timed", 20e-6, 0.05, None, 10.1)})
     (times,) = table.tables([alone])
-    assert times.rows[0][-1] == "10.0"
+    assert times.rows[0][-1] == "10.1"
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

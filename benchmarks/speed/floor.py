@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
@@ -24,40 +24,47 @@ def best(call: Callable[[], object], seconds: float = 0.2, least: int = 5) -> fl
     return found
 
 
-@cache
-def copy_rate(moved: int, threads: int) -> float:
-    """Bytes per second, read and written, of copying an array where that moves this many bytes, by that many threads.
+@dataclass(frozen=True)
+class Floor:
+    """What no code for a case can be much faster than on this machine: a call, and how many of these the case takes."""
 
-    One thread does it where more are slower, as they are for short arrays.
-    """
+    call: Callable[[], object]
+    share: float
+
+
+def floor(case: Case, threads: int) -> Floor:
+    """The longer of two: copying as many bytes as the case moves, and the operations of its matrix products."""
+    copying = _copying(case.bytes, threads)
+    if not case.operations:
+        return copying
+    multiplying = _multiplying(case.operations)
+    return max(copying, multiplying, key=lambda f: best(f.call) * f.share)
+
+
+def _copying(moved: int, threads: int) -> Floor:
+    """Copying an array where that moves this many bytes, by that many threads, or by one where that is faster."""
     size = max(1, moved // 8)  # a float32 is read and written
     source, target = np.ones(size, np.float32), np.ones(size, np.float32)
     repeats = max(1, 100_000 // size)  # a short copy is over before the clock has moved
+    parts = [slice(k * size // threads, (k + 1) * size // threads) for k in range(threads)]
+    pool = ThreadPoolExecutor(threads)
 
     def copy(at: slice = slice(None)) -> None:
         for _ in range(repeats):
             np.copyto(target[at], source[at])
 
-    taken = best(copy)
-    with ThreadPoolExecutor(threads) as pool:
-        parts = [slice(k * size // threads, (k + 1) * size // threads) for k in range(threads)]
-        taken = min(taken, best(lambda: list(pool.map(copy, parts))))
-    return 8 * size * repeats / taken
+    def copy_together() -> None:
+        list(pool.map(copy, parts))
+
+    return Floor(min((copy, copy_together), key=best), moved / (8 * size * repeats))
 
 
-@cache
-def product_rate() -> float:
-    """Floating-point operations per second of a product of float32 matrices, by the library of NumPy or of torch."""
+def _multiplying(operations: int) -> Floor:
+    """Products of float32 matrices, by the library of NumPy or by that of torch."""
     n = 1024
     a = np.ones((n, n), np.float32)
-    taken = best(lambda: a @ a)
+    calls: list[Callable[[], object]] = [lambda: a @ a]
     if "torch" in sys.modules:
         t = sys.modules["torch"].from_numpy(a)
-        taken = min(taken, best(lambda: t @ t))
-    return 2 * n**3 / taken
-
-
-def floor(case: Case, threads: int) -> float:
-    """The seconds that no code for a case can be much below on this machine."""
-    moving = case.bytes / copy_rate(case.bytes, threads)
-    return max(moving, case.operations / product_rate() if case.operations else 0.0)
+        calls.append(lambda: t @ t)
+    return Floor(min(calls, key=best), operations / (2 * n**3))

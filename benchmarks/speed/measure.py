@@ -38,19 +38,21 @@ class Timing:
     """One contestant at one case.
 
     seconds: the median over the rounds of a call. spread: half the distance of the quartiles, as a share of that.
-    ratio: the median over the rounds of torch's time over its own; None without torch. note: why there is no time.
+    ratio: the median over the rounds of torch's time over its own; None without torch. floors: the same of its own
+    time over what the machine takes at least. note: why there is no time.
     """
 
     status: Status
     seconds: float | None = None
     spread: float | None = None
     ratio: float | None = None
+    floors: float | None = None
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A case, the seconds that the machine allows, and the timing of each contestant by name."""
+    """A case, the seconds that the machine takes at least, and the timing of each contestant by name."""
 
     case: Case
     floor: float
@@ -104,12 +106,14 @@ def measure(
             timings[name] = Timing("failed", note=f"{type(error).__name__}: {str(error).strip().splitlines()[0:1]}")
         if name in timings:
             calls.pop(name, None)
-    told("rounds")
-    times = take_turns(calls, effort)
-    for name, seconds in times.items():
-        timings[name] = _timing(seconds, times.get(REFERENCE))
     told("floor")
-    return Measured(case, floor(case, threads), {name: timings[name] for name in names})
+    least = floor(case, threads)
+    told("rounds")
+    times = take_turns({**calls, "": least.call}, effort)
+    floors = [least.share * seconds for seconds in times.pop("")]
+    for name, seconds in times.items():
+        timings[name] = _timing(seconds, times.get(REFERENCE), floors)
+    return Measured(case, float(np.median(floors)), {name: timings[name] for name in names})
 
 
 def exact(case: Case, arrays: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -177,7 +181,8 @@ def _seconds(call: Call, count: int) -> float:
             gc.enable()
 
 
-def _timing(seconds: Sequence[float], reference: Sequence[float] | None) -> Timing:
+def _timing(seconds: Sequence[float], reference: Sequence[float] | None, floors: Sequence[float]) -> Timing:
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
     ratio = None if reference is None else float(np.median(np.divide(reference, seconds)))
-    return Timing("timed", float(middle), float((high - low) / 2 / middle), ratio)
+    times_the_floor = float(np.median(np.divide(seconds, floors)))
+    return Timing("timed", float(middle), float((high - low) / 2 / middle), ratio, times_the_floor)

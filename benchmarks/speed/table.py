@@ -33,15 +33,13 @@ def tables(found: Sequence[Measured]) -> tuple[Table, ...]:
                 m.case.id,
                 _milliseconds(m.timings[REFERENCE]),
                 *(_ratio(m.timings[name]) for name in others),
-                _floor_ratio(m),
+                _times(m.timings[REFERENCE]),
             )
             for m in found
         )
         title = "How many times as fast as torch eager (above 1: faster), and half the distance of the quartiles"
         made.append(Table(title, ("case", "torch eager, ms", *titles, "floor"), rows))
-    rows = tuple(
-        (m.case.id, f"{1e3 * m.floor:.3g}", *(_times(m.timings[name], m.floor) for name in names)) for m in found
-    )
+    rows = tuple((m.case.id, f"{1e3 * m.floor:.3g}", *(_times(m.timings[name]) for name in names)) for m in found)
     title = "How many times the floor"
     made.append(Table(title, ("case", "floor, ms", *(CONTESTANTS[name].title for name in names)), rows))
     return tuple(made)
@@ -75,12 +73,8 @@ def _ratio(t: Timing) -> str:
     return _cell(t, lambda t: "?" if t.ratio is None else f"{t.ratio:.2f} ±{t.spread or 0:.0%}")
 
 
-def _floor_ratio(m: Measured) -> str:
-    return _cell(m.timings[REFERENCE], lambda t: f"{(t.seconds or 0) / m.floor:.1f}")
-
-
-def _times(t: Timing, floor: float) -> str:
-    return _cell(t, lambda t: f"{(t.seconds or 0) / floor:.1f}")
+def _times(t: Timing) -> str:
+    return _cell(t, lambda t: "?" if t.floors is None else f"{t.floors:.1f}")
 
 
 def as_text(found: Sequence[Measured], machine: Mapping[str, str], width: int) -> str:

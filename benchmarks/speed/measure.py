@@ -138,7 +138,7 @@ def difference(found: Sequence[Any], expected: Sequence[Any]) -> str:
     return ""
 
 
-def take_turns(calls: Mapping[str, Call], effort: Effort) -> dict[str, list[float]]:
+def take_turns(calls: Mapping[str, Callable[[], object]], effort: Effort) -> dict[str, list[float]]:
     """Seconds of a call in every round.
 
     Before each turn a quarter of its calls, at least one, are not counted: they warm the caches, and the threads of
@@ -168,7 +168,7 @@ def balanced_orders(names: Sequence[str]) -> list[list[str]]:
     return orders + [order[::-1] for order in orders] if n % 2 else orders
 
 
-def _seconds(call: Call, count: int) -> float:
+def _seconds(call: Callable[[], object], count: int) -> float:
     collecting = gc.isenabled()
     gc.disable()
     try:

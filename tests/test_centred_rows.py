@@ -13,7 +13,7 @@ from nnmath.numeric.accuracy import ArrayReference, measured_arrays
 from nnmath.numeric.accuracy.implementations import from_source
 from nnmath.numeric.numpy_code.generator import generate
 
-REGIME = "logits of scale 30"
+REGIME = "scale 30"
 
 
 def worst_row(source: str, dtype: str) -> float:

@@ -13,7 +13,10 @@ from nnmath.numeric.accuracy import ArrayReference, measured_arrays
 from nnmath.numeric.accuracy.implementations import from_source
 from nnmath.numeric.numpy_code.generator import generate
 
-REGIME = "logits of scale 30"
+REGIME = "scale 30"
+
+#: In ε: exp of a difference between 64 and 128 that was rounded is off by up to 32, and a few more for the rest.
+LIMIT = 36
 
 
 def worst_row(source: str, dtype: str) -> float:
@@ -26,7 +29,7 @@ def worst_row(source: str, dtype: str) -> float:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_row_has_its_digits(dtype: str) -> None:
-    assert worst_row(derived.module("softmax").source, dtype) < 8
+    assert worst_row(derived.module("softmax").source, dtype) < LIMIT
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -49,17 +49,17 @@ def spoiled(id: str, old: str, new: str) -> GeneratedModule:
 
 
 SPOILED = [
-    ("softmax-ce", "P /= n", "P /= -n", "softmax_ce_gradient, dZ["),
-    ("softmax-ce", "P /= n", "P /= C", "NameError"),
-    ("softmax-ce", "P /= n", "pass", "softmax_ce_gradient, dZ["),
+    ("softmax-ce", "off /= n", "off /= -n", "softmax_ce_gradient, dZ["),
+    ("softmax-ce", "off /= n", "off /= C", "NameError"),
+    ("softmax-ce", "off /= n", "pass", "softmax_ce_gradient, dZ["),
     ("softmax-ce", "shifted = Z - Z.take(place)[:, None]", "shifted = Z - Z.max()", "softmax_ce, L"),
     ("softmax-ce", "P = Z - Z.take(place)[:, None]", "P = Z.copy()", "overflow"),
-    ("softmax-ce", "P /= n", "P /= n; Z -= 1", "changed its input Z"),
-    ("softmax-ce", "return P", "return P.T", "shape is"),
-    ("softmax-ce", "return P", "return P.astype(float)", "dtype is float64, expected float32"),
-    ("softmax-ce", "return P", "return P * (1 + 1e-13)", "bound"),
+    ("softmax-ce", "off /= n", "off /= n; Z -= 1", "changed its input Z"),
+    ("softmax-ce", "return off", "return off.T", "shape is"),
+    ("softmax-ce", "return off", "return off.astype(float)", "dtype is float64, expected float32"),
+    ("softmax-ce", "return off", "return off * (1 + 1e-13)", "bound"),
     ("dense", "dW = X.T @ dY", "dW = X.T @ dY + 1e-3", "dense_backward, dW["),
-    ("dense", "db = dY.sum(axis=0)", "db = dY.mean(axis=0)", "dense_backward, db["),
+    ("dense", "db = _sum_rows(dY)", "db = dY.mean(axis=0)", "dense_backward, db["),
     ("gelu", "np.clip(x, -40.0, 40.0)", "x", "overflow"),
     ("sigmoid", "_sigmoid(-x, e) * _sigmoid(x, e)", "_sigmoid(x) * (1 - _sigmoid(x))", "tails"),
     ("mlp-softmax", "1 - A1**2", "1 + A1**2", "dW1["),
@@ -77,7 +77,7 @@ def test_the_message_holds_the_facts() -> None:
     report = check(
         derived("softmax-ce"),
         catalogue()["softmax-ce"].torch,
-        module=spoiled("softmax-ce", "P /= n", "P /= -n"),
+        module=spoiled("softmax-ce", "off /= n", "off /= -n"),
         regimes=["unequal sizes"],
         dtypes=("float64",),
     )

@@ -147,18 +147,24 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True, f
     needs = dimensions_of((*(node for _, node in assigned), *returned))
     arguments = _with_sizes(derivation, arguments, needs)
     wide = any(targets[n].has(Squared) for n in names)
-    shorter = _near(names, targets, known, arguments) if elementwise and stable and form == CHEAPEST else None
+    shorter = None
+    if elementwise and stable and form == CHEAPEST:
+        shorter = _near([bodies[n] for n in names], targets, known, arguments)
     return ArrayFunction(
         plan, derivation, as_said, arguments, assigned, returned, needs, elementwise, anchor, wide, shorter
     )
 
 
 def _near(
-    names: Sequence[str], targets: Mapping[str, Expr], known: Mapping[str, Definition], arguments: Sequence[Argument]
+    bodies: Sequence[Definition],
+    targets: Mapping[str, Expr],
+    known: Mapping[str, Definition],
+    arguments: Sequence[Argument],
 ) -> Near | None:
-    """The shorter form of a function of one variable, its first argument."""
-    forms = {n: near_forms.near(targets[n]) for n in names}
-    between = near_forms.interval([targets[n] for n in names])
+    """The shorter form of a function of one variable, its first argument. bodies: what is returned, unfolded."""
+    names = [d.name for d in bodies]
+    forms = {d.name: near_forms.normal(d.body) or near_forms.near(targets[d.name]) for d in bodies}
+    between = near_forms.interval([targets[n] for n in names], list(forms.values()))
     if between is None:
         return None
     first = arguments[0]

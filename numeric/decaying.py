@@ -101,6 +101,13 @@ def plain_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
     return Array(program.call("exp", program.negative(inner.node) if number == -1 else scaled), inner.layout)
 
 
+def normal_distribution(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """The absolute value of the nearer of 0 and 1, minus what is beyond."""
+    assert isinstance(e, forms.normal_distribution)
+    side = lower(e.beyond, hint)
+    return Array(program.call("abs", side.node), side.layout)
+
+
 def squared(e: Expr, lower: Lower, hint: Layout) -> Array:
     inner = lower(e.args[0], hint)
     return Array(program.mul((inner.node, inner.node)), inner.layout)
@@ -156,6 +163,7 @@ def table(lower: Lower) -> dict[type, Callable[[Expr, Layout], Array]]:
         forms.Squared: lambda e, hint: squared(e, lower, hint),
         forms.InOrder: lambda e, hint: in_order(e, lower, hint),
         forms.ExactExp: lambda e, hint: exact_exp(e, lower, hint),
+        forms.normal_distribution: lambda e, hint: normal_distribution(e, lower, hint),
         forms.PlainExp: lambda e, hint: plain_exp(e, lower, hint),
         forms.WholeExp: lambda e, hint: whole_exp(e, lower, hint),
         forms.Around: lambda e, hint: around(e, lower, hint),

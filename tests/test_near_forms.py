@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from derived import derivation as derived
-from sympy import Expr
+from sympy import Expr, erf, exp, sqrt
 from test_activation_accuracy import DERIVATIVES, NEAR_ROOT, OTHERS, reference
 from test_one_sided import QUOTIENTS
-from test_reflection import PROVER, X, elementary
+from test_reflection import PROVER, X, Z, elementary
 
-from nnmath.calculus.functions import sigmoid
+from nnmath.calculus.functions import Indicator, sigmoid
 from nnmath.numeric.accuracy.functions import AMONG, NEIGHBOURS, measured
 from nnmath.numeric.accuracy.implementations import Implementation, Inputs, OfNeighbours
 from nnmath.numeric.candidates import CHEAPEST, taken
@@ -21,7 +21,7 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.generator import assemble
 from nnmath.numeric.stability import forms
-from nnmath.numeric.stability.near_forms import interval, near
+from nnmath.numeric.stability.near_forms import interval, near, normal
 from nnmath.numeric.stability.rewriting import stabilise
 
 IDS = ("silu", "mish", "gelu", "gelu-tanh")
@@ -43,15 +43,53 @@ def test_it_is_proved_equal_and_a_wrong_one_is_refuted(expr: Expr) -> None:
 
 @pytest.mark.parametrize("expr", [X, 1 / (1 + X**2), sigmoid(X), forms.Around(forms.HalfExp(X), X) + forms.HalfExp(X)])
 def test_without_bounds_and_halves_there_is_none(expr: Expr) -> None:
-    assert near(expr) is None and interval([expr]) is None
+    assert near(expr) is None and interval([expr], [None]) is None
+
+
+def serving(*exprs: Expr) -> Any:
+    stable = [form_of(e) for e in exprs]
+    return interval(stable, [near(f) for f in stable])
 
 
 def test_between_which_values_it_serves() -> None:
-    assert interval([form_of(X * sigmoid(X))]) == (-80, 84)
-    assert interval([form_of(X * sigmoid(2 * X))]) == (-40, 42)
-    low, high = interval([form_of(X * sigmoid(X**3))])  # type: ignore[misc]
+    assert serving(X * sigmoid(X)) == (-80, 84)
+    assert serving(X * sigmoid(2 * X)) == (-40, 42)
+    low, high = serving(X * sigmoid(X**3))
     assert low**3 >= -15 and high**3 <= 85
-    assert interval([form_of(X * sigmoid(X)), X]) is None
+    assert serving(X * sigmoid(X), X) is None
+
+
+U = X / sqrt(2)
+NORMAL = [X * (1 + erf(U)) / 2, X * forms.erfc(U), (1 + erf(U)) / 2 + X * exp(-(X**2) / 2), Z * (1 + erf(U))]
+NOT_NORMAL = [
+    erf(U),
+    X * (2 + erf(U)),
+    (1 + erf(U)) ** 2,
+    (1 + erf(X)) * X,
+    erf(U) / (1 + exp(X)),
+    (1 + erf(U)) * erf(X),
+]
+
+
+@pytest.mark.parametrize("expr", NORMAL, ids=str)
+def test_a_sum_with_the_normal_distribution(expr: Expr) -> None:
+    found = normal(expr)
+    assert found is not None and not found.has(erf)
+    assert PROVER.judge(elementary(expr), elementary(found)).kind == "proved"
+    assert PROVER.judge(elementary(expr), elementary(found).subs(X, -X)).kind == "refuted"
+
+
+def test_the_normal_distribution_is_an_absolute_value() -> None:
+    """|(2 [x > 0] − 1) Φ(x)|."""
+    function = forms.normal_distribution(X)
+    signed = (2 * Indicator(X) - 1) * function.as_elementary()
+    assert PROVER.judge(signed, elementary(function.beyond)).kind == "proved"
+    assert PROVER.judge(signed, elementary(-function.beyond)).kind == "refuted"
+
+
+@pytest.mark.parametrize("expr", NOT_NORMAL, ids=str)
+def test_what_has_no_digits_to_gain_is_left_alone(expr: Expr) -> None:
+    assert normal(expr) is None
 
 
 @cache

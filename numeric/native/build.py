@@ -14,9 +14,10 @@ from .accumulator import Accumulator
 from .emit import Emitter
 from .entries import Lowering, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .moments import in_one_pass
 from .products import NeedsArray
 from .rewriting import cheapest
-from .scalars import Axis, Scalar, Shape, closure, dimension, load
+from .scalars import Axis, Scalar, Shape, closure, dimension, load, replaced
 from .text import c_name
 
 ENTANGLED = "its loops depend on each other in a way that has no C form yet"
@@ -80,6 +81,7 @@ def kernels_for(
 
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
     kernels += _fused(targets, temporaries, real, defined)
+    kernels = in_one_pass(kernels, temporaries, real)
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries
@@ -120,7 +122,7 @@ def _fused(
                 made.append(Target(fresh, value, place))
                 stored[value] = load(fresh, shape, place)
             before += _fused(made, temporaries, real, defined)
-            current = [Target(t.name, _replaced(t.value, stored), t.place) for t in current]
+            current = [Target(t.name, replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
 
 
@@ -140,7 +142,7 @@ def _accumulations(
         kernels.append(accumulation(Target(fresh, r, place), defined))
         stored[r] = load(fresh, temporaries[fresh], place)
     kernels += [accumulation(t, defined) for t in single]
-    return kernels, [Target(t.name, _replaced(t.value, stored), t.place) for t in targets if t not in single]
+    return kernels, [Target(t.name, replaced(t.value, stored), t.place) for t in targets if t not in single]
 
 
 def _needed_after(kernel: Kernel) -> list[Scalar]:
@@ -175,15 +177,6 @@ def _position(a: Axis, targets: Sequence[Target]) -> tuple[int, str]:
         if a in t.place:
             return t.place.index(a), a
     return 99, a
-
-
-def _replaced(root: Scalar, by: Mapping[Scalar, Scalar]) -> Scalar:
-    memo = dict(by)
-    for s in closure([root]):
-        if s not in memo:
-            args = tuple(memo[a] for a in s.args)
-            memo[s] = s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over)
-    return memo[root]
 
 
 def c_text(
@@ -221,7 +214,7 @@ def c_text(
     own = (*(a for a, *_ in signature.arrays), *signature.functions, *signature.parameters)
     own = (*own, *(o for o, _ in signature.outputs))
     passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
-    calls = " || ".join(f"{head}_{k}({passed})" for k in range(1, len(kernels) + 1))
+    calls = " || ".join(_called(kernel, f"{head}_{at}({passed})") for at, kernel in enumerate(kernels, 1))
     if not temporaries:
         texts.append(_head(f"int {head}", arguments) + f"\n{{\n    return {calls};\n}}")
         return "\n\n".join(texts)
@@ -238,6 +231,10 @@ def c_text(
     lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
     texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
     return "\n\n".join(texts)
+
+
+def _called(kernel: Kernel, call: str) -> str:
+    return f"({kernel.only_if}[0] > 0.0 && {call})" if kernel.only_if else call
 
 
 def _unused(signature: CFunction, temporaries: Mapping[str, Shape], single: bool) -> list[str]:

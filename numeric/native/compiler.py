@@ -129,14 +129,18 @@ def _passive() -> bool:
     return not hasattr(os, "RTLD_NOLOAD")
 
 
+#: How threads of OpenMP wait for the next loop: a few rounds, which take tens of microseconds, and then asleep. Waking
+#: them takes as long; and threads that went on waiting would take the cores from those of NumPy's matrix products.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+
+
 def _opened(path: Path) -> ctypes.CDLL:
-    """Threads that wait without spinning: beside NumPy's own they would take the cores away."""
+    """The library; where it brings the OpenMP runtime, threads wait as is said here, unless the user has said how."""
     _passive()
-    before = os.environ.get("OMP_WAIT_POLICY")
-    if before is None:
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    mine = {} if any(name in os.environ for name in WAITING) else WAITING
     try:
+        os.environ.update(mine)
         return ctypes.CDLL(str(path))
     finally:
-        if before is None:
-            del os.environ["OMP_WAIT_POLICY"]
+        for name in mine:
+            os.environ.pop(name, None)

@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from ..plans import fresh_name
 from .kernels import COSTLY, Kernel, Target
 from .memory import Memory
-from .reductions import SHAPES, SIGN, finished, update
+from .nests import Nests
 from .scalars import Axis, Scalar, closure, dimension
 from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
 from .unchanging import Unchanging
 
-#: Iterations of a loop over a row before the partial sum goes to a double total.
-BLOCK = {"double": 512, "float": 256}
-#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop; and iterations
-#: before a partial sum of these goes to a total, which has many of them to add.
-CHUNK, PART = 4096, 1024
+#: Entries of a vector that one iteration of the outer loop takes, where there is no other outer loop.
+CHUNK = 4096
 
 
-class Emitter(Totals, Memory, Unchanging):
+class Emitter(Nests, Totals, Memory, Unchanging):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -64,7 +61,7 @@ class Emitter(Totals, Memory, Unchanging):
             self._choose_buffers(nests)
             self._choose_memory(nests)
         late = [v for v in k.values if k.is_late(v)]
-        totals = {v: self._accumulator(v) for v in late}
+        totals = self.totals = {v: self._accumulator(v) for v in late}
         everything = self._product((*k.outer, *k.inner))
         if chunked:
             count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
@@ -94,7 +91,7 @@ class Emitter(Totals, Memory, Unchanging):
                 place = "own" if at == "0" else f"own + {at}"
                 self.put(f"{kind} *restrict const {name} = {cast}{f'({place})' if cast else place};")
         self.scopes.append(self._settle())
-        self._open_group()
+        self._open_group(nests)
         if chunked:
             self.put(f"const ptrdiff_t first = row * {CHUNK};")
             self.put(f"const ptrdiff_t last = {everything} - first < {CHUNK} ? {everything} : first + {CHUNK};")
@@ -189,135 +186,6 @@ class Emitter(Totals, Memory, Unchanging):
             if self._known(v) is None and not v.is_reduction:
                 if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
                     self._name(v)
-
-    def _nest(
-        self,
-        axes: tuple[Axis, ...],
-        reductions: list[Scalar],
-        targets: list[Target],
-        totals: dict[Scalar, list[str]],
-        chunked: bool,
-    ) -> None:
-        k = self.k
-        scalar = [r for r in reductions if r not in totals or self._scalar_late(r)]
-        arrays = [r for r in reductions if r not in scalar]
-        parts: dict[Scalar, list[str]] = {}
-        for r in scalar:
-            base = self.fresh("total" if "sum" in r.op else "largest")
-            parts[r] = [base + suffix for suffix, *_ in SHAPES[r.op]]
-            for name, (_, start, _) in zip(parts[r], SHAPES[r.op], strict=True):
-                self.put(f"double {name} = {start};")
-        at, before = len(self.lines), self.depth
-        made: dict[str, tuple[str, str]] = {}
-
-        def once(text: str, base: str, kind: str) -> str:
-            if text not in made:
-                made[text] = self.fresh(base), kind
-            return made[text][0]
-
-        self.text.once = once
-        vector = axes[-1] if axes else None
-        narrow = {r for r in scalar if self.text.narrow(r.args[0])}
-        blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
-        blocked = blocked or self.reads_ahead
-        streamed = [t for t in targets if t in self.rows]
-        depth = self.depth
-        for a in axes[:-1]:
-            v = loop_name(a)
-            self.open(f"for (ptrdiff_t {v} = 0; {v} < {dimension(a)}; {v}++) {{")
-        clauses = "".join(
-            f" reduction({SIGN[op]}:{name})"
-            for r in scalar
-            for name, (_, _, op) in zip(parts[r], SHAPES[r.op], strict=True)
-        )
-        v = "e" if k.flat else loop_name(str(vector))
-        low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
-        self._open_rows(streamed, str(vector))
-        inner_parts = parts
-        if blocked:
-            length = PART if chunked else BLOCK[self.real]
-            self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
-            self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
-            low, high = "block", "end"
-            if self.reads_ahead:
-                self._read_ahead(str(vector), low, high)
-            inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
-            for r, names in inner_parts.items():
-                for name, (_, start, _) in zip(names, SHAPES[r.op], strict=True):
-                    self.put(f"{'float' if r in narrow else 'double'} {name} = {start};")
-            clauses = "".join(
-                f" reduction({SIGN[op]}:{name})"
-                for r in scalar
-                for name, (_, _, op) in zip(inner_parts[r], SHAPES[r.op], strict=True)
-            )
-        conflict = any(vector in r.over for r in arrays)
-        if not conflict:
-            self.put("#ifdef _OPENMP")
-            self.put(f"#pragma omp simd{clauses}")
-            self.put("#endif")
-        self.open(f"for (ptrdiff_t {v} = {low}; {v} < {high}; {v}++) {{")
-        self.scopes.append({})
-        stored = [b for b in self.buffers if self._known(b) is None]
-        roots = [r.args[0] for r in reductions] + [t.value for t in targets]
-        for value in closure(roots):
-            if self._known(value) is not None or not k.inside(value) or value.is_reduction:
-                continue
-            if value in stored and self._reached(value, roots):
-                name = self._name(value)
-                self.put(f"{self._buffer(value)} = {name};")
-            elif self._reached(value, roots) and self._worth(value):
-                self._name(value)
-        for r in scalar:
-            for name, text, (_, _, op) in zip(
-                inner_parts[r], self._parts(r, self.text.value(r.args[0])), SHAPES[r.op], strict=True
-            ):
-                self.put(update(name, text, op))
-        for r in arrays:
-            self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
-        for t in targets:
-            self.put(f"{self._element(t)} = {self._stored(t)};")
-        self.scopes.pop()
-        self.text.once = lambda text, base, kind: text
-        self.lines[at:at] = [f"{'    ' * before}const {kind} {n} = {bare(text)};" for text, (n, kind) in made.items()]
-        self.close()
-        if blocked:
-            for r in scalar:
-                for name, part, (_, _, op) in zip(parts[r], inner_parts[r], SHAPES[r.op], strict=True):
-                    self.put(update(name, part, op))
-            self.close()
-        self._close_rows(streamed, str(vector))
-        while self.depth > depth:
-            self.close()
-        for b in stored:
-            if any(b in closure([x]) for x in roots):
-                self.scopes[-1][b] = self._buffer(b)
-        for r in scalar:
-            if r in totals:
-                self._accumulate(r, totals[r], parts[r])
-            else:
-                name = self.fresh("row")
-                self.put(f"const double {name} = {finished(r.op, parts[r], self.used)};")
-                self.scopes[-1][r] = name
-
-    def _reached(self, value: Scalar, roots: Sequence[Scalar]) -> bool:
-        """Whether a value is evaluated here, and not only inside something that has a name already."""
-        stack, seen = list(roots), set()
-        while stack:
-            v = stack.pop()
-            if v == value:
-                return True
-            if v in seen or v.is_reduction or self._known(v) is not None:
-                continue
-            seen.add(v)
-            stack += v.args
-        return False
-
-    def _worth(self, v: Scalar) -> bool:
-        if v.op in ("const", "dim", "parameter", "counter", "compare") or v in self.guarded:
-            return False
-        if self.text.is_whole(v):  # a place
-            return False
-        return v.op in ("load", "call") or self.uses.get(v, 0) > 1
 
     # --- small things ---
 

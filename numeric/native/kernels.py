@@ -50,7 +50,8 @@ class Kernel:
 
     mode: ``row`` (outer loops around inner loops) or ``chunk`` (one variable, cut in pieces that are the outer loop).
     levels: after how many stages a value is known. late: values that are known after the loops only. order: of loop
-    variables, as arrays lie in memory.
+    variables, as arrays lie in memory. wide: everything is computed in double. only_if: the name of a number; where
+    that is 0, the kernel is not needed.
     """
 
     targets: tuple[Target, ...]
@@ -62,6 +63,8 @@ class Kernel:
     levels: dict[Scalar, int]
     late: frozenset[Scalar]
     flat: bool = False
+    wide: bool = False
+    only_if: str = ""
 
     def inside(self, s: Scalar) -> tuple[Axis, ...]:
         """The inner variables that a value depends on, outermost first."""
@@ -70,6 +73,8 @@ class Kernel:
     @property
     def moving(self) -> frozenset[Axis]:
         """The variables of the innermost loops."""
+        if self.wide:
+            return frozenset()
         return frozenset((*self.outer, *self.inner) if self.flat else self.inner)
 
     def is_late(self, s: Scalar) -> bool:

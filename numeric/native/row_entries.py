@@ -48,8 +48,13 @@ class Rows:
         if k is None or k not in p.axes:
             return signed_sum((1, p), (-1, t))
         most = Scalar("compare", (p, Scalar("const", (), (MOST,))), (">",), p.axes)
-        others = Scalar("call", (most, Scalar("const", (), (0.0,)), p), ("where",), p.axes)
-        rest = Scalar("sum", (others,), (), p.axes - {k}, (k,))
+        if _is_softmax(p, k):  # its largest exponential is 1, and no other one where its share is that large
+            exponential, total = p.args
+            rest = Scalar("others", (exponential,), (), total.axes, total.over)
+            rest = Scalar("mul", (rest, total), (1,), total.axes)
+        else:
+            others = Scalar("call", (most, Scalar("const", (), (0.0,)), p), ("where",), p.axes)
+            rest = Scalar("sum", (others,), (), p.axes - {k}, (k,))
         from_one = signed_sum((1, signed_sum((1, Scalar("const", (), (1.0,))), (-1, t))), (-1, rest))
         return Scalar("call", (most, from_one, signed_sum((1, p), (-1, t))), ("where",), p.axes | t.axes)
 
@@ -75,3 +80,19 @@ class Rows:
         if cancels is not here:
             there = Scalar("call", (cancels, there, alone), ("where",), cancels.axes | there.axes | alone.axes)
         return Scalar("call", (here, there, own), ("where",), own.axes | here.axes | there.axes)
+
+
+def _is_softmax(p: Scalar, k: Axis) -> bool:
+    """Whether p is exp(x - max x) over the sum of these."""
+    if p.op != "mul" or p.data != (1,) or len(p.args) != 2 or p.args[0].op != "call" or p.args[0].data != ("exp",):
+        return False
+    exponential, total = p.args
+    difference = exponential.args[0]
+    if difference.op != "add" or difference.data != (1, -1):
+        return False
+    x, top = difference.args
+    return (total.op, total.args, total.over) == ("sum", (exponential,), (k,)) and (top.op, top.args, top.over) == (
+        "max",
+        (x,),
+        (k,),
+    )

@@ -5,7 +5,7 @@ A loop variable is called after its dimension, such as ``n`` or ``C`` (``C'`` fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Axis = str
@@ -104,3 +104,13 @@ def rewritten(roots: Sequence[Scalar], rule: Callable[[Scalar, Scalar], Scalar])
         args = tuple(memo[a] for a in s.args)
         memo[s] = rule(s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over), s)
     return [memo[r] for r in roots]
+
+
+def replaced(root: Scalar, by: Mapping[Scalar, Scalar]) -> Scalar:
+    """A value with others in the place of some that it is computed from."""
+    memo = dict(by)
+    for s in closure([root]):
+        if s not in memo:
+            args = tuple(memo[a] for a in s.args)
+            memo[s] = s if args == s.args else Scalar(s.op, args, s.data, s.axes, s.over)
+    return memo[root]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .kernels import Cut
+from .kernels import Cut, Target
 from .reductions import SHAPES, finished, update
-from .scalars import Scalar, closure, dimension
+from .scalars import Axis, Scalar, closure, dimension
 from .text import bare, loop_name
 
 #: Rows whose sums by column are added up in float before they go to the totals in double.
 GROUP = 16
+#: Rows that are added to such sums in one go.
+TOGETHER = 4
 
 
 class Totals:
@@ -47,7 +49,7 @@ class Totals:
                 self.put(f"scratch[t * each + {position[name + '_low']}] = 0.0;")
         self.close()
 
-    def _open_group(self: Any) -> None:
+    def _open_group(self: Any, nests: Mapping[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         """The loop over the rows of a thread; in groups, where sums in float are added to totals after each."""
         low, high = "rows * me / threads", "rows * (me + 1) / threads"
         if self.grouped:
@@ -57,7 +59,48 @@ class Totals:
             self.open(f"for (ptrdiff_t {group} = {low}; {group} < {until}; {group} += {GROUP}) {{")
             self.put(f"const ptrdiff_t {stop} = {until} - {group} < {GROUP} ? {until} : {group} + {GROUP};")
             low, high = group, stop
-        self.open(f"for (ptrdiff_t row = {low}; row < {high}; row++) {{")
+        if self._sums_alone(nests):
+            self._rows_together(next(iter(nests.values())), low, high)
+            self.open(f"for (; row < {high}; row++) {{")
+        else:
+            self.open(f"for (ptrdiff_t row = {low}; row < {high}; row++) {{")
+
+    def _sums_alone(self: Any, nests: Mapping[tuple[int, tuple[Axis, ...]], list[object]]) -> bool:
+        """Whether the rows of one matrix, or of several, are added up by column, and nothing else is done."""
+        k = self.k
+        if k.mode != "row" or k.flat or len(k.outer) != 1 or len(k.inner) != 1 or list(nests) != [(0, k.inner)]:
+            return False
+        sums = next(iter(nests.values()))
+        if any(isinstance(r, Target) or r.axes != frozenset(k.inner) for r in sums):  # type: ignore[attr-defined]
+            return False
+        row = frozenset(k.outer)
+        return not any(v.axes == row and v.op != "counter" for v in closure(r.args[0] for r in sums))  # type: ignore[attr-defined]
+
+    def _rows_together(self: Any, sums: Sequence[Scalar], low: str, high: str) -> None:
+        """Several rows in one go: the sums so far are read and written once for all of them."""
+        row, column = map(loop_name, (*self.k.outer, *self.k.inner))
+        self.put(f"ptrdiff_t row = {low};")
+        self.open(f"for (; row + {TOGETHER - 1} < {high}; row += {TOGETHER}) {{")
+        self._simd("")
+        self.open(f"for (ptrdiff_t {column} = 0; {column} < {dimension(self.k.inner[0])}; {column}++) {{")
+        kept: dict[str, str] = {}
+        for name in (n for r in sums for n in self.totals[r]):
+            memory = self.partials.get(name, name)
+            kept[name] = self.fresh(f"{name}_here")
+            self.put(f"{'float' if memory in self.floats else 'double'} {kept[name]} = {memory}[{column}];")
+        self.open(f"for (ptrdiff_t {row} = row; {row} < row + {TOGETHER}; {row}++) {{")
+        self.scopes.append({})
+        self._values([r.args[0] for r in sums], [])
+        for r in sums:
+            values = self._parts(r, self.text.value(r.args[0]))
+            for name, value, (_, _, op) in zip(self.totals[r], values, SHAPES[r.op], strict=True):
+                self.put(update(kept[name], value, op))
+        self.scopes.pop()
+        self.close()
+        for name, here in kept.items():
+            self.put(f"{self.partials.get(name, name)}[{column}] = {here};")
+        self.close()
+        self.close()
 
     def _close_group(self: Any) -> None:
         self.close()
@@ -163,6 +206,8 @@ class Totals:
             value = name
         if r.op == "peak":
             return [value]
+        if r.op == "others":
+            return [f"({value} >= 1.0{f} ? 0.0{f} : {value})"]
         if r.op == "max":
             return [value, f"({value} != {value} ? 1.0{f} : 0.0{f})"]
         return [f"({value} >= 1.0{f} ? 0.0{f} : {value})", f"({value} >= 1.0{f} ? 1.0{f} : 0.0{f})"]

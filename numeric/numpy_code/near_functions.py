@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .. import program
 from ..array_function import ArrayFunction
 from ..costs import cost
 from ..plans import fresh_name
 from .array_bounds import with_array_bounds
-from .entry_buffers import reuse_entries
+from .entry_buffers import FEWEST, flattened, reuse_entries
 from .in_place import OPERATORS
 from .shared_exponentials import with_shared_exponentials
 from .text import WIDEST, Writer
@@ -44,11 +44,48 @@ def near_function(function: ArrayFunction) -> tuple[str, Sequence[str]]:
     lines = writer.assign(list(zip(names, nodes, strict=True)), [program.name(n, 0) for n in names])
     arguments = [a.name for a in function.arguments]
     floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
-    *body, _ = reuse_entries(lines, arguments, floats)
+    numbers = {a.name for a in function.arguments if a.default is not None}
+    *body, _ = (step for line in reuse_entries(lines, arguments, floats) for step in _step_by_step(line, numbers))
     results = {name: fresh_name(f"{name}_out", writer.taken) for name in names}
     head = f"def {name_of(function)}({', '.join((*arguments, *results.values()))}):"
     doc = f'"""{function.name} where {near.low:g} <= {near.variable} <= {near.high:g}, into the arrays given last."""'
     return "\n".join([head, f"    {doc}", *(f"    {x}" for x in _into(body, results))]), tuple(writer.helpers)
+
+
+def _step_by_step(line: str, numbers: Collection[str]) -> list[str]:
+    """One line as several that overwrite the array which the first of them makes: all arrays are alike here.
+
+    numbers: names of arguments that are no arrays.
+    """
+    found = re.fullmatch(r"(\w+) = (.*)", line)
+    value = ast.parse(found[2], mode="eval").body if found else None
+    if found is None or value is None or any(isinstance(n, ast.Name) and n.id == found[1] for n in ast.walk(value)):
+        return [line]
+    name, last = found[1], []
+    if isinstance(value, ast.Call) and ast.unparse(value.func).startswith("np.") and len(value.args) == 1:
+        last, value = [f"{ast.unparse(value.func)}({name}, out={name})"], value.args[0]
+    first, chain = flattened(value)
+    if not isinstance(value, ast.BinOp) or len(chain) + len(last) < FEWEST:
+        return [line]
+    made, at = _operand(found[2], first, ast.Mult()), 0
+    while at < len(chain) and (at == 0 or _is_number(made, numbers)):
+        op, right = chain[at]
+        made, at = f"{made} {OPERATORS[type(op)][0]} {_operand(found[2], right, op)}", at + 1  # type: ignore[index]
+    steps = ((OPERATORS[type(op)][0], _operand(found[2], right)) for op, right in chain[at:])  # type: ignore[index]
+    return [f"{name} = {made}", *(f"{name} {sign}= {text}" for sign, text in steps), *last]
+
+
+def _operand(text: str, e: ast.expr, under: object = None) -> str:
+    """An operand as it stands in the text of a line, in parentheses where the operator above it needs them."""
+    source = ast.get_source_segment(text, e) or ast.unparse(e)
+    product = isinstance(e, ast.BinOp) and isinstance(e.op, ast.Mult | ast.Div)
+    plain = not isinstance(e, ast.BinOp | ast.Compare) or (product and isinstance(under, ast.Add | ast.Sub))
+    return source if plain or under is None else f"({source})"
+
+
+def _is_number(text: str, numbers: Collection[str]) -> bool:
+    names = [n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)]
+    return all(n in numbers for n in names)
 
 
 def _into(lines: Sequence[str], results: dict[str, str]) -> list[str]:

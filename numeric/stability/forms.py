@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr, Function, Mul
 
-from ...calculus.functions import NamedFunction, Where
+from ...calculus.functions import Indicator, NamedFunction, Where, absolute
 from ...calculus.sums import BoundSum
 
 
@@ -47,6 +47,24 @@ class normal_tail(NamedFunction):
 
     def as_elementary(self) -> Expr:
         return sympy.exp(self.args[0] ** 2 / 2) * (1 - sympy.erf(self.args[0] / sympy.sqrt(2))) / 2
+
+
+class normal_distribution(NamedFunction):
+    """Φ(x), the probability of a normal variable below x, as |[x > 0] − (that of one beyond x)|: with all its digits.
+
+    It serves where x is moderate, see :class:`normal_tail`.
+    """
+
+    is_positive = True
+
+    def as_elementary(self) -> Expr:
+        return (1 + sympy.erf(self.args[0] / sympy.sqrt(2))) / 2
+
+    @property
+    def beyond(self) -> Expr:
+        """[x > 0] − Φ(−|x|), of which this is the absolute value."""
+        (x,) = self.args
+        return Indicator(x) - normal_tail(absolute(x)) * PlainExp(-Squared(x) / 2)
 
 
 class HalfExp(NamedFunction):

@@ -8,10 +8,10 @@ elsewhere the other form is computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import sympy
-from sympy import Expr, Poly, Pow
+from sympy import Add, Expr, Mul, Poly, Pow
 
 from ...calculus.functions import absolute
 from ...calculus.tensors import Element
@@ -27,8 +27,10 @@ from .forms import (
     PlainExp,
     Squared,
     WholeExp,
+    erfc,
     erfcx,
     finite,
+    normal_distribution,
     normal_tail,
 )
 from .saturation import is_exact
@@ -56,14 +58,47 @@ def near(expr: Expr) -> Expr | None:
     if not expr.has(HalfExp, BoundedHalfExp, WholeExp):
         return None
     try:
-        return _near(expr).replace(_is_square, lambda e: Squared(_plain(e.base)) ** (e.exp / 2))
+        return _with_squares(_near(expr))
     except _NoNearForm:
         return None
 
 
+def normal(expr: Expr) -> Expr | None:
+    """The form of a sum of products with the normal distribution Φ, that is (1 + erf)/2, or with an exponential.
+
+    None where expr is no such sum.
+    """
+    outside = [f for f in Mul.make_args(expr) if isinstance(f, Element)]
+    inside = Mul(*(f for f in Mul.make_args(expr) if f not in outside))
+    found: dict[Expr, Expr] = {}
+
+    def distribution(x: Expr) -> Expr:
+        return found.setdefault(x, sympy.Dummy(real=True))
+
+    root = sympy.sqrt(2)
+    plain = inside.replace(sympy.erf, lambda u: 2 * distribution(root * u) - 1)
+    plain = sympy.expand(plain.replace(erfc, lambda u: 2 * distribution(-root * u)), power_exp=False)
+    if len(found) != 1 or not plain.is_polynomial(*found.values()):
+        return None
+    ((x, symbol),) = found.items()
+    if not isinstance(_plain(-x if x.could_extract_minus_sign() else x), Element) or sympy.degree(plain, symbol) != 1:
+        return None
+    if not all(any(f == symbol or isinstance(f, sympy.exp) for f in Mul.make_args(t)) for t in Add.make_args(plain)):
+        return None
+    try:
+        exponentials = {e: _exponential(e.args[0]) for e in plain.atoms(sympy.exp)}
+    except _NoNearForm:
+        return None
+    shown = sympy.collect(plain, symbol).xreplace({**exponentials, symbol: normal_distribution(x)})
+    return Mul(_with_squares(shown), *outside)
+
+
 def _near(e: Expr) -> Expr:
     if isinstance(e, Around) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
-        return InOrder(_near(e.args[1]), _exponential(e.args[0].args[0]))  # type: ignore[arg-type]
+        whole, rest = _exponential(e.args[0].args[0]), _near(e.args[1])  # type: ignore[arg-type]
+        if isinstance(rest, InOrder):  # x/D·exp(x) may be a value of its own
+            return InOrder(InOrder(rest.args[0], whole), rest.args[1])
+        return InOrder(rest, whole)
     if isinstance(e, Squared) and isinstance(e.args[0], HalfExp | BoundedHalfExp):
         return _exponential(e.args[0].args[0])  # type: ignore[arg-type]
     if isinstance(e, WholeExp):
@@ -75,6 +110,11 @@ def _near(e: Expr) -> Expr:
     if isinstance(e, HalfExp | BoundedHalfExp | ExactExp):
         raise _NoNearForm
     return e if not e.args or isinstance(e, Element) else e.func(*map(_near, e.args))  # type: ignore[arg-type]
+
+
+def _with_squares(e: Expr) -> Expr:
+    """Squares of the variable, or of its absolute value, as one value."""
+    return e.replace(_is_square, lambda p: Squared(_plain(p.base)) ** (p.exp / 2))
 
 
 def _is_square(e: Expr) -> bool:
@@ -106,13 +146,11 @@ def _variable(e: Expr) -> Expr | None:
     return absolute(x) if e.has(absolute(x)) else x
 
 
-def interval(forms: Iterable[Expr]) -> tuple[float, float] | None:
+def interval(forms: Sequence[Expr], nearer: Sequence[Expr | None]) -> tuple[float, float] | None:
     """Between which values of the variable the near forms of stable forms serve, with parameters at their defaults.
 
     None where that is no interval around 0, or where one of the forms has no near one.
     """
-    forms = list(forms)
-    nearer = [near(f) for f in forms]
     if None in nearer or len({x for f in forms for x in f.atoms(Element) if _is_bounded(f, x)}) != 1:
         return None
     low, high = -float(FURTHEST), float(FURTHEST)
@@ -121,7 +159,10 @@ def interval(forms: Iterable[Expr]) -> tuple[float, float] | None:
         low = max(low, -float(above) if isinstance(x, absolute) else float(below))  # type: ignore[arg-type]
         high = min(high, float(above))  # type: ignore[arg-type]
     try:
-        tests = [_limits(f) for form in nearer for f in form.atoms(PlainExp, normal_tail)]  # type: ignore[union-attr]
+        shown = [
+            f.replace(normal_distribution, lambda x: normal_distribution(x).beyond) for f in nearer if f is not None
+        ]
+        tests = [_limits(f) for form in shown for f in form.atoms(PlainExp, normal_tail)]
     except _NoNearForm:
         return None
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -13,15 +14,15 @@ import numpy as np
 from .cases import Case
 
 
-def best(call: Callable[[], object], seconds: float = 0.2, least: int = 5) -> float:
-    """The shortest time of a call within so many seconds, and at least so many calls."""
-    found, start, calls = float("inf"), perf_counter(), 0
-    while calls < least or perf_counter() - start < seconds:
+def typical(call: Callable[[], object], seconds: float = 0.2, least: int = 5) -> float:
+    """The median time of a call within so many seconds, and at least so many calls."""
+    found: list[float] = []
+    start = perf_counter()
+    while len(found) < least or perf_counter() - start < seconds:
         before = perf_counter()
         call()
-        found = min(found, perf_counter() - before)
-        calls += 1
-    return found
+        found.append(perf_counter() - before)
+    return median(found)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def floor(case: Case, threads: int) -> Floor:
     if not case.operations:
         return copying
     multiplying = _multiplying(case.operations)
-    return max(copying, multiplying, key=lambda f: best(f.call) * f.share)
+    return max(copying, multiplying, key=lambda f: typical(f.call) * f.share)
 
 
 def _copying(moved: int, threads: int) -> Floor:
@@ -56,7 +57,7 @@ def _copying(moved: int, threads: int) -> Floor:
     def copy_together() -> None:
         list(pool.map(copy, parts))
 
-    return Floor(min((copy, copy_together), key=best), moved / (8 * size * repeats))
+    return Floor(min((copy, copy_together), key=typical), moved / (8 * size * repeats))
 
 
 def _multiplying(operations: int) -> Floor:
@@ -67,4 +68,4 @@ def _multiplying(operations: int) -> Floor:
     if "torch" in sys.modules:
         t = sys.modules["torch"].from_numpy(a)
         calls.append(lambda: t @ t)
-    return Floor(min(calls, key=best), operations / (2 * n**3))
+    return Floor(min(calls, key=typical), operations / (2 * n**3))

@@ -88,12 +88,13 @@ def _mostly_near(near, results, low, high, function, x, *others):
     for start in range(0, x.size, step):
         block = [v[start : start + step] if np.ndim(v) else v for v in flat]
         parts, v = [whole[start : start + step] for whole in found], block[0]
-        if not (low <= v.min() and v.max() <= high):
-            inside = (low <= v) & (v <= high)  # NaN is not
-            if np.count_nonzero(inside) < 15 * v.size // 16:
+        least, most = v.min(), v.max()
+        if not (low <= least and most <= high):
+            outside = np.flatnonzero(v < low if most <= high else ~((low <= v) & (v <= high)))  # NaN too
+            if outside.size > v.size // 16:
                 _put_parts(parts, ..., function(*block))
                 continue
-            far.append(start + np.flatnonzero(np.logical_not(inside)))
+            far.append(start + outside)
         with np.errstate(all="ignore"):
             near(*block, *parts)
     if far:

@@ -34,8 +34,11 @@ def test_the_command_refuses_an_unknown_target(capsys: pytest.CaptureFixture[str
     assert "numpy" in capsys.readouterr().err
 
 
-#: Made for NumPy only, when the text of a function is written.
-OF_NUMPY = {"vecdot", "place", "rest", "row_max", "beyond", "precise_tanh", "precise_softplus"}
+#: Made for NumPy only, when the text of a function is written or a form for moderate entries.
+OF_NUMPY = {
+    *("vecdot", "sum_rows", "sum_products", "place", "rest", "row_max"),
+    *("beyond", "precise_tanh", "precise_softplus", "normal_tail"),
+}
 
 
 @pytest.mark.parametrize("language", [TORCH, JAX], ids=lambda language: language.title)

@@ -90,7 +90,7 @@ def _mostly_near(near, results, low, high, function, x, *others):
         parts, v = [whole[start : start + step] for whole in found], block[0]
         least, most = v.min(), v.max()
         if not (low <= least and most <= high):
-            outside = np.flatnonzero(v < low if most <= high else ~((low <= v) & (v <= high)))  # NaN too
+            outside = np.flatnonzero(v < low if most <= high else np.logical_not((low <= v) & (v <= high)))  # NaN too
             if outside.size > v.size // 16:
                 _put_parts(parts, ..., function(*block))
                 continue

@@ -30,6 +30,8 @@ from .notation import (
     Softmax,
     SquaredNorm,
     Times,
+    Trace,
+    Transpose,
     diag,
     entrywise_order,
     hadamard,
@@ -37,9 +39,11 @@ from .notation import (
     matmul,
     plus,
     scaled,
+    trace,
     transpose,
     unscaled,
 )
+from .simplification import split_sums
 from .softmax_notation import SoftmaxEntry, named_softmax
 from .sums import BoundSum, Delta, Partial, bound_sum
 from .tensors import Element, Index
@@ -66,12 +70,14 @@ def matrix_notation(expr: Expr, axes: Sequence[Index]) -> Notation | None:
     """
     if len(axes) > 2 or len(set(axes)) < len(axes) or not _free(expr) <= set(axes):
         return None
-    try:
-        node = _array(named_softmax(expr), tuple(axes))
-    except _NoNotation:
-        return None
-    node = _written_out(node, len(axes))
-    return node if is_determined(node) else None
+    for form in (lambda: expr, lambda: split_sums(expr)):  # Σ_k a_k (b_jk − c_j) may have one multiplied out only
+        try:
+            node = _written_out(_array(named_softmax(form()), tuple(axes)), len(axes))
+        except _NoNotation:
+            continue
+        if is_determined(node):
+            return node
+    return None
 
 
 def _free(expr: Expr) -> set[Index]:
@@ -271,12 +277,22 @@ def _contraction(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, list[_Piec
         if isinstance(a, Index) and isinstance(b, Index) and a.dim == b.dim and (a in left or b in left):
             gone, stays = (a, b) if a in left else (b, a)
             return _contraction(_without(body, delta).xreplace({gone: stays}), tuple(k for k in left if k != gone))
+    for factor in Mul.make_args(body):
+        if isinstance(factor, Element) and factor.indices in [(k, k) for k in left]:
+            rest, k = _without(body, factor), factor.indices[0]
+            if k not in _free(rest):
+                c, pieces = _contraction(rest, tuple(i for i in left if i != k))
+                return c, [*pieces, _Piece(Trace(Name(factor.tensor.name)), ())]
+    for factor in Mul.make_args(body):
+        if isinstance(factor, BoundSum) and _free(body) <= set(left):  # Σ_i Σ_j A_ij B_ji is Σ_ij A_ij B_ji
+            inner, fresh = factor.open()
+            return _contraction(_without(body, factor) * inner, (*left, *fresh))  # type: ignore[arg-type]
     coefficient, pieces = _pieces(body)
     while left:
         pair = _matrix_pair(pieces, left)
         if pair is not None:
             mine = [p for p in pieces if set(p.axes) & set(pair)]
-            new = _Piece(_frobenius([p.along(pair) for p in mine]), ())
+            new = _Piece(_over_both(mine, pair), ())
             left = [k for k in left if k not in pair]
         else:
             k = min(left, key=lambda k: len(_neighbours(pieces, k)))
@@ -304,6 +320,13 @@ def _matrix_pair(pieces: Sequence[_Piece], left: Sequence[Index]) -> tuple[Index
             if all(set(q.axes) == set(p.axes) for q in mine):
                 return p.axes
     return None
+
+
+def _over_both(mine: Sequence[_Piece], pair: tuple[Index, ...]) -> Notation:
+    """The sum over both indices of the product of matrices: Σ A_ij B_ji is tr(A B)."""
+    if len(mine) == 2 and mine[0].axes != mine[1].axes:
+        return trace(mine[0].node, mine[1].node)
+    return _frobenius([p.along(pair) for p in mine])
 
 
 def _frobenius(matrices: list[Notation]) -> Notation:
@@ -354,4 +377,10 @@ def _dot(vectors: list[Notation]) -> Notation:
     if len(vectors) == 2 and vectors[0] == vectors[1]:
         return SquaredNorm(vectors[0], matrix=False)
     *others, last = sorted(vectors, key=entrywise_order)
-    return matmul(transpose(hadamard(others)), last)
+    product = matmul(transpose(hadamard(others)), last)
+    return min(product, transpose(product), key=_transposes)  # xᵀ A x is xᵀ Aᵀ x
+
+
+def _transposes(scalar: Notation) -> int:
+    _, product = unscaled(scalar)
+    return sum(isinstance(f, Transpose) for f in product.factors) if isinstance(product, MatMul) else 0

@@ -131,6 +131,13 @@ class Inner:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """tr(A), the sum of the diagonal of a square matrix."""
+
+    of: Notation
+
+
+@dataclass(frozen=True)
 class SquaredNorm:
     """‖x‖² of a column, ‖A‖_F² of a matrix."""
 
@@ -147,7 +154,7 @@ class OneHot:
 
 Notation: TypeAlias = (
     Name | Scalar | Ones | Fill | Identity | Transpose | MatMul | Hadamard | Quotient | Scaled | Times | Plus | Diag
-    | Apply | Softmax | Power | Inner | SquaredNorm | OneHot
+    | Apply | Softmax | Power | Inner | Trace | SquaredNorm | OneHot
 )  # fmt: skip
 
 
@@ -193,6 +200,15 @@ def matmul(*nodes: Notation) -> Notation:
     if not factors:
         return scaled(coefficient, Identity())
     return scaled(coefficient, factors[0] if len(factors) == 1 else MatMul(tuple(factors)))
+
+
+def trace(left: Notation, right: Notation) -> Notation:
+    """tr(A B), turned so that a matrix stands at one end and its transpose at the other, if one does: tr(Aᵀ B A)."""
+    c, product = unscaled(matmul(left, right))
+    factors = product.factors if isinstance(product, MatMul) else (product,)
+    turns = [factors[k:] + factors[:k] for k in range(len(factors))]
+    ends = [f for f in turns if len(f) > 2 and f[0] == transpose(f[-1])]
+    return scaled(c, Trace(matmul(*(ends or turns)[0])))
 
 
 def hadamard(nodes: Iterable[Notation]) -> Notation:
@@ -331,6 +347,8 @@ def is_determined(node: Notation) -> bool:
         if not all(left[1] or right[0] for left, right in pairwise(known)):
             return False
     if isinstance(node, SquaredNorm) and not all(sizes_known(node.of)):
+        return False
+    if isinstance(node, Trace) and not (sizes_known(node.of)[0] or sizes_known(node.of)[1]):
         return False
     if isinstance(node, Inner) and not all(sizes_known(Hadamard((node.left, node.right)))):
         return False

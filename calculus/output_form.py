@@ -7,6 +7,7 @@ inside a logarithm (sigmoid, tanh, softplus, each branch of elu). A root is repl
 
 from __future__ import annotations
 
+from itertools import permutations
 from math import gcd, lcm
 
 import sympy
@@ -15,8 +16,9 @@ from sympy import Dummy, Expr, Integer, Mul, Pow, exp, log
 from .derivation import Definition
 from .functions import Where
 from .simplification import fold, smaller
-from .sums import BoundSum, rebuild
-from .tensors import Element
+from .softmax_notation import SoftmaxEntry, named_softmax
+from .sums import BoundSum, count_nodes, rebuild
+from .tensors import Element, Index
 
 
 def in_terms_of_output(expr: Expr, definition: Definition) -> Expr:
@@ -27,6 +29,9 @@ def in_terms_of_output(expr: Expr, definition: Definition) -> Expr:
     body = definition.body
     if isinstance(body, Pow) and not body.exp.is_integer:
         return _through_root(expr, definition)
+    softmax = _through_softmax(expr, definition)
+    if softmax is not None:
+        return softmax
     if isinstance(body, Mul):
         product = _through_product(expr, definition)
         if product is not None:
@@ -50,6 +55,25 @@ def _through_root(expr: Expr, definition: Definition) -> Expr:
         return None
 
     return rebuild(expr, leaf)
+
+
+def _through_softmax(expr: Expr, definition: Definition) -> Expr | None:
+    """body = softmax of u, whatever u is: every entry of a softmax of u is an entry of the output."""
+    own = named_softmax(definition.body)
+    if not isinstance(own, SoftmaxEntry):
+        return None
+    named = named_softmax(expr)
+    found = rebuild(named, lambda e: _entry_of(definition, own, e) if isinstance(e, SoftmaxEntry) else None)
+    return None if found.has(SoftmaxEntry) or count_nodes(found) >= count_nodes(expr) else found
+
+
+def _entry_of(definition: Definition, own: SoftmaxEntry, entry: SoftmaxEntry) -> Element | None:
+    """Which element of the output an entry of a softmax is."""
+    free = [s for s in entry.free_symbols if isinstance(s, Index)]
+    for at in permutations(free, len(definition.indices)):
+        if own.xreplace(dict(zip(definition.indices, at, strict=True))) == entry:
+            return Element(definition.tensor, *at)
+    return None
 
 
 def _through_product(expr: Expr, definition: Definition) -> Expr | None:

@@ -113,15 +113,30 @@ def collect(expr: Expr) -> Expr:
     def visit(e: Expr) -> Expr:
         if isinstance(e, Add):
             return _collect(e)
-        return _without_leading_minus(e) if isinstance(e, Mul) else e
+        return _without_leading_minus(_merged_exponentials(e)) if isinstance(e, Mul) else e
 
     found = bottom_up(expr, visit)
     shorter = cancelled(found)
     return found if shorter == found else bottom_up(shorter, visit)
 
 
-def _without_leading_minus(expr: Mul) -> Expr:
+def _merged_exponentials(expr: Expr) -> Expr:
+    """exp(2 u) exp(−u) as exp(u): SymPy leaves them apart where u is a sum."""
+    factors = Mul.make_args(expr)
+    powers: dict[Expr, Expr] = {}
+    for factor in (f for f in factors if isinstance(f, sympy.exp)):
+        content, u = factor.args[0].as_content_primitive()
+        content, u = (-content, -u) if u.could_extract_minus_sign() else (content, u)
+        powers[u] = powers.get(u, S.Zero) + content
+    if len(powers) == sum(isinstance(f, sympy.exp) for f in factors):
+        return expr
+    return Mul(*(f for f in factors if not isinstance(f, sympy.exp)), *(sympy.exp(c * u) for u, c in powers.items()))
+
+
+def _without_leading_minus(expr: Expr) -> Expr:
     """−(a − b) as b − a, where that has no more minus signs and does not put a number last."""
+    if not isinstance(expr, Mul):
+        return expr
     factors = list(expr.args)
     sums = [at for at, f in enumerate(factors) if isinstance(f, Add)]
     if not (factors[0].is_Number and factors[0].is_negative) or len(sums) != 1:
@@ -153,7 +168,7 @@ def _collect(expr: Expr) -> Expr:
     front = Mul(*(Pow(b, p) for b, p in (common or {}).items()))
     if front == 1:
         return expr
-    inner = Add(*(t / front for t in expr.args))
+    inner = Add(*(_merged_exponentials(t / front) for t in expr.args))
     return Mul(front, inner, evaluate=not (front.is_Number and isinstance(inner, Add)))
 
 

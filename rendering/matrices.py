@@ -26,6 +26,7 @@ from ..calculus.notation import (
     Softmax,
     SquaredNorm,
     Times,
+    Trace,
     Transpose,
     parts,
     unscaled,
@@ -90,6 +91,8 @@ def write_notation(w: Writer, node: Notation) -> Box:
         case Inner(left, right):
             opening, closing = (r"\langle ", r" \rangle_F") if style.latex else ("⟨", "⟩_F")
             return join([opening, write_notation(w, left), ", ", write_notation(w, right), closing], ATOM)
+        case Trace(of):
+            return _call(w, "tr", of)
         case SquaredNorm(of, matrix):
             return _norm(w, of, matrix, Integer(2))
     raise TypeError(f"no way to write {node!r}")

@@ -32,6 +32,7 @@ from nnmath.calculus.notation import (
     Softmax,
     SquaredNorm,
     Times,
+    Trace,
     Transpose,
 )
 from nnmath.calculus.sums import BoundSum, Delta, Partial, bound_sum
@@ -253,7 +254,7 @@ def shape(node, arrays):
     match node:
         case Name(t):
             return (*arrays[t].shape, *[1] * (2 - arrays[t].ndim))
-        case Scalar() | Inner() | SquaredNorm():
+        case Scalar() | Inner() | Trace() | SquaredNorm():
             return 1, 1
         case Ones():
             return None, 1
@@ -317,6 +318,9 @@ def array(node, want, arrays, sizes):
         case Inner(left, right):
             s = shape(Hadamard((left, right)), arrays)
             out = np.full((1, 1), np.sum(rec(left, s) * rec(right, s)))
+        case Trace(of):
+            s = next(s for s in shape(of, arrays) if s is not None)
+            out = np.full((1, 1), np.trace(rec(of, (s, s))))
         case SquaredNorm(of):
             out = np.full((1, 1), np.sum(rec(of, shape(of, arrays)) ** 2))
         case MatMul(factors):

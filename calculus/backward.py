@@ -35,8 +35,8 @@ from .rules import (
     joined,
     softmax_rule,
 )
-from .simplification import bottom_up, collect, contract_deltas, sum_rows
-from .sums import Delta, Partial, bound_sum, count_nodes, rebuild
+from .simplification import bottom_up, collect, contract_deltas, sum_rows_apart
+from .sums import Delta, Partial, bound_sum, count_nodes, occurrences, rebuild
 from .tensors import Element, Index, Tensor
 from .trail import Claims, Trail
 
@@ -204,7 +204,7 @@ class _Run:
         else:
             if plain is not None:
                 trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
-            for reason, without in ((DEVIATIONS, self._without_deviations), (ROWS, sum_rows)):
+            for reason, without in ((DEVIATIONS, self._without_deviations), (ROWS, sum_rows_apart)):
                 found = without(trail.last)
                 if found != bottom_up(trail.last, lambda e: e):  # else it is only written in another order
                     trail.follow(collect(found), reason)
@@ -216,7 +216,7 @@ class _Run:
         known = Known(self.of, self.output.indices, tensor, indices, shown if shown is not None else expr)
         renamed = isinstance(expr, Element) and tensor not in self.targets
         part = Part(left, (*before, *trail.steps), None if renamed else result)
-        if self._goes_on_alone(tensor):
+        if self._is_inserted(known):
             self.waiting[tensor] = known, part
             return out
         self._name(known, part)
@@ -241,12 +241,18 @@ class _Run:
     def _is_scalar(self, tensor: Tensor) -> bool:
         return self.of.rank == 0 and tensor.rank == 0
 
-    def _goes_on_alone(self, tensor: Tensor) -> bool:
-        """An intermediate that only one array on the path reads from: its adjoint may be inserted there."""
-        if tensor in self.targets:
+    def _is_inserted(self, known: Known) -> bool:
+        """Whether the adjoint of an intermediate may be inserted where it goes to.
+
+        It may where it goes to one array; where it goes to several, only if something cancels in every formula.
+        """
+        if known.wrt in self.targets:
             return False
-        inputs = [t for t in self.owner.definitions[tensor].inputs() if t in self.path]
-        return len(inputs) == 1
+        inputs = [t for t in self.owner.definitions[known.wrt].inputs() if t in self.path]
+        if len(inputs) == 1 or self.of.rank or isinstance(known.value, Element):
+            return len(inputs) == 1
+        pairs = (self._inserted_and_named(known, t) for t in inputs)
+        return all(_count_elements(inserted) < _count_elements(named) for inserted, named in pairs)
 
     def _name(self, known: Known, part: Part) -> None:
         """Give an adjoint its name, for later formulas and for the prover; a plain element is used as it is."""
@@ -279,7 +285,7 @@ class _Run:
             waiting = self.waiting.pop(consumer.tensor, None)
             if waiting is not None:
                 known, part = waiting
-                if self._keeps_its_name(known, local, target):
+                if self._keeps_its_name(known, target.tensor):
                     self._name(known, part)
                     out.append(part)
                 else:
@@ -298,18 +304,24 @@ class _Run:
         trail.follow(collect(contract_deltas(inserted)), DELTAS if inserted.atoms(Delta) else ADJOINTS)
         return out, before
 
-    def _keeps_its_name(self, known: Known, local: Known, target: Element) -> bool:
+    def _keeps_its_name(self, known: Known, wrt: Tensor) -> bool:
         """Whether inserting an adjoint where it goes to would make the formulas larger."""
         if self.of.rank != 0 or isinstance(known.value, Element):
             return False
+        inserted, named = self._inserted_and_named(known, wrt)
+        return count_nodes(inserted) > count_nodes(named) + count_nodes(known.value)
+
+    def _inserted_and_named(self, known: Known, wrt: Tensor) -> tuple[Expr, Expr]:
+        """The derivative in an array that ``known.wrt`` is made from: with the adjoint inserted, and with its name."""
+        local, _ = self.owner.local(self.owner.definitions[known.wrt], wrt)
         fresh = known.wrt.indices()
+        derivative = local.at(fresh, self.owner.letters.take(wrt.dims, avoid=fresh))
         name = Element(Tensor(f"d{known.wrt.name}", known.wrt.dims), *fresh)
-        derivative = local.at(fresh, target.indices)
         inserted, named = (
             collect(contract_deltas(bound_sum(value * derivative, *fresh)))
             for value in (known.at(known.of_indices, fresh), name)
         )
-        return count_nodes(inserted) > count_nodes(named) + count_nodes(known.value)
+        return inserted, named
 
     def _insert(self, node: Partial, locals_: Mapping[Tensor, Known]) -> Expr:
         of = node.of
@@ -317,6 +329,11 @@ class _Run:
         if not node.held:
             return self.owner.found[of.tensor, node.wrt.tensor].at(of.indices, node.wrt.indices)
         return locals_[of.tensor].at(of.indices, node.wrt.indices)
+
+
+def _count_elements(expr: Expr) -> int:
+    """How often entries of arrays occur."""
+    return sum(1 for _ in occurrences(expr, Element))
 
 
 def _name_sigmoid(trail: Trail) -> Expr:

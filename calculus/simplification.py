@@ -183,13 +183,31 @@ def sum_rows(expr: Expr) -> Expr:
     """Σ_c Y[i, c] = 1 wherever the rows of Y are declared to sum to 1."""
 
     def visit(e: Expr) -> Expr:
-        if isinstance(e, BoundSum) and isinstance(e.body, Element) and e.bound == (e.body.indices[-1],):
-            domain = e.body.tensor.domain
-            if (domain.rows or domain.onehot) and e.bound[0] not in e.body.indices[:-1] and e.body.is_inside:
-                return S.One
+        if not isinstance(e, BoundSum):
+            return e
+        body, bound = e.open()
+        factors = Mul.make_args(body)
+        for factor in factors:
+            if _is_distribution(factor) and factor.indices[-1] in bound:
+                (*others, k), rest = factor.indices, Mul(*(f for f in factors if f is not factor))
+                if k.dim == factor.tensor.dims[-1] and k not in others and not rest.has(k):
+                    return bottom_up(_close(rest, tuple(i for i in bound if i != k)), visit)
         return e
 
     return bottom_up(expr, visit)
+
+
+def _is_distribution(e: Expr) -> bool:
+    """Whether it is an entry of an array whose rows are declared to sum to 1."""
+    return isinstance(e, Element) and bool(e.tensor.domain.rows or e.tensor.domain.onehot) and e.is_inside
+
+
+def sum_rows_apart(expr: Expr) -> Expr:
+    """The same where that takes multiplying out, Σ_c Y[i, c] (W[c] − s) = Σ_c Y[i, c] W[c] − s, if it is smaller."""
+    found = sum_rows(expr)
+    apart = split_sums(expr)
+    summed = sum_rows(apart)
+    return smaller(found, collect(summed)) if summed != apart else found
 
 
 def split_sums(expr: Expr) -> Expr:

@@ -101,7 +101,7 @@ MUTANTS: list[tuple[str, Any, Entry]] = [
     ("branches are swapped", RULE("branch by branch", swapped_branches), find("elu")),
     ("a delta counts as 1", (backward, "contract_deltas", every_delta_is_one), MATMUL),
     ("a contracted delta leaves the sum", (backward, "contract_deltas", deltas_keep_the_sum), MATMUL),
-    ("rows sum to 1 without being declared to", (backward, "sum_rows", rows_of_anything), CE),
+    ("rows sum to 1 without being declared to", (backward, "sum_rows_apart", rows_of_anything), CE),
     ("every sum is one of deviations", (backward, "without_deviations", no_sum_left), find("layernorm")),
     ("collecting loses a term", (backward, "collect", last_term_lost), CE),
     ("a consumer is forgotten", (backward._Run, "consumers", one_consumer), RESIDUAL),

@@ -6,6 +6,7 @@ Nothing here is trusted: each result becomes the right side of a step that the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import permutations
 
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S
@@ -15,7 +16,7 @@ from .cancellation import cancelled
 from .derivation import Definition
 from .functions import Where
 from .ranges import is_affine
-from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, rebuild
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, index_key, rebuild
 from .tensors import Element, Index
 
 
@@ -297,7 +298,10 @@ def _match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:
 
 
 def _index_guesses(e: Expr, definition: Definition) -> list[tuple[Expr, ...]]:
-    """Index tuples at which ``e`` could be the body: read off the elements that carry all indices."""
+    """Index tuples at which ``e`` could be the body: read off the elements that carry all indices.
+
+    Where no element carries all of them, as in Σ_k X[i, k] W[k, j], they are indices of ``e`` with the same dimensions.
+    """
     if not definition.indices:
         return [()]
     names = set(definition.indices)
@@ -311,7 +315,14 @@ def _index_guesses(e: Expr, definition: Definition) -> list[tuple[Expr, ...]]:
                 indices = tuple(element.indices[at[k]] for k in definition.indices)
                 if not any(isinstance(k, Index) and k.is_bound for k in indices):
                     guesses[indices] = None
-    return list(guesses)
+    if any(names <= set(pattern.indices) for pattern in definition.body.atoms(Element)):
+        return list(guesses)
+    free = sorted((k for k in e.free_symbols if isinstance(k, Index) and not k.is_bound), key=index_key)
+    return [
+        at
+        for at in permutations(free, len(definition.indices))
+        if all(k.dim == own.dim for k, own in zip(at, definition.indices, strict=True))
+    ]
 
 
 def smaller(a: Expr, b: Expr) -> Expr:

@@ -387,6 +387,8 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),
     row_forms.ZeroSum: lambda e, hint: rows.zero_sum(e, lower, hint),
     row_forms.RowMinus: lambda e, hint: rows.row_minus(e, lower, hint),
+    row_forms.Complement: lambda e, hint: rows.complement(e, lower, hint),
+    row_forms.UnitMinus: lambda e, hint: rows.unit_minus(e, lower, hint),
     row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
     row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
     row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),

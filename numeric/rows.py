@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..calculus.sums import BoundSum
+from ..calculus.sums import BoundSum, Delta
 from ..calculus.tensors import Index
 from . import program
 from .layout import Array, Layout, align, broadcastable
 from .program import Node
-from .stability.row_forms import Centred, Largest, Over, RowMinus, RowScale, ZeroSum, sigmoid_minus
+from .stability.row_forms import (
+    Centred,
+    Complement,
+    Largest,
+    Over,
+    RowMinus,
+    RowScale,
+    UnitMinus,
+    ZeroSum,
+    sigmoid_minus,
+)
 
 Lower = Callable[[Any, Layout], Array]
 
@@ -41,6 +51,24 @@ def row_minus(e: RowMinus, lower: Lower, hint: Layout) -> Array:
     p, t, c = e.args
     nodes, layout = align([lower(p, hint), lower(t, hint)], hint)
     return Array(Node("row_minus", nodes, (layout.index(c),), len(layout)), layout)  # type: ignore[arg-type]
+
+
+def complement(e: Complement, lower: Lower, hint: Layout) -> Array:
+    """1 minus a distribution."""
+    p, c = e.args
+    rows = lower(p, hint)
+    return Array(Node("complement", (rows.node,), (rows.layout.index(c),), rows.node.rank), rows.layout)  # type: ignore[arg-type]
+
+
+def unit_minus(e: UnitMinus, lower: Lower, hint: Layout) -> Array:
+    """The complement where two indices are equal, and elsewhere minus the distribution."""
+    p, c, at = e.args
+    here = lower(Delta(c, at), hint)  # type: ignore[arg-type]
+    mask = Node(here.node.op, here.node.args, here.node.data, here.node.rank, "bool")
+    (where, one, other), layout = align(
+        [Array(mask, here.layout), complement(Complement(p, c), lower, hint), lower(p, hint)], hint
+    )
+    return Array(program.call("where", where, one, program.negative(other), kind="float"), layout)
 
 
 def largest(e: Largest, lower: Lower, hint: Layout) -> Array:

@@ -1,12 +1,14 @@
-"""The long tables are sampled: a run takes every second or third row of them, the same ones each time.
+"""What all test files share: how long tables are sampled, and a cache of compiled code.
 
-All rows run with ``NNMATH_THOROUGH=1 pytest -n 2 -q``. What was left out stands in pytest's last line as deselected.
+A run takes every second or third row of a long table, the same ones each time. All rows run with
+``NNMATH_THOROUGH=1 pytest -n 2 -q``. What was left out stands in pytest's last line as deselected.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -45,3 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seen[test] += 1
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of compiled code for the tests of one file: nothing is left in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from correct_gradients import Correct, rows_softmax
+from subjects.numpy_layers import Dense, Relu, SoftmaxLoss
 
 rng = np.random.default_rng(0)
-
-
-class Linear:
-    """Gradients in attributes; sizes in the constructor."""
-
-    def __init__(self, n_in, n_out):
-        self.W = rng.normal(size=(n_in, n_out)) * 0.01
-        self.b = np.zeros(n_out)
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.W + self.b
-
-    def backward(self, dout):
-        self.dW = self.x.T @ dout
-        self.db = dout.sum(axis=0)
-        return dout @ self.W.T
 
 
 class LinearParams:
@@ -61,15 +45,6 @@ class LinearStep:
         return grad_input
 
 
-class ReLU:
-    def forward(self, x):
-        self.mask = x > 0
-        return x * self.mask
-
-    def backward(self, dout):
-        return dout * self.mask
-
-
 class Tanh:
     def forward(self, x):
         self.out = np.tanh(x)
@@ -91,18 +66,6 @@ class LeakyReLU:
         slope = np.ones_like(self.x)
         slope[self.x <= 0] = self.alpha
         return dout * slope
-
-
-class SoftmaxLoss:
-    def forward(self, z, y):
-        self.y = y
-        self.probs = rows_softmax(z)
-        return -np.mean(np.log(self.probs[range(len(y)), y]))
-
-    def backward(self):
-        delta = self.probs.copy()
-        delta[range(len(self.y)), self.y] -= 1
-        return delta / len(self.y)
 
 
 class MSELoss:
@@ -216,10 +179,10 @@ class Embedding:
 
 
 LAYERS = {
-    "Linear": Correct(Linear, "dense"),
+    "Dense": Correct(Dense, "dense"),
     "LinearParams": Correct(LinearParams, "dense"),
     "LinearStep": Correct(LinearStep, "dense"),
-    "ReLU": Correct(ReLU, "relu"),
+    "Relu": Correct(Relu, "relu"),
     "Tanh": Correct(Tanh, "tanh"),
     "LeakyReLU": Correct(LeakyReLU, inputs="x: n d"),
     "SoftmaxLoss": Correct(SoftmaxLoss, "softmax-ce-labels"),

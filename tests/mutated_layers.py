@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from mutated_losses import Gradient
+from traced_layers import BATCHNORM, LAYERNORM, NORMED
 
-LAYERNORM = """mu[i] = sum(X[i, k] for k in D)/D
-v[i] = sum((X[i, k] - mu[i])**2 for k in D)/D
-H[i, d] = (X[i, d] - mu[i]) / sqrt(v[i] + 0.00001)
-Y[i, d] = H[i, d]*g[d] + b[d]
-L = upstream(dY, Y)"""
-BATCHNORM = """mu[d] = sum(X[k, d] for k in n)/n
-v[d] = sum((X[k, d] - mu[d])**2 for k in n)/n
-H[i, d] = (X[i, d] - mu[d]) / sqrt(v[d] + 0.00001)
-Y[i, d] = H[i, d]*g[d] + b[d]
-L = upstream(dY, Y)"""
 RMSNORM = """r[i] = sqrt(sum(X[i, k]**2 for k in D)/D + 0.00001)
 Y[i, d] = X[i, d]/r[i]*g[d]
 L = upstream(dY, Y)"""
@@ -21,7 +12,6 @@ ATTENTION = """S = Q @ K.T / sqrt(d)
 A = softmax(S)
 O = A @ V
 L = upstream(dO, O)"""
-NORMED = "X: n D, g: D, b: D, dY: n D"
 
 LAYERS: dict[str, Gradient] = {
     "dense": Gradient(

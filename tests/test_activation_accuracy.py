@@ -7,13 +7,13 @@ accuracy``; all of it, at ten times as many, with ``NNMATH_THOROUGH=1``.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
 import derived
 import pytest
+from compiler_here import needs_compiler
 
 from nnmath.derivations import Entry, catalogue
 from nnmath.derivations.build import derive_entry
@@ -108,7 +108,7 @@ def test_torch_is_nowhere_better(id: str, dtype: str) -> None:
     never_worse(id, dtype, "torch")
 
 
-@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is here")
+@needs_compiler
 def test_torch_is_no_better_than_compiled_tanh() -> None:
     never_worse("tanh", "float64", "torch", "c")
 

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch", reason="these are torch functions; type: pi
 
 import torch_styles as styles  # noqa: E402
 from planted_torch import Hidden  # noqa: E402
-from test_tracing import evaluated, numbers, sizes_of  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from traced_values import evaluated, numbers, sizes_of  # noqa: E402
 
 from nnmath.calculus.parser import parse_givens  # noqa: E402
 from nnmath.verification.formulas import trace_gradients  # noqa: E402

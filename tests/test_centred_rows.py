@@ -1,42 +1,82 @@
-"""The backward of a softmax keeps its digits where one probability is nearly 1: code, against exact values."""
+"""The derivatives of a softmax keep their digits where one probability is nearly 1: code, against exact values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import derived
 import pytest
 
 from nnmath.derivations import Entry
 from nnmath.derivations.build import derive_entry
-from nnmath.numeric.accuracy import ArrayReference, measured_arrays
-from nnmath.numeric.accuracy.implementations import from_source
+from nnmath.numeric.accuracy import ArrayReference, ArrayRow, measured_arrays
+from nnmath.numeric.accuracy.implementations import Implementation, Subject, from_functions, from_source
 from nnmath.numeric.numpy_code.generator import generate
+from nnmath.numeric.targets.checkable import checkable
 
-REGIME = "scale 30"
+REGIME = "logits of scale 30"
 
 #: In ε: exp of a difference between 64 and 128 that was rounded is off by up to 32, and a few more for the rest.
 LIMIT = 36
 
 
-def worst_row(source: str, dtype: str) -> float:
-    """The error of the worst row of the gradient, in ε of its largest entry."""
-    reference = ArrayReference(derived.derivation("softmax"), dtype, names=[REGIME])
+#: What computes it: its name in tables, or the language of a function for autograd, which has no Jacobian of its own.
+CODE = {"numpy": ("dP_dZ", "dL_dZ"), "c": ("dP_dZ", "dL_dZ"), "torch": ("dL_dZ",), "jax": ("dL_dZ",)}
+
+
+@cache
+def reference(dtype: str) -> ArrayReference:
+    return ArrayReference(derived.derivation("softmax"), dtype, names=[REGIME])
+
+
+def from_text(source: str) -> Callable[[Subject, str], Implementation]:
     module = replace(derived.module("softmax"), source=source)
-    rows = measured_arrays(reference, lambda subject, _: from_source(module, subject.derivation))
-    return next(r.slicewise for r in rows if r.name == "dL_dZ")
+    return lambda subject, dtype: from_source(module, subject.derivation)
+
+
+def emitted(target: str) -> Callable[[Subject, str], Implementation]:
+    """What nnmath writes for autograd."""
+    pytest.importorskip(target)
+    found = checkable(derived.derivation("softmax"), target)
+    return lambda subject, dtype: from_functions(found.functions, found.module.functions, subject.derivation)
+
+
+def rows(code: Any, dtype: str) -> dict[str, ArrayRow]:
+    """By name of the result."""
+    return {r.name: r for r in measured_arrays(reference(dtype), code)}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_row_has_its_digits(dtype: str) -> None:
-    assert worst_row(derived.module("softmax").source, dtype) < LIMIT
+@pytest.mark.parametrize("code", CODE)
+def test_every_row_has_its_digits(code: str, dtype: str) -> None:
+    found = rows(emitted(code) if code in ("torch", "jax") else code, dtype)
+    for name in CODE[code]:
+        assert not found[name].nan and not found[name].infinite
+        assert not found[name].zeros or code == "jax"  # where an exponential is subnormal, XLA takes it for 0
+        assert found[name].slicewise < LIMIT
+
+
+#: Result, its form, and the usual one.
+USUAL = [
+    ("dL_dZ", "shifted = dP - dP.take(place)[:, None]", "shifted = dP.copy()"),
+    (
+        "dP_dZ",
+        "np.where(np.eye(C, dtype=bool), _complement(P, axis=1)[:, None, :], -P[:, None, :])",
+        "(np.eye(C, dtype=Z.dtype) - P[:, None, :])",
+    ),
+]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_usual_form_has_none(dtype: str) -> None:
-    source, centred = derived.module("softmax").source, "shifted = dP - dP.take(place)[:, None]"
-    assert centred in source
-    assert worst_row(source.replace(centred, "shifted = dP.copy()"), dtype) > 1e5
+@pytest.mark.parametrize(("name", "form", "usual"), USUAL)
+def test_the_usual_form_has_none(name: str, form: str, usual: str, dtype: str) -> None:
+    source = derived.module("softmax").source
+    assert form in source
+    found = rows(from_text(source.replace(form, usual)), dtype)[name]
+    assert found.slicewise > 1e5 and found.zeros and not found.sound
 
 
 #: What P is, what is subtracted, and whether the entry of x where P is largest may be.

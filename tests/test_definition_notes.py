@@ -3,20 +3,21 @@
 import json
 from unicodedata import combining
 
+from derived import formula
+
 from nnmath.calculus.derivation import Derivation
-from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.rendering import render
 
 
 def with_notes() -> Derivation:
-    givens = parse_givens("x: n  # inputs\nw1: n  # what replaces w_hat\nw_hat: n")
+    given = "x: n  # inputs\nw1: n  # what replaces w_hat\nw_hat: n"
     define = """
         y = x + w_hat  # the sum of x and w_hat, not w1 or w2
         z = x*y
         S = sum(y[i]*z[i] for i in n)  # total
         v[i] = x[i]*sin(z[i])  # by entries
     """
-    return Derivation("noted", "Noted", tuple(givens), parse_definitions(define, givens), ())
+    return formula(given, define)
 
 
 def test_what_a_definition_is_stands_where_it_is_introduced():
@@ -31,9 +32,8 @@ def test_what_a_definition_is_stands_where_it_is_introduced():
 
 
 def test_an_accent_takes_no_column():
-    givens = parse_givens("v: n\nm: n\nt: positive")
-    define = "v_hat = v/t\na = v/t + v*m/t\nm_bar = m/t"
-    text = render(Derivation("a", "Accents", tuple(givens), parse_definitions(define, givens), ()), "text", width=80)
+    accented = formula("v: n\nm: n\nt: positive", "v_hat = v/t\na = v/t + v*m/t\nm_bar = m/t")
+    text = render(accented, "text", width=80)
     lines = text[text.index("Define") :].splitlines()
     starts = [line[: line.index(entry)] for line, entry in zip(lines, ("v̂_i", "a_i", "m̄_i"), strict=False)]
     assert len({sum(not combining(c) for c in start) for start in starts}) == 1, text

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import planted_masks
 import pytest
+from derived import formula
 from planted_masks import WRONG_MASKS
 
 import nnmath
-from nnmath.calculus.derivation import Derivation
 from nnmath.calculus.index_order import index_orders
 from nnmath.calculus.parser import ParseError, parse_definitions, parse_givens
 from nnmath.derivations import find
@@ -29,8 +29,7 @@ RNG = np.random.default_rng(3)
 
 
 def source(given: str, define: str) -> str:
-    givens = parse_givens(given)
-    return generate(Derivation("formula", "A formula", tuple(givens), parse_definitions(define, givens), ())).source
+    return generate(formula(given, define)).source
 
 
 def run(given: str, define: str, **values: Array) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 import nnmath
 from nnmath.cli import main
@@ -18,8 +18,7 @@ from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import compiler
 
-HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
-needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 #: One entry of each shape of loops: entry by entry, rows in stages, totals over rows, labels, columns, two sums apart.
 SAMPLE = (
@@ -27,14 +26,6 @@ SAMPLE = (
     *("attention", "info-nce"),  # matrix products, and a diagonal
 )
 THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 from derived import derivation
 
 import nnmath
@@ -21,8 +21,7 @@ from nnmath.numeric.native.checkable import checkable
 from nnmath.numeric.native.module import write
 from nnmath.numeric.plans import plans
 
-HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
-needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
+pytestmark = pytest.mark.usefixtures("own_cache")
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
 #: What is not printed as C, and why: compilers take minutes for functions of that length.
@@ -45,14 +44,6 @@ SAMPLE: list[tuple[str, dict[str, Any]]] = [
 UNRUN = ("attention", "max-pool2d", "multi-margin", "lstm")
 WITH_CODE = [id for id, e in catalogue().items() if e.wanted and not e.state]
 EVERY = [(id, dict(v)) for id in WITH_CODE for v in ({}, *catalogue()[id].variants)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def _said(case: tuple[str, Mapping[str, Any]]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 import nnmath
 from nnmath.cli import FAILED, FINE, MISSING, main
@@ -19,19 +19,10 @@ from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.native import calling
 from nnmath.numeric.native.checkable import checkable
 
-HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
-needs_compiler = pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler is installed here")
+pytestmark = pytest.mark.usefixtures("own_cache")
 THOROUGH = bool(os.environ.get("NNMATH_THOROUGH"))
 
 RULES = {id: entry for id, entry in catalogue().items() if entry.state}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @needs_compiler

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import math
-import shutil
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 from nnmath.numeric.native import compiler
-from nnmath.numeric.native.float_functions import FLOAT_FUNCTIONS, float_support
+from nnmath.numeric.native.float_functions import DOUBLES, FLOAT_FUNCTIONS, float_support
+from nnmath.numeric.native.functions import FUNCTIONS as OF_DOUBLES
 from nnmath.numeric.native.functions import support
 from nnmath.numeric.native.module import HEADER
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is here")
+pytestmark = needs_compiler
 
 #: Every 65521st float, in the order of their bits: both signs, subnormal numbers, infinities and NaN.
 FLOATS = np.arange(0, 2**32, 65521, dtype=np.uint64).astype(np.uint32).view(np.float32)
@@ -52,17 +54,26 @@ PARTS: dict[str, tuple[Callable[[Any], Any], float, float, float]] = {
 }
 
 
+def of_doubles(text: str) -> list[str]:
+    """Numbers in C text that only doubles have: in hexadecimal without f, or of more than 32 bits."""
+    return re.findall(r"0x[0-9a-f.]+p-?\d+(?!\d|f)|0x[0-9a-f]{9,}", text)
+
+
+def test_no_number_of_doubles_is_left_in_functions_of_floats() -> None:
+    left = {name: found for name, (text, _) in FLOAT_FUNCTIONS.items() if (found := of_doubles(text))}
+    assert set(left) == set(DOUBLES)
+    assert {"exp", "log", "power_of_two"} <= {name for name, (text, _) in OF_DOUBLES.items() if of_doubles(text)}
+
+
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def library(own_cache: None) -> Any:
     texts, doubles = float_support(FLOAT_FUNCTIONS)
     calls = "".join(
         f"void all_{f}(ptrdiff_t n, const float *restrict x, float *restrict y)\n"
         f"{{ for (ptrdiff_t i = 0; i < n; i++) y[i] = nnf_{f}(x[i]); }}\n"
         for f in (*FUNCTIONS, *PARTS)
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield compiler.load("\n".join((HEADER, support(doubles), texts, calls)))
+    return compiler.load("\n".join((HEADER, support(doubles), texts, calls)))
 
 
 def _off(found: Any, exact: Any) -> Any:

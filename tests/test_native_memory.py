@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 import inspect
 import os
-import shutil
 from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 import nnmath
 from nnmath.derivations import catalogue
@@ -19,18 +19,10 @@ from nnmath.numeric.native.compiler import load
 from nnmath.numeric.native.float_functions import float_support
 from nnmath.numeric.native.functions import support
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 
 SAMPLE = ("layernorm",)
 THOROUGH = tuple(id for id in catalogue() if id not in SAMPLE) if os.environ.get("NNMATH_THOROUGH") else ()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")

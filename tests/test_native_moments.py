@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
@@ -16,17 +16,9 @@ from nnmath.numeric.native import moments
 from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.scalars import Scalar, load, signed_sum
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
+pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 
 COLUMNS = 40
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def batchnorm() -> Any:

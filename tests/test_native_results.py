@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import weakref
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 import nnmath
 from nnmath.numeric.native import results
@@ -101,9 +101,8 @@ def test_no_more_is_kept_than_was_said() -> None:
         assert len(given.kept) <= 2
 
 
-@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
-def test_threads_do_not_share_results(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+@needs_compiler
+def test_threads_do_not_share_results(own_cache: None) -> None:
     silu = nnmath.compiled("silu")
     assert not silu.notes
     x = np.linspace(-5, 5, LEAST // 4, dtype=np.float32)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
@@ -17,15 +17,7 @@ from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.reductions import finished, kept_by
 from nnmath.numeric.native.scalars import Scalar, load
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 
 
 def cross_entropy() -> Callable[..., Any]:

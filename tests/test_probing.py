@@ -39,10 +39,15 @@ def derivation(entry: str):
     return derive_entry(MLP if entry == "mlp" else catalogue()[entry])
 
 
+def place(name: str) -> str:
+    """The path and name of code in NumPy: classes stand in one file, functions in the other."""
+    return f"{HERE / ('numpy_layers.py' if name[0].isupper() else 'numpy_gradients.py')}:{name}"
+
+
 @cache
-def observed(entry: str, name: str, file: str = "numpy_gradients.py") -> Observations:
+def observed(entry: str, name: str, file: str = "") -> Observations:
     d = derivation(entry)
-    subject = adapt(load(f"{HERE / file}:{name}"))
+    subject = adapt(load(f"{HERE / file}:{name}" if file else place(name)))
     wanted = [r.wrt[0].name for r in d.wanted if len(r.wrt) == 1]
     return probe(subject, bind(subject, entry_tensors=d.givens, wanted=wanted), d)
 
@@ -77,7 +82,7 @@ def test_a_bias_kept_as_a_row_and_input_with_two_batch_axes() -> None:
     assert "b with shape (1, H), as the code keeps it" in observed("dense", "DenseRow").covered
     assert "input with two batch axes (2, 3, …)" in observed("dense", "DenseAnyRank").covered
     (said,) = [e for e in observed("dense", "Dense").explained if "two batch axes" in e.case]
-    assert "raises" in said.message and "numpy_gradients.py:" in said.message and "self.dW = self.x.T" in said.message
+    assert "raises" in said.message and "numpy_layers.py:" in said.message and "self.dW = self.x.T" in said.message
     assert "x of shape (2, 3, 4)" in said.example and "x.reshape(-1, x.shape[-1])" in said.fix
 
 
@@ -109,7 +114,7 @@ def test_arrays_beside_the_signature_are_explained(entry: str, name: str, case: 
 
 
 def test_what_is_beside_the_signature_is_no_part_of_the_verdict() -> None:
-    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:dense_cut", against="dense")
+    report = nnmath.verify(place("dense_cut"), against="dense")
     assert (report.verdict, report.findings) == ("proved", ())
     assert {"input with two batch axes (2, 3, …)", "integer input x"} <= {e.case for e in report.explained}
     assert "beside the signature" in str(report)
@@ -151,7 +156,7 @@ def test_calls_that_fail(name: str, kind: str, message: str) -> None:
 
 def test_a_call_that_hangs_is_stopped() -> None:
     d = derivation("softmax-ce-labels")
-    subject = adapt(load(f"{HERE / 'numpy_gradients.py'}:hangs_for_one_row"))
+    subject = adapt(load(place("hangs_for_one_row")))
     seen = probe(subject, bind(subject, entry_tensors=d.givens), d, seconds=2.0)
     assert [e.kind for e in seen.errors] == ["hang"] and seen.safety[0].kind == "hang"
     assert any(text.endswith("a call did not end") for text in seen.not_tested)
@@ -159,7 +164,7 @@ def test_a_call_that_hangs_is_stopped() -> None:
 
 @pytest.mark.parametrize("name", ["hangs", "HangsWhenMade"])
 def test_code_that_never_ends_has_one_limit_and_one_finding(name: str) -> None:
-    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels", seconds=0.5)
+    report = nnmath.verify(place(name), against="softmax-ce-labels", seconds=0.5)
     assert (report.verdict, report.kinds()) == ("wrong", ("error",)) and report.seconds < 20
     assert "does not come to an end" in report.findings[0].message and "--time-limit" in report.findings[0].fix
 
@@ -187,7 +192,7 @@ def test_the_limit_for_all_calls_is_one_limit() -> None:
 )
 def test_bad_code_is_a_finding(name: str, kind: str, said: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    report = nnmath.verify(f"{HERE / 'numpy_gradients.py'}:{name}", against="softmax-ce-labels")
+    report = nnmath.verify(place(name), against="softmax-ce-labels")
     assert kind in report.kinds() and any(said in f.message for f in report.findings), str(report)
     assert len(report.findings) <= 2 and not report.passed
 

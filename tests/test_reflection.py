@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from derived import derivation as derived
 from sympy import Expr, Mul, erf, exp, tanh
-from test_codegen import RULES
+from test_stability_rules import RULES
 
 from nnmath.calculus.functions import Where, absolute, sigmoid, softplus
 from nnmath.calculus.parser import parse_givens

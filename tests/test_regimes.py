@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from derived import formula
 
 from nnmath.calculus.derivation import Derivation
-from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.numeric.checking.regimes import REGIMES, applicable, draw
 
 GIVEN = """
@@ -24,8 +24,7 @@ GIVEN = """
 
 
 def derivation(given: str = GIVEN, define: str = "R[i, j] = X[i, j]*s[j]") -> Derivation:
-    givens = parse_givens(given)
-    return Derivation("some", "Some", tuple(givens), parse_definitions(define, givens), ())
+    return formula(given, define)
 
 
 ALL = derivation()

@@ -52,7 +52,7 @@ def test_labels_of_any_integer_type(dtype: str) -> None:
 @pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4), (2, 1, 3, 2)])
 def test_places_along_every_axis(shape: tuple[int, ...]) -> None:
     space: dict[str, Any] = {"np": np}
-    for name in ("_place", "_rest", "_row_max", "_zero_sum", "_row_minus"):
+    for name in ("_place", "_rest", "_row_max", "_zero_sum", "_row_minus", "_complement"):
         exec(HELPERS[name], space)
     x = RNG.permutation(np.arange(float(np.prod(shape)))).reshape(shape) + 1
     for axis in range(len(shape)):
@@ -64,6 +64,7 @@ def test_places_along_every_axis(shape: tuple[int, ...]) -> None:
         assert np.count_nonzero(zero != rows) == rows.argmax(axis).size
         off = space["_row_minus"](rows.copy(), np.flip(rows, axis), axis)
         np.testing.assert_allclose(off, rows - np.flip(rows, axis), atol=1e-15)
+        np.testing.assert_allclose(space["_complement"](rows, axis), 1 - rows, atol=1e-15)
     np.testing.assert_array_equal(space["_row_max"](x), x.max(axis=-1))
 
 

@@ -9,10 +9,18 @@ from nnmath.calculus.derivation import Definition
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import Delta, rebuild
-from nnmath.calculus.tensors import Element, Tensor
+from nnmath.calculus.tensors import Element, Index, Tensor
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
-from nnmath.numeric.stability.row_forms import Centred, Over, RowMinus, ZeroSum, sigmoid_minus
+from nnmath.numeric.stability.row_forms import (
+    Centred,
+    Complement,
+    Over,
+    RowMinus,
+    UnitMinus,
+    ZeroSum,
+    sigmoid_minus,
+)
 from nnmath.numeric.stability.row_scaling import with_scaled_rows
 
 SOFTMAX = "P[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in C)"
@@ -57,6 +65,14 @@ RULES = [
         "P[i, c] = m[c]*exp(Z[i, c])/sum(m[k]*exp(Z[i, k]) for k in C)\nR[i, c] = P[i, c] - delta(c, y[i])",
         ZeroSum,
     ),
+    ("all positions", "Z: n C", f"{SOFTMAX}\nR[i, c, b] = 3*P[i, c]*(delta(c, b) - P[i, b])", UnitMinus),
+    (
+        "all positions, one row",
+        "z: C",
+        "p[c] = exp(z[c])/sum(exp(z[k]) for k in C)\nR[c: C, b] = p[b] - delta(c, b)",
+        UnitMinus,
+    ),
+    ("one minus a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = P[i, c]*(2 - 2*P[i, c])", Complement),
     ("target distributions", "Z: n C\nY: n C rows", f"{SOFTMAX}\nR[i, c] = (P[i, c] - Y[i, c])/n", RowMinus),
     (
         "one-hot rows, not named",
@@ -84,7 +100,7 @@ RULES = [
 
 def elementary(e: Expr) -> Expr:
     """Forms by what they stand for."""
-    forms = ZeroSum | RowMinus | Centred | Over | sigmoid_minus
+    forms = ZeroSum | RowMinus | Complement | UnitMinus | Centred | Over | sigmoid_minus
     if isinstance(e, forms):
         return elementary(e.as_elementary())
     return rebuild(e, lambda x: elementary(x) if isinstance(x, forms) else None)
@@ -127,11 +143,19 @@ def test_a_form_for_rows_that_sum_to_something_else_is_refuted() -> None:
     wrong = RowMinus(2 * p, y, c).as_elementary()
     arbitrary = [t for t in wrong.atoms(Tensor) if t.name == "at"]
     assert Prover([known["P"]], [*givens, *arbitrary]).judge(body, wrong).kind == "refuted"
+    b = Index("b", c.dim)
+    for form, said in ((Complement(2 * p, c), 1 - 2 * p), (UnitMinus(2 * p, c, b), Delta(c, b) - 2 * p)):
+        plain = form.as_elementary()
+        assert Prover([known["P"]], with_labels(givens, plain)).judge(said, plain).kind == "refuted"
 
 
 NOT_REWRITTEN = [
     ("two rows", "Z: n C\nY: n C", f"{SOFTMAX}\nR[i, c] = P[i, c] - Y[i, c]"),  # nothing says that Y is a distribution
     ("a gate", "z: n\nc: n", "s[i] = sigmoid(z[i])\nR[i] = 1 - s[i]"),  # nobody takes its logarithm
+    ("one minus half of a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = 1 - P[i, c]/2"),
+    ("two minus a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = 2 - P[i, c]"),
+    ("one minus what sums along another axis", "Z: n C", f"{SOFTMAX}\nR[i, c, j: n] = delta(i, j) - P[i, c]"),
+    ("one minus a given row", "P: n C rows", "R[i, c] = 1 - P[i, c]"),
     ("another axis", "Z: n C\ny: C int<n", f"{SOFTMAX}\nR[i, c] = P[i, c] - delta(i, y[c])"),
     ("another mean", "X: n D", "M[d] = sum(X[i, d] for i in n)/D\nR[i, d] = X[i, d] - M[d]"),
     ("three terms", "X: n D\nU: n D", f"{MEAN}\nR[i, d] = X[i, d] + U[i, d] - M[i]"),

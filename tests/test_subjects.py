@@ -13,6 +13,7 @@ from nnmath.verification.subjects.binding import bind
 
 HERE = Path(__file__).parent / "subjects"
 NUMPY = f"{HERE / 'numpy_gradients.py'}:"
+LAYERS = f"{HERE / 'numpy_layers.py'}:"
 TORCH = f"{HERE / 'torch_gradients.py'}:"
 DENSE = parse_givens("X: n D, W: D H, b: H, dY: n H")
 CE = parse_givens("Z: n C, y: n int<C")
@@ -23,9 +24,9 @@ KINDS = [
     (f"{NUMPY}dense_backward", "forward/backward", ("x", "w", "b"), "dout"),
     (f"{NUMPY}dense_forward", "forward/backward", ("x", "w", "b"), "dout"),
     (f"{NUMPY}plain_backward", "forward/backward", ("x", "w", "b"), "dout"),
-    (f"{NUMPY}Dense", "class", ("x", "W", "b", "n_in", "n_out"), "dout"),
-    (f"{NUMPY}SoftmaxLoss", "class", ("z", "y"), None),
-    (f"{NUMPY}TwoLayer", "class", ("X", "y", "W1", "b1", "W2", "b2", "d", "h", "c"), None),
+    (f"{LAYERS}Dense", "class", ("x", "W", "b", "n_in", "n_out"), "dout"),
+    (f"{LAYERS}SoftmaxLoss", "class", ("z", "y"), None),
+    (f"{LAYERS}TwoLayer", "class", ("X", "y", "W1", "b1", "W2", "b2", "d", "h", "c"), None),
 ]
 
 
@@ -53,7 +54,7 @@ BINDINGS = [
     ("name", "tensors", "arguments", "gradients"), BINDINGS, ids=lambda v: v if isinstance(v, str) else ""
 )
 def test_binding(name: str, tensors: tuple, arguments: dict[str, str], gradients: list[str | None]) -> None:
-    binding = bind(adapt(load(NUMPY + name)), entry_tensors=tensors)
+    binding = bind(adapt(load((LAYERS if name[0].isupper() else NUMPY) + name)), entry_tensors=tensors)
     assert {a: t.name for a, t in zip(binding.arguments, binding.tensors, strict=True)} == arguments
     assert [t and t.name for t in binding.gradient_of] == gradients
     assert (binding.upstream is not None and binding.upstream.name) == ("dY" if tensors is DENSE else False)
@@ -67,7 +68,7 @@ def test_gradients_of_a_dense_layer(name: str) -> None:
     rng = np.random.default_rng(0)
     arrays = {"X": rng.normal(size=(3, 4)), "W": rng.normal(size=(4, 2)), "b": rng.normal(size=2)}
     upstream = rng.normal(size=(3, 2))
-    subject = adapt(load(NUMPY + name))
+    subject = adapt(load((LAYERS if name[0].isupper() else NUMPY) + name))
     binding = bind(subject, entry_tensors=DENSE)
     given = {a: arrays[t.name].copy() for a, t in zip(binding.arguments, binding.tensors, strict=True)}
     found = dict(zip([t.name for t in binding.gradient_of if t], subject.gradients(given, upstream), strict=True))
@@ -98,7 +99,7 @@ ERRORS = [
     ("softmax_ce_grad", "does not name an object in a file"),
     (f"{HERE / 'numpy_gradient.py'}:x", "did you mean numpy_gradients.py"),
     (f"{NUMPY}softmax_ce_gard", "did you mean .*:softmax_ce_grad"),
-    (f"{NUMPY}Dense.backwrd", "has no backwrd; it has forward, backward"),
+    (f"{LAYERS}Dense.backwrd", "has no backwrd; it has forward, backward"),
 ]
 
 

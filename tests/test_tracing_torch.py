@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="these are torch functions; type: pi
 import traced_torch  # noqa: E402
 import traced_torch_layers  # noqa: E402
 import untraceable_torch as untraceable  # noqa: E402
-from test_tracing import evaluated, flat, numbers, sizes_of  # noqa: E402
+from traced_values import evaluated, flat, numbers, sizes_of  # noqa: E402
 
 from nnmath.calculus.parser import parse_givens  # noqa: E402
 from nnmath.verification.tracing.torch_mode import on_tensors  # noqa: E402

@@ -1,10 +1,10 @@
-"""Hand-written gradients in the styles people use, each beside the forward pass that it belongs to."""
+"""Hand-written gradients in the styles people use, each with the forward pass that it belongs to."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import traced_layers as layers
 
 
 @dataclass(frozen=True)
@@ -110,138 +110,6 @@ TWO_LAYER = """
 NET = "X: n D, W1: D H, b1: H, W2: H C, b2: C, y: n int<C"
 
 
-def dense(X, W, b, dY):
-    return dY @ W.T, X.T @ dY, dY.sum(axis=0)
-
-
-def dense_einsum(X, W, b, dY):
-    return np.einsum("nh,dh->nd", dY, W), np.einsum("nd,nh->dh", X, dY), np.einsum("nh->h", dY)
-
-
-def dense_sequences(X, W, b, dY):
-    d, h = W.shape
-    flat, dflat = X.reshape(-1, d), dY.reshape(-1, h)
-    return (dflat @ W.T).reshape(X.shape), flat.T @ dflat, dflat.sum(0)
-
-
-def layernorm(X, g, b, dY):
-    mu = X.mean(-1, keepdims=True)
-    var = X.var(-1, keepdims=True)
-    std = np.sqrt(var + 1e-5)
-    xhat = (X - mu) / std
-    dxhat = dY * g
-    d = X.shape[-1]
-    dx = (1 / d) / std * (d * dxhat - dxhat.sum(-1, keepdims=True) - xhat * (dxhat * xhat).sum(-1, keepdims=True))
-    return dx, (dY * xhat).sum(0), dY.sum(0)
-
-
-def layernorm_means(X, g, b, dY):
-    xc = X - np.mean(X, axis=1, keepdims=True)
-    inv = 1.0 / np.sqrt(np.mean(xc**2, axis=1, keepdims=True) + 1e-5)
-    h = xc * inv
-    dh = dY * g
-    dx = inv * (dh - dh.mean(axis=1, keepdims=True) - h * (dh * h).mean(axis=1, keepdims=True))
-    return dx, np.sum(dY * h, axis=0), np.sum(dY, axis=0)
-
-
-LAYERNORM = """
-    mu[i] = sum(X[i, k] for k in D)/D
-    v[i] = sum((X[i, k] - mu[i])**2 for k in D)/D
-    H[i, d] = (X[i, d] - mu[i]) / sqrt(v[i] + 0.00001)
-    Y[i, d] = H[i, d]*g[d] + b[d]
-    L = upstream(dY, Y)
-"""
-NORMED = "X: n D, g: D, b: D, dY: n D"
-
-
-def batchnorm(X, g, b, dY):
-    n = X.shape[0]
-    mu = X.mean(axis=0)
-    xmu = X - mu
-    var = 1.0 / n * np.sum(xmu**2, axis=0)
-    ivar = 1.0 / np.sqrt(var + 1e-5)
-    xhat = xmu * ivar
-    dxhat = dY * g
-    divar = np.sum(dxhat * xmu, axis=0)
-    dsqrtvar = -1.0 / (var + 1e-5) * divar
-    dvar = 0.5 * ivar * dsqrtvar
-    dsq = 1.0 / n * np.ones((n, X.shape[1])) * dvar
-    dxmu = dxhat * ivar + 2 * xmu * dsq
-    dmu = -1 * np.sum(dxmu, axis=0)
-    return dxmu + 1.0 / n * np.ones(X.shape) * dmu, np.sum(dY * xhat, axis=0), np.sum(dY, axis=0)
-
-
-BATCHNORM = """
-    mu[d] = sum(X[k, d] for k in n)/n
-    v[d] = sum((X[k, d] - mu[d])**2 for k in n)/n
-    H[i, d] = (X[i, d] - mu[d]) / sqrt(v[d] + 0.00001)
-    Y[i, d] = H[i, d]*g[d] + b[d]
-    L = upstream(dY, Y)
-"""
-
-
-def rmsnorm(X, g, dY):
-    r = 1 / np.sqrt((X * X).mean(-1, keepdims=True) + 1e-6)
-    d = dY * g
-    return d * r - X * r**3 * (d * X).mean(-1, keepdims=True), (dY * X * r).sum(0)
-
-
-RMSNORM = """
-    r[i] = 1/sqrt(sum(X[i, k]**2 for k in D)/D + 0.000001)
-    Y[i, d] = X[i, d]*r[i]*g[d]
-    L = upstream(dY, Y)
-"""
-
-
-def attention(Q, K, V, dO):
-    d = Q.shape[-1]
-    scores = Q @ K.T / np.sqrt(d)
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    dV = weights.T @ dO
-    dW = dO @ V.T
-    dS = weights * (dW - (dW * weights).sum(axis=-1, keepdims=True))
-    return dS @ K / math.sqrt(d), dS.T @ Q / math.sqrt(d), dV
-
-
-def attention_einsum(Q, K, V, dO):
-    scale = Q.shape[1] ** -0.5
-    s = np.einsum("td,sd->ts", Q, K) * scale
-    a = np.exp(s - np.max(s, axis=1, keepdims=True))
-    a /= np.sum(a, axis=1, keepdims=True)
-    da = np.einsum("te,se->ts", dO, V)
-    ds = a * (da - np.sum(da * a, axis=1, keepdims=True)) * scale
-    return np.einsum("ts,sd->td", ds, K), np.einsum("ts,td->sd", ds, Q), np.einsum("ts,te->se", a, dO)
-
-
-ATTENTION = """
-    S[t, s] = sum(Q[t, e]*K[s, e] for e in D)/sqrt(D)
-    A[t, s] = exp(S[t, s]) / sum(exp(S[t, r]) for r in S_)
-    O[t, e] = sum(A[t, s]*V[s, e] for s in S_)
-    L = upstream(dO, O)
-"""
-ATTENDED = "Q: T D, K: S_ D, V: S_ E, dO: T E"
-
-
-def batched_attention(Q, K, V, dO):
-    scale = 1.0 / np.sqrt(Q.shape[-1])
-    scores = np.matmul(Q, K.swapaxes(-1, -2)) * scale
-    e = np.exp(scores - scores.max(-1, keepdims=True))
-    P = e / e.sum(-1, keepdims=True)
-    dV = P.transpose(0, 2, 1) @ dO
-    dP = dO @ V.swapaxes(1, 2)
-    dS = P * (dP - np.sum(dP * P, -1, keepdims=True)) * scale
-    return dS @ K, np.swapaxes(dS, 1, 2) @ Q, dV
-
-
-BATCHED = """
-    S[b, t, s] = sum(Q[b, t, e]*K[b, s, e] for e in D)/sqrt(D)
-    A[b, t, s] = exp(S[b, t, s]) / sum(exp(S[b, t, r]) for r in S_)
-    O[b, t, e] = sum(A[b, t, s]*V[b, s, e] for s in S_)
-    L = upstream(dO, O)
-"""
-
-
 def bce(z, t):
     s = 1 / (1 + np.exp(-z))
     return (s - t) / z.shape[0]
@@ -262,54 +130,6 @@ def bce_probabilities(z, t):
 BCE = "s[i] = sigmoid(z[i])\nL = -sum(t[i]*log(s[i]) + (1 - t[i])*log(1 - s[i]) for i in n)/n"
 
 
-def relu_mask(X, dY):
-    return dY * (X > 0)
-
-
-def relu_where(X, dY):
-    return np.where(X > 0, dY, 0)
-
-
-def relu_in_place(X, dY):
-    dX = dY.copy()
-    dX[X <= 0] = 0
-    return dX
-
-
-def relu_output(X, dY):
-    out = np.maximum(X, 0)
-    return dY * (out > 0).astype(dY.dtype)
-
-
-def relu_array(X, dY):
-    dX = np.array(dY, copy=True)
-    dX[X < 0] = 0
-    return np.where(X == 0, 0.0, dX)
-
-
-def leaky(X, dY):
-    dx = np.ones_like(X)
-    dx[X <= 0] = 0.01
-    return dx * dY
-
-
-def gelu_tanh(X, dY):
-    c = np.sqrt(2 / np.pi)
-    inner = c * (X + 0.044715 * X**3)
-    t = np.tanh(inner)
-    return dY * (0.5 * (1 + t) + 0.5 * X * (1 - t**2) * c * (1 + 3 * 0.044715 * X**2))
-
-
-def sigmoid_gradient(X, dY):
-    s = 1 / (1 + np.exp(-X))
-    return dY * s * (1 - s)
-
-
-def silu(X, dY):
-    s = 1 / (1 + np.exp(-X))
-    return dY * (s * (1 + X * (1 - s)))
-
-
 def mse(X, w, y):
     r = np.dot(X, w) - y
     return 2 / X.shape[0] * np.dot(X.T, r)
@@ -323,72 +143,59 @@ def mse_size(P, T):
     return 2.0 * (P - T) / P.size
 
 
-def embedding(W, ids, dY):
-    dW = np.zeros_like(W)
-    np.add.at(dW, ids, dY)
-    return dW
-
-
-def embedding_onehot(W, ids, dY):
-    return np.eye(W.shape[0])[ids].T @ dY
-
-
-def outer_product(u, v, W):
-    return np.outer(u, v)
-
-
-def softmax_backward(Z, dY):
-    p = np.exp(Z) / np.exp(Z).sum(1, keepdims=True)
-    return p * (dY - (dY * p).sum(1, keepdims=True))
-
-
 CASES = {
     **{
         f.__name__: Case(LABELLED, SOFTMAX_CE, "Z", f)
         for f in (softmax_ce, softmax_ce_range, softmax_ce_len, softmax_ce_onehot, softmax_ce_eye)
     },
     "two_layer_net": Case(NET, TWO_LAYER, "W1 b1 W2 b2", two_layer_net),
-    "dense": Case("X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", dense),
-    "dense_einsum": Case("X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", dense_einsum),
-    "dense_sequences": Case(
-        "X: B T D, W: D H, b: H, dY: B T H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", dense_sequences
+    "dense": Case("X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", layers.dense),
+    "dense_einsum": Case(
+        "X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", layers.dense_einsum
     ),
-    "layernorm": Case(NORMED, LAYERNORM, "X g b", layernorm),
-    "layernorm_means": Case(NORMED, LAYERNORM, "X g b", layernorm_means),
-    "batchnorm": Case(NORMED, BATCHNORM, "X g b", batchnorm),
-    "rmsnorm": Case("X: n D, g: D, dY: n D", RMSNORM, "X g", rmsnorm),
-    "attention": Case(ATTENDED, ATTENTION, "Q K V", attention),
-    "attention_einsum": Case(ATTENDED, ATTENTION, "Q K V", attention_einsum),
-    "batched_attention": Case("Q: B T D, K: B S_ D, V: B S_ E, dO: B T E", BATCHED, "Q K V", batched_attention),
+    "dense_sequences": Case(
+        "X: B T D, W: D H, b: H, dY: B T H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", layers.dense_sequences
+    ),
+    "layernorm": Case(layers.NORMED, layers.LAYERNORM, "X g b", layers.layernorm),
+    "layernorm_means": Case(layers.NORMED, layers.LAYERNORM, "X g b", layers.layernorm_means),
+    "batchnorm": Case(layers.NORMED, layers.BATCHNORM, "X g b", layers.batchnorm),
+    "rmsnorm": Case("X: n D, g: D, dY: n D", layers.RMSNORM, "X g", layers.rmsnorm),
+    "attention": Case(layers.ATTENDED, layers.ATTENTION, "Q K V", layers.attention),
+    "attention_einsum": Case(layers.ATTENDED, layers.ATTENTION, "Q K V", layers.attention_einsum),
+    "batched_attention": Case(
+        "Q: B T D, K: B S_ D, V: B S_ E, dO: B T E", layers.BATCHED, "Q K V", layers.batched_attention
+    ),
     "bce": Case("z: n, t: n", BCE, "z", bce),
     "bce_stable": Case("z: n, t: n", BCE, "z", bce_stable),
     "bce_probabilities": Case("z: n, t: n", BCE, "z", bce_probabilities),
     **{
         f.__name__: Case("X: n D, dY: n D", "Y = relu(X)\nL = upstream(dY, Y)", "X", f)
-        for f in (relu_mask, relu_where, relu_in_place, relu_output, relu_array)
+        for f in (layers.relu_mask, layers.relu_where, layers.relu_in_place, layers.relu_output, layers.relu_array)
     },
-    "leaky": Case("X: n D, dY: n D", "Y = where(X > 0, X, 0.01*X)\nL = upstream(dY, Y)", "X", leaky),
+    "leaky": Case("X: n D, dY: n D", "Y = where(X > 0, X, 0.01*X)\nL = upstream(dY, Y)", "X", layers.leaky),
     "gelu_tanh": Case(
         "X: n D, dY: n D",
         "Y = 0.5*X*(1 + tanh(sqrt(2/pi)*(X + 0.044715*X**3)))\nL = upstream(dY, Y)",
         "X",
-        gelu_tanh,
+        layers.gelu_tanh,
     ),
-    "sigmoid": Case("X: n D, dY: n D", "Y = sigmoid(X)\nL = upstream(dY, Y)", "X", sigmoid_gradient),
-    "silu": Case("X: n D, dY: n D", "Y = X*sigmoid(X)\nL = upstream(dY, Y)", "X", silu),
+    "sigmoid": Case("X: n D, dY: n D", "Y = sigmoid(X)\nL = upstream(dY, Y)", "X", layers.sigmoid_gradient),
+    "silu": Case("X: n D, dY: n D", "Y = X*sigmoid(X)\nL = upstream(dY, Y)", "X", layers.silu),
     "mse": Case("X: n D, w: D, y: n", "L = mean((X @ w - y)**2)", "w", mse),
     "mse_elements": Case("P: n C, T: n C", "L = mean((P - T)**2)", "P", mse_elements),
     "mse_size": Case("P: n C, T: n C", "L = mean((P - T)**2)", "P", mse_size),
-    "embedding": Case("W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", embedding),
-    "embedding_onehot": Case(
-        "W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", embedding_onehot
+    "embedding": Case(
+        "W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", layers.embedding
     ),
-    "outer_product": Case("u: n, v: D, W: n D", "L = u @ W @ v", "W", outer_product),
+    "embedding_onehot": Case(
+        "W: V D, ids: n int<V, dY: n D", "Y[i, d] = W[ids[i], d]\nL = upstream(dY, Y)", "W", layers.embedding_onehot
+    ),
+    "outer_product": Case("u: n, v: D, W: n D", "L = u @ W @ v", "W", layers.outer_product),
     "softmax_backward": Case(
         "Z: n C, dY: n C",
         "P[i, c] = exp(Z[i, c]) / sum(exp(Z[i, k]) for k in C)\nL = upstream(dY, P)",
         "Z",
-        softmax_backward,
+        layers.softmax_backward,
     ),
 }
 
@@ -448,5 +255,8 @@ LOOPS = {
         Case("X: n D, W: D H, b: H, dY: n H", "Y = X @ W + b\nL = upstream(dY, Y)", "X W b", dense_loops),
         {"n": 3, "D": 2, "H": 2},
     ),
-    "attention_loops": (Case(ATTENDED, ATTENTION, "Q K V", attention_loops), {"T": 2, "D": 2, "S_": 3, "E": 2}),
+    "attention_loops": (
+        Case(layers.ATTENDED, layers.ATTENTION, "Q K V", attention_loops),
+        {"T": 2, "D": 2, "S_": 3, "E": 2},
+    ),
 }

@@ -2,6 +2,7 @@
 
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
+from ..regimes import logits
 
 UPSTREAM = "L is any scalar; only its gradient dP with respect to P is used."
 ROWS = "Along the last axis: every row of Z is one set of logits. Rows do not mix, hence the δ of the rows."
@@ -24,6 +25,7 @@ softmax = Entry(
         "dL/dZ": "P*(dP - sum(P*dP, axis=1, keepdims=True))",
     },
     torch=lambda torch, Z, dP: _with_upstream(torch.softmax(Z, 1), dP),
+    regimes=logits("Z"),
     conventions=(
         LAYOUT,
         ROWS,
@@ -56,6 +58,7 @@ softmin = Entry(
         "dL/dZ": "P*(sum(P*dP, axis=1, keepdims=True) - dP)",
     },
     torch=lambda torch, Z, dP: _with_upstream(torch.nn.functional.softmin(Z, 1), dP),
+    regimes=logits("Z"),
     conventions=(LAYOUT, ROWS, UPSTREAM),
     pitfalls=(
         "Softmin is softmax of −Z, not 1 − softmax of Z: its rows sum to 1, and its gradient has the other sign.",

@@ -88,6 +88,8 @@ class Lowering(Rows, Products):
         if node.op == "expand":
             own = iter(args[0])
             return tuple(next(own) if kept else "1" for kept in node.data)
+        if node.op == "at_largest":
+            return tuple("1" if at in node.data else d for at, d in enumerate(args[0]))
         if node.op in ("reduce", "log_sum", "row_scale"):
             return self._reduced(node, args[0])
         if node.op == "index":
@@ -100,7 +102,7 @@ class Lowering(Rows, Products):
             return (str(node.data[0]),) * 2
         if node.op == "arange":
             return (str(node.data[0]),)
-        if node.op in ("zero_sum", "apply"):
+        if node.op in ("zero_sum", "complement", "apply"):
             return args[0]
         if node.op == "full":
             text = node.data[1]

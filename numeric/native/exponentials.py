@@ -46,7 +46,7 @@ NN_INLINE double nn_exp_sum_root(double x, double low) {
 NN_INLINE double nn_exp_root(double x) { return nn_exp_sum_root(x, -0.0); }
 """
 
-EXACT_EXPONENTS = """
+_PARTS = """
 /* exp of an exponent in two parts: high + low. */
 typedef struct { double high, low; } nn_pair;
 NN_INLINE nn_pair nn_number(double x) { nn_pair p = {x, 0.0}; return p; }
@@ -58,6 +58,10 @@ NN_INLINE nn_pair nn_scaled(nn_pair p, double s, double t) {
 }
 /* A coefficient c (s + t) of a polynomial; and one with half of the digits in its high part. */
 NN_INLINE nn_pair nn_coefficient(double c, double s, double t) { return nn_scaled(nn_number(c), s, t); }
+"""
+
+#: Arithmetic of numbers in two parts, and exp of them.
+PAIRS = """
 NN_INLINE nn_pair nn_halved(nn_pair p) {
     double high = nn_double(nn_bits(p.high) & 0xfffffffff8000000);
     nn_pair q = {high, p.high - high + p.low};
@@ -92,9 +96,14 @@ NN_INLINE double nn_exp_pair(nn_pair p) { return nn_exp_sum(p.high, fabs(p.high)
 NN_INLINE double nn_exp_pair_decaying(nn_pair p) { return nn_exp_sum_decaying(p.high, p.low); }
 NN_INLINE double nn_exp_pair_normal(nn_pair p) { return nn_exp_sum_normal(p.high, p.low); }
 NN_INLINE double nn_exp_pair_root(nn_pair p) { return nn_exp_sum_root(p.high, p.low); }
+"""
+
+_PRODUCTS = """
 NN_INLINE double nn_exp_product(double x, double f, double g) { return nn_exp_pair(nn_scaled(nn_number(x), f, g)); }
 NN_INLINE double nn_exp_quotient(double x, double d) {
     double high = x / d;
     return nn_exp_sum(high, fabs(high) < 1e3 ? -fma(high, d, -x) / d : 0.0);
 }
 """
+
+EXACT_EXPONENTS = _PARTS + PAIRS.lstrip() + _PRODUCTS.lstrip()

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from ..numpy_code.error_functions import ERF
+from .exponentials import EXP, EXP_DECAYING, EXP_NORMAL, PAIRS
 from .functions import FUNCTIONS
-
-_BITS = """
-NN_INLINE uint32_t nnf_bits(float x) { uint32_t u; memcpy(&u, &x, sizeof u); return u; }
-NN_INLINE float nnf_float(uint32_t u) { float x; memcpy(&x, &u, sizeof x); return x; }
-"""
 
 _WHOLE = """
 /* The nearest whole number, for |x| < 2^22; and 2^k for a whole number k from -126 to 127. */
@@ -45,63 +42,6 @@ NN_INLINE float nnf_exp_small(float r) {
     float r2 = r * r;
     float q = (0.00138144335f * r2 + (0.00836879667f * r + 0.0416683964f)) * r2 + (0.166665196f * r + 0.49999994f);
     return 1.0f + (r + r2 * q);
-}
-"""
-
-_EXP = """
-/* exp(x + low) for a low that is small beside 1: x = k log 2 + r, in two parts of log 2. */
-NN_INLINE float nnf_exp_sum(float x, float low) {
-    float y = x > 89.0f ? 89.0f : x;
-    y = y < -104.0f ? -104.0f : y;
-    float k = nnf_round(y * 0x1.715476p0f);
-    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
-    float h = nnf_round(k * 0.5f);
-    return nnf_exp_small(r) * nnf_exp2(h) * nnf_exp2(k - h);
-}
-NN_INLINE float nnf_exp(float x) { return nnf_exp_sum(x, -0.0f); }
-"""
-
-_EXP_NORMAL = """
-/* exp(x + low) where it is a normal number: for x from -87 to 88. The last bits of shifted are k + 127. */
-NN_INLINE float nnf_exp_sum_normal(float x, float low) {
-    float shifted = x * 0x1.715476p0f + (0x1.8p23f + 127.0f), k = shifted - (0x1.8p23f + 127.0f);
-    float r = (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
-    return nnf_exp_small(r) * nnf_float(nnf_bits(shifted) << 23);
-}
-NN_INLINE float nnf_exp_normal(float x) { return nnf_exp_sum_normal(x, -0.0f); }
-"""
-
-_EXP_DECAYING = """
-/* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
-NN_INLINE float nnf_exp_sum_decaying(float x, float low) {
-    float shifted = x * 0x1.715476p0f + (0x1.8p23f + 127.0f + 64.0f), k = shifted - (0x1.8p23f + 127.0f + 64.0f);
-    float r = (x - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f + low;
-    float e = nnf_exp_small(r) * nnf_float(nnf_bits(shifted) << 23) * 0x1p-64f;
-    return x < -104.0f ? 0.0f : e;
-}
-NN_INLINE float nnf_exp_decaying(float x) { return nnf_exp_sum_decaying(x, -0.0f); }
-"""
-
-_EXP_ROOT = """
-/* exp(x + low) of which only the square matters: 0 or infinity where that is. */
-NN_INLINE float nnf_exp_sum_root(float x, float low) {
-    float e = nnf_exp_sum_normal(x, low);
-    e = x < -87.0f ? 0.0f : e;
-    return x > 88.0f ? INFINITY : e;
-}
-NN_INLINE float nnf_exp_root(float x) { return nnf_exp_sum_root(x, -0.0f); }
-"""
-
-_EXPM1 = """
-NN_INLINE float nnf_expm1(float x) {
-    float y = x > 89.0f ? 89.0f : x;
-    y = y < -18.0f ? -18.0f : y;
-    float k = nnf_round(y * 0x1.715476p0f);
-    float r = (y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f;
-    float h = nnf_round(k * 0.5f);
-    float one = 1.0f - nnf_exp2(k > 30.0f ? -30.0f : -k);
-    float e = (nnf_expm1_small(r) + one) * nnf_exp2(h) * nnf_exp2(k - h);
-    return k == 0.0f ? nnf_expm1_small(x) : e;
 }
 """
 
@@ -192,7 +132,7 @@ NN_INLINE float nnf_erfc_tail(float x) {{
 }}
 """
 
-_EXACT_EXPONENTS = """
+_PARTS = """
 /* exp of an exponent in two parts: high + low. Coefficients are doubles: two floats each. */
 typedef struct { float high, low; } nnf_pair;
 NN_INLINE nnf_pair nnf_number(double x) { float h = (float)x; nnf_pair p = {h, (float)(x - h)}; return p; }
@@ -206,52 +146,11 @@ NN_INLINE nnf_pair nnf_scaled(nnf_pair p, double s, double t) {
 }
 /* A coefficient c (s + t) of a polynomial; and one with half of the digits in its high part. */
 NN_INLINE nnf_pair nnf_coefficient(double c, double s, double t) { return nnf_number(c * (s + t)); }
-NN_INLINE nnf_pair nnf_halved(nnf_pair p) {
-    float high = nnf_float(nnf_bits(p.high) & 0xfffff000u);
-    nnf_pair q = {high, p.high - high + p.low};
-    return q;
-}
-/* p x + c, with what rounding took from it. */
-NN_INLINE nnf_pair nnf_step(nnf_pair p, float x, nnf_pair c) {
-    float product = p.high * x, sum = product + c.high, part = sum - product;
-    float lost = fmaf(p.high, x, -product) + ((product - (sum - part)) + (c.high - part));
-    nnf_pair q = {sum, lost + (p.low * x + c.low)};
-    return q;
-}
-/* The same where p x and c have one sign, and c is halved: then c - sum is exact. */
-NN_INLINE nnf_pair nnf_step_away(nnf_pair p, float x, nnf_pair c) {
-    float sum = fmaf(p.high, x, c.high);
-    nnf_pair q = {sum, fmaf(p.high, x, c.high - sum) + (p.low * x + c.low)};
-    return q;
-}
-NN_INLINE nnf_pair nnf_times(nnf_pair p, float x) {
-    float product = p.high * x;
-    nnf_pair q = {product, fmaf(p.high, x, -product) + p.low * x};
-    return q;
-}
-/* s x^2 for a power of two s. */
-NN_INLINE nnf_pair nnf_squared(float x, float s) {
-    float y = s * x, product = y * x;
-    nnf_pair p = {product, fmaf(y, x, -product)};
-    return p;
-}
-/* exp(p). */
-NN_INLINE float nnf_exp_pair(nnf_pair p) { return nnf_exp_sum(p.high, fabsf(p.high) < 200.0f ? p.low : 0.0f); }
-NN_INLINE float nnf_exp_pair_decaying(nnf_pair p) { return nnf_exp_sum_decaying(p.high, p.low); }
-NN_INLINE float nnf_exp_pair_normal(nnf_pair p) { return nnf_exp_sum_normal(p.high, p.low); }
-NN_INLINE float nnf_exp_pair_root(nnf_pair p) { return nnf_exp_sum_root(p.high, p.low); }
-NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), f, g)); }
-NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), 1.0 / d, 0.0)); }
 """
 
-_POWER_OF_TWO = """
-/* The power of two nearest to x, with its sign; 0 at 0: the next one from the root of 2 on, where adding carries. */
-NN_INLINE float nnf_power_of_two(float x) {
-    float big = fabsf(x) < 0x1p-126f ? x * 0x1p25f : x;
-    uint32_t carry = fabsf(x) < 0x1p127f ? 0x4afb0du : 0;
-    float p = nnf_float((nnf_bits(big) + carry) & 0xff800000u);
-    return fabsf(x) < 0x1p-126f ? p * 0x1p-25f : p;
-}
+_PRODUCTS = """
+NN_INLINE float nnf_exp_product(float x, double f, double g) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), f, g)); }
+NN_INLINE float nnf_exp_quotient(float x, double d) { return nnf_exp_pair(nnf_scaled(nnf_entry(x), 1.0 / d, 0.0)); }
 """
 
 _ROW_SCALE = """
@@ -295,13 +194,44 @@ def _in_pairs(coefficients: Iterable[float]) -> str:
     return "\n".join([*lines, *(f"    p = p * t2 + ({pair});" for pair in pairs[-2::-1])])
 
 
-def as_floats(text: str) -> str:
-    """The text of a function of doubles as one of floats."""
-    text = re.sub(r"(?<![\w.])(\d+\.\d*(?:e[-+]?\d+)?)(?![\w.])", r"\1f", text)
-    text = re.sub(r"\b(fabs|copysign|sqrt)\(", r"\1f(", text)
+#: Numbers in the text of doubles, and what stands for them in that of floats.
+NUMBERS = {
+    "52": "23",  # the bits of the mantissa, and the number whose last bit is 1
+    "0x1.8p52": "0x1.8p23f",
+    "1023": "127",  # the largest exponent
+    "0x1p1023": "0x1p127f",
+    "0x1p-1022": "0x1p-126f",  # the least normal number, and what makes normal numbers of all smaller ones
+    "0x1p54": "0x1p25f",
+    "0x1p-54": "0x1p-25f",
+    "0x1p-64": "0x1p-64f",
+    "0xfff0000000000000": "0xff800000u",  # sign and exponent, and half of the mantissa as well
+    "0xfffffffff8000000": "0xfffff000u",
+    "0x95f619980c433": "0x4afb0du",  # carries into the exponent from the root of 2 on
+    "0x1.71547652b82fep0": "0x1.715476p0f",  # 1/log 2, and log 2 in two parts
+    "0x1.62e42feep-1": "0x1.62e4p-1f",
+    "0x1.a39ef35793c76p-33": "0x1.7f7d1cp-20f",
+    "710": "89",  # exp is infinite above, and 0 below minus the second
+    "746": "104",
+    "708": "87",  # exp is a normal number between minus the first and the second
+    "709": "88",
+    "1e3": "200.0f",  # exp is 0 or infinite there, whatever the second part of an exponent
+}
+
+
+def as_floats(text: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text of a function of doubles as one of floats; it may have more numbers that are others in floats."""
+    number = r"(?<![\w.])(?:0x[0-9a-f.]+(?:p-?\d+)?|\d+(?:e\d+)?)"
+    text = re.sub(number, lambda m: more.get(m[0]) or NUMBERS.get(m[0], m[0]), text)
+    text = re.sub(r"(?<![\w.])(\d+\.\d+(?:e[-+]?\d+)?)(?![\w.])", r"\1f", text)
+    text = re.sub(r"\b(fabs|copysign|sqrt|fma)\(", r"\1f(", text)
     for doubles, floats in (("double", "float"), ("nn_", "nnf_"), ("uint64_t", "uint32_t")):
         text = text.replace(doubles, floats)
     return text
+
+
+def _exponential(text: str) -> str:
+    """The text of an exponential of doubles as one of floats, which have a polynomial of exp itself."""
+    return as_floats(text.replace("(1.0 + nn_expm1_small(r))", "nn_exp_small(r)"))
 
 
 _TAILS = FUNCTIONS["erf"][0]
@@ -310,20 +240,17 @@ _ERF_WHOLE = _ERF.format(near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pai
 )
 
 _WRITTEN: dict[str, str] = {
-    "bits": _BITS,
     "whole": _WHOLE,
     "expm1_small": _EXPM1_POLYNOMIAL,
-    "exp": _EXP,
-    "exp_normal": _EXP_NORMAL,
-    "exp_decaying": _EXP_DECAYING,
-    "exp_root": _EXP_ROOT,
-    "expm1": _EXPM1,
+    "exp": _exponential(EXP),
+    "exp_normal": _exponential(EXP_NORMAL),
+    "exp_decaying": _exponential(EXP_DECAYING),
+    "expm1": as_floats(FUNCTIONS["expm1"][0], {"40": "18", "60": "30"}),
     "log": _LOG,
     "log1p_unit": _LOG1P_UNIT,
     "tanh": _TANH,
     "erf": _ERF_WHOLE,
-    "power_of_two": _POWER_OF_TWO,
-    "exact_exponents": _EXACT_EXPONENTS,
+    "exact_exponents": _PARTS + as_floats(PAIRS).lstrip() + _PRODUCTS.lstrip(),
     "row_scale": _ROW_SCALE,
 }
 
@@ -337,7 +264,7 @@ CALLS = {
 
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
 FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bits": (_BITS, ()),
+    "bits": (as_floats(FUNCTIONS["bits"][0]), ()),
     "exp_small": (_EXP_POLYNOMIAL, ()),
     **{
         name: (_WRITTEN.get(name) or as_floats(text), CALLS.get(name, calls))

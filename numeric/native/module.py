@@ -13,6 +13,7 @@ from ...calculus.derivation import Derivation
 from ...calculus.dimensions import defined_dimensions
 from .. import docstring
 from ..array_function import ArrayFunction, array_function, is_float
+from ..centred_rows import with_centred_rows
 from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan, identifier
 from ..program import Node, all_nodes, rebuilder
@@ -245,7 +246,7 @@ def inlined(function: ArrayFunction) -> list[Node]:
 
     for text, node in function.assigned:
         known[text] = rebuilder(value)(node)
-    return list(map(rebuilder(value), function.returned))
+    return with_centred_rows((), list(map(rebuilder(value), function.returned)))
 
 
 __all__ = ["CFunction", "CModule", "assemble", "write"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..program import Node
@@ -25,6 +26,19 @@ class Rows:
         body = Scalar("call", (here, *behind), ("where",), x.axes | {at})
         return negative(Scalar("max", (body,), (), top.axes, (at,)))
 
+    def _at_largest(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """The entry of x where another array is largest along an axis; at a tie the largest of these, NaN aside."""
+        x, key = node.args
+        top = self._reduction("max", Node("reduce", (_exponent(key) or key,), ("max", node.data, True), x.rank), place)
+        at: int = node.data[0]  # type: ignore[assignment]
+        if not top.is_reduction:
+            return self.entry(x, place)  # type: ignore[no-any-return]
+        own = self.entry(x, (*place[:at], top.over[0], *place[at + 1 :]))
+        here = Scalar("compare", (top.args[0], top), ("==",), top.args[0].axes)
+        least = Scalar("const", (), (-math.inf,))
+        body = Scalar("call", (here, own, least), ("where",), own.axes | here.axes)
+        return Scalar("peak", (body,), (), body.axes - {top.over[0]}, top.over)
+
     def _row_scale(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         """A power of two near the largest absolute value of a row, NaN aside: its row is NaN whatever the scale."""
         x = Node("call", (node.args[0],), ("abs",), node.args[0].rank)
@@ -47,16 +61,18 @@ class Rows:
         k = place[at]
         if k is None or k not in p.axes:
             return signed_sum((1, p), (-1, t))
-        most = Scalar("compare", (p, Scalar("const", (), (MOST,))), (">",), p.axes)
-        if _is_softmax(p, k):  # its largest exponential is 1, and no other one where its share is that large
-            exponential, total = p.args
-            rest = Scalar("others", (exponential,), (), total.axes, total.over)
-            rest = Scalar("mul", (rest, total), (1,), total.axes)
-        else:
-            others = Scalar("call", (most, Scalar("const", (), (0.0,)), p), ("where",), p.axes)
-            rest = Scalar("sum", (others,), (), p.axes - {k}, (k,))
+        most, rest = _others(p, k)
         from_one = signed_sum((1, signed_sum((1, Scalar("const", (), (1.0,))), (-1, t))), (-1, rest))
         return Scalar("call", (most, from_one, signed_sum((1, p), (-1, t))), ("where",), p.axes | t.axes)
+
+    def _complement(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
+        """1 - p for rows p that sum to 1; for the one p above 1/2, if any, the sum of the others."""
+        p = self.entry(node.args[0], place)
+        k = place[node.data[0]]  # type: ignore[call-overload]
+        one_minus = signed_sum((1, Scalar("const", (), (1.0,))), (-1, p))
+        if k is None or k not in p.axes:
+            return one_minus
+        return Scalar("call", (*_others(p, k), one_minus), ("where",), p.axes)
 
     def _zero_sum(self: Any, node: Node, place: tuple[Axis | None, ...]) -> Scalar:
         """x less something at one place of each row, or minus the sum of the others where that would cancel."""
@@ -80,6 +96,28 @@ class Rows:
         if cancels is not here:
             there = Scalar("call", (cancels, there, alone), ("where",), cancels.axes | there.axes | alone.axes)
         return Scalar("call", (here, there, own), ("where",), own.axes | here.axes | there.axes)
+
+
+def _others(p: Scalar, k: Axis) -> tuple[Scalar, Scalar]:
+    """Whether an entry of a distribution is above 1/2, and the sum of the others of its row."""
+    most = Scalar("compare", (p, Scalar("const", (), (MOST,))), (">",), p.axes)
+    if _is_softmax(p, k):  # its largest exponential is 1, and no other one where its share is that large
+        exponential, total = p.args
+        rest = Scalar("others", (exponential,), (), total.axes, total.over)
+        return most, Scalar("mul", (rest, total), (1,), total.axes)
+    others = Scalar("call", (most, Scalar("const", (), (0.0,)), p), ("where",), p.axes)
+    return most, Scalar("sum", (others,), (), p.axes - {k}, (k,))
+
+
+def _exponent(p: Node) -> Node | None:
+    """z of exp(z - max z) over its sum: it is largest where p is."""
+    e = p.args[0] if p.op == "mul" and p.data == (1,) and len(p.args) == 2 else p
+    shifted = e.args[0] if e.op == "call" and e.data == ("exp",) else e
+    if shifted is e or shifted.op != "add" or shifted.data != (1, -1):
+        return None
+    z, top = shifted.args
+    top = top.args[0] if top.op == "expand" else top
+    return z if top.op == "reduce" and top.data[0] == "max" and top.args[0] == z else None
 
 
 def _is_softmax(p: Scalar, k: Axis) -> bool:

@@ -110,8 +110,8 @@ class _Reader:
             raise Whole
         if node.op in ("log_sum", "row_scale"):
             return Along(_without(read[0].axis, node.data))
-        if node.op in ("zero_sum", "row_minus") and read[0].axis == 0 and node.data[0] != 0:
-            return Along(self._axis(node)) if node.op == "row_minus" else Along(0)
+        if node.op in ("zero_sum", "row_minus", "complement") and read[0].axis == 0 and node.data[0] != 0:
+            return Along(0) if node.op == "zero_sum" else Along(self._axis(node))
         if node.op == "einsum":
             return self._einsum(node, read)
         raise Whole

@@ -29,6 +29,16 @@ def _row_minus(p, t, axis):
     return p
 '''
 
+COMPLEMENT = '''
+def _complement(p, axis):
+    """1 - p for rows that sum to 1: where p is above 1/2, the sum of the others."""
+    place, others, left = _place(p, p.argmax(axis), axis), p.copy(), 1.0 - p
+    others.put(place, 0.0)
+    rest = others.sum(axis)
+    left.put(place, np.where(rest < 0.5, rest, left.take(place)))
+    return left
+'''
+
 REST = '''
 def _rest(e, place, axis):
     """e.sum(axis) without the entry at ``place`` of each row."""
@@ -116,6 +126,7 @@ ROW_HELPERS: dict[str, str] = {
     "_sum_rows": SUM_ROWS,
     "_sum_products": SUM_PRODUCTS,
     "_place": PLACE,
+    "_complement": COMPLEMENT,
     "_rest": REST,
     "_zero_sum": ZERO_SUM,
     "_row_minus": ROW_MINUS,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .text import Writer
 
 #: Operations whose result is an array of its own.
-FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "full")
+FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "complement", "full")
 
 
 def overwritable(w: Writer, node: Node) -> str:
@@ -48,6 +48,10 @@ def _row_minus(w: Writer, n: Node) -> str:
     w.lines.append(f"{name} = {p} - {t}")
     w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
     return name
+
+
+def _complement(w: Writer, n: Node) -> str:
+    return f"{w.helper('_complement')}({w.expression(n.args[0])[0]}, axis={n.data[0]})"
 
 
 def _place(w: Writer, n: Node) -> str:
@@ -97,6 +101,7 @@ ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "row_max": _row_max,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
+    "complement": _complement,
     "place": _place,
     "rest": _rest,
     "over": _over,

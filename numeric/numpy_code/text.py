@@ -292,7 +292,7 @@ def _put(w: Writer, n: Node) -> tuple[str, int]:
 
 
 def _eye(w: Writer, n: Node) -> tuple[str, int]:
-    return f"np.eye({w_dim(w, str(n.data[0]))}, dtype={w.dtype})", ATOM
+    return f"np.eye({w_dim(w, str(n.data[0]))}, dtype={'bool' if n.kind == 'bool' else w.dtype})", ATOM
 
 
 def _arange(w: Writer, n: Node) -> tuple[str, int]:

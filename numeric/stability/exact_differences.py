@@ -16,7 +16,7 @@ from ...calculus.functions import sigmoid
 from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
 from ...calculus.tensors import Element, Index, Tensor
 from .forms import ExpRatio
-from .row_forms import Largest, RowMinus, ZeroSum, sigmoid_minus
+from .row_forms import Complement, Largest, RowMinus, UnitMinus, ZeroSum, sigmoid_minus
 from .stable_rules import complement
 
 Known = Mapping[str, Definition]
@@ -64,7 +64,7 @@ def difference_of_distributions(e: Expr, known: Known) -> Expr | None:
                 if (share := _share(term / p, target, c, known)) is None:
                     continue
                 (t, left) = share
-                found = _zero_sum(p, p, t, c) if isinstance(t, Delta) else RowMinus(p, t, c)
+                found = _minus_delta(p, t, c) if isinstance(t, Delta) else RowMinus(p, t, c)
                 if found is not None:
                     rest = [x for x in (*e.args[:at], *e.args[at + 1 :]) if x != term]
                     return Add(term / p * found, left, *rest)
@@ -102,6 +102,24 @@ def _given_rows(e: Expr, c: Index) -> bool:
     if not isinstance(e, Element) or not (e.tensor.domain.rows or e.tensor.domain.onehot):
         return False
     return e.indices[-1] == c and not any(i.has(c) for i in e.indices[:-1])
+
+
+def _minus_delta(p: Expr, t: Delta, c: Index) -> Expr | None:
+    """p − δ: for a label of each row there, or for all positions, one row of the result for each."""
+    at = t.args[t.args[0] == c]
+    return -UnitMinus(p, c, at) if isinstance(at, Index) and not p.has(at) else _zero_sum(p, p, t, c)  # type: ignore[operator]
+
+
+def complement_of_entry(e: Expr, known: Known) -> Expr | None:
+    """1 − P for a distribution P that is computed, times any number, from the sum of the other P where P is largest."""
+    number = e.as_coeff_Add()[0]
+    if number == 0:
+        return None
+    for c in sorted((k for k in e.free_symbols if isinstance(k, Index)), key=str):
+        for term, p in _computed(e, c, known):
+            if term / p == -number:
+                return Add(number * Complement(p, c), *(x for x in e.args if x not in (number, term)))
+    return None
 
 
 def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:

@@ -46,6 +46,34 @@ class RowMinus(Function):
         return (p - t) * (1 - here) + here * (1 - t - bound_sum(p * (1 - here), c))  # type: ignore[arg-type, operator]
 
 
+class Complement(Function):
+    """``Complement(p, c)``: 1 − p for rows p along c that sum to 1; for a large p, the sum of the others."""
+
+    nargs = 2
+    is_commutative = True
+    is_nonnegative = True
+
+    def as_elementary(self) -> Expr:
+        """The same with deltas, at any position: the sum of p is 1 at each."""
+        p, c = self.args
+        here = Delta(c, _any_position(Largest(p, c), c))  # type: ignore[arg-type]
+        return (1 - p) * (1 - here) + here * bound_sum(p * (1 - here), c)  # type: ignore[arg-type, operator]
+
+
+class UnitMinus(Function):
+    """``UnitMinus(p, c, a)``: [c = a] − p for rows p along c that sum to 1; p has no axis for the positions a."""
+
+    nargs = 3
+    is_commutative = True
+    is_real = True
+
+    def as_elementary(self) -> Expr:
+        """The same with the sum of the others where c = a."""
+        p, c, at = self.args
+        here = Delta(c, at)  # type: ignore[arg-type]
+        return here * bound_sum(p * (1 - here), c) - (1 - here) * p  # type: ignore[arg-type, operator]
+
+
 class Largest(Function):
     """``Largest(p, c)``: the position of the largest p along the index c."""
 
@@ -107,4 +135,4 @@ class power_of_two(NamedFunction):
 
 
 #: Nothing inside these is rewritten again.
-FINAL = ZeroSum | RowMinus | Centred | RowScale
+FINAL = ZeroSum | RowMinus | Complement | UnitMinus | Centred | RowScale

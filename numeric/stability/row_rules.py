@@ -8,11 +8,22 @@ from sympy import Add, Expr
 
 from ...calculus.derivation import Definition
 from .centring import second_mean_correction
-from .exact_differences import complement_of_named, difference_of_distributions, sigmoid_minus_target
+from .exact_differences import (
+    complement_of_entry,
+    complement_of_named,
+    difference_of_distributions,
+    sigmoid_minus_target,
+)
 
 RowRule = Callable[[Expr, Mapping[str, Definition]], Expr | None]
 
 #: Which rules look at which kind of expression, in the order they are tried. The definitions are those it may read.
 ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
-    Add: (difference_of_distributions, sigmoid_minus_target, complement_of_named, second_mean_correction),
+    Add: (
+        difference_of_distributions,
+        sigmoid_minus_target,
+        complement_of_named,
+        complement_of_entry,
+        second_mean_correction,
+    ),
 }

@@ -163,6 +163,13 @@ def _row_minus(p, t, axis):
     return jnp.where(here & (p > 0.5), 1.0 - t - rest, p - t)
 '''
 
+COMPLEMENT = '''
+def _complement(p, axis):
+    """1 - p for rows that sum to 1: where p is above 1/2, the sum of the others."""
+    rest = jnp.where(_here(p, p.argmax(axis), axis), 0.0, p).sum(axis, keepdims=True)
+    return jnp.where(p > 0.5, rest, 1.0 - p)
+'''
+
 ROW_SCALE = '''
 def _row_scale(x, axes, least=0.0):
     """A power of two near the largest abs(x), or least; 1 where the squares of x are in range anyway. A constant."""
@@ -258,6 +265,7 @@ HELPERS: dict[str, str] = {
     "_zero_sum": ZERO_SUM,
     "_sigmoid_minus": in_jax(SIGMOID_MINUS),
     "_row_minus": ROW_MINUS,
+    "_complement": COMPLEMENT,
     "_row_scale": ROW_SCALE,
     "_power_of_two": POWER_OF_TWO,
     "_product": in_jax(PRODUCT),

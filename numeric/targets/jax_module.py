@@ -15,7 +15,7 @@ from ..array_function import ArrayFunction
 from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan
 from .jax_writer import JAX
-from .module_text import along, functions_of, module, named_before, wide_and_back, writer
+from .module_text import along, backward_of, functions_of, module, wide_and_back, writer
 from .opening import checks, described, sizes_of
 from .reverse import Reverse, Slope
 from .rounded_products import with_rounded_products
@@ -150,7 +150,7 @@ def _unpacked(names: Sequence[str]) -> str:
 def _backward(reverse: Reverse) -> list[str]:
     function = reverse.backward
     upstream = [t for t in reverse.derivation.givens if t.name == reverse.upstream]
-    targets = [*named_before(reverse), *((name, node) for _, name, node in reverse.gradients)]
+    targets = backward_of(reverse)
     names = [name for name, _ in targets]
     nodes = with_rounded_products(names, [node for _, node in targets])
     lines, results = _writer(reverse, function).steps(list(zip(names, nodes, strict=True)))

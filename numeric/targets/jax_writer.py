@@ -9,6 +9,11 @@ from .jax_helpers import HELPERS, NEEDS
 from .tensor_text import Language, TensorWriter, Write
 
 
+def _at_largest(w: TensorWriter, n: Node) -> tuple[str, int]:
+    x, key = w.expression(n.args[0])[0], w.operand(n.args[1], ATOM)
+    return f"jnp.take_along_axis({x}, {key}.argmax({n.data[0]}, keepdims=True), {n.data[0]})", ATOM
+
+
 def _cast(w: TensorWriter, n: Node) -> tuple[str, int]:
     return f"{w.operand(n.args[0], ATOM)}.astype({w.dtype})", ATOM
 
@@ -65,6 +70,7 @@ JAX = Language(
     },
     write={
         "transpose": WRITE["transpose"],
+        "at_largest": _at_largest,
         "eye": _in_jnp("eye"),
         "arange": _in_jnp("arange"),
         "full": _in_jnp("full"),

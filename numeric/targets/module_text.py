@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from ...calculus.derivation import Derivation
 from .. import program
 from ..array_function import ArrayFunction
+from ..centred_rows import with_centred_rows
 from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan
 from ..program import Node
@@ -59,10 +60,13 @@ def along(slope: Slope, factors: Sequence[str]) -> list[Node]:
     return sums
 
 
-def named_before(reverse: Reverse) -> list[tuple[str, Node]]:
-    """The named values on the way to the gradients, and derivatives that others read before they are multiplied."""
+def backward_of(reverse: Reverse) -> list[tuple[str, Node]]:
+    """The programs of a backward by name: values on the way, derivatives that others read, and the gradients, last."""
     taken = {name for _, name, _ in reverse.gradients}
-    return [(name, node) for name, node in reverse.backward.assigned if name not in taken]
+    targets = [(name, node) for name, node in reverse.backward.assigned if name not in taken]
+    targets += [(name, node) for _, name, node in reverse.gradients]
+    names = [name for name, _ in targets]
+    return list(zip(names, with_centred_rows(names, [node for _, node in targets]), strict=True))
 
 
 def wide_and_back(reverse: Reverse, anchor: str, back: str) -> tuple[list[str], str]:

@@ -23,10 +23,10 @@ def with_rounded_products(names: Sequence[str], roots: Sequence[Node]) -> list[N
 
 
 def _subtracted(roots: Sequence[Node], known: Mapping[str, Node]) -> list[Node]:
-    """What is the largest of each row, and stands in a sum behind a minus sign."""
+    """What is the largest of each row, or an entry of it, and stands in a sum behind a minus sign."""
     sums = (n for n in program.all_nodes(roots) if n.op == "add")
     meant = (_meant(a, known) for n in sums for sign, a in zip(n.data, n.args, strict=True) if sign == -1)
-    return [m for m in meant if m.op == "reduce" and m.data[0] == "max"]
+    return [m for m in meant if m.op == "at_largest" or (m.op == "reduce" and m.data[0] == "max")]
 
 
 def _meant(node: Node, known: Mapping[str, Node]) -> Node:

@@ -152,6 +152,10 @@ def _rows(w: TensorWriter, n: Node) -> tuple[str, int]:
     return f"{w.helper(f'_{n.op}')}({x}, {other}, {n.data[0]}{named})", ATOM
 
 
+def _complement(w: TensorWriter, n: Node) -> tuple[str, int]:
+    return f"{w.helper('_complement')}({w.expression(n.args[0])[0]}, {n.data[0]})", ATOM
+
+
 def _over(w: TensorWriter, n: Node) -> tuple[str, int]:
     x, scale = n.args
     return f"{w.operand(x, PRODUCT)} / {w.operand(scale, UNARY)}", PRODUCT
@@ -182,6 +186,7 @@ SHARED: Mapping[str, Write] = {
     "log_sum": _log_sum,
     "zero_sum": _rows,
     "row_minus": _rows,
+    "complement": _complement,
     "over": _over,
     "row_scale": _row_scale,
     "compare": _compare,

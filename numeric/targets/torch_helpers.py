@@ -181,6 +181,14 @@ def _row_minus(p, t, dim):
     return (p - t).scatter(dim, at, torch.where(top > 0.5, 1.0 - other - rest, top - other))
 '''
 
+COMPLEMENT = '''
+def _complement(p, dim):
+    """1 - p for rows that sum to 1: where p is above 1/2, the sum of the others."""
+    at = p.argmax(dim, keepdim=True)
+    rest = p.scatter(dim, at, 0.0).sum(dim, keepdim=True)
+    return torch.where(p > 0.5, rest, 1.0 - p)
+'''
+
 EXP_PRODUCT = '''
 def _exp_product(x, factor, rest):
     """exp(x (factor + rest)), accurate also where the exponent is large."""
@@ -215,6 +223,7 @@ HELPERS: dict[str, str] = {
     "_zero_sum": ZERO_SUM,
     "_sigmoid_minus": SIGMOID_MINUS,
     "_row_minus": ROW_MINUS,
+    "_complement": COMPLEMENT,
     "_row_scale": ROW_SCALE,
     "_power_of_two": POWER_OF_TWO,
     "_product": PRODUCT,

@@ -11,7 +11,7 @@ from .. import docstring
 from ..array_function import ArrayFunction
 from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan
-from .module_text import along, functions_of, module, named_before, wide_and_back, writer
+from .module_text import along, backward_of, functions_of, module, wide_and_back, writer
 from .opening import checks, described, sizes_of
 from .reverse import Reverse, Slope
 from .tensor_text import TensorWriter, grouped
@@ -148,8 +148,7 @@ def _backward(reverse: Reverse) -> list[str]:
     arguments = [a.name for a in reverse.arguments]
     upstream = [t for t in reverse.derivation.givens if t.name == reverse.upstream]
     sizes = sizes_of(function, upstream)
-    targets = [*named_before(reverse), *((name, node) for _, name, node in reverse.gradients)]
-    lines, results = _writer(reverse, function).steps(targets)
+    lines, results = _writer(reverse, function).steps(backward_of(reverse))
     results = results[len(results) - len(reverse.gradients) :]
     several = reverse.elementwise and len(reverse.tensors) > 1
     if len(reverse.gradients) == 1 and not several:

@@ -29,8 +29,14 @@ def _reduce(w: TensorWriter, n: Node) -> tuple[str, int]:
     return f"{w.operand(array, ATOM)}.{name}({', '.join(arguments)})", ATOM
 
 
+def _at_largest(w: TensorWriter, n: Node) -> tuple[str, int]:
+    x, key = (w.operand(a, ATOM) for a in n.args)
+    return f"{x}.gather({n.data[0]}, {key}.argmax({n.data[0]}, keepdim=True))", ATOM
+
+
 def _eye(w: TensorWriter, n: Node) -> tuple[str, int]:
-    return f"torch.eye({w_dim(w, str(n.data[0]))}, dtype={w.dtype}, device={w.anchor}.device)", ATOM
+    dtype = "torch.bool" if n.kind == "bool" else w.dtype
+    return f"torch.eye({w_dim(w, str(n.data[0]))}, dtype={dtype}, device={w.anchor}.device)", ATOM
 
 
 def _arange(w: TensorWriter, n: Node) -> tuple[str, int]:
@@ -111,6 +117,7 @@ TORCH = Language(
     write={
         "transpose": _transpose,
         "reduce": _reduce,
+        "at_largest": _at_largest,
         "eye": _eye,
         "arange": _arange,
         "cast": _cast,

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cases", metavar="CASE", nargs="*", help="such as softmax-ce-64x10, or softmax-ce; default: all"
     )
-    text = "beside the generated code: torch, torch-compile, jax, hand (NumPy by hand); default: all"
+    text = "beside the generated code: torch, torch-compile, jax, hand (NumPy by hand), hand-quick; default: all"
     parser.add_argument("--against", action="append", default=[], metavar="CODE", help=text)
     parser.add_argument("--quick", action="store_true", help="three short rounds, and no torch.compile by default")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads for everybody; default: 2")

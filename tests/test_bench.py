@@ -19,7 +19,6 @@ from nnmath.bench_command import BEGIN, END
 from nnmath.benchmarks.speed import contestants, floor, table
 from nnmath.benchmarks.speed.cases import CASES, Case
 from nnmath.benchmarks.speed.contestants import CONTESTANTS, Absent, Contestant
-from nnmath.benchmarks.speed.hand_written import BY_HAND
 from nnmath.benchmarks.speed.measure import (
     Effort,
     Measured,
@@ -32,9 +31,6 @@ from nnmath.benchmarks.speed.measure import (
 )
 from nnmath.cli import main
 from nnmath.derivations import catalogue
-from nnmath.numeric.checking.execution import load_source
-from nnmath.numeric.joint import joint
-from nnmath.numeric.numpy_code.generator import assemble
 
 Output = pytest.CaptureFixture[str]
 
@@ -178,19 +174,6 @@ def test_without_torch_there_is_one_table() -> None:
     assert times.rows[0][-1] == "10.1"
 
 
-@pytest.mark.parametrize("id", ["gelu", "gelu-tanh"])
-def test_numpy_by_hand_loses_the_tails_that_generated_code_keeps(id: str) -> None:
-    """What the page on speed says of it."""
-    x = np.array([-4.0, -6.0], np.float32)
-    made, plan = joint(derivation(id))
-    run = load_source(assemble(made, (plan,)).source)[plan.name]
-    wide = run(x.astype(np.float64), np.ones(2))[0]
-    ulp = np.spacing(np.abs(wide.astype(np.float32)))
-    generated, by_hand = (f(x, np.ones_like(x))[0] for f in (run, BY_HAND[id, "forward + backward"]))
-    assert np.all(np.abs(generated - wide) <= 16 * ulp)
-    assert abs(by_hand[0] - wide[0]) > 1000 * ulp[0] and by_hand[1] == 0
-
-
 # -- the command -----------------------------------------------------------------------------------------------------
 
 QUICK = ["bench", "softmax-ce-64x10", "--quick", "--threads", "1"]
@@ -218,7 +201,7 @@ def test_a_run_is_put_into_its_page(capsys: Output, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["soft"], "no case is called 'soft'. Cases: softmax-ce-64x10, "),
-        (["--against", "tf"], "'tf' is nothing to measure against. Known: torch, hand, torch-compile, jax"),
+        (["--against", "tf"], "'tf' is nothing to measure against. Known: torch, hand, hand-quick, torch-compile, jax"),
         (["--threads", "0"], "Give 1 or more: --threads 2"),
         (["--json", "--markdown", "x.md"], "Give one of them"),
     ],

@@ -144,6 +144,14 @@ def _hand(case: Case, arrays: Arrays) -> Call:
     return _called(BY_HAND[case.formula, case.part], arrays)
 
 
+def _quick_hand(case: Case, arrays: Arrays) -> Call:
+    from .quick_by_hand import QUICK
+
+    if (case.formula, case.part) not in QUICK:
+        raise Absent("NumPy by hand is as quick")
+    return _called(QUICK[case.formula, case.part], arrays)
+
+
 def _need(package: str) -> None:
     if find_spec(package) is None:
         raise Absent(f"{package} is not installed. Type: pip install {package}")
@@ -158,6 +166,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "numpy": Contestant("generated NumPy", _numpy),
     "c": Contestant("compiled", _compiled),
     "hand": Contestant("NumPy by hand", _hand),
+    "hand-quick": Contestant("NumPy by hand, quick", _quick_hand),
     "torch-compile": Contestant("torch.compile", _torch_compile),
     "jax": Contestant("JAX jit", _jax),
 }

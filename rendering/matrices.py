@@ -190,7 +190,8 @@ def _scaled(w: Writer, coefficient: Expr, of: Notation) -> Box:
         whole = isinstance(of, MatMul | Times) or body.binds > PRODUCT
         if under != 1 and _is_column_of_ones(of):
             over, under, body = S.One, S.One, join([style_enclosed(w, over / under), " ", body], PRODUCT)
-        whole = (whole and body.binds != PREFIX) or (over == under == 1)
+        alone = over == under == 1 and not (minus and body.binds == SUM)
+        whole = (whole and body.binds != PREFIX) or alone
         box = body if whole else w.style.enclosed(body)
         if over != 1:
             box = join([_in_front(w, over), " ", box], PRODUCT)

@@ -283,11 +283,15 @@ def _contraction(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, list[_Piec
             if k not in _free(rest):
                 c, pieces = _contraction(rest, tuple(i for i in left if i != k))
                 return c, [*pieces, _Piece(Trace(Name(factor.tensor.name)), ())]
-    for factor in Mul.make_args(body):
-        if isinstance(factor, BoundSum) and _free(body) <= set(left):  # Σ_i Σ_j A_ij B_ji is Σ_ij A_ij B_ji
-            inner, fresh = factor.open()
-            return _contraction(_without(body, factor) * inner, (*left, *fresh))  # type: ignore[arg-type]
-    coefficient, pieces = _pieces(body)
+    joint = next((f for f in Mul.make_args(body) if isinstance(f, BoundSum)), None)
+    if joint is not None and _free(body) <= set(left):  # Σ_i Σ_j A_ij B_ji is Σ_ij A_ij B_ji
+        return _contraction(*_as_one_sum(body, joint, left))
+    try:
+        coefficient, pieces = _pieces(body)
+    except _NoNotation:
+        if joint is None:
+            raise
+        return _contraction(*_as_one_sum(body, joint, left))  # the inner sum may have none by itself
     while left:
         pair = _matrix_pair(pieces, left)
         if pair is not None:
@@ -306,6 +310,12 @@ def _contraction(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, list[_Piec
         coefficient *= c
         pieces = [p for p in pieces if p not in mine] + [_Piece(node, new.axes)]
     return coefficient, pieces
+
+
+def _as_one_sum(body: Expr, inner: BoundSum, bound: Sequence[Index]) -> tuple[Expr, tuple[Index, ...]]:
+    """Σ_i a_i Σ_j b_ij is Σ_ij a_i b_ij."""
+    opened, fresh = inner.open()
+    return _without(body, inner) * opened, (*bound, *fresh)
 
 
 def _neighbours(pieces: Iterable[_Piece], k: Index) -> tuple[Index, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
@@ -20,7 +20,7 @@ from .functions import absolute
 from .ranges import is_affine, linear
 from .scope import GRAMMAR_HINT, Scope
 from .sums import rebuild
-from .tensors import Element, Index, Tensor
+from .tensors import Element, Index, Tensor, fresh_index
 
 CONSTANTS: dict[str, Expr] = {"pi": sympy.pi, "e": sympy.E}
 LARGEST_POWER = 1000
@@ -98,13 +98,33 @@ def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
             node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first."
         )
     tensor = find_tensor(scope, node.value)
-    parts = subscripts(node)
-    if len(parts) != tensor.rank:
-        shape = f"{tensor.name} is {shape_text(tensor.dims)}" + (f" ({tensor.rank} axes)" if tensor.rank else "")
-        scope.fail(node, f"{len(parts)} indices for an array of {tensor.rank} axes: {shape}")
-    where = [f"axis {a} of {tensor.name}" for a in range(tensor.rank)]
-    found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, tensor.dims, where, strict=True)]
-    return scalar(Element(tensor, *found))
+    parts, dims = subscripts(node), shape_of(scope, tensor)
+    if len(parts) != len(dims):
+        shape = f"{tensor.name} is {shape_text(dims)}" + (f" ({len(dims)} axes)" if dims else "")
+        scope.fail(node, f"{len(parts)} indices for an array of {len(dims)} axes: {shape}")
+    where = [f"axis {a} of {tensor.name}" for a in range(len(dims))]
+    found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, dims, where, strict=True)]
+    return scalar(_element(tensor, found, dims))
+
+
+def shape_of(scope: Scope, tensor: Tensor) -> tuple[Expr, ...]:
+    """The shape of an array in formulas: with its axes of length 1."""
+    return scope.shapes.get(tensor.name, tensor.dims)
+
+
+def find_array(scope: Scope, node: ast.Name) -> ArrayExpr:
+    """All of an array, in its shape in formulas."""
+    tensor = find_tensor(scope, node)
+    dims = shape_of(scope, tensor)
+    indices = tuple(fresh_index(d) for d in dims)
+    return whole(tensor) if dims == tensor.dims else ArrayExpr(indices, _element(tensor, indices, dims))
+
+
+def _element(tensor: Tensor, indices: Sequence[Expr], dims: tuple[Expr, ...]) -> Element:
+    """An entry of an array that has the dimensions ``dims`` in formulas."""
+    if dims == tensor.dims:
+        return Element(tensor, *indices)
+    return Element(tensor, *(i for i, d in zip(indices, dims, strict=True) if d != 1))
 
 
 def find_tensor(scope: Scope, node: ast.Name) -> Tensor:
@@ -139,7 +159,7 @@ def read_number(scope: Scope, node: ast.Constant) -> ArrayExpr:
 
 def read_name(scope: Scope, node: ast.Name) -> ArrayExpr:
     if node.id in scope.tensors:
-        return whole(find_tensor(scope, node))
+        return find_array(scope, node)
     if node.id in scope.dims:
         return scalar(scope.dims[node.id])
     if node.id in CONSTANTS:

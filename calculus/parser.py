@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, Integer
 
-from .arrays import ArrayExpr, readable_indices, shape_text, whole
+from .arrays import ArrayExpr, readable_indices, shape_text
 from .calls import dimension_of, read_call
 from .derivation import Definition
 from .expectation import is_random
 from .givens import Givens, check_name, parse_givens
-from .grammar import ATOMS_AND_OPERATORS, find_tensor, subscripts
+from .grammar import ATOMS_AND_OPERATORS, find_array, find_tensor, shape_of, subscripts
 from .moments import DERIVED
 from .scope import ParseError, Scope, Source
-from .sums import bound_sum
+from .sums import bound_sum, substitute
 from .tensors import REAL, Domain, Index, Tensor, fresh_index
 
 __all__ = ["ParseError", "parse_array", "parse_claim", "parse_definitions", "parse_expression", "parse_givens"]
@@ -42,11 +43,26 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> tuple[Definition, 
     sizes = dict(givens.sizes) if isinstance(givens, Givens) else {}
     tensors = {t.name: t for t in givens}
     found: list[Definition] = []
-    for source, description in _logical_lines(text):
-        definition = _definition(source, tensors, description, sizes)
+    shapes: dict[str, tuple[Expr, ...]] = {}
+    lines = list(_logical_lines(text))
+    for at, (source, description) in enumerate(lines):
+        definition = _definition(source, tensors, shapes, description, sizes)
+        if at + 1 < len(lines) and not re.search(rf"\bupstream\(.*,\s*{definition.name}\s*\)", text):
+            shapes[definition.name] = definition.tensor.dims
+            definition = _without_unit_axes(definition)
         found.append(definition)
         tensors[definition.name] = definition.tensor
     return tuple(found)
+
+
+def _without_unit_axes(definition: Definition) -> Definition:
+    """An array on the way that a sum with ``keepdims=True`` made, (n, 1), as one of shape (n,)."""
+    tensor, indices = definition.tensor, [i for i in definition.indices if i.dim != 1]
+    if len(indices) == tensor.rank:
+        return definition
+    body = substitute(definition.body, {i: Integer(0) for i in definition.indices if i.dim == 1})
+    plain = Tensor(tensor.name, tuple(i.dim for i in indices), tensor.domain, tensor.description)
+    return replace(definition, tensor=plain, indices=tuple(indices), body=body)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[Source, str]]:
@@ -72,13 +88,17 @@ def _dedented(lines: Sequence[str], first: int) -> Source:
 
 
 def _definition(
-    source: Source, tensors: Mapping[str, Tensor], description: str, sizes: Mapping[str, Expr]
+    source: Source,
+    tensors: Mapping[str, Tensor],
+    shapes: Mapping[str, tuple[Expr, ...]],
+    description: str,
+    sizes: Mapping[str, Expr],
 ) -> Definition:
     body = source.parse("exec").body
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(body[0].targets) != 1:
         source.fail(body[0] if body else None, "this is not a definition", DEFINITION_HINT)
     target, value = body[0].targets[0], body[0].value
-    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES)
+    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES, shapes)
     name_node = target.value if isinstance(target, ast.Subscript) else target
     if not isinstance(name_node, ast.Name):
         source.fail(target, f"{ast.unparse(target)} cannot be defined", DEFINITION_HINT)
@@ -122,7 +142,7 @@ def _upstream(scope: Scope, target: ast.expr, call: ast.Call) -> Expr:
     for node in call.args:
         if not isinstance(node, ast.Name):
             scope.fail(node, "upstream takes the names of two arrays", "Write L = upstream(dY, Y).")
-        pair.append(whole(find_tensor(scope, node)))
+        pair.append(find_array(scope, node))
     gradient, array = pair
     if gradient.dims != array.dims:
         given, wanted = shape_text(gradient.dims), shape_text(array.dims)
@@ -133,7 +153,7 @@ def _upstream(scope: Scope, target: ast.expr, call: ast.Call) -> Expr:
 def _left_indices(scope: Scope, target: ast.Subscript, value: ast.expr) -> tuple[Index, ...]:
     """The indices on the left side, each with the dimension that the right side uses it for (or ``i: n`` states)."""
     found: list[Index] = []
-    uses = dict(_index_uses(value, scope.tensors, frozenset()))
+    uses = dict(_index_uses(value, scope, frozenset()))
     for node in subscripts(target):
         stated = None
         if (
@@ -167,17 +187,17 @@ def _refuse_unknown_arrays(scope: Scope, value: ast.expr) -> None:
             find_tensor(scope, node.value)
 
 
-def _index_uses(node: ast.AST, tensors: Mapping[str, Tensor], bound: frozenset[str]) -> Iterator[tuple[str, Expr]]:
+def _index_uses(node: ast.AST, scope: Scope, bound: frozenset[str]) -> Iterator[tuple[str, Expr]]:
     """Which dimension each index that is not bound inside is used for."""
     if isinstance(node, ast.GeneratorExp):
         targets = {loop.target.id for loop in node.generators if isinstance(loop.target, ast.Name)}
         bound = bound | targets
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in tensors:
-        for part, dim in zip(subscripts(node), tensors[node.value.id].dims, strict=False):
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in scope.tensors:
+        for part, dim in zip(subscripts(node), shape_of(scope, scope.tensors[node.value.id]), strict=False):
             if isinstance(part, ast.Name) and part.id not in bound:
                 yield part.id, dim
     for child in ast.iter_child_nodes(node):
-        yield from _index_uses(child, tensors, bound)
+        yield from _index_uses(child, scope, bound)
 
 
 # -- claims ----------------------------------------------------------------------------------------------------------

@@ -65,13 +65,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Scope:
-    """What names mean: tensors by name, dimensions by name, indices by name."""
+    """What names mean: tensors by name, dimensions by name, indices by name.
+
+    shapes: of arrays that have axes of length 1 in formulas, and none as tensors.
+    """
 
     source: Source
     tensors: Mapping[str, Tensor]
     dims: Mapping[str, Expr]
     indices: Mapping[str, Index]
     nodes: Mapping[type[ast.AST], Callable[[Scope, Any], ArrayExpr]] = field(repr=False)
+    shapes: Mapping[str, tuple[Expr, ...]] = field(default_factory=dict)
 
     def read(self, node: ast.expr) -> ArrayExpr:
         """The array that a syntax tree stands for."""

@@ -186,9 +186,12 @@ def outer(a: ArrayExpr, b: ArrayExpr) -> ArrayExpr:
 
 
 def diag(a: ArrayExpr) -> ArrayExpr:
-    """The diagonal matrix of a vector."""
+    """The diagonal matrix of a vector; of a square matrix, its diagonal."""
+    if a.rank == 2 and a.dims[0] == a.dims[1]:
+        k = fresh_index(a.dims[0])
+        return ArrayExpr((k,), a.at(k, k))
     if a.rank != 1:
-        raise ShapeError(f"diag takes a vector, not {shape_text(a.dims)}")
+        raise ShapeError(f"diag takes a vector or a square matrix, not {shape_text(a.dims)}")
     i, j = fresh_index(a.dims[0]), fresh_index(a.dims[0])
     return ArrayExpr((i, j), Delta(i, j) * a.at(i))
 

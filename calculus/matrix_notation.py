@@ -37,6 +37,7 @@ from .notation import (
     hadamard,
     is_determined,
     matmul,
+    parts,
     plus,
     scaled,
     trace,
@@ -125,10 +126,10 @@ def _split(expr: Expr) -> list[Expr]:
         sums = [f for f in Mul.make_args(term) if isinstance(f, BoundSum)]
         if len(sums) == 1:
             body, bound = sums[0].open()
-            parts = Add.make_args(body)
-            if all(sum(bool(_free(f)) for f in Mul.make_args(p)) > 1 for p in parts):
+            summands = Add.make_args(body)
+            if all(sum(bool(_free(f)) for f in Mul.make_args(p)) > 1 for p in summands):
                 rest = _without(term, sums[0])
-                terms += [rest * bound_sum(p, *bound) for p in parts]
+                terms += [rest * bound_sum(p, *bound) for p in summands]
                 continue
         terms.append(term)
     return terms
@@ -333,10 +334,19 @@ def _matrix_pair(pieces: Sequence[_Piece], left: Sequence[Index]) -> tuple[Index
 
 
 def _over_both(mine: Sequence[_Piece], pair: tuple[Index, ...]) -> Notation:
-    """The sum over both indices of the product of matrices: Σ A_ij B_ji is tr(A B)."""
-    if len(mine) == 2 and mine[0].axes != mine[1].axes:
-        return trace(mine[0].node, mine[1].node)
-    return _frobenius([p.along(pair) for p in mine])
+    """The sum over both indices of the product of matrices: Σ A_ij B_ji is tr(A B), and Σ A_ij B_ij is ⟨A, B⟩."""
+    if len(mine) < 2 or mine[0].axes == mine[1].axes or len(mine) > 2:
+        return _frobenius([p.along(pair) for p in mine])
+    found = trace(mine[0].node, mine[1].node)
+    inner = min((_frobenius([p.along(axes) for p in mine]) for axes in (pair, pair[::-1])), key=_transposes)
+    return min(found, inner, key=lambda node: (_transposes(node), node is inner and _is_quadratic(found)))
+
+
+def _is_quadratic(node: Notation) -> bool:
+    """Whether it is tr(Aᵀ … A)."""
+    _, whole = unscaled(node)
+    factors = whole.of.factors if isinstance(whole, Trace) and isinstance(whole.of, MatMul) else ()
+    return len(factors) > 2 and factors[0] == transpose(factors[-1])
 
 
 def _frobenius(matrices: list[Notation]) -> Notation:
@@ -391,6 +401,6 @@ def _dot(vectors: list[Notation]) -> Notation:
     return min(product, transpose(product), key=_transposes)  # xᵀ A x is xᵀ Aᵀ x
 
 
-def _transposes(scalar: Notation) -> int:
-    _, product = unscaled(scalar)
-    return sum(isinstance(f, Transpose) for f in product.factors) if isinstance(product, MatMul) else 0
+def _transposes(node: Notation) -> int:
+    """How many transposes a formula is written with."""
+    return isinstance(node, Transpose) + sum(map(_transposes, parts(node)))

@@ -14,8 +14,8 @@ import sympy
 from sympy import Dummy, Expr, Integer, Mul, Pow, exp, log
 
 from .derivation import Definition
-from .functions import Where
-from .simplification import fold, smaller
+from .functions import Indicator, Where, relu
+from .simplification import fold, match, smaller
 from .softmax_notation import SoftmaxEntry, named_softmax
 from .sums import BoundSum, count_nodes, rebuild
 from .tensors import Element, Index
@@ -29,6 +29,8 @@ def in_terms_of_output(expr: Expr, definition: Definition) -> Expr:
     body = definition.body
     if isinstance(body, Pow) and not body.exp.is_integer:
         return _through_root(expr, definition)
+    if isinstance(body, relu):
+        return smaller(expr, _through_relu(expr, definition))
     softmax = _through_softmax(expr, definition)
     if softmax is not None:
         return softmax
@@ -53,6 +55,16 @@ def _through_root(expr: Expr, definition: Definition) -> Expr:
         if isinstance(e, Pow) and e.base == body.base and (e.exp / body.exp).is_Integer:
             return Pow(definition.element, e.exp / body.exp)
         return None
+
+    return rebuild(expr, leaf)
+
+
+def _through_relu(expr: Expr, definition: Definition) -> Expr:
+    """body = relu(u), which is positive where u is: [u > 0] is [y > 0]."""
+
+    def leaf(e: Expr) -> Expr | None:
+        at = match(relu(e.args[0]), definition) if isinstance(e, Indicator) else None
+        return None if at is None else Indicator(Element(definition.tensor, *at))
 
     return rebuild(expr, leaf)
 

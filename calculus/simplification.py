@@ -268,7 +268,7 @@ def fold(expr: Expr, definition: Definition) -> Expr:
     def leaf(e: Expr) -> Expr | None:
         if type(e) is not type(body) and not (isinstance(e, Mul) and isinstance(body, Mul | Pow)):
             return None
-        indices = _match(e, definition)
+        indices = match(e, definition)
         if indices is not None:
             return definition.tensor[indices] if indices else definition.tensor()
         if isinstance(e, Mul) and isinstance(body, Mul):
@@ -290,7 +290,8 @@ def _fold_product(e: Expr, definition: Definition) -> Expr | None:
     return None
 
 
-def _match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:
+def match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:
+    """The indices at which an expression is a definition's body; None where it is not."""
     for indices in _index_guesses(e, definition):
         if definition.body.xreplace(dict(zip(definition.indices, indices, strict=True))) == e:
             return indices

@@ -46,26 +46,31 @@ class CodeEdit:
 
 @dataclass(frozen=True)
 class Style:
-    """How axes are called in the file, and the arrays that have a name there."""
+    """Whether the file is torch code, and the arguments of the function."""
 
     torch: bool
     names: tuple[str, ...]
 
-    @property
-    def axis(self) -> str:
-        return "dim" if self.torch else "axis"
+    def axis(self, call: ast.Call | None = None) -> str:
+        """What an axis is called: as in the call, or else as in the file."""
+        return "dim" if self._is_torch(call) else "axis"
 
-    @property
-    def keep(self) -> str:
-        return "keepdim" if self.torch else "keepdims"
+    def keep(self, call: ast.Call) -> str:
+        return "keepdim" if self._is_torch(call) else "keepdims"
+
+    def _is_torch(self, call: ast.Call | None) -> bool:
+        given = {w.arg for w in call.keywords} if call is not None else set()
+        return bool(given & {"dim", "keepdim"}) or (self.torch and not given & {"axis", "keepdims"})
 
 
 def edits(node: ast.expr, style: Style) -> Iterator[CodeEdit]:
     """The changes at the root of an expression, the likeliest first."""
+    seen = {ast.unparse(node)}
     for rule in _RULES:
         for kind, new in rule(node, style):
             edit = CodeEdit.made(kind, node, new)
-            if edit.before != edit.after:
+            if edit.after not in seen:
+                seen.add(edit.after)
                 yield edit
 
 
@@ -74,7 +79,7 @@ def summed(node: ast.expr, style: Style) -> Iterator[CodeEdit]:
     for flipped in _transposes(node):
         yield CodeEdit.made("transpose", node, flipped)
     for axis in _AXES:
-        call = ast.Call(ast.Attribute(_copy(node), "sum", ast.Load()), [], [ast.keyword(style.axis, _constant(axis))])
+        call = ast.Call(ast.Attribute(_copy(node), "sum", ast.Load()), [], [ast.keyword(style.axis(), _constant(axis))])
         yield CodeEdit.made("broadcast", node, call)
 
 
@@ -161,8 +166,18 @@ def _kept(node: ast.expr, style: Style) -> _Found:
     if at is not None:
         del new.keywords[at]
     else:
-        new.keywords.append(ast.keyword(style.keep, _constant(True)))
+        new.keywords.append(ast.keyword(style.keep(node), _constant(True)))
     yield "broadcast", new
+
+
+def _unsummed(node: ast.expr, style: Style) -> _Found:
+    """A sum or a mean that does not belong there."""
+    if isinstance(node, ast.Call) and _name(node) in ("sum", "mean"):
+        on_module = isinstance(node.func, ast.Name) or _is_module(node.func)
+        if on_module and node.args:
+            yield "shape", _copy(node.args[0])
+        elif not on_module and isinstance(node.func, ast.Attribute):
+            yield "shape", _copy(node.func.value)
 
 
 def _axis(node: ast.expr, style: Style) -> _Found:
@@ -187,7 +202,7 @@ def _axis(node: ast.expr, style: Style) -> _Found:
     elif name in REDUCTIONS and len(node.args) == first:
         for axis in _AXES:
             new = _copy(node)
-            new.keywords.insert(0, ast.keyword(style.axis, _constant(axis)))
+            new.keywords.insert(0, ast.keyword(style.axis(node), _constant(axis)))
             yield "wrong-axis", new
 
 
@@ -347,4 +362,4 @@ def _copy(node: _Node) -> _Node:
     return copy.deepcopy(node)
 
 
-_RULES = (_product, _untransposed, _kept, _axis, _letters, _measured, _inserted, _spread)
+_RULES = (_product, _untransposed, _kept, _axis, _unsummed, _letters, _measured, _inserted, _spread)

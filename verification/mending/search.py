@@ -236,7 +236,7 @@ def _rank(node: ast.expr, edit: CodeEdit, is_clash: bool, clashes: bool) -> int:
     is_whole = operands(node) is not None or (isinstance(node, ast.Call) and edit.kind != "broadcast")
     if is_clash and is_whole:
         return 0
-    if isinstance(node, ast.Call) and _called(node) in REDUCTIONS and edit.kind in ("wrong-axis", "broadcast"):
+    if isinstance(node, ast.Call) and _called(node) in REDUCTIONS and edit.kind in ("wrong-axis", "broadcast", "shape"):
         return 1
     if is_clash or (not clashes and is_whole):
         return 2 if clashes else 1

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from ..numpy_code.error_functions import ERF
 from .exponentials import EXP, EXP_DECAYING, EXP_NORMAL, PAIRS
-from .functions import FUNCTIONS
+from .functions import FUNCTIONS, texts, with_calls
 
 _WHOLE = """
 /* The nearest whole number, for |x| < 2^22; and 2^k for a whole number k from -126 to 127. */
@@ -278,12 +278,5 @@ DOUBLES = {"row_scale": "bits", "quotient": "bits"}
 
 def float_support(names: Iterable[str]) -> tuple[str, frozenset[str]]:
     """The C text of these functions and of all that they call, and the functions of doubles that they need."""
-    wanted: set[str] = set()
-    stack = list(names)
-    while stack:
-        name = stack.pop()
-        if name not in wanted:
-            wanted.add(name)
-            stack += FLOAT_FUNCTIONS[name][1]
-    text = "\n".join(text.strip("\n") for name, (text, _) in FLOAT_FUNCTIONS.items() if name in wanted)
-    return text, frozenset(DOUBLES[n] for n in wanted if n in DOUBLES)
+    wanted = with_calls(FLOAT_FUNCTIONS, names)
+    return texts(FLOAT_FUNCTIONS, wanted), frozenset(DOUBLES[n] for n in wanted if n in DOUBLES)

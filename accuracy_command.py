@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .options import add_formula, add_parameters, page
 from .usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thorough", action="store_true", help="ten times the points, and other parameters")
     parser.add_argument("--plot", metavar="FILE", help="draw error over x: FILE.svg, FILE.png or FILE.pdf")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    add_formula(parser)
+    add_parameters(parser)
 
 
-def run(
-    arguments: argparse.Namespace, page: Callable[[argparse.Namespace], Any], width: int
-) -> tuple[list[Accuracy], str]:
-    """Measure what the arguments say. page: makes the page of an id or a formula. Returns what to print as well.
+def run(arguments: argparse.Namespace, width: int) -> tuple[list[Accuracy], str]:
+    """Measure what the arguments say; returns what was found, and what to print.
 
     **Raises** ``WrongUsage``, and what making the page and measuring raise.
     """
@@ -67,7 +68,7 @@ def run(
     if arguments.all:
         found = accuracies.measure_all(dtypes, jobs=arguments.jobs, **options)
     else:
-        found = [_measure(arguments, page, dtypes, options)]
+        found = [_measure(arguments, dtypes, options)]
     found = accuracies.within(found, arguments.bound)
     return found, accuracy_table.as_json(found) if arguments.json else accuracy_table.as_table(found, width)
 
@@ -80,12 +81,7 @@ def _listed(texts: Sequence[str], known: Sequence[str], what: str) -> tuple[str,
     return names
 
 
-def _measure(
-    arguments: argparse.Namespace,
-    page: Callable[[argparse.Namespace], Any],
-    dtypes: Sequence[str],
-    options: dict[str, Any],
-) -> Accuracy:
+def _measure(arguments: argparse.Namespace, dtypes: Sequence[str], options: dict[str, Any]) -> Accuracy:
     from . import accuracies, accuracy_plot
 
     if arguments.plot:

@@ -32,8 +32,8 @@ from nnmath.cli import main
 
 WIDTH = "100"
 BLOCK = re.compile(r"^```(console|pycon|python)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-#: Of a check only its verdict is compared: times and rounding errors differ between machines and versions of torch.
-VERDICT = re.compile(r"^\d+ (?:entry|entries), .*$", re.MULTILINE)
+#: Of a check its columns, its legend and its verdict are compared: times and rounding errors differ between machines.
+CHECK = re.compile(r"^(?: *entry .*|Under a dtype: .*|\d+ (?:entry|entries), .*)$", re.MULTILINE)
 #: Of a report the numbers are not compared, which rest on the last digits of exp.
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")
 
@@ -70,6 +70,10 @@ def _place() -> Iterator[_Session]:
                     del sys.modules[name]
 
 
+def _of_check(output: str) -> list[str]:
+    return [" ".join(line.split()) for line in CHECK.findall(output)]
+
+
 class _Session:
     """The state that the blocks of one page share."""
 
@@ -84,7 +88,7 @@ class _Session:
                 self._file(Path(options.removeprefix("file=")), body)
             return whole
         new = self._console(options, body) if kind == "console" else self._python(body)
-        if "$ nnmath check" in body and VERDICT.findall(new) == VERDICT.findall(body) != []:
+        if "$ nnmath check" in body and _of_check(new) == _of_check(body) != []:
             return whole
         if "$ nnmath verify" in body and NUMBER.sub("#", new) == NUMBER.sub("#", body):
             return whole

@@ -1,4 +1,4 @@
-"""Inputs for the functions that the torch and JAX code of a derivation has, at generic points."""
+"""For the tests of torch and JAX code: inputs at generic points, and what the cross-check says of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from derived import derivation as derived
 
 from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
+from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.checking.regimes import Case, applicable, draw
 from nnmath.numeric.plans import is_elementwise
+from nnmath.numeric.targets import generate
+from nnmath.numeric.targets.checkable import checkable
 from nnmath.numeric.targets.reverse import Reverse, base_name, reverses
 
 #: An update rule has no derivative, and neither have these.
@@ -45,3 +49,31 @@ def arguments(reverse: Reverse, case: Case) -> dict[str, Any]:
         else:
             found[a.name] = float(np.ravel(case.values[a.given.name])[0])
     return found
+
+
+def assert_within_the_bounds(id: str, target: str) -> None:
+    """The emitted code passes the cross-check, and every derivative in a given is compared."""
+    d = derived(id)
+    emitted = vars(checkable(d, target))
+    report = check(d, **emitted)
+    if report.failures:  # where torch has no finite value either, such as a direction of length 0, none is demanded
+        report = check(d, catalogue()[id].torch, **emitted)
+    assert report.passed, report.failures[0]
+    given = {t.name for t in d.givens}
+    wanted = {r.name for r in d.wanted if r.wrt and {t.name for t in r.wrt} <= given}
+    assert wanted <= {r.result for r in report.results}
+
+
+def assert_no_corner_in_the_second_derivative(target: str) -> None:
+    """The accurate form of swish holds abs(x), and its first derivative is differentiated at 0."""
+    d = derived("swish")
+    report = check(d, **vars(checkable(d, target)), regimes=["zeros"], dtypes=["float64"])
+    assert report.passed and "d2y_dx2" in {r.result for r in report.results}
+
+
+def assert_a_planted_error_is_refused(target: str) -> None:
+    d, right = derived("softmax-ce"), "_row_minus(P, Y, 1) / n"
+    source = generate(d, target).source
+    assert right in source
+    wrong = source.replace(right, "_row_minus(P, Y, 1) / (n + 1e-9)")
+    assert not check(d, **vars(checkable(d, target, wrong))).passed

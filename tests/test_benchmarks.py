@@ -7,26 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scripts import importing
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPT = str(FOLDER / "derivations.py")
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Imports a module of the benchmark as the script does, and forgets it afterwards."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield import_module
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == FOLDER:
-            del sys.modules[name]
+def module() -> Iterator[Any]:
+    with importing(FOLDER) as module:
+        yield module
 
 
 def test_a_tiny_run_verifies_and_says_what_is_missing() -> None:

@@ -12,18 +12,15 @@ from typing import Any
 
 import pytest
 from mutants import GRADIENTS, MUTANTS
+from scripts import importing
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
-def verify_cost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield import_module("verify_cost")
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == FOLDER:
-            del sys.modules[name]
+def verify_cost() -> Iterator[Any]:
+    with importing(FOLDER) as module:
+        yield module("verify_cost")
 
 
 def test_every_tool_sees_the_same_mutants() -> None:

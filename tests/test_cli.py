@@ -99,7 +99,7 @@ def test_something_not_installed_is_code_3_and_the_line_to_type(
     def find(id: str) -> None:
         raise ModuleNotFoundError("No module named 'flint'", name="flint.types")
 
-    monkeypatch.setattr("nnmath.cli.find", find)
+    monkeypatch.setattr("nnmath.options.find", find)
     assert main(["derive", "sigmoid"]) == 3
     assert capsys.readouterr().err == "nnmath: python-flint is not installed. Type: pip install python-flint\n"
 

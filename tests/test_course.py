@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import importing
 
 from nnmath.derivations import COURSE, Entry, catalogue, find, special_case_of, topics, used_by
 from nnmath.derivations.counterpart import AUTOGRAD, EXACT, PROOF, counterpart
@@ -113,11 +114,8 @@ def test_the_list_says_kind_and_counterpart_and_imports_nothing_heavy() -> None:
 
 
 def test_the_course_page_names_every_entry_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(DOCS))
-    import course_notes
-    import generate
-
-    monkeypatch.setitem(sys.modules, "course_notes", course_notes)
+    with importing(DOCS) as module:
+        generate, course_notes = module("generate"), module("course_notes")
     text = generate.course_page()
     assert list(course_notes.NOTES) == list(COURSE)
     assert [text.count(f"](entries/{id}.md)") for id in catalogue()] == [1] * len(catalogue())

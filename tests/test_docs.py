@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from derived import page
+from scripts import importing
 
 import nnmath
 from nnmath.derivations import catalogue
@@ -24,14 +23,9 @@ each_page = pytest.mark.parametrize("path", PROSE, ids=lambda p: p.name)
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Imports a module of docs/ as the script does, and forgets it afterwards."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(DOCS))
-    yield import_module
-    for name in set(sys.modules) - before:
-        if Path(getattr(sys.modules[name], "__file__", None) or "").parent == DOCS:
-            del sys.modules[name]
+def module() -> Iterator[Any]:
+    with importing(DOCS) as module:
+        yield module
 
 
 def test_entry_pages_are_what_the_code_emits(module: Any) -> None:
@@ -107,9 +101,13 @@ def test_a_broken_session_is_refused(module: Any, page: str) -> None:
 
 
 def test_the_worked_entry_derives_proves_and_computes(module: Any) -> None:
-    """The last file of add-an-entry.md, from its text to numbers that agree with the definition."""
+    """The finished file of add-an-entry.md, from its text to numbers that agree with the definition."""
     sessions = module("sessions")
-    files = [m for m in sessions.BLOCK.finditer((DOCS / "add-an-entry.md").read_text("utf-8")) if "file=" in m[2]]
+    files = [
+        m
+        for m in sessions.BLOCK.finditer((DOCS / "add-an-entry.md").read_text("utf-8"))
+        if "bipolar_sigmoid.py" in m[2]
+    ]
     assert "bipolar-sigmoid" not in catalogue(), "it is in the catalogue now: let the page add another one"
     with sessions._place() as session:
         session.block(files[-1][1], files[-1][2].strip(), files[-1][3], files[-1][0])

@@ -109,6 +109,19 @@ def test_what_cannot_be_loaded(text: str, message: str) -> None:
         load(text)
 
 
+def test_a_file_without_an_object(tmp_path: Path) -> None:
+    file = tmp_path / "own.py"
+    for text, message in (
+        ("from math import sqrt\ndef backward(dy): ...\n", f"write {file}:backward$"),
+        ("def f(x): ...\ndef _g(x): ...\nclass Layer: ...\n", f"a file with f, Layer; .* write {file}:f$"),
+        ("x = 1\n", "without functions and classes; write FILE.py:OBJECT"),
+        ("x = y\n", "does not import: .*NameError"),
+    ):
+        file.write_text(text)
+        with pytest.raises(SubjectError, match=message):
+            load(str(file))
+
+
 def test_a_file_that_does_not_import(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import math\nx = math.nothing\n")
     with pytest.raises(SubjectError, match=r"broken\.py:2: AttributeError"):

@@ -9,14 +9,21 @@ from typing import Any
 
 import pytest
 from derived import derivation
-from target_cases import IDS, RULES, WITHOUT, arguments, functions, typical
+from target_cases import (
+    IDS,
+    RULES,
+    WITHOUT,
+    arguments,
+    assert_a_planted_error_is_refused,
+    assert_no_corner_in_the_second_derivative,
+    assert_within_the_bounds,
+    functions,
+    typical,
+)
 
 from nnmath import cli
-from nnmath.derivations import catalogue
-from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.targets import generate
-from nnmath.numeric.targets.checkable import checkable
 
 torch = pytest.importorskip("torch", reason="this is torch code; type: pip install torch")
 
@@ -83,31 +90,15 @@ def test_a_planted_error_in_the_second_derivative_is_found() -> None:
 
 @pytest.mark.parametrize("id", IDS if THOROUGH else ("celu", "softmax-ce", "rmsnorm"))
 def test_it_is_within_the_bounds_of_the_cross_check(id: str) -> None:
-    d = derivation(id)
-    emitted = vars(checkable(d, "torch"))
-    report = check(d, **emitted)
-    if report.failures:  # where torch has no finite value either, such as a direction of length 0, none is demanded
-        report = check(d, catalogue()[id].torch, **emitted)
-    assert report.passed, report.failures[0]
-    given = {t.name for t in d.givens}
-    assert {r.name for r in d.wanted if r.wrt and {t.name for t in r.wrt} <= given} <= {
-        r.result for r in report.results
-    }
+    assert_within_the_bounds(id, "torch")
 
 
 def test_a_corner_of_the_form_is_none_of_the_function() -> None:
-    d = derivation("swish")  # its accurate form holds abs(x), and its first derivative is differentiated at 0
-    emitted = vars(checkable(d, "torch"))
-    report = check(d, **emitted, regimes=["zeros"], dtypes=["float64"])
-    assert report.passed and "d2y_dx2" in {r.result for r in report.results}
+    assert_no_corner_in_the_second_derivative("torch")
 
 
 def test_the_cross_check_refuses_a_planted_error() -> None:
-    d = derivation("softmax-ce")
-    source = generate(d, "torch").source
-    assert "_row_minus(P, Y, 1) / n" in source
-    emitted = vars(checkable(d, "torch", source.replace("_row_minus(P, Y, 1) / n", "_row_minus(P, Y, 1) / (n + 1e-9)")))
-    assert not check(d, **emitted).passed
+    assert_a_planted_error_is_refused("torch")
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracing does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from .diagnosis.lifting import lifted, pointwise
 from .diagnosis.variants import formulas as all_formulas
 from .formulas import trace_gradients, trace_own, trace_reference
 from .joining import joined
+from .mending.mend import mended
 from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
@@ -153,8 +155,18 @@ def _judged(
         return dying(adapted, binding, other, gradients, setting.dtypes)
 
     seen = run(derivation)
-    diagnosis = diagnose(traceable, derivation, seen, court, proofs, write, binding, Experiments(run, die))
-    findings, proofs = diagnosis.findings, diagnosis.settled(proofs)
+    mending = mended(adapted, binding, derivation, seen, setting.dtypes) if setting.kernel is None else None
+    with mending.applied() if mending is not None else nullcontext():
+        if mending is not None and mending.changed is not None:
+            proofs, court, why_not, sized = _proofs(traceable, binding, derivation, write)
+            seen = run(derivation)
+        left = seen if mending is None else mending.rest(seen)
+        diagnosis = diagnose(traceable, derivation, left, court, proofs, write, binding, Experiments(run, die))
+    findings, proofs = list(diagnosis.findings), diagnosis.settled(proofs)
+    if mending is not None:
+        findings = [*mending.findings(proofs, seen), *findings]
+        seen = replace(seen, explained=())  # what code does beside its signature is said once it fits
+        proofs = mending.labelled(proofs)
     if sized is not None:
         proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
@@ -174,7 +186,11 @@ def _judged(
         covered=grouped(seen.covered),
         explained=seen.explained,
         where=adapted.where,
-        notes=(*remarks(seen), *(text for text in seen.covered if text.endswith("as the code keeps it"))),
+        notes=(
+            *(mending.notes if mending is not None else ()),
+            *remarks(seen),
+            *(text for text in seen.covered if text.endswith("as the code keeps it")),
+        ),
     )
 
 

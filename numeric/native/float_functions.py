@@ -1,6 +1,7 @@
 """Elementary functions of floats as C text: without branches, so that compilers turn loops over them into vector code.
 
-Those that divide a number in exponent and mantissa are written here; all others are the text of the doubles, as floats.
+The logarithm, tanh, erf and some polynomials are written here; all others are the text of the doubles, as floats:
+exponentials and powers of two with the numbers of floats.
 Each is good to about two units in the last place of a float over the whole range, subnormal numbers included.
 """
 
@@ -12,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ..numpy_code.error_functions import ERF
-from .exponentials import EXP, EXP_DECAYING, EXP_NORMAL, PAIRS
-from .functions import FUNCTIONS
+from .exponentials import EXP, EXP_DECAYING, EXP_NORMAL, EXP_ROOT, PAIRS
+from .functions import FUNCTIONS, texts, with_calls
 
 _WHOLE = """
 /* The nearest whole number, for |x| < 2^22; and 2^k for a whole number k from -126 to 127. */
@@ -194,7 +195,7 @@ def _in_pairs(coefficients: Iterable[float]) -> str:
     return "\n".join([*lines, *(f"    p = p * t2 + ({pair});" for pair in pairs[-2::-1])])
 
 
-#: Numbers in the text of doubles, and what stands for them in that of floats.
+#: Numbers in the text of exponentials and powers of two of doubles, and what stands for them in that of floats.
 NUMBERS = {
     "52": "23",  # the bits of the mantissa, and the number whose last bit is 1
     "0x1.8p52": "0x1.8p23f",
@@ -218,10 +219,10 @@ NUMBERS = {
 }
 
 
-def as_floats(text: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The text of a function of doubles as one of floats; it may have more numbers that are others in floats."""
+def as_floats(text: str, numbers: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The text of a function of doubles as one of floats, with other numbers in place of these."""
     number = r"(?<![\w.])(?:0x[0-9a-f.]+(?:p-?\d+)?|\d+(?:e\d+)?)"
-    text = re.sub(number, lambda m: more.get(m[0]) or NUMBERS.get(m[0], m[0]), text)
+    text = re.sub(number, lambda m: numbers.get(m[0], m[0]), text)
     text = re.sub(r"(?<![\w.])(\d+\.\d+(?:e[-+]?\d+)?)(?![\w.])", r"\1f", text)
     text = re.sub(r"\b(fabs|copysign|sqrt|fma)\(", r"\1f(", text)
     for doubles, floats in (("double", "float"), ("nn_", "nnf_"), ("uint64_t", "uint32_t")):
@@ -231,7 +232,7 @@ def as_floats(text: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
 
 def _exponential(text: str) -> str:
     """The text of an exponential of doubles as one of floats, which have a polynomial of exp itself."""
-    return as_floats(text.replace("(1.0 + nn_expm1_small(r))", "nn_exp_small(r)"))
+    return as_floats(text.replace("(1.0 + nn_expm1_small(r))", "nn_exp_small(r)"), NUMBERS)
 
 
 _TAILS = FUNCTIONS["erf"][0]
@@ -245,12 +246,14 @@ _WRITTEN: dict[str, str] = {
     "exp": _exponential(EXP),
     "exp_normal": _exponential(EXP_NORMAL),
     "exp_decaying": _exponential(EXP_DECAYING),
-    "expm1": as_floats(FUNCTIONS["expm1"][0], {"40": "18", "60": "30"}),
+    "exp_root": _exponential(EXP_ROOT),
+    "expm1": as_floats(FUNCTIONS["expm1"][0], {**NUMBERS, "40": "18", "60": "30"}),
     "log": _LOG,
     "log1p_unit": _LOG1P_UNIT,
     "tanh": _TANH,
     "erf": _ERF_WHOLE,
-    "exact_exponents": _PARTS + as_floats(PAIRS).lstrip() + _PRODUCTS.lstrip(),
+    "power_of_two": as_floats(FUNCTIONS["power_of_two"][0], NUMBERS),
+    "exact_exponents": _PARTS + as_floats(PAIRS, NUMBERS).lstrip() + _PRODUCTS.lstrip(),
     "row_scale": _ROW_SCALE,
 }
 
@@ -278,12 +281,5 @@ DOUBLES = {"row_scale": "bits", "quotient": "bits"}
 
 def float_support(names: Iterable[str]) -> tuple[str, frozenset[str]]:
     """The C text of these functions and of all that they call, and the functions of doubles that they need."""
-    wanted: set[str] = set()
-    stack = list(names)
-    while stack:
-        name = stack.pop()
-        if name not in wanted:
-            wanted.add(name)
-            stack += FLOAT_FUNCTIONS[name][1]
-    text = "\n".join(text.strip("\n") for name, (text, _) in FLOAT_FUNCTIONS.items() if name in wanted)
-    return text, frozenset(DOUBLES[n] for n in wanted if n in DOUBLES)
+    wanted = with_calls(FLOAT_FUNCTIONS, names)
+    return texts(FLOAT_FUNCTIONS, wanted), frozenset(DOUBLES[n] for n in wanted if n in DOUBLES)

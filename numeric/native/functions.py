@@ -6,7 +6,7 @@ place over the whole range, subnormal numbers, infinities and NaN included, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 
 from .exponentials import EXACT_EXPONENTS, EXP, EXP_DECAYING, EXP_NORMAL, EXP_ROOT
 
@@ -328,11 +328,21 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def support(names: Iterable[str]) -> str:
     """The C text of these functions and of all that they call."""
+    return texts(FUNCTIONS, with_calls(FUNCTIONS, names))
+
+
+def with_calls(functions: Mapping[str, tuple[str, tuple[str, ...]]], names: Iterable[str]) -> set[str]:
+    """These names, and those of all that they call."""
     wanted: set[str] = set()
     stack = list(names)
     while stack:
         name = stack.pop()
         if name not in wanted:
             wanted.add(name)
-            stack += FUNCTIONS[name][1]
-    return "\n".join(text.strip("\n") for name, (text, _) in FUNCTIONS.items() if name in wanted)
+            stack += functions[name][1]
+    return wanted
+
+
+def texts(functions: Mapping[str, tuple[str, tuple[str, ...]]], wanted: Container[str]) -> str:
+    """The C text of the functions that are wanted, in their order."""
+    return "\n".join(text.strip("\n") for name, (text, _) in functions.items() if name in wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,6 +42,8 @@ class Experiments:
 ERRORS = {"raises": "error", "count": "shape", "shape": "shape", "none": "shape", "hang": "error"}
 #: Arrays with more entries than this are not written out in an example.
 SHOWN = 12
+#: Sizes in a message, and not the line that it is about.
+_NUMBERS = re.compile(r"(?<![:\w])\d+(?!\w)")
 #: Of the regimes in which a call fails.
 REGIMES_SHOWN = 4
 
@@ -123,8 +126,8 @@ def subject_objects(subject: Subject) -> tuple[Any, ...]:
 def _errors(subject: Subject, seen: Observations) -> Iterable[Finding]:
     groups: dict[tuple[str, str], list[Any]] = {}
     for e in seen.errors:
-        # A wrong shape is another one at other sizes: the gradient of each variable is said once.
-        said = "" if e.kind == "count" else e.message.partition(" has shape ")[0]
+        # At other sizes the numbers in a message are others: what it is about is said once.
+        said = "" if e.kind == "count" else _NUMBERS.sub("#", e.message.partition(" has shape ")[0])
         groups.setdefault((e.kind, said), []).append(e)
     for (kind, _), some in groups.items():
         regimes = list(dict.fromkeys(e.regime for e in some))

@@ -46,6 +46,8 @@ def load(text: str) -> Any:
     missing object (with the closest names).
     """
     path_text, colon, dotted = text.rpartition(":")
+    if text.endswith(".py") and Path(text).is_file():
+        raise SubjectError(_names_in(text))
     if not colon or not path_text or not dotted or not path_text.endswith(".py"):
         raise SubjectError(f"{text!r} does not name an object in a file; {HINT}")
     path = Path(path_text)
@@ -69,6 +71,17 @@ def load(text: str) -> Any:
             raise SubjectError(f"{where} has no {part}; {guess}it has {', '.join(own) or 'no functions or classes'}")
         obj = getattr(obj, part)
     return obj
+
+
+def _names_in(path: str) -> str:
+    """What to type for a file that is named alone: each function and class in it could be meant."""
+    module = _module(Path(path))
+    own = [n for n, v in vars(module).items() if not n.startswith("_") and _is_own(v, module)]
+    if not own:
+        return f"{path} is a file without functions and classes; {HINT}"
+    if len(own) == 1:
+        return f"{path} is a file; say which object in it is meant: write {path}:{own[0]}"
+    return f"{path} is a file with {', '.join(own)}; say which of them is meant: write {path}:{own[0]}"
 
 
 def _is_own(value: Any, module: ModuleType) -> bool:

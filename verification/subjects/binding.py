@@ -25,6 +25,7 @@ from .sandbox import Endless, Outcome, guarded
 #: With more parameters than this left over, orders are not tried out.
 MOST_ORDERS = 4
 TRIAL = next(r for r in REGIMES if r.name == "unequal sizes")
+TRIAL_ALIKE = next(r for r in REGIMES if r.name == "equal sizes")
 TRIAL_ELEMENTWISE = next(r for r in REGIMES if r.name == "typical")
 LETTERS = "n d h c k m p q r s".split()
 
@@ -96,7 +97,12 @@ def bind(
     if upstream is None and subject.upstream_name is not None and subject.upstream_name not in arguments:
         upstream = trial.learn_upstream()
     unused = [t for t in entry_tensors if t not in tensors and t != upstream]
-    of = gradients_of(subject, pairs, trial.run(upstream), trial.sizes, wanted, unused)
+    ran = trial.run(upstream)
+    if ran.error is not None:  # code whose shapes do not fit tells what it returns where all sizes are equal
+        alike = Trial(subject, tensors, arguments, upstream, TRIAL_ALIKE)
+        again = alike.run(upstream)
+        ran, trial = (again, alike) if again.error is None else (ran, trial)
+    of = gradients_of(subject, pairs, ran, trial.sizes, wanted, unused)
     return Binding(tensors, arguments, upstream, of, source)
 
 
@@ -301,16 +307,21 @@ def _by_order(
 
 
 class Trial:
-    """One run at sizes that are all different, to see what the code returns."""
+    """One run at sizes that are all different, or in another regime, to see what the code returns."""
 
     def __init__(
-        self, subject: Subject, tensors: tuple[Tensor, ...], arguments: tuple[str, ...], upstream: Tensor | None
+        self,
+        subject: Subject,
+        tensors: tuple[Tensor, ...],
+        arguments: tuple[str, ...],
+        upstream: Tensor | None,
+        sized: Regime | None = None,
     ) -> None:
         self.subject, self.arguments = subject, arguments
         given = (*tensors, *([upstream] if upstream is not None else []))
         derivation = Derivation("", "", tuple(dict.fromkeys(given)), (), ())
         self.elementwise = all(t.rank == 0 for t in given)
-        regime: Regime = TRIAL_ELEMENTWISE if self.elementwise else TRIAL
+        regime: Regime = TRIAL_ELEMENTWISE if self.elementwise else sized or TRIAL
         case = draw(derivation, regime, np.dtype(float), 0, self.elementwise)
         self.sizes: Mapping[Symbol, int] = case.sizes
         self.values = case.values

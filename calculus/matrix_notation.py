@@ -14,11 +14,11 @@ from sympy import Add, Expr, Mul, Pow, S
 from sympy.core.function import Function
 
 from .functions import Indicator, Unknown, Where
+from .inner_products import dot, inner_product, squares, turned_inner_product
 from .notation import (
     Apply,
     Fill,
     Identity,
-    Inner,
     MatMul,
     Name,
     Notation,
@@ -28,19 +28,14 @@ from .notation import (
     Scalar,
     Scaled,
     Softmax,
-    SquaredNorm,
     Times,
     Trace,
-    Transpose,
     diag,
-    entrywise_order,
     hadamard,
     is_determined,
     matmul,
-    parts,
     plus,
     scaled,
-    trace,
     transpose,
     unscaled,
 )
@@ -334,42 +329,19 @@ def _matrix_pair(pieces: Sequence[_Piece], left: Sequence[Index]) -> tuple[Index
 
 
 def _over_both(mine: Sequence[_Piece], pair: tuple[Index, ...]) -> Notation:
-    """The sum over both indices of the product of matrices: Σ A_ij B_ji is tr(A B), and Σ A_ij B_ij is ⟨A, B⟩."""
-    if len(mine) < 2 or mine[0].axes == mine[1].axes or len(mine) > 2:
-        return _frobenius([p.along(pair) for p in mine])
-    found = trace(mine[0].node, mine[1].node)
-    inner = min((_frobenius([p.along(axes) for p in mine]) for axes in (pair, pair[::-1])), key=_transposes)
-    return min(found, inner, key=lambda node: (_transposes(node), node is inner and _is_quadratic(found)))
-
-
-def _is_quadratic(node: Notation) -> bool:
-    """Whether it is tr(Aᵀ … A)."""
-    _, whole = unscaled(node)
-    factors = whole.of.factors if isinstance(whole, Trace) and isinstance(whole.of, MatMul) else ()
-    return len(factors) > 2 and factors[0] == transpose(factors[-1])
-
-
-def _frobenius(matrices: list[Notation]) -> Notation:
-    matrices = sorted((m for n in matrices for m in _squares(n)), key=entrywise_order)
-    if len(matrices) == 1:
-        return matmul(transpose(Ones()), matrices[0], Ones())
-    if matrices[1:] == matrices[:-1] and len(matrices) == 2:
-        return SquaredNorm(matrices[0], matrix=True)
-    return Inner(hadamard(matrices[:-1]), matrices[-1])
-
-
-def _squares(node: Notation) -> list[Notation]:
-    """x² as x, x: a sum of squares is a norm, however the square is written."""
-    return [node.of, node.of] if isinstance(node, Power) and node.exponent == 2 and node.entrywise else [node]
+    """The sum over both indices of a product of matrices."""
+    if len(mine) == 2 and mine[0].axes != mine[1].axes:
+        return turned_inner_product(mine[0].node, mine[1].node)
+    return inner_product([p.along(pair) for p in mine])
 
 
 def _eliminate(mine: Sequence[_Piece], k: Index, neighbours: tuple[Index, ...]) -> _Piece:
     """``Σ_k`` of the pieces that carry k, whose other indices are the neighbours."""
     if len(neighbours) > 2:
         raise _NoNotation
-    vectors = [m for p in mine if p.axes == (k,) for m in _squares(p.node)]
+    vectors = [m for p in mine if p.axes == (k,) for m in squares(p.node)]
     if not neighbours:
-        return _Piece(_dot(vectors), ())
+        return _Piece(dot(vectors), ())
     if len(neighbours) == 2:
         x, y = neighbours
         as_is, turned = (sum(p.axes in ((a, k), (k, b)) for p in mine) for a, b in ((x, y), (y, x)))
@@ -389,18 +361,3 @@ def _entrywise(matrices: Sequence[_Piece]) -> _Piece:
     votes = sum((p.axes == axes) - (p.axes == turned) for p in matrices if not isinstance(p.node, MatMul))
     axes = axes if votes >= 0 else turned
     return _Piece(hadamard(p.along(axes) for p in matrices), axes)
-
-
-def _dot(vectors: list[Notation]) -> Notation:
-    if len(vectors) == 1:
-        return matmul(transpose(Ones()), vectors[0])
-    if len(vectors) == 2 and vectors[0] == vectors[1]:
-        return SquaredNorm(vectors[0], matrix=False)
-    *others, last = sorted(vectors, key=entrywise_order)
-    product = matmul(transpose(hadamard(others)), last)
-    return min(product, transpose(product), key=_transposes)  # xᵀ A x is xᵀ Aᵀ x
-
-
-def _transposes(node: Notation) -> int:
-    """How many transposes a formula is written with."""
-    return isinstance(node, Transpose) + sum(map(_transposes, parts(node)))

@@ -166,6 +166,10 @@ class Normalizer:
         return single(Pow(self.expr(body), self.expr(self.poly(exponent))))
 
     def _indicator(self, x: Expr) -> Poly:
+        defined = self.unfold.get(x.tensor) if isinstance(x, Element) else None
+        meant = x if defined is None else defined.at(*x.indices)  # type: ignore[attr-defined]
+        if isinstance(meant, relu):  # relu(u) > 0 where u > 0
+            return self._indicator(meant.args[0])
         body = self.poly(x)
         if not body:
             return {}

@@ -1,0 +1,128 @@
+"""What people get for the formulas that they write: the textbook's result, in matrix notation, all of it proved."""
+
+from __future__ import annotations
+
+import pytest
+
+import nnmath
+from nnmath.calculus.functions import Indicator, relu
+from nnmath.calculus.parser import parse_definitions, parse_givens
+from nnmath.calculus.prover import Prover
+from nnmath.calculus.tensors import Index, Tensor, dimension
+
+#: name: definitions, arrays, some of the results
+RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "softmax regression": (
+        "P = softmax(X@W + b)\nL = -sum(Y*log(P))/n",
+        "X: n d, W: d C, b: C, Y: n C rows",
+        ("∂L/∂X = (P − Y) Wᵀ/n", "∂L/∂W = Xᵀ (P − Y)/n", "∂L/∂b_c = (Σ_i P_ic − Σ_i Y_ic)/n"),
+    ),
+    "targets whose rows need not sum to 1": (
+        "P = softmax(X@W)\nL = -sum(Y*log(P))",
+        "X: n d, W: d C, Y: n C",
+        ("∂L/∂W = Xᵀ (diag(Y 1) P − Y)",),
+    ),
+    "a network of two layers": (
+        "H = tanh(X@V + a)\nP = softmax(H@W + b)\nL = -sum(Y*log(P))/n",
+        "X: n d, V: d h, a: h, W: h C, b: C, Y: n C rows",
+        ("dH = (P − Y) Wᵀ/n", "dV = Xᵀ (dH ⊙ (1 − H ⊙ H))", "dW = Hᵀ (P − Y)/n"),
+    ),
+    "sigmoid units": (
+        "H = sigmoid(X@W + b)\nL = sum((H - T)**2)",
+        "X: n d, W: d h, b: h, T: n h",
+        ("dW = Xᵀ (H ⊙ dH ⊙ (1 − H))",),
+    ),
+    "relu units": (
+        "H = relu(X@W + b)\nL = upstream(dH, H)",
+        "X: n d, W: d h, b: h, dH: n h",
+        ("∂L/∂W = Xᵀ (dH ⊙ [H > 0])", "∂L/∂X = (dH ⊙ [H > 0]) Wᵀ"),
+    ),
+    "attention": (
+        "P = softmax(Q@K.T/sqrt(d))\nO = P@V\nL = upstream(dO, O)",
+        "Q: n d, K: m d, V: m v, dO: n v",
+        (
+            "dQ = (P ⊙ dP − diag((P ⊙ dP) 1) P) K/√d",
+            "dK = (P ⊙ dP − diag((P ⊙ dP) 1) P)ᵀ Q/√d",
+            "dV = Pᵀ dO",
+            "dK_je = (Σ_i P_ij dP_ij Q_ie − Σ_i Σ_q P_ij Q_ie P_iq dP_iq)/√d",
+        ),
+    ),
+    "a contrastive loss": (
+        "S = A@B.T/tau\nL = -mean(diag(log_softmax(S)))",
+        "A: n d, B: n d, tau: positive",
+        ("dS = (softmax(S) − I)/n", "dA = dS B/τ", "dB = dSᵀ A/τ"),
+    ),
+    "layer normalisation with axes that are kept": (
+        "M = mean(X, axis=1, keepdims=True)\nV = mean((X - M)**2, axis=1, keepdims=True)\n"
+        "H = (X - M)/sqrt(V + eps)\nY = g*H + b\nL = upstream(dY, Y)",
+        "X: n d, g: d, b: d, eps: positive, dY: n d",
+        ("dH = dY diag(g)", "dg = (H ⊙ dY)ᵀ 1", "− ((dH 1) ⊘ √(V + ε 1)) 1ᵀ/d"),
+    ),
+    "a gated unit, its sums inside of sums": (
+        "Y = ((X@W)*sigmoid(X@W)*(X@V))@O\nL = upstream(dY, Y)",
+        "X: n d, W: d h, V: d h, O: h d, dY: n d",
+        ("∂L/∂X = ((X W) ⊙ (dY Oᵀ) ⊙ σ(X W)) Vᵀ + (", "∂L/∂V = Xᵀ ((X W) ⊙ (dY Oᵀ) ⊙ σ(X W))"),
+    ),
+    "exponentials of sums": (
+        "L = sum(exp(-(X@W + b)))",
+        "X: n d, W: d h, b: h",
+        ("L = 1ᵀ exp(−(X W + 1 bᵀ)) 1", "∂L/∂X = −exp(−(X W + 1 bᵀ)) Wᵀ"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("formula", "given", "wanted"), RESULTS.values(), ids=RESULTS)
+def test_what_a_formula_gives(formula: str, given: str, wanted: tuple[str, ...]) -> None:
+    page = nnmath.derive(formula, given=given)
+    text = " ".join(str(page).split())
+    for result in wanted:
+        assert result in text, str(page)
+    assert page.derivation.proved
+
+
+TRACES = {
+    "trace(A)": "tr(A)",
+    "trace(A @ B)": "tr(A B)",
+    "trace(A.T @ B)": "⟨A, B⟩_F",
+    "trace(A.T @ B @ A)": "tr(Aᵀ B A)",
+    "sum(A * (B @ A))": "tr(Aᵀ B A)",
+    "sum(A.T * B)": "tr(A B)",
+    "x @ A @ x": "xᵀ A x",
+    "x @ A @ B @ A.T @ x": "xᵀ A B Aᵀ x",
+    "sum(-(x + y))": "−1ᵀ (x + y)",
+    "sum(exp(-(x + y)))": "1ᵀ exp(−(x + y))",
+    "sum(diag(A)**2)": "Σ_i A_ii²",
+}
+
+
+@pytest.mark.parametrize("formula", TRACES)
+def test_how_a_scalar_is_written(formula: str) -> None:
+    page = nnmath.derive(formula, given="A: n n, B: n n, x: n, y: n")
+    assert f"L = {TRACES[formula]}" in " ".join(str(page).split()), str(page)
+    assert page.derivation.proved
+
+
+def test_kept_axes() -> None:
+    """An array on the way has no axis of length 1; one that is the result, or has an upstream gradient, keeps it."""
+    givens = parse_givens("X: n d, dY: n 1")
+    first, middle, last = parse_definitions(
+        "m = sum(X, axis=1, keepdims=True)\nZ = X - m\nk = m[i, 0]*Z[i, j]".replace("k =", "k[i, j] ="), givens
+    )
+    n, d = givens[0].dims
+    assert (first.tensor.dims, middle.tensor.dims, last.tensor.dims) == ((n,), (n, d), (n, d))
+    (alone,) = parse_definitions("m = sum(X, axis=1, keepdims=True)", givens)
+    assert alone.tensor.dims == (n, 1)
+    kept, _ = parse_definitions("Y = sum(X, axis=1, keepdims=True)\nL = upstream(dY, Y)", givens)
+    assert kept.tensor.dims == (n, 1)
+
+
+n, d = dimension("n"), dimension("d")
+i, a = Index("i", n), Index("a", d)
+x, X, w = Tensor("x", (n,)), Tensor("X", (n, d)), Tensor("w", (d,))
+
+
+def test_where_relu_is_positive() -> None:
+    prover = Prover((), (x,))
+    assert prover.judge(Indicator(x[i]), Indicator(relu(x[i]))).is_proved
+    assert prover.judge(Indicator(-x[i]), Indicator(relu(x[i]))).kind == "refuted"
+    assert prover.judge(Indicator(x[i]), Indicator(relu(-x[i]))).kind == "refuted"

@@ -18,6 +18,7 @@ from .givens import Givens, check_name, parse_givens
 from .grammar import ATOMS_AND_OPERATORS, find_tensor, subscripts
 from .moments import DERIVED
 from .scope import ParseError, Scope, Source
+from .shifts import Shifts
 from .sums import bound_sum
 from .tensors import REAL, Domain, Index, Tensor, fresh_index
 
@@ -31,22 +32,38 @@ DEFINITION_HINT = "A definition reads P[i, c] = …, or A = … for a whole arra
 # -- definitions -----------------------------------------------------------------------------------------------------
 
 
-def parse_definitions(text: str, givens: Iterable[Tensor]) -> tuple[Definition, ...]:
+class Definitions(tuple[Definition, ...]):
+    """The definitions of a text. cancelled: the maxima that were left out, as they were written."""
+
+    cancelled: tuple[str, ...]
+
+    def __new__(cls, definitions: Iterable[Definition], cancelled: tuple[str, ...]) -> Definitions:
+        made = super().__new__(cls, definitions)
+        made.cancelled = cancelled
+        return made
+
+
+def parse_definitions(text: str, givens: Iterable[Tensor]) -> Definitions:
     """The definitions of a text, one a line, in order; each may use the givens and the definitions before it.
 
     A line that ends inside brackets continues. Index form ``P[i, c] = …`` or array form ``A = tanh(X @ W + b)``;
-    ``L = upstream(dY, Y)`` declares an unspecified scalar L whose gradient with respect to Y is dY.
+    ``L = upstream(dY, Y)`` declares an unspecified scalar L whose gradient with respect to Y is dY. A maximum over an
+    axis (``max(Z, axis=1)``) is left out where it cancels, with the definitions that it goes through until it does.
 
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
     sizes = dict(givens.sizes) if isinstance(givens, Givens) else {}
     tensors = {t.name: t for t in givens}
     found: list[Definition] = []
-    for source, description in _logical_lines(text):
-        definition = _definition(source, tensors, description, sizes)
-        found.append(definition)
+    shifts = Shifts()
+    lines = list(_logical_lines(text))
+    for at, (source, description) in enumerate(lines, 1):
+        definition = _definition(source, tensors, description, sizes, shifts)
         tensors[definition.name] = definition.tensor
-    return tuple(found)
+        settled = shifts.settled(definition, at == len(lines)) if shifts.known else definition
+        if settled is not None:
+            found.append(settled)
+    return Definitions(found, tuple(shifts.cancelled))
 
 
 def _logical_lines(text: str) -> Iterator[tuple[Source, str]]:
@@ -72,13 +89,13 @@ def _dedented(lines: Sequence[str], first: int) -> Source:
 
 
 def _definition(
-    source: Source, tensors: Mapping[str, Tensor], description: str, sizes: Mapping[str, Expr]
+    source: Source, tensors: Mapping[str, Tensor], description: str, sizes: Mapping[str, Expr], shifts: Shifts
 ) -> Definition:
     body = source.parse("exec").body
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(body[0].targets) != 1:
         source.fail(body[0] if body else None, "this is not a definition", DEFINITION_HINT)
     target, value = body[0].targets[0], body[0].value
-    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES)
+    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES, shifts)
     name_node = target.value if isinstance(target, ast.Subscript) else target
     if not isinstance(name_node, ast.Name):
         source.fail(target, f"{ast.unparse(target)} cannot be defined", DEFINITION_HINT)

@@ -101,10 +101,10 @@ def test_an_intermediate_that_was_left_out_may_come_before_one_that_stays() -> N
 
 
 def test_the_derivative_is_that_of_the_formula_as_it_was_written() -> None:
-    text = "m = np.max(Z, axis=1, keepdims=True)\nE = np.exp(Z - m)\nP = E/E.sum(axis=1, keepdims=True)\n-np.sum(Y*np.log(P))"
-    page = nnmath.derive(text, inputs="Z: n C, Y: n C rows", wrt=("Z",))
+    text = "m = np.max(Z, axis=1, keepdims=True)\nE = np.exp(Z - m)\nP = E/E.sum(axis=1, keepdims=True)"
+    page = nnmath.derive(f"{text}\n-np.sum(Y*np.log(P))", given="Z: n C, Y: n C rows", wrt=("Z",))
     assert all(step.verdict.is_proved for step in page.steps)
-    assert any("cancels, whatever its value" in note for note in page.conventions)
+    assert "max(Z, axis=1, keepdims=True) cancels, whatever its value" in str(page)
     rng = np.random.default_rng(0)
     Z, Y = rng.normal(size=(3, 4)), rng.dirichlet(np.ones(4), size=3)
 
@@ -114,5 +114,5 @@ def test_the_derivative_is_that_of_the_formula_as_it_was_written() -> None:
 
     step = 1e-6 * rng.normal(size=Z.shape)
     P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
-    assert str(page.results[-1].expr).count("P[") == 1
+    assert "∂L/∂Z = P − Y" in str(page)
     assert loss(Z + step) - loss(Z - step) == pytest.approx(2 * ((P - Y) * step).sum(), rel=1e-5)

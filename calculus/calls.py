@@ -58,8 +58,12 @@ def _plain(scope: Scope, node: ast.Call) -> ast.Call:
         args = [of, *node.args]
     else:
         return node
-    name = ast.copy_location(ast.Name(function.attr), function)
-    return ast.copy_location(ast.Call(name, args, node.keywords), node)
+    own = {"amax": "max", "amin": "min"}.get(function.attr, function.attr)
+    keywords = node.keywords
+    if own in ("max", "min") and len(args) == 2:  # an axis; Python's max(a, b) and np.maximum take two arrays
+        args, keywords = args[:1], [ast.keyword("axis", args[1]), *keywords]
+    name = ast.copy_location(ast.Name(own), function)
+    return ast.copy_location(ast.Call(name, args, keywords), node)
 
 
 def _function_name(scope: Scope, node: ast.expr) -> tuple[str, int]:
@@ -238,21 +242,45 @@ def read_indicator(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 
 def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
-    """The larger of two, entry by entry."""
-    _need_two(scope, node)
+    """The larger of two, entry by entry; of one array, the largest entry along an axis."""
+    if len(node.args) == 1:
+        return read_extremum(scope, node)
     return elementwise(larger, *_values(scope, node, 2))
 
 
 def read_min(scope: Scope, node: ast.Call) -> ArrayExpr:
-    _need_two(scope, node)
+    if len(node.args) == 1:
+        return read_extremum(scope, node)
     return elementwise(lambda a, b: -larger(-a, -b), *_values(scope, node, 2))
 
 
-def _need_two(scope: Scope, node: ast.Call) -> None:
+def read_extremum(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``max(X, axis=1)``, ``max(X[i, k] for k in C)``: of a maximum over an axis, only that it is an array is known."""
     name = ast.unparse(node.func)
-    if len(node.args) == 1:
-        problem = f"{name} compares two arrays entry by entry; the {name[:3]}imum over an axis is not known here"
-        scope.fail(node, problem, f"Write {name}(a, b), or logsumexp for a smooth {name[:3]}imum.")
+    if name not in ("max", "min"):
+        scope.fail(node, f"{name} compares two arrays entry by entry, and one was given", f"Write {name}(a, b).")
+    if scope.shifts is None:
+        hint = f"Write {name}(a, b), or logsumexp for a smooth {name}imum."
+        scope.fail(node, f"{name} compares two arrays; the {name}imum over an axis is not known here", hint)
+    if isinstance(node.args[0], ast.GeneratorExp):
+        _check_call(scope, node, 1)
+        inner, bound = scope, []
+        for loop in node.args[0].generators:
+            inner, index = bind(inner, loop)
+            bound.append(index)
+            if loop.ifs:
+                scope.fail(loop.ifs[0], f"{name} runs over whole dimensions", "Leave the condition out.")
+        array = inner.read(node.args[0].elt)
+        over, kept = tuple(bound), array.indices
+    else:
+        (array,) = _values(scope, node, 1, ("axis", "keepdims"))
+        options = _options(scope, node)
+        axes = arrays.axes_of(array, options.get("axes"))
+        over = tuple(array.indices[a] for a in axes)
+        kept = arrays.total(array, axes, options.get("keepdims", False)).indices
+    if is_random(array.body):
+        scope.fail(node, f"{name} of a random array over an axis is not known here")
+    return scope.shifts.of(scope, node, array, over, kept)
 
 
 def larger(a: Expr, b: Expr) -> Expr:

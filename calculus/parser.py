@@ -19,6 +19,7 @@ from .givens import Givens, check_name, parse_givens
 from .grammar import ATOMS_AND_OPERATORS, find_array, find_tensor, shape_of, subscripts
 from .moments import DERIVED
 from .scope import ParseError, Scope, Source
+from .shifts import Shifts
 from .sums import bound_sum, substitute
 from .tensors import REAL, Domain, Index, Tensor, fresh_index
 
@@ -32,11 +33,23 @@ DEFINITION_HINT = "A definition reads P[i, c] = …, or A = … for a whole arra
 # -- definitions -----------------------------------------------------------------------------------------------------
 
 
-def parse_definitions(text: str, givens: Iterable[Tensor]) -> tuple[Definition, ...]:
+class Definitions(tuple[Definition, ...]):
+    """The definitions of a text. cancelled: the maxima that were left out, as they were written."""
+
+    cancelled: tuple[str, ...]
+
+    def __new__(cls, definitions: Iterable[Definition], cancelled: tuple[str, ...]) -> Definitions:
+        made = super().__new__(cls, definitions)
+        made.cancelled = cancelled
+        return made
+
+
+def parse_definitions(text: str, givens: Iterable[Tensor]) -> Definitions:
     """The definitions of a text, one a line, in order; each may use the givens and the definitions before it.
 
     A line that ends inside brackets continues. Index form ``P[i, c] = …`` or array form ``A = tanh(X @ W + b)``;
-    ``L = upstream(dY, Y)`` declares an unspecified scalar L whose gradient with respect to Y is dY.
+    ``L = upstream(dY, Y)`` declares an unspecified scalar L whose gradient with respect to Y is dY. A maximum over an
+    axis (``max(Z, axis=1)``) is left out where it cancels, with the definitions that it goes through until it does.
 
     **Raises** :class:`ParseError` with the line, what was expected and what to type.
     """
@@ -44,15 +57,18 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> tuple[Definition, 
     tensors = {t.name: t for t in givens}
     found: list[Definition] = []
     shapes: dict[str, tuple[Expr, ...]] = {}
+    shifts = Shifts()
     lines = list(_logical_lines(text))
-    for at, (source, description) in enumerate(lines):
-        definition = _definition(source, tensors, shapes, description, sizes)
-        if at + 1 < len(lines) and not re.search(rf"\bupstream\(.*,\s*{definition.name}\s*\)", text):
+    for at, (source, description) in enumerate(lines, 1):
+        definition = _definition(source, tensors, shapes, description, sizes, shifts)
+        if at < len(lines) and not re.search(rf"\bupstream\(.*,\s*{definition.name}\s*\)", text):
             shapes[definition.name] = definition.tensor.dims
             definition = _without_unit_axes(definition)
-        found.append(definition)
         tensors[definition.name] = definition.tensor
-    return tuple(found)
+        settled = shifts.settled(definition, at == len(lines)) if shifts.known else definition
+        if settled is not None:
+            found.append(settled)
+    return Definitions(found, tuple(shifts.cancelled))
 
 
 def _without_unit_axes(definition: Definition) -> Definition:
@@ -93,12 +109,13 @@ def _definition(
     shapes: Mapping[str, tuple[Expr, ...]],
     description: str,
     sizes: Mapping[str, Expr],
+    shifts: Shifts,
 ) -> Definition:
     body = source.parse("exec").body
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(body[0].targets) != 1:
         source.fail(body[0] if body else None, "this is not a definition", DEFINITION_HINT)
     target, value = body[0].targets[0], body[0].value
-    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES, shapes)
+    scope = Scope(source, tensors, {**sizes, **_dims(tensors.values())}, {}, NODES, shapes, shifts)
     name_node = target.value if isinstance(target, ast.Subscript) else target
     if not isinstance(name_node, ast.Name):
         source.fail(target, f"{ast.unparse(target)} cannot be defined", DEFINITION_HINT)

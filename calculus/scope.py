@@ -6,12 +6,15 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sympy import Expr, S
 
 from .arrays import ArrayExpr, ShapeError
 from .tensors import Index, Tensor
+
+if TYPE_CHECKING:
+    from .shifts import Shifts
 
 LONGEST_TEXT = 20_000
 NOT_REAL = (S.NaN, S.ComplexInfinity, S.Infinity, S.NegativeInfinity, S.ImaginaryUnit)
@@ -67,7 +70,8 @@ class Source:
 class Scope:
     """What names mean: tensors by name, dimensions by name, indices by name.
 
-    shapes: of arrays that have axes of length 1 in formulas, and none as tensors.
+    shapes: of arrays that have axes of length 1 in formulas, and none as tensors. shifts: takes a maximum over an axis,
+    where one may be subtracted.
     """
 
     source: Source
@@ -76,6 +80,7 @@ class Scope:
     indices: Mapping[str, Index]
     nodes: Mapping[type[ast.AST], Callable[[Scope, Any], ArrayExpr]] = field(repr=False)
     shapes: Mapping[str, tuple[Expr, ...]] = field(default_factory=dict)
+    shifts: Shifts | None = field(default=None, repr=False)
 
     def read(self, node: ast.expr) -> ArrayExpr:
         """The array that a syntax tree stands for."""

@@ -54,9 +54,13 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
         given=given,
         define="\n".join(lines),
         wanted=tuple(wanted),
-        conventions=("A gradient has the shape of its variable.",),
+        conventions=("A gradient has the shape of its variable.", *map(_left_out, definitions.cancelled)),
         topic=EXPRESSION,
     )
+
+
+def _left_out(maximum: str) -> str:
+    return f"{maximum} cancels, whatever its value: the formula is the same without it."
 
 
 def _is_definition(line: str) -> bool:

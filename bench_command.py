@@ -56,8 +56,9 @@ def run(arguments: argparse.Namespace, width: int) -> tuple[bool, str]:
 
     page = None if arguments.markdown is None else _page(arguments.markdown)
     with limited(arguments.threads) as threads:
-        from .benchmarks.speed import machine, table
+        from .benchmarks.speed import machine, memory, table
 
+        memory.keep()
         found = _measured(arguments, threads)
         made_on = machine.described(threads)
     right = all(t.status != "wrong" for m in found for t in m.timings.values())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -172,6 +175,26 @@ def test_without_torch_there_is_one_table() -> None:
     alone = replace(MADE, timings={"numpy": Timing("timed", 20e-6, 0.05, None, 10.1)})
     (times,) = table.tables([alone])
     assert times.rows[0][-1] == "10.1"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is kept with a call of glibc")
+def test_freed_memory_is_kept() -> None:
+    """In a process of its own: arrays that come again need no new pages. Left alone, they do where pages are small."""
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from nnmath.benchmarks.speed.memory import keep\n"
+        "kept = sys.argv[1] == 'keep' and keep()\n"
+        "make = lambda: [np.ones(10**6, np.float32) for _ in range(6)]\n"
+        "make()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "make()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
+    )
+    new = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "leave")
+    }
+    assert new["keep"] < 100 and new["keep"] <= new["leave"]
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -48,8 +48,11 @@ def _normal_tail(x):
     """exp(x**2 / 2) times the probability of a normal variable above x, for 0 <= x <= 4.5."""
     if x.dtype != np.float32:
         return _erfcx(0.7071067811865476 * x) / 2
-    s = 1.0 / (x + 3.0)
-    return _polynomial(s, _TAIL32) * s
+    s = x + 3.0
+    np.reciprocal(s, out=s)
+    total = _polynomial(s, _TAIL32)
+    total *= s
+    return total
 '''
 
 ERF = '''

@@ -46,6 +46,7 @@ def near_function(function: ArrayFunction) -> tuple[str, Sequence[str]]:
     floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
     numbers = {a.name for a in function.arguments if a.default is not None}
     *body, _ = (step for line in reuse_entries(lines, arguments, floats) for step in _step_by_step(line, numbers))
+    body = _overwritten(body, numbers)
     results = {name: fresh_name(f"{name}_out", writer.taken) for name in names}
     head = f"def {name_of(function)}({', '.join((*arguments, *results.values()))}):"
     doc = f'"""{function.name} where {near.low:g} <= {near.variable} <= {near.high:g}, into the arrays given last."""'
@@ -57,6 +58,7 @@ def _step_by_step(line: str, numbers: Collection[str]) -> list[str]:
 
     numbers: names of arguments that are no arrays.
     """
+    line = re.sub(r"^(\w+) = \1 ([-+*/]) (\w+)$", r"\1 \2= \3", line)
     found = re.fullmatch(r"(\w+) = (.*)", line)
     value = ast.parse(found[2], mode="eval").body if found else None
     if found is None or value is None or any(isinstance(n, ast.Name) and n.id == found[1] for n in ast.walk(value)):
@@ -89,17 +91,54 @@ def _is_number(text: str, numbers: Collection[str]) -> bool:
 
 
 def _into(lines: Sequence[str], results: dict[str, str]) -> list[str]:
-    """The lines, in which what each name gets last is written into an array that was given."""
+    """The lines, in which each name that is returned is made in an array that was given, or at last written into it."""
     found = list(lines)
     for name, out in results.items():
+        first, root = _creation(found, name, results)
+        if first is not None:
+            found[first] = f"{root} = {_written(found[first], root, out)}"
         at = max(k for k, line in enumerate(found) if re.match(rf"{name} [-+*/]?= ", line))
-        made = _written(found[at], name, out)
-        if made is None:
+        if at == first:
+            first = None if any(re.search(rf"\b{name}\b", line) for line in found[at + 1 :]) else first
+            found[at] = found[at].removeprefix(f"{name} = ") if first is not None else found[at]
+        elif first is None and (made := _written(found[at], name, out)) is not None:
+            later = any(re.search(rf"\b{name}\b", line) for line in found[at + 1 :])
+            found[at] = f"{name} = {made}" if later else made
+        elif first is None:
             found.append(f"{out}[...] = {name}")
-        elif any(re.search(rf"\b{name}\b", line) for line in found[at + 1 :]):
-            found[at] = f"{name} = {made}"
-        else:
-            found[at] = made
+    return found
+
+
+def _creation(lines: Sequence[str], name: str, results: Collection[str]) -> tuple[int | None, str]:
+    """The line that makes the array which a name has at last, and its name there.
+
+    None where it is made more than once, where it is another result, or by no single operation of NumPy.
+    """
+    at = [k for k, line in enumerate(lines) if line.startswith(f"{name} = ")]
+    if len(at) != 1:
+        return None, name
+    text = lines[at[0]].partition(" = ")[2]
+    if text.isidentifier():
+        read = any(re.search(rf"\b{text}\b", line) for line in lines[at[0] + 1 :])
+        return (None, name) if text in results or read else _creation(lines, text, results)
+    return (None if "out=" in text or _written(lines[at[0]], name, "") is None else at[0]), name
+
+
+def _overwritten(lines: Sequence[str], numbers: Collection[str]) -> list[str]:
+    """The lines, in which a number times an array that nothing reads later overwrites that array."""
+    found: list[str] = []
+    for at, line in enumerate(lines):
+        name, _, text = line.partition(" = ")
+        value = ast.parse(text or line, mode="exec").body[0]
+        value = value.value if isinstance(value, ast.Expr) else None
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.right, ast.Name):
+            other, factor = value.right.id, ast.get_source_segment(text, value.left) or ""
+            made_here = any(x.startswith(f"{other} = ") for x in found)
+            read = any(re.search(rf"\b{other}\b", x) for x in lines[at + 1 :])
+            if made_here and not read and _is_number(factor, numbers):
+                found += [f"{name} = {other}", f"{name} *= {factor}"]
+                continue
+        found.append(line)
     return found
 
 

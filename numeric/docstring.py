@@ -113,6 +113,8 @@ def compose(
     lines.append("")
     if elementwise:
         lines.append("Works entry by entry on arrays of any shape; integers become float64.")
+        told = (t for t in givens if not t.domain.function and (t.domain.value is not None or str(t.domain) != "real"))
+        lines += [f"{t.name}: {described(t)}" for t in told]
     else:
         for t in givens:
             lines.append(f"{t.name}: {described(t)}")

@@ -250,15 +250,16 @@ NN_INLINE double nn_log_weighted(double x, double w) {
 _TANH_REMAINDER = """
 /* x - tanh(x): near 0 from the continued fraction of tanh. */
 NN_INLINE double nn_tanh_remainder(double x) {
-    double y = x > 1.0 ? 1.0 : x;
-    y = y < -1.0 ? -1.0 : y;
+    double y = x > 1.5 ? 1.5 : x;
+    y = y < -1.5 ? -1.5 : y;
     double s = y * y;
-    double c = s / (15.0 + s / 17.0);
+    double c = s / (19.0 + s / 21.0);
+    c = s / (15.0 + s / (17.0 + c));
     c = s / (11.0 + s / (13.0 + c));
     c = s / (7.0 + s / (9.0 + c));
     c = s / (3.0 + s / (5.0 + c));
     double far = x - nn_tanh(x);
-    return fabs(x) < 1.0 ? x * c / (1.0 + c) : far;
+    return fabs(x) < 1.5 ? x * c / (1.0 + c) : far;
 }
 """
 

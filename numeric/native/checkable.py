@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -66,10 +66,11 @@ def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | N
 
 def _described(module: CompiledModule, derivation: Derivation) -> Checkable:
     functions = dict(module.namespace)
+    described = tuple(replace(f, long=()) for f in module.described)  # theirs are those of the NumPy code
     if is_elementwise(derivation):
         numbers = [identifier(t.name) for t in derivation.givens if t.domain.value is not None]
         functions = {n: _number_by_number(f, numbers) for n, f in functions.items()}
-    return Checkable(GeneratedModule(module.source, module.described), functions)
+    return Checkable(GeneratedModule(module.source, described), functions)
 
 
 def _number_by_number(function: Callable[..., Any], numbers: Sequence[str]) -> Callable[..., Any]:

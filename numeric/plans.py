@@ -19,12 +19,13 @@ class LongForm:
     """A way in which a function computes long arrays, and no others.
 
     kind: ``near``, entries of moderate size by a shorter form, and the others among them once more; ``blocks``, the
-    same form for some entries at a time; ``rows``, some rows of its arrays at a time. arrays: the arguments that it
-    divides; the first one decides whether they are long. above: of how many bytes it is then more. block: bytes of one
-    array that are computed at a time. low, high: between which the first argument is of moderate size.
+    same form for some entries at a time; ``rows``, some rows of its arrays at a time; ``threads``, in several threads.
+    arrays: the arguments that it divides; the first one decides whether they are long. above: of how many bytes it is
+    then more. block: bytes of one array that are computed at a time. low, high: between which the first argument is of
+    moderate size.
     """
 
-    kind: Literal["near", "blocks", "rows"]
+    kind: Literal["near", "blocks", "rows", "threads"]
     arrays: tuple[str, ...]
     above: int
     block: int

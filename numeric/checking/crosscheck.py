@@ -10,10 +10,10 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
-from .code import code_of, with_products
+from .code import Code, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, distance
 from .execution import arguments_of
-from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, in_blocks_of_rows, on_long_arrays
+from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
 from .regimes import Case, Regime, applicable, coarser, draw, without_subnormals
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import bound, in_ulp, roundings
@@ -38,6 +38,8 @@ def check(
     seed: int = 0,
     module: GeneratedModule | None = None,
     functions: Mapping[str, Any] | None = None,
+    ways: Mapping[str, Way] | None = None,
+    larger: bool = False,
     flushes: bool = False,
     may_be_undefined: bool = False,
 ) -> CheckReport:
@@ -46,14 +48,16 @@ def check(
     **Arguments**: torch_forward: an independent forward ``f(torch, **givens)``; None compares with exact values only.
     device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
-    functions: what to run for it, by name. flushes: they take subnormal numbers for zeros.
+    functions: what to run for it, by name. ways: how to run them as they compute long arrays, each with words for a
+    report. larger: at larger sizes too, in their own regimes. flushes: they take subnormal numbers for zeros.
     may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
     zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions, flushes)
+    code = code_of(derivation, module, functions, ways, larger)
+    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, code, may_be_undefined, flushes)
     return made.run(regimes)
 
 
@@ -74,10 +78,9 @@ class _Check:
         device: str,
         dtypes: tuple[str, ...],
         seed: int,
-        module: GeneratedModule | None,
+        code: Code,
         may_be_undefined: bool,
-        functions: Mapping[str, Any] | None = None,
-        flushes: bool = False,
+        flushes: bool,
     ) -> None:
         for d in dtypes:
             if d not in ("float64", "float32", *TORCH_ONLY):
@@ -88,12 +91,12 @@ class _Check:
         self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
         self.device = self.side.device if self.side else "cpu"
         self.judge = Judge(derivation)
-        self.code = code_of(derivation, module, functions)
+        self.code = code
         self.notes: dict[str, dict[str, None]] = {}
         self.compared: set[tuple[str, str, str]] = set()
 
     def run(self, chosen: Sequence[str] | None) -> CheckReport:
-        available = applicable(self.derivation, self.elementwise)
+        available = (*applicable(self.derivation, self.elementwise), *self.code.regimes)
         if self.elementwise:
             available += tuple(r for r in (REGIME, OTHERWISE) if forms_in(self.code.described, r))
         if chosen is not None:
@@ -140,15 +143,15 @@ class _Check:
         found: list[RegimeResult] = []
         for function in functions:
             run = self.code.functions[function.name]
+            words, other = self.code.ways.get(function.name, ("", None))
             if long:
                 form = long[function.name]
-                run = on_long_arrays(run, form)
-                found += self.function(function, case, dtype, working, exact, {}, run, WORDS[form.kind])
+                run = on_long_arrays(other or run, form)
+                found += self.function(function, case, dtype, working, exact, {}, run, words or WORDS[form.kind])
                 continue
             found += self.function(function, case, dtype, working, exact, theirs, run)
-            blocks = in_blocks_of_rows(run, function)
-            if blocks is not None:
-                found += self.function(function, case, dtype, working, exact, {}, blocks, WORDS["rows"])
+            if other is not None and not self.elementwise:
+                found += self.function(function, case, dtype, working, exact, {}, other, words)
         return found
 
     def exact(self, case: Case, eps: float, functions: Sequence[GeneratedFunction]) -> dict[str, ExactArray]:

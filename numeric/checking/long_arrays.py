@@ -10,11 +10,13 @@ rows of any regime are two blocks of different lengths.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
+from ...calculus.dimensions import defined_dimensions, free_dimensions
 from ..plans import GeneratedFunction, LongForm, identifier
 from .regimes import Case, Regime, draw
 
@@ -27,6 +29,7 @@ WORDS: Mapping[str, str] = {
     "blocks": "in blocks",
     "rows": "in blocks of rows",
     "threads": "in threads",
+    "past the cache": "in threads and past the cache",
 }
 
 #: Entries that are moderate for most functions, and entries that are not.
@@ -42,8 +45,29 @@ OTHER = 0.75
 #: A block with this share of its entries outside of an interval, or less, is mostly inside.
 SHARE = 16
 
+MANY, LONG = 37, 530
+CHUNKS = 4500
+
 REGIME = Regime("long arrays", lambda rng, shape: rng.normal(size=shape), elementwise=True, ordinary=False)
 OTHERWISE = Regime("long arrays, other parameters", REGIME.real, elementwise=True, ordinary=False)
+
+
+#: Sizes at which loops of compiled code are divided: groups of rows, parts of a row, and parts of a lone vector.
+SIZES = (
+    Regime("many rows", REGIME.real, lambda k: (MANY, 3, *(2,) * k)[:k]),
+    Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
+)
+
+#: Where the loops over all dimensions have more iterations, exact values would take too long.
+ITERATIONS = 20_000
+
+
+def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
+    """Of these regimes those in which the exact values of a derivation take a second or two."""
+    dims = free_dimensions(derivation.dims)
+    if not dims or defined_dimensions(derivation.dims):
+        return ()
+    return tuple(r for r in SIZES if prod(r.sizes(len(dims))) <= ITERATIONS)
 
 
 def forms_in(functions: Sequence[GeneratedFunction], regime: Regime) -> dict[str, LongForm]:
@@ -86,16 +110,17 @@ def _points(forms: Any, dtype: np.dtype[Any]) -> Array:
     return np.unique(np.array(found, dtype=dtype))
 
 
-def on_long_arrays(run: Run, form: LongForm) -> Run:
+def on_long_arrays(run: Run, form: LongForm, axes: int = 2) -> Run:
     """A function of the points that computes them in long arrays, and returns for each the entry furthest off.
 
     How far off is told by what the function returns for the points alone; the caller compares with exact values. It
-    raises ``ValueError`` where the function changes its inputs, or returns arrays of another shape.
+    raises ``ValueError`` where the function changes its inputs, or returns arrays of another shape. axes: 1 or 2.
     """
 
     def call(**given: Any) -> Any:
         points = {n: v for n, v in given.items() if np.ndim(v)}
         at = order_of(points[form.arrays[0]], form)
+        at = at.ravel() if axes == 1 else at
         arrays = {n: np.asfortranarray(v[at]) if k else v[at] for k, (n, v) in enumerate(points.items())}
         out, alone = run(**{**given, **arrays}), run(**given)
         for n, v in points.items():

@@ -94,7 +94,7 @@ def case_of(
     for t in derivation.givens:
         if t.domain.value is not None:
             scale = OTHER if regime is OTHERWISE else 1.0
-            values[t.name] = np.asarray(scale * float(t.domain.value))
+            values[t.name] = np.asarray(scale * float(t.domain.value), dtype)
         elif identifier(t.name) in first and str(t.domain) == "real":
             values[t.name] = x
     return Case(regime, case.sizes, values)

@@ -335,6 +335,10 @@ The code of FILE.py runs in this process.
     code.add_argument("--joint", action="store_true", help="one function that returns the value and all gradients")
 
     check = command("check", _check, "prove every step and cross-check the generated code against PyTorch")
+    check.description = """prove every step and cross-check the generated code against PyTorch
+
+The code runs on families of inputs, and as it computes long arrays (in blocks, in threads,
+by forms for moderate entries), against exact values and an independent forward in PyTorch."""
     check.epilog = f"""examples:
   nnmath check softmax-ce layernorm
   nnmath check --all

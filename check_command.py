@@ -13,6 +13,11 @@ from .usage import WrongUsage
 if TYPE_CHECKING:
     from .checks import Row
 
+DESCRIPTION = """prove every step and cross-check the generated code against PyTorch
+
+The code runs on families of inputs, and as it computes long arrays (in blocks, in threads,
+by forms for moderate entries), against exact values and an independent forward in PyTorch."""
+
 EPILOG = """examples:
   nnmath check softmax-ce layernorm
   nnmath check --all
@@ -23,6 +28,7 @@ EPILOG = """examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.description = DESCRIPTION
     parser.add_argument("ids", metavar="ID", nargs="*", help="ids of the catalogue, a formula, or FILE.py:FUNCTION")
     add_formula(parser)
     parser.add_argument("--all", action="store_true", help="the whole catalogue")

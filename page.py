@@ -147,8 +147,8 @@ class Page:
             return numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes))
         from .numeric.native.checkable import checkable_step
 
-        step = checkable_step(rule)
-        report = numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes), function=step)
+        step, long = checkable_step(rule)
+        report = numeric.check_update(rule, forward, device=device, dtypes=tuple(dtypes), function=step, long=long)
         return replace(report, code="compiled C")
 
     def _check_emitted(self, device: str, dtypes: Sequence[str], target: str) -> Any:

@@ -22,7 +22,7 @@ from .candidates import CHEAPEST, ELSEWHERE, taken
 from .layout import broadcastable
 from .lower import lower
 from .masks import with_numbers
-from .plans import GeneratedFunction, Plan, identifier, is_elementwise
+from .plans import GeneratedFunction, LongForm, Plan, identifier, is_elementwise
 from .program import Node
 from .rounding import with_fewer_roundings
 from .stability import near_forms
@@ -101,8 +101,8 @@ class ArrayFunction:
         """Names that mean something already: givens, definitions and dimensions."""
         return _names_in_use(self.derivation, self.known) | {name for name, _ in self.assigned}
 
-    def described(self) -> GeneratedFunction:
-        """Its signature and what it returns."""
+    def described(self, long: tuple[LongForm, ...] = ()) -> GeneratedFunction:
+        """Its signature and what it returns. long: how the code computes long arrays."""
         return GeneratedFunction(
             self.name,
             tuple(a.name for a in self.arguments),
@@ -110,6 +110,7 @@ class ArrayFunction:
             self.plan.role,
             tuple(a.name for a in self.arguments if a.default is not None),
             self.plan.order,
+            long,
         )
 
 

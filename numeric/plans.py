@@ -15,10 +15,30 @@ Role = Literal["value", "derivative"]
 
 
 @dataclass(frozen=True)
+class LongForm:
+    """A way in which a function computes long arrays, and no others.
+
+    kind: ``near``, entries of moderate size by a shorter form, and the others among them once more; ``blocks``, the
+    same form for some entries at a time; ``rows``, some rows of its arrays at a time; ``threads``, in several threads.
+    arrays: the arguments that it divides; the first one decides whether they are long. above: of how many bytes it is
+    then more. block: bytes of one array that are computed at a time. low, high: between which the first argument is of
+    moderate size.
+    """
+
+    kind: Literal["near", "blocks", "rows", "threads"]
+    arrays: tuple[str, ...]
+    above: int
+    block: int
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True)
 class GeneratedFunction:
     """One function of a generated module: its name, the names of its arguments, what it returns, in order.
 
-    defaults: arguments that have a default value. returns: names of definitions or results.
+    defaults: arguments that have a default value. returns: names of definitions or results. long: how it computes long
+    arrays, where it does so in another way.
     """
 
     name: str
@@ -27,6 +47,7 @@ class GeneratedFunction:
     role: Role
     defaults: tuple[str, ...] = ()
     order: int = 0
+    long: tuple[LongForm, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ def layernorm(own_cache: None) -> Any:
 
 @pytest.mark.parametrize("id", (*SAMPLE, *THOROUGH))
 def test_where_every_array_counts_as_long_results_stay_right(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "bytes > 24e6" in memory.STREAM
-    monkeypatch.setattr(module, "STREAM", memory.STREAM.replace("bytes > 24e6", "bytes > 0.0"))
+    assert "nn_cache_bytes = 24e6" in memory.STREAM
+    monkeypatch.setattr(module, "STREAM", memory.STREAM.replace("nn_cache_bytes = 24e6", "nn_cache_bytes = 0.0"))
     page = nnmath.derive(id)
     if not page.has_code or page.entry.state:
         pytest.skip("it has no functions")

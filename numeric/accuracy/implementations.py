@@ -96,7 +96,8 @@ def compiled(subject: Subject, dtype: str) -> Implementation:
 def from_source(module: Any, derivation: Derivation) -> Implementation:
     """The functions of a generated module (its ``source`` and ``functions``)."""
     run = from_functions(load_source(module.source), module.functions, derivation)
-    return OfNeighbours(run) if "_mostly_near(" in module.source else run
+    near = any(form.kind == "near" for function in module.functions for form in function.long)
+    return OfNeighbours(run) if near else run
 
 
 def from_functions(

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
-from ...calculus.tensors import Tensor
-from ..numpy_code.generator import generate
 from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
+from .code import Code, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, distance
-from .execution import arguments_of, load_source
-from .regimes import Case, Regime, applicable, draw
+from .execution import arguments_of
+from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
+from .regimes import Case, Regime, applicable, coarser, draw, without_subnormals
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import bound, in_ulp, roundings
 from .torch_side import Forward, MissingTorch, NoCuda, TorchSide
 
 Array = np.ndarray[Any, Any]
+
+#: A function, a regime, a dtype, and in which way the function is computed, if not as for short arrays.
+Place = tuple[str, str, str, str]
 
 #: dtypes that only torch has here; our code runs in float32 on the same, coarser, inputs.
 TORCH_ONLY = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -35,6 +38,8 @@ def check(
     seed: int = 0,
     module: GeneratedModule | None = None,
     functions: Mapping[str, Any] | None = None,
+    ways: Mapping[str, Way] | None = None,
+    larger: bool = False,
     flushes: bool = False,
     may_be_undefined: bool = False,
 ) -> CheckReport:
@@ -43,14 +48,16 @@ def check(
     **Arguments**: torch_forward: an independent forward ``f(torch, **givens)``; None compares with exact values only.
     device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
-    functions: what to run for it, by name. flushes: they take subnormal numbers for zeros.
+    functions: what to run for it, by name. ways: how to run them as they compute long arrays, each with words for a
+    report. larger: at larger sizes too, in their own regimes. flushes: they take subnormal numbers for zeros.
     may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
     zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, module, may_be_undefined, functions, flushes)
+    code = code_of(derivation, module, functions, ways, larger)
+    made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, code, may_be_undefined, flushes)
     return made.run(regimes)
 
 
@@ -71,10 +78,9 @@ class _Check:
         device: str,
         dtypes: tuple[str, ...],
         seed: int,
-        module: GeneratedModule | None,
+        code: Code,
         may_be_undefined: bool,
-        functions: Mapping[str, Any] | None = None,
-        flushes: bool = False,
+        flushes: bool,
     ) -> None:
         for d in dtypes:
             if d not in ("float64", "float32", *TORCH_ONLY):
@@ -85,13 +91,14 @@ class _Check:
         self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
         self.device = self.side.device if self.side else "cpu"
         self.judge = Judge(derivation)
-        self.module = module or generate(derivation)
-        self.functions = load_source(self.module.source) if functions is None else functions
+        self.code = code
         self.notes: dict[str, dict[str, None]] = {}
         self.compared: set[tuple[str, str, str]] = set()
 
     def run(self, chosen: Sequence[str] | None) -> CheckReport:
-        available = applicable(self.derivation, self.elementwise)
+        available = (*applicable(self.derivation, self.elementwise), *self.code.regimes)
+        if self.elementwise:
+            available += tuple(r for r in (REGIME, OTHERWISE) if forms_in(self.code.described, r))
         if chosen is not None:
             unknown = sorted(set(chosen) - {r.name for r in available})
             if unknown:
@@ -108,29 +115,49 @@ class _Check:
         """An error for every array that has no exact value anywhere: nothing was checked then."""
         places = dict.fromkeys((r.function, r.result, r.dtype) for r in results if r.kind == "ok")
         detail = "it has no exact value in any regime. Say what its inputs are, such as x: n positive"
-        return [self._error((f, "every regime", d), r, detail) for f, r, d in places if (f, r, d) not in self.compared]
+        return [
+            self._error((f, "every regime", d, ""), r, detail) for f, r, d in places if (f, r, d) not in self.compared
+        ]
 
     def regime(self, regime: Regime, dtype: str) -> list[RegimeResult]:
         """All comparisons of one regime in one dtype."""
         working = np.dtype(np.float32 if dtype in TORCH_ONLY else dtype)
-        case = draw(self.derivation, regime, working, self.seed, self.elementwise)
+        long = forms_in(self.code.described, regime) if regime in (REGIME, OTHERWISE) else {}
+        if long:
+            case = case_of(self.code.derivation, regime, long, working, self.seed)
+        else:
+            case = draw(self.code.derivation, regime, working, self.seed, self.elementwise)
         if dtype in TORCH_ONLY:
-            case = _coarser(case, dtype, self.derivation.givens)
+            case = coarser(case, dtype, self.code.derivation.givens)
         if self.flushes:
-            case = _without_subnormals(case, float(np.finfo(working).tiny))
-        exact = self.exact(case, float(np.finfo(working).eps))
+            case = without_subnormals(case, float(np.finfo(working).tiny))
+        functions = [f for f in self.code.described if not long or f.name in long]
+        exact = self.exact(case, float(np.finfo(working).eps), functions)
+        if self.code.products:
+            exact = with_products(self.code, exact, case, working, self._magnitude(case))
         theirs: dict[str, Array] = {}
-        if self.side:
+        if self.side and not long:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 theirs = self.side.results(case.values, dtype)
         found: list[RegimeResult] = []
-        for function in self.module.functions:
-            found += self.function(function, case, dtype, working, exact, theirs)
+        for function in functions:
+            run = self.code.functions[function.name]
+            words, other = self.code.ways.get(function.name, ("", None))
+            if long:
+                form = long[function.name]
+                run = on_long_arrays(other or run, form)
+                found += self.function(function, case, dtype, working, exact, {}, run, words or WORDS[form.kind])
+                continue
+            plain = self.function(function, case, dtype, working, exact, theirs, run)
+            found += plain
+            if other is not None and not self.elementwise and all(r.passed for r in plain):
+                found += self.function(function, case, dtype, working, exact, theirs, other, words)
         return found
 
-    def exact(self, case: Case, eps: float) -> dict[str, ExactArray]:
-        names = sorted({n for f in self.module.functions for n in f.returns} & set(self.judge.definitions))
+    def exact(self, case: Case, eps: float, functions: Sequence[GeneratedFunction]) -> dict[str, ExactArray]:
+        returned = {self.code.products.get(n, (n,))[0] for f in functions for n in f.returns}
+        names = sorted(returned & set(self.judge.definitions))
         rng = np.random.default_rng(self.seed)
         tensors = {t: case.values[t.name] for t in self.derivation.givens if t.name in case.values}
         if not self.elementwise:
@@ -150,13 +177,15 @@ class _Check:
         working: np.dtype[Any],
         exact: Mapping[str, ExactArray],
         theirs: Mapping[str, Array],
+        run: Callable[..., Any],
+        form: str = "",
     ) -> list[RegimeResult]:
-        """Run one function and compare each array that it returns."""
-        arguments = arguments_of(function, self.derivation, case)
+        """Run one function and compare each array that it returns. form: in which way run computes it."""
+        arguments = arguments_of(function, self.code.derivation, case)
         before = {n: np.array(v, copy=True) for n, v in arguments.items() if isinstance(v, np.ndarray)}
-        place = (function.name, case.regime.name, dtype)
+        place = (function.name, case.regime.name, dtype, form)
         try:
-            out = self._call(function, arguments, exact, working)
+            out = self._call(run, function, arguments, exact, working)
         except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
             return [self._error(place, r, f"{type(error).__name__}: {error}") for r in function.returns]
         arrays = out if len(function.returns) > 1 else (out,)
@@ -175,6 +204,7 @@ class _Check:
 
     def _call(
         self,
+        run: Callable[..., Any],
         function: GeneratedFunction,
         arguments: Mapping[str, Any],
         exact: Mapping[str, ExactArray],
@@ -185,7 +215,6 @@ class _Check:
         An overflow is right where a value that is returned lies beyond the dtype's range; an elementwise function is
         run without those points too, and must not overflow at the others.
         """
-        run = self.functions[function.name]
         values = [exact[r].values for r in function.returns if r in exact]
         beyond = not self.elementwise and any(_beyond(v, working) for v in values)
         try:
@@ -217,14 +246,18 @@ class _Check:
         """The size of the variables, point by point, or of all arrays."""
         if not self.elementwise:
             return np.asarray(max((np.max(np.abs(v.astype(float))) for v in case.values.values()), default=1.0))
-        return np.asarray(np.max([np.abs(v.astype(float)) for v in case.values.values() if v.ndim], axis=0))
+        own = [case.values[t.name] for t in self.derivation.givens]
+        return np.asarray(np.max([np.abs(v.astype(float)) for v in own if v.ndim], axis=0))
 
-    def _error(self, place: tuple[str, str, str], result: str, detail: str) -> RegimeResult:
-        return RegimeResult(place[0], result, place[1], place[2], self.device, "error", detail=detail, error=np.inf)
+    def _error(self, place: Place, result: str, detail: str) -> RegimeResult:
+        function, regime, dtype, form = place
+        return RegimeResult(
+            function, result, regime, dtype, self.device, "error", detail=detail, error=np.inf, form=form
+        )
 
     def compare(
         self,
-        place: tuple[str, str, str],
+        place: Place,
         name: str,
         ours: Array,
         exact: ExactArray,
@@ -234,7 +267,7 @@ class _Check:
         demand_finite: bool = True,
     ) -> RegimeResult:
         """One array of ours, and torch's, against the exact one."""
-        function, regime, dtype = place
+        function, regime, dtype, form = place
         if ours.shape != exact.values.shape:
             return self._error(place, name, f"its shape is {ours.shape}, expected {exact.values.shape}")
         if ours.dtype != working:
@@ -257,7 +290,7 @@ class _Check:
             self._note(f"{function}: {name} has no exact value at {skipped} of {error.size} entries", regime)
             if demand_finite and not self.may_be_undefined and not np.all(np.isfinite(ours[~known])):
                 return self._error(place, name, "it is not finite where the exact value could not be computed")
-        with np.errstate(invalid="ignore"):  # beyond the range of the dtype the bound is infinite
+        with np.errstate(invalid="ignore", over="ignore"):  # beyond the range of the dtype the bound is infinite
             share = np.where(known, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
         kind: Kind = "ok" if np.all(error[known] <= allowed[known]) else "wrong"
         at = np.unravel_index(int(np.argmax(share)), share.shape) if share.ndim else ()
@@ -295,6 +328,7 @@ class _Check:
             bound=in_ulp(float(allowed[at]), unit, working),
             skipped=skipped,
             detail=detail,
+            form=form,
         )
 
     def _torch(
@@ -347,37 +381,6 @@ def _joined(points: Sequence[ExactArray]) -> ExactArray:
         np.array([float(p.movement[()]) for p in points]),
         np.array([bool(p.kink[()]) for p in points]),
     )
-
-
-def _coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
-    """Inputs rounded to a half-precision grid that torch has; rows that sum to 1 still do."""
-    keep = 8 if dtype == "bfloat16" else 11
-    values = {}
-    for t in givens:
-        v = case.values.get(t.name)
-        if v is None:
-            continue
-        if t.domain.rows:
-            v = _coarse_rows(v, 2.0**keep)
-        elif t.domain.below is None:
-            mantissa, exponent = np.frexp(v)
-            v = np.ldexp(np.round(mantissa * 2.0**keep) / 2.0**keep, exponent).astype(np.float32)
-        values[t.name] = v
-    return Case(case.regime, case.sizes, values)
-
-
-def _coarse_rows(rows: Array, steps: float) -> Array:
-    """Rows as multiples of 1/steps, of which there are at least as many as entries; the largest takes what is left."""
-    counts = np.where(rows > 0, np.maximum(np.round(rows * steps), 1), 0)
-    at = rows.argmax(axis=-1)[..., None]
-    np.put_along_axis(counts, at, 0, axis=-1)
-    np.put_along_axis(counts, at, steps - counts.sum(axis=-1, keepdims=True), axis=-1)
-    return (counts / steps).astype(np.float32)
-
-
-def _without_subnormals(case: Case, tiny: float) -> Case:
-    values = {n: np.where(np.abs(v) < tiny, v.dtype.type(0), v) for n, v in case.values.items()}
-    return Case(case.regime, case.sizes, values)
 
 
 def _digits(ball: Any) -> str:

@@ -178,8 +178,10 @@ def upstreams(derivation: Derivation) -> tuple[Tensor, ...]:
     return tuple(t for t in derivation.givens if t not in read and any(t in d.inputs() for d in bodies))
 
 
-def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int, elementwise: bool) -> Case:
-    """Inputs of a regime, reproducible from the seed, rounded to the dtype.
+def draw(
+    derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int, elementwise: bool, points: int = POINTS
+) -> Case:
+    """Inputs of a regime, reproducible from the seed, rounded to the dtype. points: how many of a function of scalars.
 
     Parameters keep their value, unless a derivative with respect to them is wanted.
     """
@@ -190,7 +192,7 @@ def draw(derivation: Derivation, regime: Regime, dtype: np.dtype[Any], seed: int
     for t in derivation.givens:
         if t.domain.function:
             continue
-        shape = (POINTS,) if elementwise else tuple(int(d.xreplace(sizes)) for d in t.dims)
+        shape = (points,) if elementwise else tuple(int(d.xreplace(sizes)) for d in t.dims)
         ordinary = regime.data and (t.rank < 2 or t in upstreams(derivation))
         entries = _entries(t, replace(regime, real=_normal) if ordinary else regime, rng, shape, sizes, dtype)
         if t.domain.value is not None and t.name in trained:
@@ -261,3 +263,35 @@ def _strided(a: Array, strided: bool) -> Array:
     wide[..., ::2] = a[..., ::-1]
     view = wide[..., ::2][..., ::-1]
     return np.asfortranarray(a) if a.ndim == 2 and a.shape[0] % 2 else view
+
+
+def coarser(case: Case, dtype: str, givens: Sequence[Tensor]) -> Case:
+    """Inputs rounded to a half-precision grid that torch has; rows that sum to 1 still do."""
+    keep = 8 if dtype == "bfloat16" else 11
+    values = {}
+    for t in givens:
+        v = case.values.get(t.name)
+        if v is None:
+            continue
+        if t.domain.rows:
+            v = _coarse_rows(v, 2.0**keep)
+        elif t.domain.below is None:
+            mantissa, exponent = np.frexp(v)
+            v = np.ldexp(np.round(mantissa * 2.0**keep) / 2.0**keep, exponent).astype(np.float32)
+        values[t.name] = v
+    return Case(case.regime, case.sizes, values)
+
+
+def _coarse_rows(rows: Array, steps: float) -> Array:
+    """Rows as multiples of 1/steps, of which there are at least as many as entries; the largest takes what is left."""
+    counts = np.where(rows > 0, np.maximum(np.round(rows * steps), 1), 0)
+    at = rows.argmax(axis=-1)[..., None]
+    np.put_along_axis(counts, at, 0, axis=-1)
+    np.put_along_axis(counts, at, steps - counts.sum(axis=-1, keepdims=True), axis=-1)
+    return (counts / steps).astype(np.float32)
+
+
+def without_subnormals(case: Case, tiny: float) -> Case:
+    """Inputs below the smallest normal number become zeros."""
+    values = {n: np.where(np.abs(v) < tiny, v.dtype.type(0), v) for n, v in case.values.items()}
+    return Case(case.regime, case.sizes, values)

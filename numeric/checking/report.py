@@ -15,6 +15,7 @@ class RegimeResult:
 
     ours, torch, exact: the three values there. error and torch_error: distances from the exact value in ULP; bound: the
     error allowed, in ULP. skipped: entries at which the exact value is undefined. detail: what went wrong, in words.
+    form: in which way the code computed it, in words, where that is one for long arrays.
     """
 
     function: str
@@ -32,6 +33,7 @@ class RegimeResult:
     bound: float = 0.0
     skipped: int = 0
     detail: str = ""
+    form: str = ""
 
     @property
     def passed(self) -> bool:
@@ -44,7 +46,8 @@ class RegimeResult:
 
     def __str__(self) -> str:
         place = f"{self.result}[{', '.join(map(str, self.index))}]" if self.index else self.result
-        head = f"{self.function}, {place}, {self.regime}, {self.dtype}"
+        way = f" {self.form}" if self.form else ""
+        head = f"{self.function}{way}, {place}, {self.regime}, {self.dtype}"
         if self.kind == "error":
             return f"{head}: {self.detail}"
         torch = "" if self.torch is None else f", torch {self.torch!r}"
@@ -82,6 +85,11 @@ class CheckReport:
         return tuple(dict.fromkeys(r.regime for r in self.results))
 
     @property
+    def forms(self) -> tuple[str, ...]:
+        """The ways of computing long arrays that were run as well, in words."""
+        return tuple(dict.fromkeys(r.form for r in self.results if r.form))
+
+    @property
     def worst(self) -> RegimeResult | None:
         """The failure, or else the pass, that is furthest out as a share of its bound."""
         pool: Sequence[RegimeResult] = self.failures or self.results
@@ -97,6 +105,8 @@ class CheckReport:
     def outcome(self) -> str:
         """How it went, without what was compared."""
         count = f"{len(self.regimes)} regime{'' if len(self.regimes) == 1 else 's'}"
+        if self.forms:
+            count += f", long arrays too ({', '.join(self.forms)})"
         worst = self.worst
         if worst is None:
             return "nothing was compared"
@@ -114,6 +124,7 @@ class CheckReport:
             "dtypes": list(self.dtypes),
             "torch": self.torch_version,
             "regimes": list(self.regimes),
+            "long_arrays": list(self.forms),
             "comparisons": len(self.results),
             "summary": self.summary,
             "worst": None if self.worst is None else asdict(self.worst),

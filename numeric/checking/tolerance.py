@@ -104,8 +104,14 @@ def bound(
     """
     info = dtype if isinstance(dtype, Precision) else precision(dtype)
     with np.errstate(all="ignore"):
-        underflow = info.smallest * np.clip(magnitude, 1.0, UNDERFLOW) ** 2
-        return np.asarray(count * (movement + info.eps * np.abs(exact) + underflow))
+        return np.asarray(count * (movement + info.eps * np.abs(exact) + underflow(info, magnitude)))
+
+
+def underflow(dtype: Precision | np.dtype[Any], magnitude: Array | float) -> Array | float:
+    """What an exponential that underflows may lose, times the square of the variable; magnitude: as above."""
+    info = dtype if isinstance(dtype, Precision) else precision(dtype)
+    lost: Array | float = info.smallest * np.clip(magnitude, 1.0, UNDERFLOW) ** 2
+    return lost
 
 
 def in_ulp(error: float, exact: float, dtype: np.dtype[Any]) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from ...calculus.sums import BoundSum, occurrences
 from ..plans import GeneratedModule
 from .execution import load_source
+from .long_arrays import WORDS, in_blocks_of_rows
 from .recurrence import FINE, Course
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import ELEMENTWISE, bound, in_ulp
@@ -59,12 +60,13 @@ def check(
     module: GeneratedModule | None = None,
     numbers: Mapping[str, float] | None = None,
     function: Callable[..., Any] | None = None,
+    long: Callable[..., Any] | None = None,
 ) -> CheckReport:
     """Run the generated step, PyTorch's and the exact one side by side, and compare after every step.
 
     **Arguments**: counterpart: takes torch and the givens by name and returns a function that makes one step. module:
     generated code to check instead of the rule's own. numbers: values for givens other than their defaults. function:
-    what to run for the generated step.
+    what to run for the generated step. long: what to run instead in every other step.
     **Returns**: a report with one result for each dtype: the worst entry of the worst step. Beyond the bound is a
     failure; PyTorch beyond it is one in float64 only, else a note.
     **Raises** MissingTorch, NoCuda, or ValueError for a dtype in which no step is run.
@@ -73,7 +75,7 @@ def check(
         if dtype not in ("float64", "float32"):
             raise ValueError(f"an update rule is checked in float64 and float32, not in {dtype}")
     torch, device = load(device) if counterpart else (None, "cpu")
-    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule), numbers or {}, function)
+    run = _Run(rule, counterpart, torch, device, seed, module or generate(rule), numbers or {}, function, long)
     results = [run.dtype(dtype) for dtype in dtypes]
     version = str(torch.__version__) if torch else None
     return CheckReport(rule.derivation.id, device, tuple(dtypes), version, tuple(results), tuple(run.notes))
@@ -90,11 +92,15 @@ class _Run:
         module: GeneratedModule,
         numbers: Mapping[str, float],
         function: Callable[..., Any] | None = None,
+        long: Callable[..., Any] | None = None,
     ) -> None:
         self.rule, self.counterpart, self.torch, self.device, self.seed = rule, counterpart, torch, device, seed
         self.chosen = dict(numbers)
         self.function = module.functions[0]
         self.run = function or load_source(module.source)[self.function.name]
+        #: As long arrays are computed, where that is another way: so runs every other step.
+        self.long = long if function else in_blocks_of_rows(self.run, self.function)
+        self.way = f"every other step {WORDS['threads' if function else 'rows']}" if self.long else ""
         self.notes: list[str] = []
         first = rule.start.get(COUNTER, 1)
         self.first = first if isinstance(first, int) else 1
@@ -136,6 +142,7 @@ class _Run:
         course = Course(self.rule, numbers, state, float(np.finfo(working).eps))
         inputs = "g" in self.rule.givens
         place = RegimeResult(self.function.name, self.rule.state[subject], f"{STEPS} steps", dtype, self.device, "ok")
+        place = replace(place, form=self.way)
         step = self._torch_step(state, numbers, dtype)
         theirs = state[subject]
         worst = None
@@ -149,7 +156,8 @@ class _Run:
                 state, course.state = {}, {}
             try:
                 with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
-                    out = self.run(**self._arguments({**numbers, **state, **outside, **counts}))
+                    run = self.long if self.long and k % 2 == 0 else self.run
+                    out = run(**self._arguments({**numbers, **state, **outside, **counts}))
             except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
                 return replace(place, kind="error", error=np.inf, detail=f"step {k}: {type(error).__name__}: {error}")
             arrays = out if len(self.function.returns) > 1 else (out,)

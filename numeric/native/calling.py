@@ -42,7 +42,7 @@ class CompiledModule:
     """Functions of a derivation as attributes, by their names in the generated NumPy module.
 
     functions: those names. notes: for each function that NumPy serves, why. products: those whose matrix products NumPy
-    computes. source: the C text. failed: the error, if it could not be compiled here.
+    computes. source: the C text. library: what it was compiled to; None if it was not. failed: the error then.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class CompiledModule:
         self.notes: dict[str, str] = {n: f"{why}; NumPy serves" for n, why in module.missing.items()}
         made: dict[str, Callable[..., Any]] = {f.name: partial(wrapped, f) for f in module.functions}
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
-        library = None
+        self.library = library = None
         self.failed: NoCompiler | None = None
         compiled = (*module.functions, *(s.function for d in module.drivers for s in d.stages))
         if compiled or module.drivers:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}
             entries = "".join(_entry(f, below) for f in compiled)
             try:
-                library = load(module.source + PROBE + LABELS + entries)
+                self.library = library = load(module.source + PROBE + LABELS + entries)
             except NoCompiler as error:
                 self.failed = error
                 self.notes.update({n: f"{error}; NumPy serves" for n in made})

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from ...calculus.derivation import Derivation
+from ...calculus.sums import BoundSum
+from ..checking.code import Way
+from ..checking.long_arrays import WORDS, on_long_arrays
 from ..checking.updates import Rule
 from ..lower import Unsupported
-from ..plans import GeneratedModule, Plan, identifier, is_elementwise
+from ..plans import GeneratedFunction, GeneratedModule, LongForm, Plan, identifier, is_elementwise
 from .calling import CompiledModule
+
+#: How many threads share a loop where that is tried out, whatever there are in the machine.
+THREADS = 3
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class Checkable:
     module: GeneratedModule
     functions: Mapping[str, Callable[..., Any]]
     flushes: bool = False
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    larger: bool = True
 
 
 def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
@@ -49,10 +58,13 @@ def checkable(derivation: Derivation, products: bool = False) -> Checkable:
     return _described(_compiled(derivation, products), derivation)
 
 
-def checkable_step(rule: Rule) -> Callable[..., Any]:
-    """The compiled step of an update rule. Raises as above."""
-    step: Callable[..., Any] = _compiled(rule.course, False, (rule.plan,)).namespace[rule.name]
-    return step
+def checkable_step(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """The compiled step of an update rule; and on long arrays, if it goes parameter by parameter. Raises as above."""
+    module = _compiled(rule.course, False, (rule.plan,))
+    step = module.namespace[rule.name]
+    flat = rule.subject.rank == 1 and not any(d.body.has(BoundSum) for d in rule.course.definitions)
+    form = LongForm("threads", (identifier(rule.subject.name),), 2**17, 2**17)
+    return step, on_long_arrays(in_threads(step, module), form, axes=1) if flat else None
 
 
 def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | None = None) -> CompiledModule:
@@ -66,10 +78,20 @@ def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | N
 
 def _described(module: CompiledModule, derivation: Derivation) -> Checkable:
     functions = dict(module.namespace)
-    if is_elementwise(derivation):
+    elementwise = is_elementwise(derivation)
+    described = tuple(replace(f, long=_threads(f) if elementwise else ()) for f in module.described)
+    ways = {
+        n: (WORDS["threads" if elementwise else "past the cache"], in_threads(f, module)) for n, f in functions.items()
+    }
+    if elementwise:
         numbers = [identifier(t.name) for t in derivation.givens if t.domain.value is not None]
         functions = {n: _number_by_number(f, numbers) for n, f in functions.items()}
-    return Checkable(GeneratedModule(module.source, module.described), functions)
+    return Checkable(GeneratedModule(module.source, described), functions, ways=ways)
+
+
+def _threads(function: GeneratedFunction) -> tuple[LongForm, ...]:
+    arrays = tuple(n for n in function.arguments if n not in function.defaults)
+    return (LongForm("threads", arrays, 2**17, 2**17),) if arrays else ()
 
 
 def _number_by_number(function: Callable[..., Any], numbers: Sequence[str]) -> Callable[..., Any]:
@@ -93,6 +115,32 @@ def _number_by_number(function: Callable[..., Any], numbers: Sequence[str]) -> C
             for whole, part in zip(found, parts, strict=True):
                 whole[here] = part
         return tuple(found) if len(found) > 1 else found[0]
+
+    return call
+
+
+def in_threads(function: Callable[..., Any], module: CompiledModule) -> Callable[..., Any]:
+    """A function that computes arrays of any length as it computes long ones: in threads, and past the cache."""
+    library = module.library
+    assert library is not None
+    bounds = [
+        ctypes.c_double.in_dll(library, n) for n in ("nn_thread_entries", "nn_cache_bytes") if hasattr(library, n)
+    ]
+
+    def call(*given: Any, **named: Any) -> Any:
+        before = [bound.value for bound in bounds]
+        threads = library.omp_get_max_threads() if hasattr(library, "omp_get_max_threads") else 0
+        try:
+            for bound in bounds:
+                bound.value = 0.0
+            if threads:
+                library.omp_set_num_threads(THREADS)
+            return function(*given, **named)
+        finally:
+            for bound, value in zip(bounds, before, strict=True):
+                bound.value = value
+            if threads:
+                library.omp_set_num_threads(threads)
 
     return call
 

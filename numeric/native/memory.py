@@ -23,9 +23,10 @@ STREAM = """
 #define NN_HALF(to, from) _mm256_stream_si256((__m256i *)(to), _mm256_loadu_si256((const __m256i *)(from)))
 #define NN_LINE(to, from) (NN_HALF(to, from), NN_HALF((to) + 32, (from) + 32))
 #endif
+double nn_cache_bytes = 24e6;
 static inline int nn_long(double bytes) {
 #ifdef NN_LINE
-    return bytes > 24e6;
+    return bytes > nn_cache_bytes;
 #else
     (void)bytes;
     return 0;

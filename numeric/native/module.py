@@ -57,6 +57,7 @@ HEADER = """#include <float.h>
 THREADS = """
 /* How many threads a loop over rows gets: one where there are fewer than 32768 entries in all. */
 int nn_thread_limit = 0;
+double nn_thread_entries = 32768.0;
 static inline ptrdiff_t nn_threads(ptrdiff_t rows, double entries) {
     ptrdiff_t most = 1;
 #ifdef _OPENMP
@@ -64,7 +65,7 @@ static inline ptrdiff_t nn_threads(ptrdiff_t rows, double entries) {
 #endif
     if (nn_thread_limit > 0 && most > nn_thread_limit)
         most = nn_thread_limit;
-    if (entries < 32768.0)
+    if (entries < nn_thread_entries)
         return 1;
     return rows < most ? (rows > 0 ? rows : 1) : most;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ...calculus.derivation import Derivation
 from ...calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
@@ -10,19 +10,19 @@ from ...calculus.tensors import Tensor
 from .. import docstring
 from ..array_function import Argument, ArrayFunction, array_function, is_float
 from ..candidates import CHEAPEST
-from ..plans import GeneratedFunction, GeneratedModule, Plan, identifier, plans
+from ..plans import GeneratedFunction, GeneratedModule, LongForm, Plan, identifier, plans
 from ..program import Node, all_nodes
 from . import near_functions
 from .array_bounds import beyond_last, with_array_bounds
 from .centred_rows import with_centred_rows
 from .entry_buffers import reuse_entries
-from .helpers import HELPERS, with_called
+from .helpers import BLOCK, CACHED, HELPERS, LONG, with_called
 from .in_place import reuse_buffers
 from .line_comments import with_reasons
 from .names import CALLS
 from .numpy_forms import singletons, small_results_first, with_inner_products
 from .outer_factors import with_factors_outside
-from .row_blocks import row_blocks
+from .row_blocks import RowBlocks, row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
@@ -85,8 +85,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
-    if (split := _row_blocks(function)) is not None:
-        opening += split
+    if (rows := _row_blocks(function)) is not None:
+        opening += _split(function, rows)
         used["_by_rows"] = None
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
@@ -95,7 +95,21 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         text, helpers = near_functions.near_function(function)
         lines = [text, "", "", *lines]
         used |= dict.fromkeys(helpers)
-    return "\n".join(lines), function.described(), {**used, **writer.helpers}
+    used = {**used, **writer.helpers}
+    return "\n".join(lines), function.described(_long_forms(function, rows, used)), used
+
+
+def _long_forms(function: ArrayFunction, rows: RowBlocks | None, used: Collection[str]) -> tuple[LongForm, ...]:
+    """How the text of a function computes long arrays. used: the helpers that it calls."""
+    found = []
+    arrays = tuple(a.name for a in function.arguments if a.default is None)
+    if rows is not None:
+        found.append(LongForm("rows", tuple(dict.fromkeys((_first(function, rows), *rows.split))), LONG, BLOCK))
+    if "_mostly_near" in used and function.near is not None:
+        found.append(LongForm("near", arrays, CACHED, CACHED, function.near.low, function.near.high))
+    if not {"_in_blocks", "_precise_tanh"}.isdisjoint(used):
+        found.append(LongForm("blocks", arrays, CACHED, CACHED))
+    return tuple(found)
 
 
 def _distributions(function: ArrayFunction) -> set[str]:
@@ -134,15 +148,22 @@ def has_near_form(function: ArrayFunction) -> bool:
     return _is_long(function.roots, OPERATIONS) and near_functions.is_worth_it(function)
 
 
-def _row_blocks(function: ArrayFunction) -> list[str] | None:
-    """The lines that split arrays with many rows, for a function that makes more than a few others on its way."""
-    found = row_blocks(function) if _is_long(function.roots) else None
-    if found is None:
-        return None
+def _row_blocks(function: ArrayFunction) -> RowBlocks | None:
+    """How arrays with many rows are split, for a function that makes more than a few others on its way."""
+    return row_blocks(function) if _is_long(function.roots) else None
+
+
+def _first(function: ArrayFunction, found: RowBlocks) -> str:
+    """The argument whose size decides whether arrays are split."""
+    ranks = {a.name: a.given.rank for a in function.arguments}
+    return max(found.split, key=lambda name: ranks[name])
+
+
+def _split(function: ArrayFunction, found: RowBlocks) -> list[str]:
+    """The lines that do so."""
     split = _mapping(found.split)
     others = _mapping([a.name for a in function.arguments if a.name not in found.split])
-    ranks = {a.name: a.given.rank for a in function.arguments}
-    first = max(found.split, key=lambda name: ranks[name])
+    first = _first(function, found)
     kinds = f"({', '.join(map(_quoted, found.kinds))}{',' if len(found.kinds) == 1 else ''})"
     call = f"    return _by_rows({function.name}, "
     lines = [f"{call}{split}, {others}, {kinds})"]
@@ -150,7 +171,7 @@ def _row_blocks(function: ArrayFunction) -> list[str] | None:
         lines = [f"    split = {split}", f"    others = {others}", f"{call}split, others, {kinds})"]
     if len(lines[-1]) > WIDEST:
         lines[2:] = [f"    kinds = {kinds}", f"{call}split, others, kinds)"]
-    return [f"if {first}.nbytes > 2**21 and len({first}) > 1:", *lines]
+    return [f"if {first}.nbytes > _LONG and len({first}) > 1:", *lines]
 
 
 def _quoted(text: str) -> str:

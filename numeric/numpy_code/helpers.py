@@ -124,7 +124,17 @@ def _in_float32(function, x, *others):
     return tuple(v.astype(x.dtype) for v in found) if isinstance(found, tuple) else found.astype(x.dtype)
 '''
 
+#: Bytes of an array that stay in a core's own cache while a function works on them, entry by entry.
+CACHED = 2**18
+
+#: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
+LONG, BLOCK = 2**21, 2**20
+
 BY_ROWS = '''
+_LONG = 2**21  # bytes of an array that is computed some rows at a time
+_BLOCK = 2**20  # bytes of these rows
+
+
 def _by_rows(function, split, others, kinds):
     """function of some rows of the arrays in split at a time: all that it computes on the way stays in the cache.
 
@@ -133,7 +143,7 @@ def _by_rows(function, split, others, kinds):
     """
     largest = max(split.values(), key=lambda x: x.nbytes)
     n = len(largest)
-    step, found = max(1, 2**20 * n // largest.nbytes), [[] for _ in kinds]
+    step, found = max(1, _BLOCK * n // largest.nbytes), [[] for _ in kinds]
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
         parts = function(**{name: x[rows] for name, x in split.items()}, **others)

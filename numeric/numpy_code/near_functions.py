@@ -49,7 +49,8 @@ def near_function(function: ArrayFunction) -> tuple[str, Sequence[str]]:
     body = _overwritten(body, numbers)
     results = {name: fresh_name(f"{name}_out", writer.taken) for name in names}
     head = f"def {name_of(function)}({', '.join((*arguments, *results.values()))}):"
-    doc = f'"""{function.name} where {near.low:g} <= {near.variable} <= {near.high:g}, into the arrays given last."""'
+    where = [f"{near.low:g} <= {near.variable} <= {near.high:g}", *(f"{n} is {v:g}" for n, v in near.defaults.items())]
+    doc = f'"""{function.name} where {" and ".join(where)}, into the arrays given last."""'
     return "\n".join([head, f"    {doc}", *(f"    {x}" for x in _into(body, results))]), tuple(writer.helpers)
 
 
@@ -164,7 +165,7 @@ def opening(function: ArrayFunction, conditions: Sequence[str], passed: str) -> 
     """
     near = function.near
     assert near is not None
-    defaults = [f"abs({name} - {value!r}) < {abs(value) * 1e-5:.0e}" for name, value in near.defaults.items()]
+    defaults = [f"np.isclose({name}, {value!r}, atol=0.0)" for name, value in near.defaults.items()]
     head = f"if {' and '.join((*conditions, *defaults))}:"
     given = f"{name_of(function)}, {len(near.assigned)}, {near.low!r}, {near.high!r}, {passed}"
     call = f"    return _mostly_near({given})"

@@ -44,7 +44,7 @@ def _precise_tanh(x):
     """
     if x.dtype != np.float64:
         return _in_double(np.tanh, x)
-    if x.size > 32768:
+    if x.nbytes > 2**18:
         return _in_blocks(_precise_tanh, x)
     a = np.minimum(np.abs(x), 20.0)
     k = np.rint(16.0 * np.fmin(a, 20.0))

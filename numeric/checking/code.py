@@ -1,0 +1,105 @@
+"""What a cross-check runs: the functions of a generated module, and the one that returns value and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from flint import ctx
+
+from ...calculus.derivation import Derivation
+from ..joint import joint
+from ..lower import Unsupported
+from ..numpy_code.generator import assemble, generate
+from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
+from .exact import PRECISION, ExactArray
+from .execution import load_source
+from .long_arrays import WORDS, in_blocks_of_rows, larger_sizes
+from .regimes import Case, Regime
+from .tolerance import underflow
+
+Array = np.ndarray[Any, Any]
+#: How a report names it, and what is run.
+Way = tuple[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Code:
+    """Functions to run and their descriptions.
+
+    derivation: whose givens are their arguments. products: for each result that is another one times an argument, such
+    as an upstream gradient, the names of these two. ways: how functions are to run a second time, as they compute long
+    arrays. regimes: larger sizes, at which all are to run.
+    """
+
+    derivation: Derivation
+    described: tuple[GeneratedFunction, ...]
+    functions: Mapping[str, Callable[..., Any]]
+    products: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    regimes: tuple[Regime, ...] = ()
+
+
+def code_of(
+    derivation: Derivation,
+    module: GeneratedModule | None,
+    functions: Mapping[str, Callable[..., Any]] | None,
+    ways: Mapping[str, Way] | None,
+    larger: bool,
+) -> Code:
+    """The code of a module; by default of the two NumPy modules which are printed without and with ``--joint``.
+
+    functions: what to run for it. ways: see :class:`Code`. larger: at larger sizes too.
+    """
+    if functions is not None:
+        described = (module or generate(derivation)).functions
+        return Code(derivation, described, functions, {}, ways or {}, larger_sizes(derivation) if larger else ())
+    if module is not None:
+        return _in_ways(Code(derivation, module.functions, load_source(module.source)))
+    module = generate(derivation)
+    try:
+        both, plan = joint(derivation)
+        together = assemble(both, (plan,))
+    except Unsupported:
+        return _in_ways(Code(derivation, module.functions, load_source(module.source)))
+    products = {}
+    if is_elementwise(derivation):
+        first = [r.name for r in derivation.wanted if r.of is not None and len(r.wrt) == 1]
+        made = [d.name for d in plan.returns][-len(first) :]
+        products = {name: (of, both.givens[-1].name) for name, of in zip(made, first, strict=True)}
+    runs = load_source(module.source) | load_source(together.source)
+    return _in_ways(Code(both, (*module.functions, *together.functions), runs, products))
+
+
+def _in_ways(code: Code) -> Code:
+    made = {f.name: in_blocks_of_rows(code.functions[f.name], f) for f in code.described}
+    return replace(code, ways={name: (WORDS["rows"], run) for name, run in made.items() if run is not None})
+
+
+def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude: Array) -> ExactArray:
+    """Exact values of a result of a function of scalars times an argument, point by point.
+
+    What rounding moves, and what underflows, is multiplied as well. magnitude: the size of the variables.
+    """
+    values = np.empty(exact.values.shape, dtype=object)
+    with ctx.workprec(PRECISION):
+        values[:] = [v * float(f) for v, f in zip(exact.values, factor, strict=True)]
+    size = np.abs(factor.astype(float))
+    rounded = float(np.finfo(dtype).eps) * np.array([abs(float(v.mid())) if v.is_finite() else 0.0 for v in values])
+    with np.errstate(over="ignore"):
+        movement = size * (exact.movement + underflow(dtype, magnitude)) + rounded
+    return ExactArray(values, movement, exact.kink)
+
+
+def with_products(
+    code: Code, exact: Mapping[str, ExactArray], case: Case, dtype: np.dtype[Any], magnitude: Array
+) -> dict[str, ExactArray]:
+    """The exact values of a case, and those of the products with an argument."""
+    made = {
+        name: multiplied(exact[of], case.values[factor], dtype, magnitude)
+        for name, (of, factor) in code.products.items()
+        if of in exact
+    }
+    return {**exact, **made}

@@ -1,0 +1,189 @@
+"""Generated code as it computes long arrays: really long ones of few points, and blocks of a few rows.
+
+A function of scalars runs on arrays that hold the same points over and over, in an order that reaches all that it does
+with long arrays. So a few exact values judge every entry: of each point, the entry that is furthest off is compared.
+
+A function of arrays with many rows names the sizes of its blocks in its module. There they are made so small that the
+rows of any regime are two blocks of different lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...calculus.derivation import Derivation
+from ...calculus.dimensions import defined_dimensions, free_dimensions
+from ..plans import GeneratedFunction, LongForm, identifier
+from .regimes import Case, Regime, draw
+
+Array = np.ndarray[Any, Any]
+Run = Callable[..., Any]
+
+#: How a report names what was run.
+WORDS: Mapping[str, str] = {
+    "near": "by a form for moderate entries",
+    "blocks": "in blocks",
+    "rows": "in blocks of rows",
+    "threads": "in threads",
+    "past the cache": "in threads and past the cache",
+}
+
+#: Entries that are moderate for most functions, and entries that are not.
+MODERATE = (-3.1, -1.7, -0.6, -0.01, 0.02, 0.7, 1.9, 2.3)
+FAR = (-1000.0, -60.0, 60.0, 1000.0)
+
+#: Ends of an interval are multiplied with it for points well outside.
+OUTSIDE = 1.25
+
+#: Where a parameter is not at its default, a multiple of that.
+OTHER = 0.75
+
+#: A block with this share of its entries outside of an interval, or less, is mostly inside.
+SHARE = 16
+
+MANY, LONG = 37, 530
+CHUNKS = 4500
+
+REGIME = Regime("long arrays", lambda rng, shape: rng.normal(size=shape), elementwise=True, ordinary=False)
+OTHERWISE = Regime("long arrays, other parameters", REGIME.real, elementwise=True, ordinary=False)
+
+
+#: Sizes at which loops of compiled code are divided: groups of rows, parts of a row, and parts of a lone vector.
+SIZES = (
+    Regime("many rows", REGIME.real, lambda k: (MANY, 3, *(2,) * k)[:k]),
+    Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
+)
+
+#: Where the loops over all dimensions have more iterations, exact values would take too long.
+ITERATIONS = 20_000
+
+
+def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
+    """Of these regimes those in which the exact values of a derivation take a second or two."""
+    dims = free_dimensions(derivation.dims)
+    if not dims or defined_dimensions(derivation.dims):
+        return ()
+    return tuple(r for r in SIZES if prod(r.sizes(len(dims))) <= ITERATIONS)
+
+
+def forms_in(functions: Sequence[GeneratedFunction], regime: Regime) -> dict[str, LongForm]:
+    """The form that each of some functions has for the long arrays of a regime, by its name.
+
+    A form for moderate entries may be for parameters at their defaults only; then the next form is for others.
+    """
+    if regime is OTHERWISE:
+        return {f.name: f.long[1] for f in functions if f.defaults and len(f.long) > 1}
+    return {f.name: f.long[0] for f in functions if f.long}
+
+
+def case_of(
+    derivation: Derivation, regime: Regime, forms: Mapping[str, LongForm], dtype: np.dtype[Any], seed: int
+) -> Case:
+    """The points of the long arrays: moderate ones, the ends of all intervals, their neighbours, and others beyond.
+
+    Parameters are numbers.
+    """
+    x = _points(forms.values(), dtype)
+    case = draw(derivation, regime, dtype, seed, True, x.size)
+    first = {form.arrays[0] for form in forms.values()}
+    values = dict(case.values)
+    for t in derivation.givens:
+        if t.domain.value is not None:
+            scale = OTHER if regime is OTHERWISE else 1.0
+            values[t.name] = np.asarray(scale * float(t.domain.value), dtype)
+        elif identifier(t.name) in first and str(t.domain) == "real":
+            values[t.name] = x
+    return Case(regime, case.sizes, values)
+
+
+def _points(forms: Any, dtype: np.dtype[Any]) -> Array:
+    found = [*MODERATE, *FAR]
+    for form in forms:
+        if form.kind == "near":
+            low, high = dtype.type(form.low), dtype.type(form.high)
+            found += [low, high, np.nextafter(low, -np.inf, dtype=dtype), np.nextafter(high, np.inf, dtype=dtype)]
+            found += [OUTSIDE * form.low, OUTSIDE * form.high]
+    return np.unique(np.array(found, dtype=dtype))
+
+
+def on_long_arrays(run: Run, form: LongForm, axes: int = 2) -> Run:
+    """A function of the points that computes them in long arrays, and returns for each the entry furthest off.
+
+    How far off is told by what the function returns for the points alone; the caller compares with exact values. It
+    raises ``ValueError`` where the function changes its inputs, or returns arrays of another shape. axes: 1 or 2.
+    """
+
+    def call(**given: Any) -> Any:
+        points = {n: v for n, v in given.items() if np.ndim(v)}
+        at = order_of(points[form.arrays[0]], form)
+        at = at.ravel() if axes == 1 else at
+        arrays = {n: np.asfortranarray(v[at]) if k else v[at] for k, (n, v) in enumerate(points.items())}
+        out, alone = run(**{**given, **arrays}), run(**given)
+        for n, v in points.items():
+            if not np.array_equal(arrays[n], v[at]):
+                raise ValueError(f"it changed its input {n}, which is long")
+        if not isinstance(out, tuple):
+            return _furthest(out, at, alone)
+        return tuple(_furthest(a, at, b) for a, b in zip(out, alone, strict=True))
+
+    return call
+
+
+def order_of(x: Array, form: LongForm) -> Array:
+    """Which point each entry of a long array is, for the points of the argument that a form is about.
+
+    Block by block: all moderate; with a few others on the low side, on both sides; with as many as a block that is
+    mostly moderate may have, and one more; with none that is moderate; and a shorter block at the end.
+    """
+    rng = np.random.default_rng(0)
+    every, step = np.arange(x.size), form.block // x.itemsize
+    inside = np.flatnonzero((form.low <= x) & (x <= form.high)) if form.kind == "near" else every
+    inside = inside if inside.size else every
+    outside = np.setdiff1d(every, inside)
+    low, few, last = outside[x[outside] < form.low], 3 * outside.size, step // 3 // 4 * 4
+
+    def block(size: int, others: Array, count: int) -> Array:
+        found = rng.permutation(np.resize(inside, size))
+        if others.size:
+            found[rng.choice(size, count, replace=False)] = np.resize(others, count)
+        return found
+
+    most = step // SHARE
+    parts = [block(step, outside, count) for count in (0, few, most, most + 1, step)] if outside.size else []
+    parts += [block(step, low, few), block(step, outside, 0), block(last, outside, few)]
+    return np.concatenate(parts).reshape(-1, 4)
+
+
+def _furthest(array: Any, at: Array, alone: Array) -> Array:
+    """Of each point the entry that is furthest from what the point alone gives; NaN where there is one."""
+    array = np.asarray(array)
+    if array.shape != at.shape:
+        raise ValueError(f"its shape is {array.shape}, expected {at.shape}")
+    order = np.argsort(at, axis=None, kind="stable")
+    starts = np.searchsorted(at.ravel()[order], np.arange(at.max() + 1))
+    grouped = array.ravel()[order]
+    low, high = np.minimum.reduceat(grouped, starts), np.maximum.reduceat(grouped, starts)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.where(np.abs(high - alone) > np.abs(low - alone), high, low))
+
+
+def in_blocks_of_rows(run: Run, function: GeneratedFunction) -> Run | None:
+    """A function that computes two thirds of the rows, then the others; None where it never divides its rows."""
+    form = next((f for f in function.long if f.kind == "rows"), None)
+    if form is None:
+        return None
+    namespace = run.__globals__  # the names of its module
+
+    def call(**given: Any) -> Any:
+        longest = max(given[n].nbytes for n in form.arrays)
+        try:
+            namespace["_LONG"], namespace["_BLOCK"] = given[form.arrays[0]].nbytes - 1, 2 * longest // 3 + 1
+            return run(**given)
+        finally:
+            namespace["_LONG"], namespace["_BLOCK"] = form.above, form.block
+
+    return call

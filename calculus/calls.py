@@ -22,6 +22,7 @@ from .tensors import Element, Index, fresh_index
 
 
 def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """A call of a function: one of the tables here and in :mod:`.functions`, or one that was given."""
     node = _plain(scope, node)
     name, order = _function_name(scope, node.func)
     given = scope.tensors.get(name)
@@ -115,6 +116,8 @@ def _options(scope: Scope, node: ast.Call) -> dict[str, Any]:
 
 
 def reduction(function: Callable[..., ArrayExpr], *options: str) -> Callable[[Scope, ast.Call], ArrayExpr]:
+    """A reader of functions along axes; options are those of ``axis`` and ``keepdims`` that it takes."""
+
     def read(scope: Scope, node: ast.Call) -> ArrayExpr:
         if "axis" in options and len(node.args) == 2 and all(k.arg != "axis" for k in node.keywords):
             axis = ast.keyword("axis", node.args[1])
@@ -126,6 +129,7 @@ def reduction(function: Callable[..., ArrayExpr], *options: str) -> Callable[[Sc
 
 
 def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``sum(x)``, along axes too, or ``sum(… for i in n if …)``."""
     if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
         return reduction(arrays.total, "axis", "keepdims")(scope, node)
     _check_call(scope, node, 1)
@@ -150,6 +154,7 @@ def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
 
 
 def dimension_of(scope: Scope, node: ast.expr) -> Expr:
+    """The dimension that a bound index runs over."""
     if isinstance(node, ast.Constant) and type(node.value) is int and node.value > 0:
         return Integer(node.value)
     if isinstance(node, ast.Name) and node.id in scope.dims:
@@ -205,6 +210,7 @@ def _delta(scope: Scope, left: ast.expr, right: ast.expr) -> Expr:
 
 
 def read_delta(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``delta(i, j)``: 1 where two indices are equal."""
     _check_call(scope, node, 2)
     return scalar(_delta(scope, node.args[0], node.args[1]))
 
@@ -219,6 +225,7 @@ COMPARISONS: dict[type[ast.cmpop], tuple[bool, bool]] = {
 
 
 def read_where(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``where(x > 0, a, b)``, or with a comparison of indices."""
     _check_call(scope, node, 3)
     test = node.args[0]
     if (chosen := index_comparison(scope, test)) is not None:
@@ -249,6 +256,7 @@ def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 
 def read_min(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """The smaller of two, entry by entry; of one array, the smallest entry along an axis."""
     if len(node.args) == 1:
         return read_extremum(scope, node)
     return elementwise(lambda a, b: -larger(-a, -b), *_values(scope, node, 2))
@@ -311,6 +319,7 @@ def of_random(node_type: Any) -> Callable[[Scope, ast.Call], ArrayExpr]:
 
 
 def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope, ast.Call], ArrayExpr]:
+    """A reader of functions of whole arrays."""
     return lambda scope, node: function(*_values(scope, node, count))
 
 

@@ -30,6 +30,7 @@ LARGEST_POWER = 1000
 
 
 def subscripts(node: ast.Subscript) -> list[ast.expr]:
+    """What stands between the brackets, one for each axis."""
     return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
@@ -93,6 +94,7 @@ def _affine_part(scope: Scope, node: ast.expr) -> Expr:
 
 
 def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
+    """``X[i, j]``: an entry of a named array."""
     if not isinstance(node.value, ast.Name):
         scope.fail(
             node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first."
@@ -128,6 +130,7 @@ def _element(tensor: Tensor, indices: Sequence[Expr], dims: tuple[Expr, ...]) ->
 
 
 def find_tensor(scope: Scope, node: ast.Name) -> Tensor:
+    """The array of that name, which is no function."""
     if node.id not in scope.tensors:
         scope.unknown(node, "array", node.id, list(scope.tensors))
     tensor = scope.tensors[node.id]
@@ -180,6 +183,7 @@ def read_attribute(scope: Scope, node: ast.Attribute) -> ArrayExpr:
 
 
 def power(base: Expr, exponent: Expr) -> Expr:
+    """The base to an exponent that is not too large to be multiplied out. **Raises** ShapeError."""
     if exponent.is_Rational and max(abs(exponent.p), exponent.q) > LARGEST_POWER:
         raise ShapeError(f"the exponent {exponent} is out of range (at most {LARGEST_POWER})")
     return own_absolute(base**exponent)

@@ -33,6 +33,7 @@ class TooLarge(Undecided):
 
 
 def factor_expr(pair: tuple[Expr, Exponent]) -> Expr:
+    """An atom to its exponent, as an expression."""
     atom, e = pair
     if isinstance(atom, exp):
         return exp(atom.args[0] * Rational(Fraction(e).numerator, Fraction(e).denominator))
@@ -51,14 +52,17 @@ def exponent_above_one(p: Poly) -> Expr | None:
 
 
 def constant(c: Fraction) -> Poly:
+    """A number as a polynomial; 0 has no term."""
     return {UNIT: c} if c else {}
 
 
 def single(atom: Expr) -> Poly:
+    """An atom as a polynomial."""
     return {frozenset({(atom, 1)}): Fraction(1)}
 
 
 def accumulate(out: Poly, m: Monomial, c: Fraction) -> None:
+    """Add a term to a polynomial, in place."""
     total = out.get(m, 0) + c
     if total:
         out[m] = Fraction(total)
@@ -67,11 +71,13 @@ def accumulate(out: Poly, m: Monomial, c: Fraction) -> None:
 
 
 def accumulate_all(out: Poly, p: Poly, factor: Fraction) -> None:
+    """Add a multiple of a polynomial to another, in place."""
     for m, c in p.items():
         accumulate(out, m, c * factor)
 
 
 def add(*polys: Poly) -> Poly:
+    """The sum of polynomials, as a new one."""
     out: Poly = {}
     for p in polys:
         accumulate_all(out, p, Fraction(1))
@@ -79,6 +85,7 @@ def add(*polys: Poly) -> Poly:
 
 
 def scale(p: Poly, factor: Fraction | int) -> Poly:
+    """A multiple of a polynomial."""
     if factor == 1:
         return p
     return {m: c * factor for m, c in p.items()} if factor else {}
@@ -93,6 +100,7 @@ def joined(a: Monomial, b: Monomial) -> Monomial:
 
 
 def monomial_key(m: Monomial) -> tuple[Exponent, list[tuple[str, Exponent]]]:
+    """What monomials are ordered by: the degree, then the atoms by their keys."""
     return sum(e for _, e in m), sorted((key(a), e) for a, e in m)
 
 
@@ -114,6 +122,7 @@ def is_positive(atom: Expr) -> bool:
 
 
 def is_positive_poly(p: Poly) -> bool:
+    """Known to be positive: so is every coefficient and every atom."""
     return bool(p) and all(c > 0 and all(is_positive(a) for a, _ in m) for m, c in p.items())
 
 
@@ -133,12 +142,14 @@ def denominators(p: Poly) -> dict[Expr, int]:
 
 
 def is_idempotent(atom: Expr) -> bool:
+    """Known to be 0 or 1, so that it is its own square."""
     if isinstance(atom, Delta | Indicator):
         return True
     return isinstance(atom, Element) and (atom.tensor.domain.mask or atom.tensor.domain.onehot)
 
 
 def is_onehot(atom: Expr) -> bool:
+    """An entry of an array of which each row has one 1 and zeros."""
     return isinstance(atom, Element) and atom.tensor.domain.onehot
 
 
@@ -150,10 +161,12 @@ def folded(atom: Expr, e: Exponent) -> Exponent:
 
 
 def tidy(e: Exponent) -> Exponent:
+    """A whole number as an int."""
     return int(e) if isinstance(e, Fraction) and e.denominator == 1 else e
 
 
 def exponent_of(e: Expr) -> Exponent:
+    """A rational number of SymPy as one of Python."""
     return int(e) if e.is_Integer else Fraction(int(e.p), int(e.q))
 
 

@@ -76,14 +76,17 @@ def rebuilder(change: Callable[[Node, Node], Node | None]) -> Callable[[Node], N
 
 
 def name(text: str, rank: int, kind: Kind = "float") -> Node:
+    """An array by the name that it has in the code."""
     return Node("name", (), (text,), rank, kind)
 
 
 def const(value: float | int) -> Node:
+    """A number that stands in the code."""
     return Node("const", (), (value,), 0, "python")
 
 
 def dim(text: str) -> Node:
+    """The length of a dimension, a Python number."""
     return Node("dim", (), (text,), 0, "python")
 
 
@@ -117,6 +120,7 @@ def mul(numerator: tuple[Node, ...], denominator: tuple[Node, ...] = ()) -> Node
 
 
 def negative(x: Node) -> Node:
+    """−x; twice is x itself."""
     if x.op == "const":
         return const(-x.data[0])  # type: ignore[operator]
     if x.op == "neg":
@@ -125,10 +129,12 @@ def negative(x: Node) -> Node:
 
 
 def power(base: Node, exponent: float | int) -> Node:
+    """Every entry to a power that is a number."""
     return Node("pow", (base,), (exponent,), base.rank, base.kind)
 
 
 def transpose(x: Node, permutation: tuple[int, ...]) -> Node:
+    """The axes in another order; of two transpositions one is made."""
     if permutation == tuple(range(len(permutation))):
         return x
     if x.op == "transpose":
@@ -173,6 +179,7 @@ def matmul(a: Node, b: Node) -> Node:
 
 
 def einsum(spec: str, *args: Node) -> Node:
+    """A contraction by its text, such as ``ij,jk->ik``."""
     return Node("einsum", args, (spec,), len(spec.split("->")[1]), "float")
 
 

@@ -130,8 +130,8 @@ def _overwritten(lines: Sequence[str], numbers: Collection[str]) -> list[str]:
     found: list[str] = []
     for at, line in enumerate(lines):
         name, _, text = line.partition(" = ")
-        value = ast.parse(text or line, mode="exec").body[0]
-        value = value.value if isinstance(value, ast.Expr) else None
+        statement = ast.parse(text or line, mode="exec").body[0]
+        value = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.right, ast.Name):
             other, factor = value.right.id, ast.get_source_segment(text, value.left) or ""
             made_here = any(x.startswith(f"{other} = ") for x in found)

@@ -251,7 +251,6 @@ def read_max(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 
 def read_min(scope: Scope, node: ast.Call) -> ArrayExpr:
-    """The smaller of two, entry by entry."""
     _need_two(scope, node)
     return elementwise(lambda a, b: -larger(-a, -b), *_values(scope, node, 2))
 

@@ -7,7 +7,7 @@ which runs from −1 to 1 (after Shepherd and Laframboise, Chebyshev approximati
 0 ≤ x < ∞, Mathematics of Computation 36, 1981; with 7/8 it is flat at x = 0, where the rounding of t counts most).
 erf(x)/x on |x| ≤ 1 is smooth in s = x². Both are truncated Chebyshev series, multiplied out into powers of t and of s;
 a double holds each coefficient. exp(a²/2)·(1 − Φ(a)), the tail of the normal distribution without its exponential, is
-about 3/2/(a + 3) on 0 ≤ a ≤ 4.5: divided by s = 1/(a + 3), it needs few powers of s in float32.
+about 3/2/(a + 3) on 0 ≤ a ≤ 5.25: divided by s = 1/(a + 3), it needs few powers of s in float32.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ERFCX_DEGREES = (12, 26)
 ERF_DEGREES = (7, 13)
 
 #: Of the tail, in float32 and for a up to FURTHEST: what is left out is less than a unit of rounding.
-TAIL_DEGREE, FURTHEST = 6, 4.5
+TAIL_DEGREE, FURTHEST = 6, 5.25
 
 
 def scaled_erfcx(t: mpmath.mpf) -> mpmath.mpf:

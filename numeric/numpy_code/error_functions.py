@@ -40,12 +40,12 @@ def _erfcx(x):
 
 NORMAL_TAIL = '''
 _TAIL32 = (
-    0.4017388076, 1.093465937, 4.803248998, -6.435207797, 77.65923962, -160.5333282, 102.2744866,
+    0.401516567, 1.099619324, 4.733743079, -6.024903682, 76.32288417, -158.2539033, 100.6818973,
 )
 
 
 def _normal_tail(x):
-    """exp(x**2 / 2) times the probability of a normal variable above x, for 0 <= x <= 4.5."""
+    """exp(x**2 / 2) times the probability of a normal variable above x, for 0 <= x <= 5.25."""
     if x.dtype != np.float32:
         return _erfcx(0.7071067811865476 * x) / 2
     s = x + 3.0

@@ -18,6 +18,7 @@ from .centred_rows import with_centred_rows
 from .entry_buffers import reuse_entries
 from .helpers import BLOCK, CACHED, HELPERS, LONG, with_called
 from .in_place import reuse_buffers
+from .last_factors import overwrite_last_factors
 from .line_comments import with_reasons
 from .names import CALLS
 from .numpy_forms import singletons, small_results_first, with_inner_products
@@ -81,6 +82,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
         given |= {n: x.rank for n, x in made.items() if x.kind == "float" and not singletons(x)}
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
+        body = overwrite_last_factors(body, owners(writer))
     elif long:
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)

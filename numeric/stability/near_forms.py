@@ -43,7 +43,7 @@ LOWEST, HIGHEST = -80, 85
 UNITS = 15
 
 #: :class:`~.forms.normal_tail` serves from 0 to here.
-TAIL = 4.5
+TAIL = 5.25
 
 #: The ends of the interval are multiples of 1/STEPS, no further out than FURTHEST.
 STEPS, FURTHEST = 8, 800

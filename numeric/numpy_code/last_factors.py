@@ -1,0 +1,48 @@
+"""``dz += a * (e / b)`` as ``e /= b; e *= a; dz += e``, where nothing reads e afterwards: no other array is made."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+
+from .in_place import OPERATORS
+
+
+def overwrite_last_factors(lines: Sequence[str], full: Mapping[str, int]) -> list[str]:
+    """The lines, in which a product that is added to an array overwrites one of its factors.
+
+    full: names that hold a fresh array of their own with all of its axes, and the number of these.
+    """
+    deepest = max(full.values(), default=0)
+    out: list[str] = []
+    for at, line in enumerate(lines):
+        steps = None
+        if (found := re.fullmatch(r"(\w+) ([-+])= (.*)", line)) and full.get(found[1]) == deepest:
+            after = "\n".join(lines[at + 1 :])
+            views = [name for text in out if (name := _viewed(text))]
+            free = {n for n, rank in full.items() if rank == deepest and n not in views}
+            free = {n for n in free if not re.search(rf"\b{n}\b", after)}
+            steps = _steps(found[1], found[2], found[3], free - {found[1]})
+        out += steps or [line]
+    return out
+
+
+def _viewed(line: str) -> str:
+    """The array that another name may share the buffer of, after this line."""
+    found = re.fullmatch(r"\w+ = (\w+)([.\[].*)?", line)
+    return found[1] if found else ""
+
+
+def _steps(target: str, sign: str, text: str, free: set[str]) -> list[str] | None:
+    """The line as several; None where no factor is a product or quotient that begins with a free array."""
+    value = ast.parse(text, mode="eval").body
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Mult):
+        return None
+    for factor, other in ((value.right, value.left), (value.left, value.right)):
+        if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult | ast.Div):
+            first, rest, kept = (ast.get_source_segment(text, e) or "" for e in (factor.left, factor.right, other))
+            if first in free and not re.search(rf"\b{first}\b", kept):
+                step = OPERATORS[type(factor.op)][0]
+                return [f"{first} {step}= {rest}", f"{first} *= {kept}", f"{target} {sign}= {first}"]
+    return None

@@ -60,6 +60,13 @@ ROWS = [
         "W.shape[1] for W.shape[0]",
     ),
     (
+        "dense_helper", "dense", "transpose",
+        "a @ b does not fit: a is n×H, b is D×H; it runs only where D = H, and dX is wrong there too; product(dY, W) "
+        "stands where",
+        "product(dY, W.T) for product(dY, W)",
+    ),
+    ("dense_checked", "dense", "transpose", "dW.shape == W.shape does not fit: dW is H×D", "X.T @ dY for dY.T @ X"),
+    (
         "DenseLayer", "dense", "transpose",
         "dY @ self.W does not fit: dY is n×H, self.W is D×H; it runs only where D = H, and dX is wrong there too",
         "dY @ self.W.T for dY @ self.W",
@@ -119,6 +126,24 @@ def test_two_slips_are_two_findings() -> None:
         assert all("with the other change; dX, dW and db are then proved" in f.fix for f in report.findings)
     assert report.kinds() == ("transpose", "wrong-axis")
     assert "W has shape D×H; dY.T" in report.findings[0].message and "dW" not in report.findings[1].message
+
+
+def test_three_slips_in_a_network() -> None:
+    report = _report("Network", "mlp-softmax", dtypes=("float64",))
+    assert report.kinds() == ("transpose", "transpose", "wrong-axis"), str(report)
+    written = [re.match("write (.*?) for", f.fix)[1] for f in report.findings]  # type: ignore[index]
+    assert written == ["self.H.T @ d", "d @ self.W2.T", "d.sum(axis=0)"]
+    assert all("dW2, db2, dW1 and db1 are then proved" in f.fix for f in report.findings)
+
+
+def test_what_is_proved_at_sizes_is_not_said_of_all() -> None:
+    report = _report("dense_loop", dtypes=("float64",))
+    (finding,) = report.findings
+    assert finding.kind == "swapped" and finding.fix.startswith(
+        "write np.outer(X[i], dY[i]) for np.outer(dY[i], X[i]);"
+    )
+    assert {p.verdict for p in report.proofs} == {"proved for sizes with the fix"}
+    assert "for all inputs and sizes" not in str(report) and "then right wherever it was tried" in finding.fix
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from .report import Finding, Proof, Report, verdict_of
 from .setting import Setting, is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
-from .subjects.binding import Binding, Trial, bind
+from .subjects.binding import TRIAL_ALIKE, Binding, Trial, bind
 from .subjects.modes import in_mode, starts_in_training, switches
 from .subjects.protocol import Subject, SubjectError
 from .subjects.sandbox import TOTAL, Endless, time_limit
@@ -163,12 +163,12 @@ def _judged(
         left = seen if mending is None else mending.rest(seen)
         diagnosis = diagnose(traceable, derivation, left, court, proofs, write, binding, Experiments(run, die))
     findings, proofs = list(diagnosis.findings), diagnosis.settled(proofs)
+    if sized is not None:
+        proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     if mending is not None:
         findings = [*mending.findings(proofs, seen), *findings]
         seen = replace(seen, explained=())  # what code does beside its signature is said once it fits
         proofs = mending.labelled(proofs)
-    if sized is not None:
-        proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
@@ -232,6 +232,10 @@ def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Referen
         if Trial(subject, binding.tensors, binding.arguments, binding.upstream).run(binding.upstream).error is None:
             return candidate, binding
         bound.append((candidate, binding))
+    for candidate, binding in bound:  # where shapes do not fit, equal sizes tell what the code takes
+        trial = Trial(subject, binding.tensors, binding.arguments, binding.upstream, TRIAL_ALIKE)
+        if trial.run(binding.upstream).error is None:
+            return candidate, binding
     if bound:
         return bound[0]
     assert problem is not None

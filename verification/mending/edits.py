@@ -122,6 +122,23 @@ def _product(node: ast.expr, style: Style) -> _Found:
         yield "transpose", build(a, b)
 
 
+def _arguments(node: ast.expr, style: Style) -> _Found:
+    """Arguments of another function in another order, or one of them transposed."""
+    if not isinstance(node, ast.Call) or _name(node) in (*PRODUCTS, "einsum", "len", "range", "zip"):
+        return
+    first = 1 if isinstance(node.args[0] if node.args else None, ast.Constant) else 0
+    for at in range(first, len(node.args) - 1):
+        new = _copy(node)
+        new.args[at : at + 2] = reversed(new.args[at : at + 2])
+        yield "swapped", new
+    for at in range(first, len(node.args)):
+        if isinstance(node.args[at], ast.Name | ast.Attribute | ast.Subscript):
+            for flipped in _transposes(node.args[at]):
+                new = _copy(node)
+                new.args[at] = flipped
+                yield "transpose", new
+
+
 def _transposes(node: ast.expr) -> list[ast.expr]:
     """An operand transposed: without its ``.T`` where it has one, with one otherwise."""
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
@@ -362,4 +379,4 @@ def _copy(node: _Node) -> _Node:
     return copy.deepcopy(node)
 
 
-_RULES = (_product, _untransposed, _kept, _axis, _unsummed, _letters, _measured, _inserted, _spread)
+_RULES = (_product, _untransposed, _kept, _axis, _unsummed, _letters, _measured, _inserted, _spread, _arguments)

@@ -22,8 +22,8 @@ from .search import Changed, Outcome, Search, applied
 
 #: Of what NumPy says, no more is shown.
 LONGEST = 160
-#: What a proof is called that holds of the changed code. It is no ``proved``: the code as it stands does not run.
-PROVED = "proved with the fix"
+#: What stands behind ``proved`` where it is said of the changed code. The code as it stands does not run.
+FIXED = "with the fix"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Mending:
         """The proofs of the changed code under a name of their own."""
         if self.changed is None:
             return list(proofs)
-        return [replace(p, verdict=PROVED) if p.verdict == "proved" else p for p in proofs]
+        return [replace(p, verdict=f"{p.verdict} {FIXED}") if p.verdict.startswith("proved") else p for p in proofs]
 
     def _finding(self, t: Trouble, proofs: Sequence[Proof], seen: Observations) -> Finding:
         sizes = self.search.point.named_sizes
@@ -129,7 +129,7 @@ class Mending:
         """What else is said is about the changed code."""
         if self.changed is None:
             return ()
-        made = " and ".join(f"{e.after} for {e.before}" for e in self.changed.edits)
+        made = "; ".join(f"{e.after} for {e.before}" for e in self.changed.edits)
         return (f"everything but the shapes was judged with {made}",)
 
 

@@ -22,7 +22,7 @@ from .slices import Site, sites
 from .source import Function, Source, replace_node
 
 #: Calls of the code in all; places that are changed together; of the changes at one place, those that are followed.
-TRIALS, DEEPEST, FOLLOWED = 1200, 3, 3
+TRIALS, DEEPEST, FOLLOWED = 900, 3, 3
 #: The rank of changes that are no slip of the pen, and are tried after all others.
 LAST = 4
 #: What torch says of a gradient that a Function returns in another shape than its input.

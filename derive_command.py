@@ -16,6 +16,7 @@ EPILOG = """examples:
   nnmath derive softmax-ce
   nnmath derive softmax-ce --document -o softmax-ce.tex
   nnmath derive "mean((X @ w - y)**2)" --given "X: n d, w: d, y: n" --wrt w --order 2
+  nnmath derive "P = softmax(X @ W); -sum(Y*log(P))" --given "X: n d, W: d C, Y: n C rows"
   nnmath derive mymodel.py:loss --inputs "X: n d, w: d, y: n" --wrt w
 
 The code of FILE.py runs in this process."""

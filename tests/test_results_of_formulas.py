@@ -6,7 +6,7 @@ import pytest
 
 import nnmath
 from nnmath.calculus.functions import Indicator, relu
-from nnmath.calculus.parser import parse_definitions, parse_givens
+from nnmath.calculus.parser import ParseError, parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.tensors import Index, Tensor, dimension
 
@@ -114,6 +114,30 @@ def test_kept_axes() -> None:
     assert alone.tensor.dims == (n, 1)
     kept, _ = parse_definitions("Y = sum(X, axis=1, keepdims=True)\nL = upstream(dY, Y)", givens)
     assert kept.tensor.dims == (n, 1)
+
+
+TEXTS = [
+    "r = X@w - y; mean(r**2)",
+    "r = X@w - y\nL = mean(r**2)",
+    "r = X@w - y;\nmean(\n    r**2\n)",
+    "# residuals\nr = X@w - y  # of n; of all\n\nL = mean(r**2);  # the loss\n# end",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_definitions_on_lines_or_with_semicolons(text: str) -> None:
+    page = nnmath.derive(text, given="X: n d, w: d, y: n", wrt="w")
+    assert "∂L/∂w = 2 Xᵀ r/n" in str(page)
+    assert page.entry.title == "Derivatives of L"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [("mean((X@w;-y)**2)", "invalid syntax"), (";", "invalid syntax"), ("r = X@w; mean((r - y)**2", "never closed")],
+)
+def test_texts_that_are_none(text: str, problem: str) -> None:
+    with pytest.raises(ParseError, match=problem):
+        nnmath.derive(text, given="X: n d, w: d, y: n")
 
 
 n, d = dimension("n"), dimension("d")

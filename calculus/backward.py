@@ -123,6 +123,8 @@ class Backward:
         trail = Trail(self.prover)
         trace(trail, Partial(consumer.element, target, held=True), consumer, target)
         known = Known(consumer.tensor, consumer.indices, wrt, wrt_indices, trail.last)
+        if all(step.verdict.is_proved for step in trail.steps):
+            self.prover.learn(known, held=True)
         self._locals[consumer.tensor, wrt] = known, tuple(trail.steps)
         return self._locals[consumer.tensor, wrt]
 

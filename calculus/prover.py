@@ -41,7 +41,8 @@ class Prover:
     ) -> None:
         self.definitions: dict[Tensor, Definition] = {}
         self.givens = tuple(givens)
-        self.known: dict[tuple[Tensor, Tensor], Known] = {}
+        #: Derivatives that have been proved: of what, with respect to what, and whether all other definitions are held.
+        self.known: dict[tuple[Tensor, Tensor, bool], Known] = {}
         self.thorough = thorough
         self._opaque = {elementary: Normalizer(elementary=elementary) for elementary in (False, True)}
         self._below: dict[Tensor, frozenset[Tensor]] = {}
@@ -55,9 +56,9 @@ class Prover:
         self.definitions[definition.tensor] = definition
         self._below.clear()
 
-    def learn(self, known: Known) -> None:
-        """Let later proofs use a derivative that has been proved."""
-        self.known[known.of, known.wrt] = known
+    def learn(self, known: Known, *, held: bool = False) -> None:
+        """Let later proofs use a derivative that has been proved; held: with every other definition held fixed."""
+        self.known[known.of, known.wrt, held] = known
 
     # -- judging -----------------------------------------------------------------------------------------------------
 
@@ -206,8 +207,8 @@ class Prover:
 
     def _derivative(self, node: Partial) -> Expr:
         of, wrt = node.of, node.wrt
-        if isinstance(of, Element) and not node.held:
-            known = self.known.get((of.tensor, wrt.tensor))
+        if isinstance(of, Element):
+            known = self.known.get((of.tensor, wrt.tensor, node.held))
             if known is not None:
                 return known.at(of.indices, wrt.indices)
         if self._law_reads(of, wrt.tensor):

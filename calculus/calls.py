@@ -142,6 +142,18 @@ def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
     return ArrayExpr(value.indices, bound_sum(sympy.Mul(value.body, *filters), *bound))
 
 
+def read_mean(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``mean(x)``, along axes too, or ``mean(… for i in n)``."""
+    if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
+        return reduction(arrays.mean, "axis", "keepdims")(scope, node)
+    loops = node.args[0].generators
+    for test in (t for loop in loops for t in loop.ifs):
+        scope.fail(test, "a mean runs over whole dimensions", "Divide a sum by the number of its terms.")
+    total = read_sum(scope, node)
+    count = sympy.Mul(*(dimension_of(scope, loop.iter) for loop in loops))
+    return ArrayExpr(total.indices, total.body / count)
+
+
 def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
     """The scope inside ``for k in C``, where k is a fresh index over C."""
     if not isinstance(loop.target, ast.Name):
@@ -336,7 +348,7 @@ def read_product(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "sum": read_sum,
-    "mean": reduction(arrays.mean, "axis", "keepdims"),
+    "mean": read_mean,
     "var": reduction(arrays.variance, "axis", "keepdims"),
     "norm": reduction(arrays.norm, "axis", "keepdims"),
     "trace": reduction(arrays.trace),

@@ -96,9 +96,7 @@ def _affine_part(scope: Scope, node: ast.expr) -> Expr:
 def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
     """``X[i, j]``: an entry of a named array."""
     if not isinstance(node.value, ast.Name):
-        scope.fail(
-            node, "only a named array can be indexed", f"Give {ast.unparse(node.value)} a name of its own first."
-        )
+        return _entry_of(scope, node)
     tensor = find_tensor(scope, node.value)
     parts, dims = subscripts(node), shape_of(scope, tensor)
     if len(parts) != len(dims):
@@ -107,6 +105,17 @@ def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
     where = [f"axis {a} of {tensor.name}" for a in range(len(dims))]
     found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, dims, where, strict=True)]
     return scalar(_element(tensor, found, dims))
+
+
+def _entry_of(scope: Scope, node: ast.Subscript) -> ArrayExpr:
+    """``log_softmax(Z)[i, y[i]]``: an entry of what is computed."""
+    array, parts = scope.read(node.value), subscripts(node)
+    text = ast.unparse(node.value)
+    if len(parts) != array.rank:
+        scope.fail(node, f"{len(parts)} indices for an array of {array.rank} axes: {text} is {shape_text(array.dims)}")
+    where = [f"axis {a} of {text}" for a in range(array.rank)]
+    found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, array.dims, where, strict=True)]
+    return scalar(array.at(*found))
 
 
 def shape_of(scope: Scope, tensor: Tensor) -> tuple[Expr, ...]:

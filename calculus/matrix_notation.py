@@ -216,6 +216,8 @@ def _pieces(product: Expr) -> tuple[Expr, list[_Piece]]:
 def _piece(factor: Expr) -> _Piece:
     if isinstance(factor, Element):
         indices = factor.indices
+        if any(isinstance(i, Element) for i in indices):
+            return _chosen_rows(factor)
         if not all(isinstance(i, Index) for i in indices) or len(set(indices)) < len(indices) or len(indices) > 2:
             raise _NoNotation
         return _Piece(Name(factor.tensor.name), indices)
@@ -235,6 +237,19 @@ def _piece(factor: Expr) -> _Piece:
     if isinstance(factor, Function) and len(factor.args) == 1 and not isinstance(factor, Where):
         name = "indicator" if isinstance(factor, Indicator) else type(factor).__name__
         return _Piece(Apply(name, _array(factor.args[0], axes)), axes)
+    raise _NoNotation
+
+
+def _chosen_rows(element: Element) -> _Piece:
+    """W[y_i, c] as the rows onehot(y) W, and W[c, y_i] as onehot(y) Wᵀ, which has the columns of W as its rows."""
+    if element.tensor.rank == 2:
+        for at, label in enumerate(element.indices):
+            other, matrix = element.indices[1 - at], Name(element.tensor.name)
+            if isinstance(label, Element) and label.tensor.rank == 1 and isinstance(other, Index):
+                row = label.indices[0]
+                if isinstance(row, Index) and row != other:
+                    rows = matmul(OneHot(Name(label.tensor.name)), transpose(matrix) if at else matrix)
+                    return _Piece(rows, (row, other))
     raise _NoNotation
 
 

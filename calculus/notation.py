@@ -171,6 +171,8 @@ def transpose(node: Notation) -> Notation:
             return Times(s, transpose(of))
         case MatMul(factors):
             return MatMul(tuple(transpose(f) for f in reversed(factors)))
+        case Plus(terms) if all(isinstance(unscaled(t)[1], Transpose) for t in terms):
+            return Plus(tuple(map(transpose, terms)))
     return Transpose(node)
 
 

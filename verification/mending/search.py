@@ -81,6 +81,7 @@ class Search:
         self.exact: dict[str, Exact] = prober.exact(point)
         self.trials = 0
         self.sources: dict[str, Source] = {}
+        self._torch: dict[str, bool] = {}
         self.order = tuple(prober.oracle.result(t).name for t in prober.targets if t is not None)
         self.wanted = frozenset(self.order)
         self.functions = [f for code in self._executed() if (f := self._function(code)) is not None]
@@ -225,8 +226,10 @@ class Search:
         }
 
     def _is_torch(self, file: str) -> bool:
-        names = {n.id for n in ast.walk(self.sources[file].tree) if isinstance(n, ast.Name)}
-        return "torch" in names and not names & {"np", "numpy"}
+        if file not in self._torch:
+            names = {n.id for n in ast.walk(self.sources[file].tree) if isinstance(n, ast.Name)}
+            self._torch[file] = "torch" in names and not names & {"np", "numpy"}
+        return self._torch[file]
 
 
 def _rank(node: ast.expr, edit: CodeEdit, is_clash: bool, clashes: bool) -> int:
@@ -257,9 +260,10 @@ def applied(sources: Sequence[Source], changed: Sequence[CodeEdit]) -> Iterator[
     with ExitStack() as stack:
         try:
             for edit in changed:
-                source = next((s for s in sources if replace_node(s.tree, edit.old, edit.new)), None)
-                if source is None:
-                    raise ValueError(f"{edit.before} stands in no file")
+                source = next(s for s in sources if s.file == edit.file)
+                root = source.top_level(edit.old)
+                if root is None or not replace_node(root, edit.old, edit.new):
+                    raise ValueError(f"{edit.before} is not in {edit.file}")
                 done.append((source, edit))
             for source in dict.fromkeys(s for s, _ in done):
                 own = [s.top_level(e.new) for s, e in done if s is source]
@@ -267,4 +271,4 @@ def applied(sources: Sequence[Source], changed: Sequence[CodeEdit]) -> Iterator[
             yield
         finally:
             for source, edit in reversed(done):
-                replace_node(source.tree, edit.new, edit.old)
+                replace_node(source.top_level(edit.new) or source.tree, edit.new, edit.old)

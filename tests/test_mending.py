@@ -97,6 +97,10 @@ ROWS = [
         "Z.max(dim=1, keepdim=True) for Z.max(dim=1)",
     ),
     (
+        "Normalised", "layernorm", "broadcast", "d - d.mean(-1) does not fit: d is n×D",
+        "d.mean(-1, keepdim=True) for d.mean(-1)",
+    ),
+    (
         "layernorm", "layernorm", "broadcast", "dH - m does not fit: dH is n×D, m is n",
         "dH.mean(axis=1, keepdims=True) for dH.mean(axis=1)",
     ),
@@ -126,6 +130,11 @@ def test_two_slips_are_two_findings() -> None:
         assert all("with the other change; dX, dW and db are then proved" in f.fix for f in report.findings)
     assert report.kinds() == ("transpose", "wrong-axis")
     assert "W has shape D×H; dY.T" in report.findings[0].message and "dW" not in report.findings[1].message
+
+
+def test_a_formula_of_ones_own() -> None:
+    report = _report("squares", "mean((X @ w - y)**2)", inputs="X: n d, w: d, y: n")
+    assert report.kinds() == ("transpose",) and "2 * X.T @ r for 2 * X @ r; dw is then proved" in report.findings[0].fix
 
 
 def test_three_slips_in_a_network() -> None:

@@ -131,6 +131,22 @@ def test_a_file_that_does_not_import(tmp_path: Path) -> None:
         load(f"{tmp_path / 'bad.py'}:f")
 
 
+def test_a_module_that_needs_arguments_is_to_be_made_first() -> None:
+    import torch
+
+    class Linear(torch.nn.Module):
+        def __init__(self, W, b=None):
+            super().__init__()
+            self.W, self.b = torch.nn.Parameter(W), b
+
+        def forward(self, X):
+            return X @ self.W
+
+    with pytest.raises(SubjectError, match=r"Linear takes W when it is made.* layer = Linear\(…\)"):
+        adapt(Linear)
+    assert adapt(Linear(torch.ones(4, 2))).kind == "torch callable"
+
+
 def test_what_cannot_be_adapted_or_bound() -> None:
     class OnlyForward:
         def forward(self, x):

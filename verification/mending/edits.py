@@ -46,13 +46,13 @@ class CodeEdit:
 
 @dataclass(frozen=True)
 class Style:
-    """Whether the file is torch code, and the arguments of the function."""
+    """Whether the function is torch code, and its arguments."""
 
     torch: bool
     names: tuple[str, ...]
 
     def axis(self, call: ast.Call | None = None) -> str:
-        """What an axis is called: as in the call, or else as in the file."""
+        """What an axis is called: as in the call, or else as in the function."""
         return "dim" if self._is_torch(call) else "axis"
 
     def keep(self, call: ast.Call) -> str:
@@ -147,8 +147,19 @@ def _transposes(node: ast.expr) -> list[ast.expr]:
         inner = _transposed(node)
         if inner is not None:
             return [_copy(inner)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        for side in ("left", "right"):  # 2 * X.T for (2 * X).T
+            other = node.right if side == "left" else node.left
+            if isinstance(other, ast.Constant):
+                return [_with_side(node, side, flipped) for flipped in _transposes(getattr(node, side))]
     swap = ast.Call(ast.Attribute(_copy(node), "swapaxes", ast.Load()), [_constant(-1), _constant(-2)], [])
     return [ast.Attribute(_copy(node), "T", ast.Load()), swap]
+
+
+def _with_side(node: ast.BinOp, side: str, new: ast.expr) -> ast.expr:
+    changed = _copy(node)
+    setattr(changed, side, new)
+    return changed
 
 
 def _transposed(node: ast.Call) -> ast.expr | None:
@@ -242,10 +253,7 @@ def _spread(node: ast.expr, style: Style) -> _Found:
         own = getattr(node, side)
         if isinstance(own, ast.Constant):
             continue
-        for kind, new in _reshaped(own):
-            changed = _copy(node)
-            setattr(changed, side, new)
-            yield kind, changed
+        yield from ((kind, _with_side(node, side, new)) for kind, new in _reshaped(own))
 
 
 def _reshaped(own: ast.expr) -> _Found:

@@ -81,6 +81,7 @@ class Search:
         self.exact: dict[str, Exact] = prober.exact(point)
         self.trials = 0
         self.sources: dict[str, Source] = {}
+        self._torch: dict[Function, bool] = {}
         self.order = tuple(prober.oracle.result(t).name for t in prober.targets if t is not None)
         self.wanted = frozenset(self.order)
         self.functions = [f for code in self._executed() if (f := self._function(code)) is not None]
@@ -201,7 +202,7 @@ class Search:
         """The changes that may help, the likeliest first."""
         ranked: list[tuple[int, int, int, CodeEdit]] = []
         for at, site in enumerate(self._sites(now)):
-            style = Style(self._is_torch(site.file), site.names)
+            style = Style(self._is_torch(site.function, site.file), site.names)
             is_clash = now.clash is not None and now.clash.at.file == site.file and now.clash.at.holds(site.node)
             ranks = [(e, _rank(site.node, e, is_clash, now.clash is not None)) for e in edits(site.node, style)]
             ranks += [(e, LAST) for e in (summed(site.node, style) if site.is_value else ())]
@@ -224,9 +225,15 @@ class Search:
             if isinstance(node, Function)
         }
 
-    def _is_torch(self, file: str) -> bool:
-        names = {n.id for n in ast.walk(self.sources[file].tree) if isinstance(n, ast.Name)}
-        return "torch" in names and not names & {"np", "numpy"}
+    def _is_torch(self, function: Function, file: str) -> bool:
+        """Whether axes are called dim: by the calls of the function, else by the names in the file."""
+        if function not in self._torch:
+            given = {w.arg for n in ast.walk(function) if isinstance(n, ast.Call) for w in n.keywords}
+            names = {n.id for n in ast.walk(self.sources[file].tree) if isinstance(n, ast.Name)}
+            in_file = "torch" in names and not names & {"np", "numpy"}
+            is_torch = bool(given & {"dim", "keepdim"}) or (in_file and not given & {"axis", "keepdims"})
+            self._torch[function] = is_torch
+        return self._torch[function]
 
 
 def _rank(node: ast.expr, edit: CodeEdit, is_clash: bool, clashes: bool) -> int:
@@ -257,9 +264,10 @@ def applied(sources: Sequence[Source], changed: Sequence[CodeEdit]) -> Iterator[
     with ExitStack() as stack:
         try:
             for edit in changed:
-                source = next((s for s in sources if replace_node(s.tree, edit.old, edit.new)), None)
-                if source is None:
-                    raise ValueError(f"{edit.before} stands in no file")
+                source = next(s for s in sources if s.file == edit.file)
+                root = source.top_level(edit.old)
+                if root is None or not replace_node(root, edit.old, edit.new):
+                    raise ValueError(f"{edit.before} is not in {edit.file}")
                 done.append((source, edit))
             for source in dict.fromkeys(s for s, _ in done):
                 own = [s.top_level(e.new) for s, e in done if s is source]
@@ -267,4 +275,4 @@ def applied(sources: Sequence[Source], changed: Sequence[CodeEdit]) -> Iterator[
             yield
         finally:
             for source, edit in reversed(done):
-                replace_node(source.tree, edit.new, edit.old)
+                replace_node(source.top_level(edit.new) or source.tree, edit.new, edit.old)

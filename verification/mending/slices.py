@@ -17,7 +17,7 @@ FAR = 9
 class Site:
     """An expression, the file it stands in, and how many statements lie between it and the trouble.
 
-    is_value: all that is assigned or returned in one place. names: the arguments of the function.
+    is_value: all that is assigned or returned in one place. names: the arguments of the function that it stands in.
     """
 
     node: ast.expr
@@ -25,6 +25,7 @@ class Site:
     distance: int
     is_value: bool
     names: tuple[str, ...]
+    function: Function
 
 
 def sites(
@@ -44,7 +45,7 @@ def sites(
             distance = distances.get(statement, FAR)
             whole = set(_values(statement))
             for part in _expressions(statement):
-                found.append(Site(part, files[function], distance, part in whole, names))
+                found.append(Site(part, files[function], distance, part in whole, names, function))
     return sorted(found, key=lambda s: s.distance)
 
 

@@ -10,7 +10,19 @@ from typing import Any
 
 from .modes import is_mode, mode_value, settle_mode
 from .naming import is_gradient_name, is_upstream, matching, returned_names
-from .protocol import Array, Kind, Named, Pass, Subject, call, every_parameter, parameters, place, required
+from .protocol import (
+    Array,
+    Kind,
+    Named,
+    Pass,
+    Subject,
+    SubjectError,
+    call,
+    every_parameter,
+    parameters,
+    place,
+    required,
+)
 from .torch_code import are_symbolic, array_of, symbolic_pass, tensor
 
 
@@ -131,6 +143,12 @@ def torch_callable(function: Any, name: str) -> Subject:
     import torch
 
     if isinstance(function, type):
+        needed = required(function)
+        if needed:
+            raise SubjectError(
+                f"{name} takes {', '.join(needed)} when it is made, and what to give there is not known; make one in "
+                f"the file, layer = {name}(…), and verify that: FILE.py:layer"
+            )
         function = function()
     if isinstance(function, torch.nn.Module):
         module = function

@@ -72,6 +72,14 @@ D = "d = x + 1"
 FACTORS = [
     ([D, E_, "d += x * (e / (1 + e))", "return d"], [D, E_, "e /= 1 + e", "e *= x", "d += e", "return d"]),
     ([D, E_, "d -= (e * x) * (1 - x)", "return d"], [D, E_, "e *= x", "e *= 1 - x", "d -= e", "return d"]),
+    (
+        [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d"],
+        [D, E_, "a = x * 3", "e /= 1 + e", "a *= -2", "a += 1", "e *= a", "d += e", "return d"],
+    ),
+    (
+        [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d, a"],
+        [D, E_, "a = x * 3", "e /= 1 + e", "e *= 1 - 2 * a", "d += e", "return d, a"],
+    ),
     # read again, by itself or through another name; in the other factor; no array that was made here
     ([D, E_, "d += x * (e / (1 + e))", "return d, e"], None),
     ([D, E_, "v = e[:1]", "d += x * (e / (1 + e))", "return d, v"], None),
@@ -84,7 +92,7 @@ FACTORS = [
 
 @pytest.mark.parametrize(("lines", "expected"), FACTORS, ids=[f"{x[0][-2]}; {x[0][-1]}" for x in FACTORS])
 def test_which_factor_is_overwritten(lines: list[str], expected: list[str] | None) -> None:
-    found = overwrite_last_factors(lines, {"d": 1, "e": 1})
+    found = overwrite_last_factors(lines, {"d": 1, "e": 1, "a": 1})
     assert found == (expected or lines)
     ways = []
     for body in (lines, found):

@@ -83,7 +83,7 @@ def _measured(arguments: argparse.Namespace, threads: int) -> list[Measured]:
                 f"{name!r} is nothing to measure against. Known: {', '.join(n for n in known if n not in ours)}"
             )
     taking = [n for n in known if n in (*ours, *(names or others))]
-    effort = measure.QUICK if arguments.quick else measure.Effort()
+    effort = measure.QUICK if arguments.quick else measure.FULL
     chosen = cases.chosen(
         arguments.cases, lambda name: WrongUsage(f"no case is called {name!r}. Cases: {', '.join(cases.CASES)}")
     )

@@ -10,6 +10,7 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.entry_buffers import reuse_entries
 from nnmath.numeric.numpy_code.generator import assemble
+from nnmath.numeric.numpy_code.last_factors import overwrite_last_factors
 
 A = "a = np.exp(x)"
 
@@ -63,3 +64,48 @@ def test_shapes_are_broadcast_and_inputs_are_not_changed(id: str) -> None:
     long = np.linspace(-4, 4, 100_001)
     value = function(long, np.ones_like(long))[0]  # of long arrays, in a form of its own
     np.testing.assert_allclose(value, function(long.reshape(1, -1), 1.0)[0][0], rtol=1e-14)
+
+
+E_ = "e = np.exp(x)"
+D = "d = x + 1"
+
+FACTORS = [
+    ([D, E_, "d += x * (e / (1 + e))", "return d"], [D, E_, "e /= 1 + e", "e *= x", "d += e", "return d"]),
+    ([D, E_, "d -= (e * x) * (1 - x)", "return d"], [D, E_, "e *= x", "e *= 1 - x", "d -= e", "return d"]),
+    (
+        [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d"],
+        [D, E_, "a = x * 3", "e /= 1 + e", "a *= -2", "a += 1", "e *= a", "d += e", "return d"],
+    ),
+    (
+        [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d, a"],
+        [D, E_, "a = x * 3", "e /= 1 + e", "e *= 1 - 2 * a", "d += e", "return d, a"],
+    ),
+    # read again, by itself or through another name; in the other factor; no array that was made here
+    ([D, E_, "d += x * (e / (1 + e))", "return d, e"], None),
+    ([D, E_, "v = e[:1]", "d += x * (e / (1 + e))", "return d, v"], None),
+    ([D, E_, "d += (e + 1) * (e / (1 + e))", "return d"], None),
+    ([D, E_, "d += e * (x / (1 + e))", "return d"], None),
+    # nothing is saved where a factor is no product
+    ([D, E_, "d += x * (1 + e)", "return d"], None),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), FACTORS, ids=[f"{x[0][-2]}; {x[0][-1]}" for x in FACTORS])
+def test_which_factor_is_overwritten(lines: list[str], expected: list[str] | None) -> None:
+    found = overwrite_last_factors(lines, {"d": 1, "e": 1, "a": 1})
+    assert found == (expected or lines)
+    ways = []
+    for body in (lines, found):
+        names: dict[str, object] = {"np": np}
+        exec("def f(x):\n    " + "\n    ".join(body), names)
+        ways.append(names["f"](np.array([0.5, 2.0])))  # type: ignore[operator]
+    assert all(map(np.array_equal, *ways))
+
+
+def test_long_arrays_are_computed_in_those_of_the_results() -> None:
+    """The first array that becomes a result is made in the one that is given for it: nothing is copied at the end."""
+    made, plan = joint(derived("silu"))
+    source = assemble(made, (plan,)).source
+    body = source.partition("into the arrays given last.")[2].partition("\n\n\n")[0]
+    assert body.count("out=dx_out") == body.count("out=y_out") == 1 and "[...]" not in body
+    assert "np.exp(x, out=dx_out)" in body

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Literal
 
 import numpy as np
@@ -24,13 +24,19 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured. rounds: turns that each contestant has. seconds: what one turn takes, or a single call."""
+    """How long is measured.
+
+    rounds: turns that each contestant has. seconds: what one turn takes, or a single call. pause: seconds before each
+    turn, in which the threads of whoever came before stop waiting for work.
+    """
 
     rounds: int = 15
     seconds: float = 0.03
+    pause: float = 0.0
 
 
-QUICK = Effort(3, 0.004)
+FULL = Effort(pause=0.1)
+QUICK = Effort(3, 0.004, 0.05)
 
 
 @dataclass(frozen=True)
@@ -141,9 +147,9 @@ def difference(found: Sequence[Any], expected: Sequence[Any]) -> str:
 def take_turns(calls: Mapping[str, Callable[[], object]], effort: Effort) -> dict[str, list[float]]:
     """Seconds of a call in every round.
 
-    Before each turn a quarter of its calls, at least one, are not counted: they warm the caches, and the threads of
-    whoever came before stop waiting for work. Some wait for longer than that, which takes time from the next: in the
-    order of the rounds, everybody follows everybody else equally often.
+    Before each turn there is a pause: threads that wait for work go on running for some hundredths of a second, which
+    takes a core from whoever comes next. A quarter of the calls, at least one, are not counted: they warm the caches.
+    In the order of the rounds, everybody follows everybody else equally often.
     """
     counts: dict[str, int] = {}
     for name, call in calls.items():
@@ -155,6 +161,7 @@ def take_turns(calls: Mapping[str, Callable[[], object]], effort: Effort) -> dic
     times: dict[str, list[float]] = {name: [] for name in calls}
     for order in islice(cycle(balanced_orders(list(calls))), effort.rounds):
         for name in order:
+            sleep(effort.pause)
             _seconds(calls[name], max(1, counts[name] // 4))
             times[name].append(_seconds(calls[name], counts[name]) / counts[name])
     return times

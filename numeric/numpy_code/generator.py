@@ -82,7 +82,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         given = {a.name: a.given.rank for a in function.arguments if is_float(a.given)}
         given |= {n: x.rank for n, x in made.items() if x.kind == "float" and not singletons(x)}
         body = reuse_buffers(body, owners(writer), {n for n, _ in function.assigned}, single, given)
-        body = overwrite_last_factors(body, owners(writer))
+        masks = {name: n.rank for n, name in writer.names.items() if n.op == "cast" and not singletons(n)}
+        body = overwrite_last_factors(body, owners(writer) | masks)
     elif long:
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)

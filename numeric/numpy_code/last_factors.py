@@ -44,5 +44,15 @@ def _steps(target: str, sign: str, text: str, free: set[str]) -> list[str] | Non
             first, rest, kept = (ast.get_source_segment(text, e) or "" for e in (factor.left, factor.right, other))
             if first in free and not re.search(rf"\b{first}\b", kept):
                 step = OPERATORS[type(factor.op)][0]
-                return [f"{first} {step}= {rest}", f"{first} *= {kept}", f"{target} {sign}= {first}"]
+                before, kept = _affine(kept, free - {first})
+                return [f"{first} {step}= {rest}", *before, f"{first} *= {kept}", f"{target} {sign}= {first}"]
     return None
+
+
+def _affine(text: str, free: set[str]) -> tuple[list[str], str]:
+    """``1 - 2 * a`` for a free array a: the lines that make it in place, and a. Any other text as it is."""
+    found = re.fullmatch(r"(\d+) ([-+]) (\d+) \* (\w+)", text)
+    if found is None or found[4] not in free:
+        return [], text
+    factor = f"-{found[3]}" if found[2] == "-" else found[3]
+    return [f"{found[4]} *= {factor}", f"{found[4]} += {found[1]}"], found[4]

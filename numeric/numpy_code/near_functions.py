@@ -130,11 +130,11 @@ def _overwritten(lines: Sequence[str], numbers: Collection[str]) -> list[str]:
     found: list[str] = []
     for at, line in enumerate(lines):
         name, _, text = line.partition(" = ")
-        statement = ast.parse(text or line, mode="exec").body[0]
-        value = statement.value if isinstance(statement, ast.Expr) else None
+        value = ast.parse(text, mode="eval").body if text else None
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.right, ast.Name):
             other, factor = value.right.id, ast.get_source_segment(text, value.left) or ""
             made_here = any(x.startswith(f"{other} = ") for x in found)
+            made_here = made_here and not any(x.endswith(f" = {other}") for x in found)  # it has no other name
             read = any(re.search(rf"\b{other}\b", x) for x in lines[at + 1 :])
             if made_here and not read and _is_number(factor, numbers):
                 found += [f"{name} = {other}", f"{name} *= {factor}"]

@@ -28,6 +28,15 @@ def nll(jax: Any, U: Any, y: Any) -> Outputs:
     return {"L": _one_hot_free(jax, U, y)}
 
 
+def softmax(jax: Any, Z: Any, dP: Any) -> Outputs:
+    P = jax.nn.softmax(Z)
+    return {"P": P, "L": jax.numpy.sum(P * dP)}
+
+
+def softmin(jax: Any, Z: Any, dP: Any) -> Outputs:
+    return softmax(jax, -Z, dP)
+
+
 def log_softmax(jax: Any, z: Any, dy: Any) -> Outputs:
     y = jax.nn.log_softmax(z)
     return {"y": y, "L": jax.numpy.sum(dy * y)}

@@ -212,7 +212,7 @@ def _rank_in_product(f: Expr, beside_arrays: bool) -> int:
         return 0
     if isinstance(base, Indicator | Delta):
         return 4
-    if beside_arrays and base.has(Element) and not _has_indices(base):
+    if isinstance(base, row_forms.LessMean) or (beside_arrays and base.has(Element) and not _has_indices(base)):
         return 1
     return 3 if isinstance(base, Element) and not base.indices else 2
 
@@ -389,6 +389,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     row_forms.RowMinus: lambda e, hint: rows.row_minus(e, lower, hint),
     row_forms.Complement: lambda e, hint: rows.complement(e, lower, hint),
     row_forms.UnitMinus: lambda e, hint: rows.unit_minus(e, lower, hint),
+    row_forms.LessMean: lambda e, hint: rows.less_mean(e, lower, hint),
     row_forms.Largest: lambda e, hint: rows.largest(e, lower, hint),
     row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
     row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),

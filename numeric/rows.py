@@ -14,6 +14,7 @@ from .stability.row_forms import (
     Centred,
     Complement,
     Largest,
+    LessMean,
     Over,
     RowMinus,
     RowScale,
@@ -69,6 +70,15 @@ def unit_minus(e: UnitMinus, lower: Lower, hint: Layout) -> Array:
         [Array(mask, here.layout), complement(Complement(p, c), lower, hint), lower(p, hint)], hint
     )
     return Array(program.call("where", where, one, program.negative(other), kind="float"), layout)
+
+
+def less_mean(e: LessMean, lower: Lower, hint: Layout) -> Array:
+    """x minus the sum of p x, which :mod:`.centred_rows` finds in this form."""
+    x, p, c, sign = e.args
+    (value, weight), layout = align([lower(x, hint), lower(p, hint)], hint)
+    mean = program.reduce("sum", program.mul((weight, value)), (layout.index(c),), keepdims=True)  # type: ignore[arg-type]
+    more, less = (value, mean) if sign == 1 else (mean, value)
+    return Array(program.add(((1, more), (-1, less))), layout)
 
 
 def largest(e: Largest, lower: Lower, hint: Layout) -> Array:

@@ -79,6 +79,25 @@ def test_the_usual_form_has_none(name: str, form: str, usual: str, dtype: str) -
     assert found.slicewise > 1e5 and found.zeros and not found.sound
 
 
+#: Its sum is a matrix product if it is written as it stands, and its rows are products: none may be fused with what is
+#: taken off them.
+WEIGHTED = Entry(
+    id="own",
+    title="Own",
+    given="Z: n C\nw: C\ndP: n C",
+    define="P[i, c] = exp(Z[i, c])/sum(exp(Z[i, k]) for k in C)\nQ[i, c] = w[c]*P[i, c]\nL = upstream(dP, Q)",
+    wanted=("dL/dZ",),
+    regimes={REGIME: {"Z": "normal 30"}},
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("code", ["numpy", "c"])
+def test_rows_that_are_products_have_their_digits_too(code: str, dtype: str) -> None:
+    found = {r.name: r for r in measured_arrays(ArrayReference(derive_entry(WEIGHTED), dtype), code)}["dZ"]
+    assert found.sound and found.slicewise < LIMIT
+
+
 #: What P is, what is subtracted, and whether the entry of x where P is largest may be.
 FORMS = [
     ("exp(Z[i, c])/sum(exp(Z[i, k]) for k in C)", "sum(P[i, k]*X[i, k] for k in C)", True),

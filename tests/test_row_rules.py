@@ -8,13 +8,14 @@ from sympy import Expr
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
-from nnmath.calculus.sums import Delta, rebuild
+from nnmath.calculus.sums import Delta, bound_sum, rebuild
 from nnmath.calculus.tensors import Element, Index, Tensor
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
 from nnmath.numeric.stability.row_forms import (
     Centred,
     Complement,
+    LessMean,
     Over,
     RowMinus,
     UnitMinus,
@@ -73,6 +74,18 @@ RULES = [
         UnitMinus,
     ),
     ("one minus a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = P[i, c]*(2 - 2*P[i, c])", Complement),
+    (
+        "less its mean",
+        "Z: n C\nU: n C",
+        f"{SOFTMAX}\nR[i, c] = P[i, c]*(U[i, c] - sum(P[i, k]*U[i, k] for k in C))",
+        LessMean,
+    ),
+    (
+        "less its mean, with weights",
+        "Z: n C\nU: n C\nw: C\na: n",
+        f"{SOFTMAX}\nR[i, c] = sum(2*a[i]*w[k]*P[i, k]*U[i, k] for k in C) - 2*a[i]*w[c]*U[i, c]",
+        LessMean,
+    ),
     ("target distributions", "Z: n C\nY: n C rows", f"{SOFTMAX}\nR[i, c] = (P[i, c] - Y[i, c])/n", RowMinus),
     (
         "one-hot rows, not named",
@@ -100,7 +113,7 @@ RULES = [
 
 def elementary(e: Expr) -> Expr:
     """Forms by what they stand for."""
-    forms = ZeroSum | RowMinus | Complement | UnitMinus | Centred | Over | sigmoid_minus
+    forms = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | Over | sigmoid_minus
     if isinstance(e, forms):
         return elementary(e.as_elementary())
     return rebuild(e, lambda x: elementary(x) if isinstance(x, forms) else None)
@@ -144,6 +157,8 @@ def test_a_form_for_rows_that_sum_to_something_else_is_refuted() -> None:
     arbitrary = [t for t in wrong.atoms(Tensor) if t.name == "at"]
     assert Prover([known["P"]], [*givens, *arbitrary]).judge(body, wrong).kind == "refuted"
     b = Index("b", c.dim)
+    less = LessMean(y, 2 * p, c, 1).as_elementary()
+    assert Prover([known["P"]], with_labels(givens, less)).judge(y - bound_sum(2 * p * y, c), less).kind == "refuted"
     for form, said in ((Complement(2 * p, c), 1 - 2 * p), (UnitMinus(2 * p, c, b), Delta(c, b) - 2 * p)):
         plain = form.as_elementary()
         assert Prover([known["P"]], with_labels(givens, plain)).judge(said, plain).kind == "refuted"
@@ -152,6 +167,9 @@ def test_a_form_for_rows_that_sum_to_something_else_is_refuted() -> None:
 NOT_REWRITTEN = [
     ("two rows", "Z: n C\nY: n C", f"{SOFTMAX}\nR[i, c] = P[i, c] - Y[i, c]"),  # nothing says that Y is a distribution
     ("a gate", "z: n\nc: n", "s[i] = sigmoid(z[i])\nR[i] = 1 - s[i]"),  # nobody takes its logarithm
+    ("less half its mean", "Z: n C\nU: n C", f"{SOFTMAX}\nR[i, c] = U[i, c] - sum(P[i, k]*U[i, k] for k in C)/2"),
+    ("less another mean", "Z: n C\nU: n C\nV: n C", f"{SOFTMAX}\nR[i, c] = U[i, c] - sum(P[i, k]*V[i, k] for k in C)"),
+    ("less a mean with given rows", "P: n C rows\nU: n C", "R[i, c] = U[i, c] - sum(P[i, k]*U[i, k] for k in C)"),
     ("one minus half of a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = 1 - P[i, c]/2"),
     ("two minus a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = 2 - P[i, c]"),
     ("one minus what sums along another axis", "Z: n C", f"{SOFTMAX}\nR[i, c, j: n] = delta(i, j) - P[i, c]"),

@@ -1,5 +1,6 @@
 """Activations of several entries together: softmax and softmin of every row, and the largest of several pieces."""
 
+from .. import in_jax
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
 from ..regimes import logits
@@ -25,6 +26,7 @@ softmax = Entry(
         "dL/dZ": "P*(dP - sum(P*dP, axis=1, keepdims=True))",
     },
     torch=lambda torch, Z, dP: _with_upstream(torch.softmax(Z, 1), dP),
+    jax=in_jax.softmax,
     regimes=logits("Z"),
     conventions=(
         LAYOUT,
@@ -58,6 +60,7 @@ softmin = Entry(
         "dL/dZ": "P*(sum(P*dP, axis=1, keepdims=True) - dP)",
     },
     torch=lambda torch, Z, dP: _with_upstream(torch.nn.functional.softmin(Z, 1), dP),
+    jax=in_jax.softmin,
     regimes=logits("Z"),
     conventions=(LAYOUT, ROWS, UPSTREAM),
     pitfalls=(

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..program import Node
+from .products import NeedsArray
 from .scalars import Axis, Scalar, counter, dimension, negative, signed_sum
 
 #: An entry of a distribution above this is its largest, also where rounding moved the others.
@@ -34,6 +35,8 @@ class Rows:
         if not top.is_reduction:
             return self.entry(x, place)  # type: ignore[no-any-return]
         own = self.entry(x, (*place[:at], top.over[0], *place[at + 1 :]))
+        if own.op != "load":  # a product minus its entry there, in one operation, would be its rounding error, not 0
+            raise NeedsArray(x)
         here = Scalar("compare", (top.args[0], top), ("==",), top.args[0].axes)
         least = Scalar("const", (), (-math.inf,))
         body = Scalar("call", (here, own, least), ("where",), own.axes | here.axes)

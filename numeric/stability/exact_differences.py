@@ -16,7 +16,7 @@ from ...calculus.functions import sigmoid
 from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
 from ...calculus.tensors import Element, Index, Tensor
 from .forms import ExpRatio
-from .row_forms import Complement, Largest, RowMinus, UnitMinus, ZeroSum, sigmoid_minus
+from .row_forms import Complement, Largest, LessMean, RowMinus, UnitMinus, ZeroSum, sigmoid_minus
 from .stable_rules import complement
 
 Known = Mapping[str, Definition]
@@ -120,6 +120,30 @@ def complement_of_entry(e: Expr, known: Known) -> Expr | None:
             if term / p == -number:
                 return Add(number * Complement(p, c), *(x for x in e.args if x not in (number, term)))
     return None
+
+
+def less_mean(e: Expr, known: Known) -> Expr | None:
+    """x − Σ P x for a distribution P that is computed."""
+    for at, total in enumerate(e.args):
+        sums = [f for f in Mul.make_args(total) if isinstance(f, BoundSum)]
+        if len(sums) != 1 or len(bound := (opened := sums[0].open())[1]) != 1:
+            continue
+        weighted, (k,) = -total / sums[0] * opened[0], bound
+        for x in (*e.args[:at], *e.args[at + 1 :]):
+            for c in sorted((i for i in x.free_symbols if isinstance(i, Index) and i.dim == k.dim), key=str):
+                p = weighted / substitute(x, {c: k})  # type: ignore[operator]
+                if not total.has(c) and _is_computed(p, k, known):
+                    rest = [t for t in e.args if t not in (x, total)]
+                    sign = -1 if x.could_extract_minus_sign() else 1
+                    return Add(LessMean(sign * x, substitute(p, {k: c}), c, sign), *rest)  # type: ignore[operator]
+    return None
+
+
+def _is_computed(p: Expr, c: Index, known: Known) -> bool:
+    """Whether p is a distribution over c that is computed."""
+    if isinstance(p, Element) and p.tensor.name not in known:
+        return False
+    return isinstance(p, Element | ExpRatio) and row_total(p, c, known) == 1
 
 
 def _zero_sum(x: Expr, p: Expr, target: Expr, c: Index) -> Expr | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Expr, Function
 
 from ...calculus.functions import NamedFunction, sigmoid
-from ...calculus.sums import Delta, bound_sum, rebuild
+from ...calculus.sums import Delta, bound_sum, rebuild, substitute
 from ...calculus.tensors import Domain, Element, Index, Tensor
 
 
@@ -74,6 +74,24 @@ class UnitMinus(Function):
         return here * bound_sum(p * (1 - here), c) - (1 - here) * p  # type: ignore[arg-type, operator]
 
 
+class LessMean(Function):
+    """``LessMean(x, p, c, s)``: s (x − Σ_c p x) for rows p along c that sum to 1, counted from x where p is largest.
+
+    s is 1 or −1.
+    """
+
+    nargs = 4
+    is_commutative = True
+    is_real = True
+
+    def as_elementary(self) -> Expr:
+        """The same for x less its entry at any position: as p sums to 1, that changes nothing."""
+        x, p, c, sign = self.args
+        at = _any_position(Largest(p, c), c)  # type: ignore[arg-type]
+        moved = x - substitute(x, {c: at})  # type: ignore[arg-type, operator, dict-item]
+        return sign * (moved - bound_sum(p * moved, c))  # type: ignore[arg-type, operator]
+
+
 class Largest(Function):
     """``Largest(p, c)``: the position of the largest p along the index c."""
 
@@ -135,4 +153,4 @@ class power_of_two(NamedFunction):
 
 
 #: Nothing inside these is rewritten again.
-FINAL = ZeroSum | RowMinus | Complement | UnitMinus | Centred | RowScale
+FINAL = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | RowScale

@@ -12,6 +12,7 @@ from .exact_differences import (
     complement_of_entry,
     complement_of_named,
     difference_of_distributions,
+    less_mean,
     sigmoid_minus_target,
 )
 
@@ -24,6 +25,7 @@ ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
         sigmoid_minus_target,
         complement_of_named,
         complement_of_entry,
+        less_mean,
         second_mean_correction,
     ),
 }

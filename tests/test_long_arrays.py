@@ -13,7 +13,7 @@ from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking import code, trajectories, updates
 from nnmath.numeric.checking.crosscheck import check
-from nnmath.numeric.checking.long_arrays import OTHERWISE, REGIME, case_of, forms_in, on_long_arrays, order_of
+from nnmath.numeric.checking.long_arrays import OTHERWISE, REGIME, case_of, forms_in, on_long_arrays, orders_of
 from nnmath.numeric.checking.report import CheckReport
 from nnmath.numeric.numpy_code.generator import assemble, generate
 from nnmath.numeric.plans import GeneratedModule, LongForm
@@ -21,34 +21,31 @@ from nnmath.page import Page
 
 LONG, ROWS = "long arrays", "unequal sizes"
 
+#: Where the lines of a form for moderate entries begin; and what is wrong where its helper is.
+BEGIN, BOTH = 'into the arrays given last."""', {"mish", "mish_derivative", "mish_value_and_gradient"}
+
 #: (id, regime, where the text begins that is changed, the text as generated, the text with an error, where it is found)
 PLANTED = [
-    ("gelu", LONG, "_gelu_derivative_near(", "dy_dx *= x", "dy_dx *= -x", {"gelu_derivative"}),
-    ("gelu-tanh", LONG, "_gelu_tanh_second_derivative_near(", "u3 -= term2", "u3 += term2", {"second_derivative"}),
-    ("mish", LONG, "_mish_near(", "y = x / (u * e + 2)", "y = -x / (u * e + 2)", {"mish"}),
-    ("silu", LONG, "_silu_value_and_gradient_near(", "dx += y", "dx -= y", {"silu_value_and_gradient"}),
-    ("mish", LONG, "_mish_value_and_gradient_near(", "dx, upstream", "dx, x", {"mish_value_and_gradient"}),
+    ("gelu", LONG, "_gelu_derivative_near(", BEGIN, f"{BEGIN}\n    x = -x", {"gelu_derivative"}),
+    (
+        "gelu-tanh",
+        LONG,
+        "_gelu_tanh_second_derivative_near(",
+        BEGIN,
+        f"{BEGIN}\n    x = 1.1 * x",
+        {"_second_derivative"},
+    ),
+    ("mish", LONG, "_mish_near(", BEGIN, f"{BEGIN}\n    x = -x", {"mish"}),
+    ("silu", LONG, "_silu_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    x = -x", {"_value_and_gradient"}),
+    ("mish", LONG, "_mish_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    upstream = x", {"_value_and_gradient"}),
     ("mish", LONG, "mish(x):", "-80.0, 42.0", "-80.0, 2000.0", {"mish"}),
-    ("mish", LONG, "_mostly_near(", "far.append(start + outside)", "far.append(outside)", {"mish", "mish_derivative"}),
-    ("mish", LONG, "_mostly_near(", "start + outside)", "start + step + outside)", {"mish", "mish_derivative"}),
-    (
-        "mish",
-        LONG,
-        "_mostly_near(",
-        "_put_parts(found, at,",
-        "_put_parts(found, at[::-1],",
-        {"mish", "mish_derivative"},
-    ),
-    (
-        "mish",
-        LONG,
-        "_mostly_near(",
-        "range(0, x.size, step)",
-        "range(0, x.size - step, step)",
-        {"mish", "mish_derivative"},
-    ),
-    ("mish", LONG, "_mostly_near(", "v < low if most <= high", "v < low if most > high", {"mish", "mish_derivative"}),
-    ("mish", LONG, "_mostly_near(", "parts, ..., function(*block)", "parts, ..., v", {"mish", "mish_derivative"}),
+    ("mish", LONG, "_mostly_near(", "_put_parts(found, at,", "_put_parts(found, at[::-1],", BOTH),
+    ("mish", LONG, "_mostly_near(", "range(0, x.size, step)", "range(0, x.size - step, step)", BOTH),
+    ("mish", LONG, "_mostly_near(", "v[start : start + step] if", "np.roll(v, -step)[start : start + step] if", BOTH),
+    ("mish", LONG, "_mostly_near(", "v < low if", "v < low if True or", BOTH),
+    ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
+    ("mish", LONG, "_mostly_near(", "near(*block, *parts)", "near(*block, *(-p for p in parts))", BOTH),
+    ("mish", LONG, "_put_parts(", "whole[at] = part", "whole[at] = -part", BOTH),
     (
         "gelu-tanh",
         LONG,
@@ -155,17 +152,28 @@ def test_what_it_says_is_what_its_text_does(id: str) -> None:
     assert divided
 
 
-def test_the_order_reaches_every_branch() -> None:
+def test_the_orders_reach_every_branch() -> None:
     form = LongForm("near", ("x",), 2**18, 2**18, -2.0, 3.0)
     x = np.array([-9.0, -2.5, -2.0, 0.0, 3.0, 3.5], np.float32)
-    entries = x[order_of(x, form)].ravel()
-    step = form.block // x.itemsize
-    blocks = [entries[k : k + step] for k in range(0, entries.size, step)]
-    outside = [int(np.count_nonzero((b < -2) | (b > 3))) for b in blocks]
-    assert 0 in outside and step // 16 in outside and step // 16 + 1 in outside and step in outside
-    assert any(0 < n < step // 16 for n in outside) and len(blocks[-1]) < step and outside[-1]
-    assert any((b < -2).any() and b.max() <= 3 for b in blocks)
-    assert {float(v) for v in entries} == {float(v) for v in x} and x.nbytes < form.above < entries.nbytes
+    step, counts = form.block // x.itemsize, []
+    for entries in (x[at].ravel() for at in orders_of(x, form)):
+        assert x.nbytes < form.above < entries.nbytes
+        outside = (entries < -2) | (entries > 3)
+        counts.append([int(np.count_nonzero(outside[k : k + step])) for k in range(0, entries.size, step)])
+        assert entries.size % step
+    inside, low, mixed = counts
+    assert set(inside) == {0} and low[0] == 0 < low[-1] < step // 48
+    assert {0, step // 16, step // 16 + 1, step} <= set(mixed) and 0 < mixed[-1] < step // 48
+    low_side, both = (x[at] for at in orders_of(x, form)[1:])
+    assert low_side.max() == 3 and set(np.unique(low_side)) == set(x[:-1]) and set(np.unique(both)) == set(x)
+
+
+def test_the_blocks_are_those_of_the_text() -> None:
+    source = module("gelu").source
+    near = next(f for f in module("gelu").functions if f.name == "gelu_derivative").long[0]
+    text = source.partition("def _mostly_near(")[2].partition("\n\n\n")[0]
+    assert f"2**{near.block.bit_length() - 1} // x.itemsize" in text
+    assert f"x.nbytes > 2**{near.above.bit_length() - 1}" in source
 
 
 def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
@@ -183,25 +191,27 @@ def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
 
 def test_of_each_point_the_worst_entry_is_returned() -> None:
     form = LongForm("blocks", ("x",), 2**10, 2**10)
-    x = np.array([1.0, 2.0, 3.0])
 
     def wrong(x: Any) -> Any:
         out = 2 * x
-        if out.size > 3:
+        if out.size > 4:
             out.flat[np.flatnonzero(x.ravel() == 2.0)[-1]] = 3.5
             out.flat[np.flatnonzero(x.ravel() == 3.0)[5]] = np.nan
-        return out
+            out.flat[np.flatnonzero(x.ravel() == 4.0)[7]] = 1.0
+        return np.where(x == 4.0, out * np.inf if out.size == 4 else np.where(out == 8.0, np.inf, out), out)
 
-    np.testing.assert_array_equal(on_long_arrays(wrong, form)(x=x), [2.0, 3.5, np.nan])
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(on_long_arrays(wrong, form)(x=x), [2.0, 3.5, np.nan, 1.0])
 
     def changing(x: Any) -> Any:
-        x += x.size > 3
+        x += x.size > 4
         return x
 
     with pytest.raises(ValueError, match="it changed its input x, which is long"):
         on_long_arrays(changing, form)(x=x)
     with pytest.raises(ValueError, match=r"its shape is \(.*\), expected"):
-        on_long_arrays(lambda x: x if x.size == 3 else x.ravel(), form)(x=x)
+        on_long_arrays(lambda x: x if x.size == 4 else x.ravel(), form)(x=x)
 
 
 def test_the_report_says_that_long_arrays_were_run() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from nnmath.numeric.checking import code, trajectories, updates
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.checking.long_arrays import OTHERWISE, REGIME, case_of, forms_in, on_long_arrays, orders_of
 from nnmath.numeric.checking.report import CheckReport
-from nnmath.numeric.numpy_code.generator import assemble, generate
+from nnmath.numeric.joint import joint
+from nnmath.numeric.numpy_code.generator import assemble
 from nnmath.numeric.plans import GeneratedModule, LongForm
 from nnmath.page import Page
 
@@ -63,7 +65,13 @@ PLANTED = [
 ]
 
 
-def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> Counter[str]:
+@cache
+def together(id: str) -> GeneratedModule:
+    both, plan = joint(derivation(id))
+    return assemble(both, (plan,))
+
+
+def damaged(monkeypatch: pytest.MonkeyPatch, id: str, after: str, old: str, new: str) -> Counter[str]:
     """From now on the text that is checked has an error, wherever it stands; counts how often that was."""
     planted: Counter[str] = Counter()
 
@@ -73,8 +81,8 @@ def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> 
         planted[after] += old in own
         return GeneratedModule(head + found + own.replace(old, new) + ends + others, made.functions)
 
-    monkeypatch.setattr(code, "generate", lambda *given: spoilt(generate(*given)))
-    monkeypatch.setattr(code, "assemble", lambda *given: spoilt(assemble(*given)))
+    monkeypatch.setattr(code, "generate", lambda _: spoilt(module(id)))
+    monkeypatch.setattr(code, "assemble", lambda *_: spoilt(together(id)))
     return planted
 
 
@@ -84,7 +92,7 @@ def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> 
 def test_an_error_for_long_arrays_only_is_found(
     id: str, regime: str, after: str, old: str, new: str, where: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = damaged(monkeypatch, after, old, new)
+    planted = damaged(monkeypatch, id, after, old, new)
     report = check(derivation(id), dtypes=("float64",), regimes=[regime])
     assert planted.total() and not report.passed
     assert all(r.form for r in report.failures), report.failures[0]

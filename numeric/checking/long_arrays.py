@@ -139,9 +139,9 @@ def on_long_arrays(run: Run, form: LongForm, axes: int = 2) -> Run:
 def orders_of(x: Array, form: LongForm) -> list[Array]:
     """Which point each entry of several long arrays is, for the points of the argument that a form is about.
 
-    One array holds moderate entries only. Another one holds a few more on the low side. A third one has blocks with a few
-    on both sides, with as many as a block that is mostly moderate may have, and one more, and with none that is moderate.
-    Each ends in a shorter block.
+    One array holds moderate entries only. Another one holds a few more on the low side. A third one has blocks with a
+    few on both sides, with as many as a block that is mostly moderate may have, and one more, and with none that is
+    moderate. Each ends in a shorter block.
     """
     rng = np.random.default_rng(0)
     every, step = np.arange(x.size), form.block // x.itemsize

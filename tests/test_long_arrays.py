@@ -244,3 +244,27 @@ def test_a_formula_of_ones_own_is_checked_so_too() -> None:
     assert report.passed and report.forms == ("in blocks",)
     _, report = own("sum(exp(tanh(X[i, k]))*y[i] for i in n for k in d)/n", "X: n d, y: n")
     assert report.passed and report.forms == ("in blocks of rows",)
+
+
+@pytest.mark.parametrize("id", ["gelu", "gelu-tanh", "silu", "mish"])
+def test_other_layouts_and_numbers_are_right_in_long_arrays(id: str) -> None:
+    """The other byte order, and parameters that are no numbers, as short arrays have them."""
+    for source, functions in ((m.source, m.functions) for m in (module(id), together(id))):
+        namespace = code.load_source(source)
+        x = 3 * np.random.default_rng(0).standard_normal((300, 250)).astype(np.float32)
+        for f in functions:
+            for given in (x.astype(">f4"), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[:0]):
+                arrays = [given] * (2 if "upstream" in f.arguments else 1)
+                long = namespace[f.name](*arrays)
+                alone = namespace[f.name](*(a[:5].astype(np.float32) for a in arrays))
+                for a, b in zip(_parts(long), _parts(alone), strict=True):
+                    assert a.shape == given.shape and a.dtype == np.float32 and a.dtype.isnative
+                    np.testing.assert_allclose(a[:5], b, rtol=1e-4, atol=1e-6)
+            for k in (np.nan, np.inf) if "k" in f.arguments else ():
+                with np.errstate(all="ignore"):
+                    for a in _parts(namespace[f.name](*[x.astype(float)] * len(arrays), k=k)):
+                        assert np.isnan(a).all()
+
+
+def _parts(out: Any) -> tuple[Any, ...]:
+    return out if isinstance(out, tuple) else (out,)

@@ -24,7 +24,6 @@ SAMPLED = {
     "test_claim_mutants.py::test_mutants_of_claims_are_refuted": 3,
     "test_mending.py::test_one_finding_names_the_slip": 2,
     "test_mending.py::test_what_is_to_be_written_is_right": 8,
-    "test_long_arrays.py::test_an_error_for_long_arrays_only_is_found": 2,
     "test_mutants.py::test_mutant_is_found_and_named": 3,
     "test_options.py::test_every_variant_is_proved_and_agrees_with_torch": 2,
     "test_planted_errors.py::test_a_right_claim_about_a_wrong_definition_is_refuted": 2,

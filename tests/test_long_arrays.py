@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,42 +14,40 @@ from nnmath.calculus.derivation import Derivation
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking import code, trajectories, updates
 from nnmath.numeric.checking.crosscheck import check
-from nnmath.numeric.checking.long_arrays import OTHERWISE, REGIME, case_of, forms_in, on_long_arrays, order_of
+from nnmath.numeric.checking.long_arrays import OTHERWISE, REGIME, case_of, forms_in, on_long_arrays, orders_of
 from nnmath.numeric.checking.report import CheckReport
-from nnmath.numeric.numpy_code.generator import assemble, generate
+from nnmath.numeric.joint import joint
+from nnmath.numeric.numpy_code.generator import assemble
 from nnmath.numeric.plans import GeneratedModule, LongForm
 from nnmath.page import Page
 
 LONG, ROWS = "long arrays", "unequal sizes"
 
+#: Where the lines of a form for moderate entries begin; and what is wrong where its helper is.
+BEGIN, BOTH = 'into the arrays given last."""', {"mish", "mish_derivative", "mish_value_and_gradient"}
+
 #: (id, regime, where the text begins that is changed, the text as generated, the text with an error, where it is found)
 PLANTED = [
-    ("gelu", LONG, "_gelu_derivative_near(", "dy_dx *= x", "dy_dx *= -x", {"gelu_derivative"}),
-    ("gelu-tanh", LONG, "_gelu_tanh_second_derivative_near(", "u3 -= term2", "u3 += term2", {"second_derivative"}),
-    ("mish", LONG, "_mish_near(", "y = x / (u * e + 2)", "y = -x / (u * e + 2)", {"mish"}),
-    ("silu", LONG, "_silu_value_and_gradient_near(", "dx += y", "dx -= y", {"silu_value_and_gradient"}),
-    ("mish", LONG, "_mish_value_and_gradient_near(", "dx, upstream", "dx, x", {"mish_value_and_gradient"}),
+    ("gelu", LONG, "_gelu_derivative_near(", BEGIN, f"{BEGIN}\n    x = -x", {"gelu_derivative"}),
+    (
+        "gelu-tanh",
+        LONG,
+        "_gelu_tanh_second_derivative_near(",
+        BEGIN,
+        f"{BEGIN}\n    x = 1.1 * x",
+        {"_second_derivative"},
+    ),
+    ("mish", LONG, "_mish_near(", BEGIN, f"{BEGIN}\n    x = -x", {"mish"}),
+    ("silu", LONG, "_silu_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    x = -x", {"_value_and_gradient"}),
+    ("mish", LONG, "_mish_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    upstream = x", {"_value_and_gradient"}),
     ("mish", LONG, "mish(x):", "-80.0, 42.0", "-80.0, 2000.0", {"mish"}),
-    ("mish", LONG, "_mostly_near(", "far.append(start + outside)", "far.append(outside)", {"mish", "mish_derivative"}),
-    ("mish", LONG, "_mostly_near(", "start + outside)", "start + step + outside)", {"mish", "mish_derivative"}),
-    (
-        "mish",
-        LONG,
-        "_mostly_near(",
-        "_put_parts(found, at,",
-        "_put_parts(found, at[::-1],",
-        {"mish", "mish_derivative"},
-    ),
-    (
-        "mish",
-        LONG,
-        "_mostly_near(",
-        "range(0, x.size, step)",
-        "range(0, x.size - step, step)",
-        {"mish", "mish_derivative"},
-    ),
-    ("mish", LONG, "_mostly_near(", "v < low if most <= high", "v < low if most > high", {"mish", "mish_derivative"}),
-    ("mish", LONG, "_mostly_near(", "parts, ..., function(*block)", "parts, ..., v", {"mish", "mish_derivative"}),
+    ("mish", LONG, "_mostly_near(", "_put_parts(found, at,", "_put_parts(found, at[::-1],", BOTH),
+    ("mish", LONG, "_mostly_near(", "range(0, x.size, step)", "range(0, x.size - step, step)", BOTH),
+    ("mish", LONG, "_mostly_near(", "v[start : start + step] if", "np.roll(v, -step)[start : start + step] if", BOTH),
+    ("mish", LONG, "_mostly_near(", "v < low if", "v < low if True or", BOTH),
+    ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
+    ("mish", LONG, "_mostly_near(", "near(*block, *parts)", "near(*block, *(-p for p in parts))", BOTH),
+    ("mish", LONG, "_put_parts(", "whole[at] = part", "whole[at] = -part", BOTH),
     (
         "gelu-tanh",
         LONG,
@@ -66,7 +65,13 @@ PLANTED = [
 ]
 
 
-def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> Counter[str]:
+@cache
+def together(id: str) -> GeneratedModule:
+    both, plan = joint(derivation(id))
+    return assemble(both, (plan,))
+
+
+def damaged(monkeypatch: pytest.MonkeyPatch, id: str, after: str, old: str, new: str) -> Counter[str]:
     """From now on the text that is checked has an error, wherever it stands; counts how often that was."""
     planted: Counter[str] = Counter()
 
@@ -76,8 +81,8 @@ def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> 
         planted[after] += old in own
         return GeneratedModule(head + found + own.replace(old, new) + ends + others, made.functions)
 
-    monkeypatch.setattr(code, "generate", lambda *given: spoilt(generate(*given)))
-    monkeypatch.setattr(code, "assemble", lambda *given: spoilt(assemble(*given)))
+    monkeypatch.setattr(code, "generate", lambda _: spoilt(module(id)))
+    monkeypatch.setattr(code, "assemble", lambda *_: spoilt(together(id)))
     return planted
 
 
@@ -87,7 +92,7 @@ def damaged(monkeypatch: pytest.MonkeyPatch, after: str, old: str, new: str) -> 
 def test_an_error_for_long_arrays_only_is_found(
     id: str, regime: str, after: str, old: str, new: str, where: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planted = damaged(monkeypatch, after, old, new)
+    planted = damaged(monkeypatch, id, after, old, new)
     report = check(derivation(id), dtypes=("float64",), regimes=[regime])
     assert planted.total() and not report.passed
     assert all(r.form for r in report.failures), report.failures[0]
@@ -116,7 +121,8 @@ def test_a_module_says_how_it_computes_long_arrays() -> None:
     assert ways("gelu-tanh")["gelu_tanh_derivative"] == ["near", "blocks"]
     assert set(map(tuple, ways("layernorm").values())) == {("rows",)}
     near = next(f for f in module("gelu").functions if f.name == "gelu_derivative").long[0]
-    assert (near.arrays, near.low, near.high, near.above) == (("x",), -4.5, 4.5, 2**18)
+    assert near.arrays == ("x",) and near.low == -near.high < -4
+    assert f"_gelu_derivative_near, 1, {near.low!r}, {near.high!r}, gelu_derivative, x)" in module("gelu").source
 
 
 @pytest.mark.parametrize(
@@ -155,17 +161,28 @@ def test_what_it_says_is_what_its_text_does(id: str) -> None:
     assert divided
 
 
-def test_the_order_reaches_every_branch() -> None:
+def test_the_orders_reach_every_branch() -> None:
     form = LongForm("near", ("x",), 2**18, 2**18, -2.0, 3.0)
     x = np.array([-9.0, -2.5, -2.0, 0.0, 3.0, 3.5], np.float32)
-    entries = x[order_of(x, form)].ravel()
-    step = form.block // x.itemsize
-    blocks = [entries[k : k + step] for k in range(0, entries.size, step)]
-    outside = [int(np.count_nonzero((b < -2) | (b > 3))) for b in blocks]
-    assert 0 in outside and step // 16 in outside and step // 16 + 1 in outside and step in outside
-    assert any(0 < n < step // 16 for n in outside) and len(blocks[-1]) < step and outside[-1]
-    assert any((b < -2).any() and b.max() <= 3 for b in blocks)
-    assert {float(v) for v in entries} == {float(v) for v in x} and x.nbytes < form.above < entries.nbytes
+    step, counts = form.block // x.itemsize, []
+    for entries in (x[at].ravel() for at in orders_of(x, form)):
+        assert x.nbytes < form.above < entries.nbytes
+        outside = (entries < -2) | (entries > 3)
+        counts.append([int(np.count_nonzero(outside[k : k + step])) for k in range(0, entries.size, step)])
+        assert entries.size % step
+    inside, low, mixed = counts
+    assert set(inside) == {0} and low[0] == 0 < low[-1] < step // 48
+    assert {0, step // 16, step // 16 + 1, step} <= set(mixed) and 0 < mixed[-1] < step // 48
+    low_side, both = (x[at] for at in orders_of(x, form)[1:])
+    assert low_side.max() == 3 and set(np.unique(low_side)) == set(x[:-1]) and set(np.unique(both)) == set(x)
+
+
+def test_the_blocks_are_those_of_the_text() -> None:
+    source = module("gelu").source
+    near = next(f for f in module("gelu").functions if f.name == "gelu_derivative").long[0]
+    text = source.partition("def _mostly_near(")[2].partition("\n\n\n")[0]
+    assert f"2**{near.block.bit_length() - 1} // x.itemsize" in text
+    assert f"x.nbytes > 2**{near.above.bit_length() - 1}" in source
 
 
 def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
@@ -183,25 +200,27 @@ def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
 
 def test_of_each_point_the_worst_entry_is_returned() -> None:
     form = LongForm("blocks", ("x",), 2**10, 2**10)
-    x = np.array([1.0, 2.0, 3.0])
 
     def wrong(x: Any) -> Any:
         out = 2 * x
-        if out.size > 3:
+        if out.size > 4:
             out.flat[np.flatnonzero(x.ravel() == 2.0)[-1]] = 3.5
             out.flat[np.flatnonzero(x.ravel() == 3.0)[5]] = np.nan
-        return out
+            out.flat[np.flatnonzero(x.ravel() == 4.0)[7]] = 1.0
+        return np.where(x == 4.0, out * np.inf if out.size == 4 else np.where(out == 8.0, np.inf, out), out)
 
-    np.testing.assert_array_equal(on_long_arrays(wrong, form)(x=x), [2.0, 3.5, np.nan])
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(on_long_arrays(wrong, form)(x=x), [2.0, 3.5, np.nan, 1.0])
 
     def changing(x: Any) -> Any:
-        x += x.size > 3
+        x += x.size > 4
         return x
 
     with pytest.raises(ValueError, match="it changed its input x, which is long"):
         on_long_arrays(changing, form)(x=x)
     with pytest.raises(ValueError, match=r"its shape is \(.*\), expected"):
-        on_long_arrays(lambda x: x if x.size == 3 else x.ravel(), form)(x=x)
+        on_long_arrays(lambda x: x if x.size == 4 else x.ravel(), form)(x=x)
 
 
 def test_the_report_says_that_long_arrays_were_run() -> None:
@@ -225,3 +244,27 @@ def test_a_formula_of_ones_own_is_checked_so_too() -> None:
     assert report.passed and report.forms == ("in blocks",)
     _, report = own("sum(exp(tanh(X[i, k]))*y[i] for i in n for k in d)/n", "X: n d, y: n")
     assert report.passed and report.forms == ("in blocks of rows",)
+
+
+@pytest.mark.parametrize("id", ["gelu", "gelu-tanh", "silu", "mish"])
+def test_other_layouts_and_numbers_are_right_in_long_arrays(id: str) -> None:
+    """The other byte order, and parameters that are no numbers, as short arrays have them."""
+    for source, functions in ((m.source, m.functions) for m in (module(id), together(id))):
+        namespace = code.load_source(source)
+        x = 3 * np.random.default_rng(0).standard_normal((300, 250)).astype(np.float32)
+        for f in functions:
+            for given in (x.astype(">f4"), np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[:0]):
+                arrays = [given] * (2 if "upstream" in f.arguments else 1)
+                long = namespace[f.name](*arrays)
+                alone = namespace[f.name](*(a[:5].astype(np.float32) for a in arrays))
+                for a, b in zip(_parts(long), _parts(alone), strict=True):
+                    assert a.shape == given.shape and a.dtype == np.float32 and a.dtype.isnative
+                    np.testing.assert_allclose(a[:5], b, rtol=1e-4, atol=1e-6)
+            for k in (np.nan, np.inf) if "k" in f.arguments else ():
+                with np.errstate(all="ignore"):
+                    for a in _parts(namespace[f.name](*[x.astype(float)] * len(arrays), k=k)):
+                        assert np.isnan(a).all()
+
+
+def _parts(out: Any) -> tuple[Any, ...]:
+    return out if isinstance(out, tuple) else (out,)

@@ -119,56 +119,69 @@ def on_long_arrays(run: Run, form: LongForm, axes: int = 2) -> Run:
 
     def call(**given: Any) -> Any:
         points = {n: v for n, v in given.items() if np.ndim(v)}
-        at = order_of(points[form.arrays[0]], form)
-        at = at.ravel() if axes == 1 else at
-        arrays = {n: np.asfortranarray(v[at]) if k else v[at] for k, (n, v) in enumerate(points.items())}
-        out, alone = run(**{**given, **arrays}), run(**given)
-        for n, v in points.items():
-            if not np.array_equal(arrays[n], v[at]):
-                raise ValueError(f"it changed its input {n}, which is long")
-        if not isinstance(out, tuple):
-            return _furthest(out, at, alone)
-        return tuple(_furthest(a, at, b) for a, b in zip(out, alone, strict=True))
+        alone = found = run(**given)
+        for at in orders_of(points[form.arrays[0]], form):
+            at = at.ravel() if axes == 1 else at
+            arrays = {n: np.asfortranarray(v[at]) if k else v[at] for k, (n, v) in enumerate(points.items())}
+            out = run(**{**given, **arrays})
+            for n, v in points.items():
+                if not np.array_equal(arrays[n], v[at]):
+                    raise ValueError(f"it changed its input {n}, which is long")
+            if isinstance(out, tuple):
+                found = tuple(_furthest(a, at, b, c) for a, b, c in zip(out, alone, found, strict=True))
+            else:
+                found = _furthest(out, at, alone, found)
+        return found
 
     return call
 
 
-def order_of(x: Array, form: LongForm) -> Array:
-    """Which point each entry of a long array is, for the points of the argument that a form is about.
+def orders_of(x: Array, form: LongForm) -> list[Array]:
+    """Which point each entry of several long arrays is, for the points of the argument that a form is about.
 
-    Block by block: all moderate; with a few others on the low side, on both sides; with as many as a block that is
-    mostly moderate may have, and one more; with none that is moderate; and a shorter block at the end.
+    One array holds moderate entries only. Another one holds a few more on the low side. A third one has blocks with a
+    few on both sides, with as many as a block that is mostly moderate may have, and one more, and with none that is
+    moderate. Each ends in a shorter block.
     """
     rng = np.random.default_rng(0)
     every, step = np.arange(x.size), form.block // x.itemsize
     inside = np.flatnonzero((form.low <= x) & (x <= form.high)) if form.kind == "near" else every
     inside = inside if inside.size else every
     outside = np.setdiff1d(every, inside)
-    low, few, last = outside[x[outside] < form.low], 3 * outside.size, step // 3 // 4 * 4
+    low, few, most = outside[x[outside] < form.low], 3 * outside.size, step // SHARE
 
-    def block(size: int, others: Array, count: int) -> Array:
-        found = rng.permutation(np.resize(inside, size))
-        if others.size:
-            found[rng.choice(size, count, replace=False)] = np.resize(others, count)
-        return found
+    def array(others: Array, *counts: int) -> Array:
+        blocks = []
+        for size, count in (*((step, c) for c in counts), (step // 3 // 4 * 4, counts[-1])):
+            found = rng.permutation(np.resize(inside, size))
+            if others.size:
+                found[rng.choice(size, count, replace=False)] = np.resize(others, count)
+            blocks.append(found)
+        return np.concatenate(blocks).reshape(-1, 4)
 
-    most = step // SHARE
-    parts = [block(step, outside, count) for count in (0, few, most, most + 1, step)] if outside.size else []
-    parts += [block(step, low, few), block(step, outside, 0), block(last, outside, few)]
-    return np.concatenate(parts).reshape(-1, 4)
+    if not outside.size:
+        return [array(outside, 0, 0)]
+    return [array(outside, 0), array(low, 0, few), array(outside, most, most + 1, 0, step, few)]
 
 
-def _furthest(array: Any, at: Array, alone: Array) -> Array:
-    """Of each point the entry that is furthest from what the point alone gives; NaN where there is one."""
+def _furthest(array: Any, at: Array, alone: Array, found: Array) -> Array:
+    """Of each point the entry that is furthest from what the point alone gives; NaN where there is one.
+
+    found: what was so far.
+    """
     array = np.asarray(array)
     if array.shape != at.shape:
         raise ValueError(f"its shape is {array.shape}, expected {at.shape}")
     order = np.argsort(at, axis=None, kind="stable")
-    starts = np.searchsorted(at.ravel()[order], np.arange(at.max() + 1))
+    places, starts = np.unique(at.ravel()[order], return_index=True)
     grouped = array.ravel()[order]
-    low, high = np.minimum.reduceat(grouped, starts), np.maximum.reduceat(grouped, starts)
-    with np.errstate(all="ignore"):
-        return np.asarray(np.where(np.abs(high - alone) > np.abs(low - alone), high, low))
+    worst = np.array(found, dtype=array.dtype)
+    for end in (np.minimum.reduceat(grouped, starts), np.maximum.reduceat(grouped, starts)):
+        with np.errstate(all="ignore"):
+            nearer = np.abs(end - alone[places]) <= np.abs(worst[places] - alone[places])
+        kept = nearer | (end == alone[places]) | np.isnan(worst[places])
+        worst[places] = np.where(kept, worst[places], end)
+    return worst
 
 
 def in_blocks_of_rows(run: Run, function: GeneratedFunction) -> Run | None:

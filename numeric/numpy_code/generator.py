@@ -16,7 +16,7 @@ from . import near_functions
 from .array_bounds import beyond_last, with_array_bounds
 from .centred_rows import with_centred_rows
 from .entry_buffers import reuse_entries
-from .helpers import BLOCK, CACHED, HELPERS, LONG, with_called
+from .helpers import BLOCK, CACHED, HELPERS, LONG, NEAR_BLOCK, with_called
 from .in_place import reuse_buffers
 from .last_factors import overwrite_last_factors
 from .line_comments import with_reasons
@@ -109,7 +109,7 @@ def _long_forms(function: ArrayFunction, rows: RowBlocks | None, used: Collectio
     if rows is not None:
         found.append(LongForm("rows", tuple(dict.fromkeys((_first(function, rows), *rows.split))), LONG, BLOCK))
     if "_mostly_near" in used and function.near is not None:
-        found.append(LongForm("near", arrays, CACHED, CACHED, function.near.low, function.near.high))
+        found.append(LongForm("near", arrays, CACHED, NEAR_BLOCK, function.near.low, function.near.high))
     if not {"_in_blocks", "_precise_tanh"}.isdisjoint(used):
         found.append(LongForm("blocks", arrays, CACHED, CACHED))
     return tuple(found)

@@ -80,7 +80,7 @@ def _mostly_near(near, results, low, high, function, x, *others):
 
     others: numbers, and arrays with the shape of x.
     """
-    if any(np.ndim(v) and v.dtype != x.dtype for v in others):
+    if not x.dtype.isnative or any(np.ndim(v) and v.dtype != x.dtype for v in others):
         return _in_blocks(function, x, *others)
     flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**19 // x.itemsize
     v, far = flat[0], np.empty(0, np.intp)
@@ -126,6 +126,9 @@ def _in_float32(function, x, *others):
 
 #: Bytes of an array that stay in a core's own cache while a function works on them, entry by entry.
 CACHED = 2**18
+
+#: And of one of which ``_mostly_near`` decides at a time how it is computed.
+NEAR_BLOCK = 2**19
 
 #: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
 LONG, BLOCK = 2**21, 2**20

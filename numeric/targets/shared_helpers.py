@@ -78,7 +78,7 @@ def _exp_polynomial(x, scale, rest, *coefficients):
     places = -(-digits // (2 * degree))
     grid = 2.0 ** (digits - degree * places)
     whole = [_product(scale, float(c)) for c in coefficients]
-    short = [round(p * grid) / grid for p, _ in whole]
+    short = [round(p * grid) / grid if abs(p) < float("inf") else p for p, _ in whole]
     cut = [p - s + (error + rest * c) for s, c, (p, error) in zip(short, coefficients, whole)]
     t = torch.round(x * 2.0**places) * 2.0**-places
     exact, left, slope = short[-1], cut[-1], whole[-1][0]

@@ -82,7 +82,7 @@ def _mostly_near(near, results, low, high, function, x, *others):
     """
     if not x.dtype.isnative or any(np.ndim(v) and v.dtype != x.dtype for v in others):
         return _in_blocks(function, x, *others)
-    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**19 // x.itemsize
+    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**18 // x.itemsize
     v, far = flat[0], np.empty(0, np.intp)
     if not (low <= v.min() and v.max() <= high):
         far = _places(v < low if v.max() <= high else np.logical_not((low <= v) & (v <= high)))  # NaN too

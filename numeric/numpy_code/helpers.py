@@ -128,7 +128,7 @@ def _in_float32(function, x, *others):
 CACHED = 2**18
 
 #: And of one of which ``_mostly_near`` decides at a time how it is computed.
-NEAR_BLOCK = 2**19
+NEAR_BLOCK = 2**18
 
 #: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
 LONG, BLOCK = 2**21, 2**20

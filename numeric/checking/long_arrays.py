@@ -58,7 +58,7 @@ SIZES = (
     Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
 )
 
-#: Where the loops over all dimensions have more iterations, exact values would take too long.
+#: Where the loops over all dimensions have more iterations, or a result more entries, exact values take too long.
 ITERATIONS = 20_000
 
 
@@ -67,7 +67,13 @@ def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
     dims = free_dimensions(derivation.dims)
     if not dims or defined_dimensions(derivation.dims):
         return ()
-    return tuple(r for r in SIZES if prod(r.sizes(len(dims))) <= ITERATIONS)
+    made = [r.definition.tensor for r in derivation.wanted]  # a Jacobian has the axes of both
+
+    def work(regime: Regime) -> int:
+        sizes = dict(zip(dims, regime.sizes(len(dims)), strict=True))
+        return max([prod(sizes.values()), *(prod(int(d.xreplace(sizes)) for d in t.dims) for t in made)])
+
+    return tuple(r for r in SIZES if work(r) <= ITERATIONS)
 
 
 def forms_in(functions: Sequence[GeneratedFunction], regime: Regime) -> dict[str, LongForm]:

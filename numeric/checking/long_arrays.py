@@ -58,8 +58,7 @@ SIZES = (
     Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
 )
 
-#: Where the loops over all dimensions, once for each formula, have more iterations, exact values take too long. A result
-#: with more entries counts as much.
+#: Where the loops over all dimensions, once for each formula, have more iterations, exact values take too long.
 ITERATIONS = 20_000
 
 

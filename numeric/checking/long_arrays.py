@@ -58,7 +58,7 @@ SIZES = (
     Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
 )
 
-#: Where the loops over all dimensions have more iterations, or a result more entries, exact values take too long.
+#: Where the loops over all dimensions, once for each formula, have more iterations, exact values take too long.
 ITERATIONS = 20_000
 
 
@@ -71,7 +71,8 @@ def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
 
     def work(regime: Regime) -> int:
         sizes = dict(zip(dims, regime.sizes(len(dims)), strict=True))
-        return max([prod(sizes.values()), *(prod(int(d.xreplace(sizes)) for d in t.dims) for t in made)])
+        largest = max([prod(sizes.values()), *(prod(int(d.xreplace(sizes)) for d in t.dims) for t in made)])
+        return largest * (len(derivation.definitions) + len(made))
 
     return tuple(r for r in SIZES if work(r) <= ITERATIONS)
 

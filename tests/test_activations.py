@@ -55,7 +55,8 @@ def test_options(id: str, values: dict[str, str]) -> None:
     assert derivation.proved
     report = check(derivation, entry.torch, regimes=["typical", "zeros", "large"])
     assert report.passed, report.summary
-    assert all(r.torch is not None for r in report.results if r.dtype == "float64")
+    apart = [r for r in report.results if r.dtype == "float64" and not r.function.endswith("_value_and_gradient")]
+    assert apart and all(r.torch is not None for r in apart)  # the joint function is compared with exact values
 
 
 def test_every_parameter_of_an_activation_has_an_option_tried() -> None:

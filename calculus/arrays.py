@@ -101,7 +101,7 @@ def matmul(a: ArrayExpr, b: ArrayExpr) -> ArrayExpr:
     k = fresh_index(a.dims[-1])
     left = _broadcast_entry(a, (*lead, *row, k))
     right = _broadcast_entry(b, (*lead, k, *column))
-    return ArrayExpr((*lead, *row, *column), bound_sum(left * right, k))
+    return ArrayExpr((*lead, *row, *column), _sum_over(left * right, [k]))
 
 
 def axes_of(array: ArrayExpr, axes: Sequence[int] | None) -> tuple[int, ...]:
@@ -117,10 +117,16 @@ def axes_of(array: ArrayExpr, axes: Sequence[int] | None) -> tuple[int, ...]:
     return normal
 
 
+def _sum_over(body: Expr, indices: Sequence[Index]) -> Expr:
+    """The sum; over an axis of length 1 it is the only entry."""
+    only = {i: Integer(0) for i in indices if i.dim == 1}
+    return bound_sum(substitute(body, only) if only else body, *(i for i in indices if i not in only))
+
+
 def total(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
     """Sum along axes (all by default); with keepdims they stay as axes of length 1."""
     summed = axes_of(array, axes)
-    body = bound_sum(array.body, *(array.indices[a] for a in summed))
+    body = _sum_over(array.body, [array.indices[a] for a in summed])
     kept = (
         tuple(fresh_index(1) if a in summed else i for a, i in enumerate(array.indices))
         if keepdims

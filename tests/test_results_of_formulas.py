@@ -8,6 +8,7 @@ import nnmath
 from nnmath.calculus.functions import Indicator, relu
 from nnmath.calculus.parser import ParseError, parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
+from nnmath.calculus.sums import BoundSum
 from nnmath.calculus.tensors import Index, Tensor, dimension
 
 #: name: definitions, arrays, some of the results
@@ -21,6 +22,16 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "P = softmax(X@W)\nL = -sum(Y*log(P))",
         "X: n d, W: d C, Y: n C",
         ("∂L/∂W = Xᵀ (diag(Y 1) P − Y)",),
+    ),
+    "labels": (
+        "P = softmax(X@W + b); -mean(log(P[i, y[i]]) for i in n)",
+        "X: n d, W: d C, b: C, y: n int<C",
+        ("∂L/∂X = (P − onehot(y)) Wᵀ/n", "∂L/∂W = Xᵀ (P − onehot(y))/n"),
+    ),
+    "an entry of what is computed": (
+        "-mean(log_softmax(Z)[i, y[i]] for i in n)",
+        "Z: n C, y: n int<C",
+        ("∂L/∂Z = (softmax(Z) − onehot(y))/n",),
     ),
     "a network of two layers": (
         "H = tanh(X@V + a)\nP = softmax(H@W + b)\nL = -sum(Y*log(P))/n",
@@ -106,7 +117,7 @@ def test_kept_axes() -> None:
     """An array on the way has no axis of length 1; one that is the result, or has an upstream gradient, keeps it."""
     givens = parse_givens("X: n d, dY: n 1")
     first, middle, last = parse_definitions(
-        "m = sum(X, axis=1, keepdims=True)\nZ = X - m\nk = m[i, 0]*Z[i, j]".replace("k =", "k[i, j] ="), givens
+        "m = sum(X, axis=1, keepdims=True)\nZ = X - m\nk[i, j] = m[i, 0]*Z[i, j]", givens
     )
     n, d = givens[0].dims
     assert (first.tensor.dims, middle.tensor.dims, last.tensor.dims) == ((n,), (n, d), (n, d))
@@ -114,6 +125,8 @@ def test_kept_axes() -> None:
     assert alone.tensor.dims == (n, 1)
     kept, _ = parse_definitions("Y = sum(X, axis=1, keepdims=True)\nL = upstream(dY, Y)", givens)
     assert kept.tensor.dims == (n, 1)
+    _, product = parse_definitions("m = sum(X, axis=1, keepdims=True)\nL = sum(m.T @ m)", givens)
+    assert len(product.body.atoms(BoundSum)) == 1  # none over an axis of length 1
 
 
 TEXTS = [

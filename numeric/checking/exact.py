@@ -122,13 +122,21 @@ class Judge:
     ) -> dict[str, Array]:
         """The largest change over a few patterns of signs, in each of which everything moves at once.
 
-        Where a side is undefined, nothing moves.
+        The last pattern is the one before with every other array turned: of many entries, some have moved with another
+        one all the time until then, and t/x moves little where t and x move alike. Where a side is undefined, nothing
+        moves.
         """
         movement = {t.name: np.zeros(exact[t.name].shape) for t in wanted}
         noise = [*self.noise.values(), *self.sums.values()]
-        for _ in range(PATTERNS):
-            moved = {t: v if t.domain.is_discrete else _scaled(v, eps, rng) for t, v in values.items()}
-            moved |= {ROUNDING: np.array(eps), **{t: _signs(t, sizes, rng) for t in noise}}
+        signs: dict[Tensor, Array] = {}
+        for pattern in range(PATTERNS + 1):
+            if pattern < PATTERNS:
+                signs = {t: rng.choice((-1, 1), size=v.shape) for t, v in values.items() if not t.domain.is_discrete}
+                signs |= {t: _signs(t, sizes, rng) for t in noise}
+            else:
+                signs = {t: -s if at % 2 else s for at, (t, s) in enumerate(signs.items())}
+            moved = {t: _scaled(v, eps, signs[t]) if t in signs else v for t, v in values.items()}
+            moved |= {ROUNDING: np.array(eps), **{t: signs[t] for t in noise}}
             shifted = self.at(wanted, sizes, moved, precision, rounded=True)
             for n in movement:
                 change = np.nan_to_num(_change(shifted[n], exact[n]), nan=0.0, posinf=np.inf)
@@ -224,9 +232,8 @@ def _specific(body: Expr) -> Expr:
     return rebuild(body, leaf)
 
 
-def _scaled(v: Array, eps: float, rng: np.random.Generator) -> Array:
+def _scaled(v: Array, eps: float, signs: Array) -> Array:
     """Entries times 1 ± eps, as balls, exactly."""
-    signs = rng.choice((-1, 1), size=v.shape)
     with ctx.workprec(PRECISION):  # at the default of 53 bits the product would be rounded, by as much as it moves
         moved = [arb(float(x)) * (1 + arb(eps) * int(s)) for x, s in zip(v.ravel(), signs.ravel(), strict=True)]
     return _reshaped(moved, v.shape)

@@ -177,6 +177,8 @@ def _furthest(array: Any, at: Array, alone: Array, found: Array) -> Array:
     found: what was so far.
     """
     array = np.asarray(array)
+    if array.shape == np.shape(alone) == ():  # it does not depend on the array, as the step of an update rule
+        return found if np.isnan(found) or abs(found - alone) > abs(array - alone) else array
     if array.shape != at.shape:
         raise ValueError(f"its shape is {array.shape}, expected {at.shape}")
     order = np.argsort(at, axis=None, kind="stable")

@@ -78,6 +78,28 @@ def test_an_error_in_the_c_text_is_found(
     assert not page.check(dtypes=("float64",), target="c").passed
 
 
+TOGETHER = [("softmax-ce", "/ (double)n", "/ (double)(n + 1)"), ("silu", "upstream[e]", "x[e]")]
+
+
+@needs_compiler
+@pytest.mark.parametrize(("id", "old", "new"), TOGETHER, ids=[p[0] for p in TOGETHER])
+def test_an_error_where_value_and_gradients_are_returned_together_is_found(
+    id: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, name = calling.load, f"{id.replace('-', '_')}_value_and_gradient"
+    spoiled: list[str] = []
+
+    def changed(source: str) -> Any:
+        if name in source:
+            assert old in source
+            spoiled.append(source)
+        return load(source.replace(old, new) if name in source else source)
+
+    monkeypatch.setattr(calling, "load", changed)
+    report = nnmath.derive(id).check(dtypes=("float32",), target="c")
+    assert spoiled and {r.function for r in report.failures} == {name}
+
+
 @needs_compiler
 @pytest.mark.parametrize("id", tuple(RULES) if THOROUGH else ("lamb", "cosine-annealing"))
 def test_compiled_steps_follow_the_exact_course(id: str) -> None:

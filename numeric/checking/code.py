@@ -13,7 +13,7 @@ from ...calculus.derivation import Derivation
 from ..joint import joint
 from ..lower import Unsupported
 from ..numpy_code.generator import assemble, generate
-from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
+from ..plans import GeneratedFunction, GeneratedModule, Plan, is_elementwise
 from .exact import PRECISION, ExactArray
 from .execution import load_source
 from .long_arrays import WORDS, in_blocks_of_rows, larger_sizes
@@ -23,6 +23,15 @@ from .tolerance import underflow
 Array = np.ndarray[Any, Any]
 #: How a report names it, and what is run.
 Way = tuple[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Together:
+    """The function that returns value and gradients. derivation, products: see :class:`Code`. plan: what it returns."""
+
+    derivation: Derivation
+    plan: Plan
+    products: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -42,35 +51,44 @@ class Code:
     regimes: tuple[Regime, ...] = ()
 
 
+def together(derivation: Derivation) -> Together:
+    """What ``--joint`` is about. Raises :class:`~..lower.Unsupported` where there are no gradients beside a value."""
+    both, plan = joint(derivation)
+    if not is_elementwise(derivation):
+        return Together(both, plan, {})
+    first = [r.name for r in derivation.wanted if r.of is not None and len(r.wrt) == 1]
+    made = [d.name for d in plan.returns][-len(first) :]
+    return Together(both, plan, {name: (of, both.givens[-1].name) for name, of in zip(made, first, strict=True)})
+
+
 def code_of(
     derivation: Derivation,
     module: GeneratedModule | None,
     functions: Mapping[str, Callable[..., Any]] | None,
     ways: Mapping[str, Way] | None,
     larger: bool,
+    joined: Together | None,
 ) -> Code:
     """The code of a module; by default of the two NumPy modules which are printed without and with ``--joint``.
 
-    functions: what to run for it. ways: see :class:`Code`. larger: at larger sizes too.
+    functions: what to run for it. ways: see :class:`Code`. larger: at larger sizes too. joined: what functions return,
+    if that is value and gradients together.
     """
     if functions is not None:
         described = (module or generate(derivation)).functions
-        return Code(derivation, described, functions, {}, ways or {}, larger_sizes(derivation) if larger else ())
+        sizes = larger_sizes(derivation) if larger else ()
+        of, products = (joined.derivation, joined.products) if joined else (derivation, {})
+        return Code(of, described, functions, products, ways or {}, sizes)
     if module is not None:
         return _in_ways(Code(derivation, module.functions, load_source(module.source)))
     module = generate(derivation)
     try:
-        both, plan = joint(derivation)
-        together = assemble(both, (plan,))
+        found = together(derivation)
+        beside = assemble(found.derivation, (found.plan,))
     except Unsupported:
         return _in_ways(Code(derivation, module.functions, load_source(module.source)))
-    products = {}
-    if is_elementwise(derivation):
-        first = [r.name for r in derivation.wanted if r.of is not None and len(r.wrt) == 1]
-        made = [d.name for d in plan.returns][-len(first) :]
-        products = {name: (of, both.givens[-1].name) for name, of in zip(made, first, strict=True)}
-    runs = load_source(module.source) | load_source(together.source)
-    return _in_ways(Code(both, (*module.functions, *together.functions), runs, products))
+    runs = load_source(module.source) | load_source(beside.source)
+    return _in_ways(Code(found.derivation, (*module.functions, *beside.functions), runs, found.products))
 
 
 def _in_ways(code: Code) -> Code:

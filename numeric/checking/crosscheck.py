@@ -10,7 +10,7 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
-from .code import Code, Way, code_of, with_products
+from .code import Code, Together, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, distance
 from .execution import arguments_of
 from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
@@ -40,6 +40,7 @@ def check(
     functions: Mapping[str, Any] | None = None,
     ways: Mapping[str, Way] | None = None,
     larger: bool = False,
+    joined: Together | None = None,
     flushes: bool = False,
     may_be_undefined: bool = False,
 ) -> CheckReport:
@@ -49,14 +50,15 @@ def check(
     device: where torch runs: cpu, cuda or auto. dtypes: float64, float32; float16 and bfloat16 check torch only.
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
     functions: what to run for it, by name. ways: how to run them as they compute long arrays, each with words for a
-    report. larger: at larger sizes too, in their own regimes. flushes: they take subnormal numbers for zeros.
+    report. larger: at larger sizes too, in their own regimes. joined: functions is the one that returns value and
+    gradients. flushes: they take subnormal numbers for zeros.
     may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
     zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    code = code_of(derivation, module, functions, ways, larger)
+    code = code_of(derivation, module, functions, ways, larger, joined)
     made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, code, may_be_undefined, flushes)
     return made.run(regimes)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ...calculus.sums import BoundSum
-from ..checking.code import Way
+from ..checking.code import Together, Way, together
 from ..checking.long_arrays import WORDS, on_long_arrays
 from ..checking.updates import Rule
 from ..lower import Unsupported
@@ -32,21 +33,30 @@ class Checkable:
     flushes: bool = False
     ways: Mapping[str, Way] = field(default_factory=dict)
     larger: bool = True
+    joined: Together | None = None
 
 
 def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
     """What is printed; and where NumPy computes a part of what :func:`nnmath.compiled` gives, that too.
 
-    A function that is too long to be printed has the second alone. Raises as :func:`checkable`.
+    Then the same for the function that returns value and gradients, if it has a C form. A function that is too long to
+    be printed has the second alone. Raises as :func:`checkable`.
     """
-    module = _compiled(derivation, products=True)
-    found = _described(module, derivation)
-    if not module.products:
-        return (found,)
-    try:
-        return (checkable(derivation), found)
-    except Unsupported:
-        return (found,)
+    found = [*_in_both(derivation)]
+    with suppress(Unsupported):
+        joined = together(derivation)
+        beside = _in_both(joined.derivation, (joined.plan,))
+        found += [replace(c, joined=joined) for c in beside]
+    return tuple(found)
+
+
+def _in_both(derivation: Derivation, chosen: Sequence[Plan] | None = None) -> Iterator[Checkable]:
+    """With matrix products in C, and by NumPy."""
+    module = _compiled(derivation, True, chosen)
+    if module.products:
+        with suppress(Unsupported):
+            yield _described(_compiled(derivation, False, chosen), derivation)
+    yield _described(module, derivation)
 
 
 def checkable(derivation: Derivation, products: bool = False) -> Checkable:

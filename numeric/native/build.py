@@ -17,6 +17,7 @@ from .kernels import Cut, Kernel, Target, Uncovered, schedule
 from .moments import in_one_pass
 from .products import NeedsArray
 from .rewriting import cheapest
+from .row_moments import in_fewer_passes
 from .scalars import Axis, Scalar, Shape, closure, dimension, load, replaced
 from .text import c_name
 
@@ -82,6 +83,8 @@ def kernels_for(
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
     kernels += _fused(targets, temporaries, real, defined)
     kernels = in_one_pass(kernels, temporaries, real)
+    if real == "float":
+        kernels = [in_fewer_passes(k) for k in kernels]
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries

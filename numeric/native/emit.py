@@ -160,9 +160,9 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
     ) -> None:
         self.scopes.append({})
-        reading = self._reading_nest(list(nests))
+        shares = self._shares(list(nests))
         for (level, axes), items in nests.items():
-            self.reads_ahead = (level, axes) == reading
+            self.share = shares.get((level, axes), ())
             reductions = [i for i in items if isinstance(i, Scalar)]
             targets = [i for i in items if isinstance(i, Target)]
             roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]
@@ -173,7 +173,10 @@ class Emitter(Nests, Totals, Memory, Unchanging):
                 for t in targets:
                     self.put(f"{self._element(t)} = {self._stored(t)};")
                 continue
-            self._nest(axes, reductions, targets, totals, chunked)
+            if any(r in self.k.shortcuts for r in reductions):
+                self._nest_if_needed(axes, reductions, totals)
+            else:
+                self._nest(axes, reductions, targets, totals, chunked)
         self.scopes.pop()
 
     def _row_values(self, roots: Sequence[Scalar]) -> None:

@@ -7,8 +7,8 @@ A reduction over outer variables (the gradient of a bias) is added up thread by 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from .scalars import Axis, Scalar, closure, loads
 
@@ -45,13 +45,21 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Shortcut:
+    """What a sum is if all tests, which are comparisons, hold: it need not be added up then."""
+
+    value: Scalar
+    tests: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True)
 class Kernel:
     """Loops for some arrays.
 
     mode: ``row`` (outer loops around inner loops) or ``chunk`` (one variable, cut in pieces that are the outer loop).
     levels: after how many stages a value is known. late: values that are known after the loops only. order: of loop
     variables, as arrays lie in memory. wide: everything is computed in double. only_if: the name of a number; where
-    that is 0, the kernel is not needed.
+    that is 0, the kernel is not needed. shortcuts: sums over rows that follow from others, as a rule.
     """
 
     targets: tuple[Target, ...]
@@ -65,6 +73,7 @@ class Kernel:
     flat: bool = False
     wide: bool = False
     only_if: str = ""
+    shortcuts: Mapping[Scalar, Shortcut] = field(default_factory=dict)
 
     def inside(self, s: Scalar) -> tuple[Axis, ...]:
         """The inner variables that a value depends on, outermost first."""
@@ -82,9 +91,9 @@ class Kernel:
         return s.is_reduction and s in self.late and not any(a in self.late for a in closure(s.args))
 
 
-def schedule(targets: Sequence[Target]) -> Kernel:
-    """The loops for these targets. Raises :class:`Cut`."""
-    values = closure(t.value for t in targets)
+def schedule(targets: Sequence[Target], also: Sequence[Scalar] = ()) -> Kernel:
+    """The loops for these targets, and for other values on the way. Raises :class:`Cut`."""
+    values = closure([*also, *(t.value for t in targets)])
     order = _order(targets, values)
     every = [a for a in order if any(a in v.axes or a in v.over for v in values) or any(a in t.axes for t in targets)]
     _need_cover(targets, values, set(every))

@@ -73,7 +73,8 @@ class Memory:
     """The part of an emitter that knows about the cache.
 
     past, ahead: the C names of whether results go past it, and whether rows are read ahead. rows: where rows of
-    such results are computed first. written: to where the loops at hand write them. coming: what is read ahead.
+    such results are computed first. written: to where the loops at hand write them. coming: what is read ahead, and
+    share: by the loops at hand.
     """
 
     past: str
@@ -81,7 +82,7 @@ class Memory:
     rows: dict[Target, str]
     written: dict[Target, str]
     coming: tuple[Scalar, ...] = ()
-    reads_ahead = False
+    share: tuple[Scalar, ...] = ()
 
     def _choose_memory(self: Any, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         """Which results go past the cache, and which rows are read ahead, once the arrays are long."""
@@ -114,16 +115,18 @@ class Memory:
             self.ahead = self.fresh("ahead")
             self.put(f"const int {self.ahead} = {self.past} && {self._product(k.inner)} >= {SHORT};")
 
-    def _reading_nest(self: Any, nests: Sequence[tuple[int, tuple[Axis, ...]]]) -> tuple[int, tuple[Axis, ...]] | None:
-        """The loops that read ahead: the second over a row, which have it in the cache; or else the only ones."""
-        whole = [nest for nest in nests if nest[1] == self.k.inner]
-        return whole[min(1, len(whole) - 1)] if whole and self.coming else None
+    def _shares(self: Any, nests: Sequence[tuple[int, tuple[Axis, ...]]]) -> dict[object, tuple[Scalar, ...]]:
+        """What the loops over a row read ahead: the last two divide it, because too much at once is too much."""
+        needed = {self.k.levels[r.args[0]] for r in self.k.shortcuts}
+        whole = [nest for nest in nests if nest[1] == self.k.inner and nest[0] not in needed][-2:]
+        each = -(-len(self.coming) // max(len(whole), 1))
+        return {nest: self.coming[at * each : (at + 1) * each] for at, nest in enumerate(whole)}
 
     def _read_ahead(self: Any, vector: Axis, low: str, high: str) -> None:
         """Call for the same part of the next row."""
         k = self.k
         self.open(f"if ({self.ahead} && row + 1 < rows) {{")
-        for v in self.coming:
+        for v in self.share:
             at = offset([low if a == vector else loop_name(a) for a in (*k.outer, *k.inner)], v.data[1])
             part = f"({high} - {low}) * sizeof({self.real})"
             self.put(f"nn_ahead({v.data[0]} + {at} + {self._product(k.inner)}, {part});")

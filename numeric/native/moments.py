@@ -7,7 +7,7 @@ say. Where it is too much, in any column, the pass that the formula asks for is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product as pairs
 
@@ -54,17 +54,28 @@ class Moments:
         return self.found[m]
 
 
-def polynomial(s: Scalar, rows: frozenset[Axis]) -> Polynomial | None:
-    """A value as a polynomial in entries that change from row to row; the coefficients as the loops have them."""
+def polynomial(
+    s: Scalar,
+    rows: frozenset[Axis],
+    entry: Callable[[Scalar], bool] = lambda s: s.op == "load",
+    fixed: Callable[[Scalar], bool] = lambda s: s.op in ("load", "const", "dim"),
+) -> Polynomial | None:
+    """A value as a polynomial in entries that change from row to row; the coefficients as the loops have them.
+
+    rows: the variables that entries change with. entry, fixed: which values are entries, and which are coefficients,
+    the same floats in the loops and outside of them.
+    """
     if not s.axes & rows:
-        return {(): s if s.op in ("const", "dim") else Scalar("rounded", (s,), (), s.axes)} if _plain(s) else None
-    if s.op == "load":
+        return {(): s if s.op in ("const", "dim") else Scalar("rounded", (s,), (), s.axes)} if fixed(s) else None
+    if s.op == "widen":
+        return polynomial(s.args[0], rows, entry, fixed)
+    if entry(s):
         return {(s,): ONE}
-    parts = [polynomial(a, rows) for a in s.args]
+    if any(a.op == "widen" for a in s.args) and any(not a.axes & rows for a in s.args):
+        return None  # the coefficient is a double there
+    parts = [polynomial(a, rows, entry, fixed) for a in s.args]
     if any(p is None for p in parts):
         return None
-    if s.op == "widen":
-        return parts[0]
     if s.op in ("add", "neg"):
         signs = s.data if s.op == "add" else (-1,)
         total: dict[tuple[Scalar, ...], list[tuple[int, Scalar]]] = {}
@@ -80,11 +91,6 @@ def polynomial(s: Scalar, rows: frozenset[Axis]) -> Polynomial | None:
             result = _multiplied(result, p or {})
         return result
     return None
-
-
-def _plain(s: Scalar) -> bool:
-    """An entry of an array, or a number: the same float in the loops and outside of them."""
-    return s.op in ("load", "const", "dim")
 
 
 def _multiplied(a: Polynomial, b: Polynomial) -> Polynomial:
@@ -136,7 +142,7 @@ def _joined(
     made = {r: m for r in late if r.op == "sum" and (m := moments.of(r))}
     if len(made) < len(late) or set(moments.rows) != set(first.outer):
         return None
-    if not all(any(_square(q) == f for q in late) for r in late for f in _differences(r)):
+    if not all(any(square_of(q) == f for q in late) for r in late for f in _differences(r)):
         return None
     read = {v.data[0] for m in moments.found for v in m}
     if not read <= {v.data[0] for v in loads(first.values)} or read & set(temporaries):
@@ -170,7 +176,7 @@ def _doubt(sums: Mapping[Scalar, tuple[Scalar, Scalar]]) -> Scalar:
     doubt = Scalar("const", (), (0.0,))
     for r, (value, size) in sums.items():
         tests = [(HUGE, Scalar("call", (value,), ("abs",), value.axes))]
-        if _square(r):
+        if square_of(r):
             tests.append((value, product((LEAST, size))))
         for more, less in tests:
             fine = Scalar("compare", (more, less), (">=",), value.axes)
@@ -209,7 +215,7 @@ def _over_columns(k: Kernel) -> bool:
     return k.mode == "row" and len(k.inner) == 1 and bool(k.outer) and not k.only_if and not k.flat
 
 
-def _square(r: Scalar) -> Scalar | None:
+def square_of(r: Scalar) -> Scalar | None:
     """What a sum adds up the squares of."""
     body = r.args[0]
     if body.op == "pow" and body.data[0] == 2:
@@ -221,6 +227,6 @@ def _square(r: Scalar) -> Scalar | None:
 def _differences(r: Scalar) -> list[Scalar]:
     """The factors of what a sum adds up in which something may cancel."""
     body = r.args[0]
-    factors = [body.args[0]] if _square(r) else list(body.args) if body.op == "mul" else [body]
+    factors = [body.args[0]] if square_of(r) else list(body.args) if body.op == "mul" else [body]
     bare = [f.args[0] if f.op == "widen" else f for f in factors]
     return [f for f in bare if any(v.op == "add" for v in closure([f]))]

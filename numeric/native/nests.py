@@ -35,7 +35,7 @@ class Nests:
         narrow = {r for r in scalar if self.text.narrow(r.args[0])}
         exact = all(r.op in ("max", "peak") for r in scalar)
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
-        blocked = (blocked and not exact) or self.reads_ahead
+        blocked = (blocked and not exact) or bool(self.share)
         parts: dict[Scalar, list[str]] = {}
         for r in dict.fromkeys(own.values()):
             base = self.fresh("total" if r.op not in ("max", "peak") else "largest")
@@ -64,7 +64,7 @@ class Nests:
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
-            if self.reads_ahead:
+            if self.share:
                 self._read_ahead(str(vector), low, high)
             inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
             for r, names in inner_parts.items():
@@ -115,6 +115,26 @@ class Nests:
                 name = self.fresh("row")
                 self.put(f"const double {name} = {finished(r.op, parts[own[r]], self.used)};")
                 self.scopes[-1][r] = name
+
+    def _nest_if_needed(self: Any, axes: tuple[Axis, ...], sums: list[Scalar], totals: dict[Scalar, list[str]]) -> None:
+        """Sums that follow from others, and loops that add them up where these leave too few digits."""
+        shortcuts = {r: self.k.shortcuts[r] for r in sums}
+        tests = dict.fromkeys(t for s in shortcuts.values() for t in s.tests)
+        self._row_values([*(s.value for s in shortcuts.values()), *(a for t in tests for a in t.args)])
+        names = {}
+        self.scopes.append({})
+        for r, s in shortcuts.items():
+            names[r] = self.fresh("row")
+            self.put(f"double {names[r]} = {bare(self.text.value(s.value))};")
+            self.scopes[-1][s.value] = names[r]
+        self.open(f"if (!({' && '.join(map(self.text.condition, tests))})) {{")
+        self.scopes[-1].clear()
+        self._nest(axes, sums, [], totals, False)
+        for r, name in names.items():
+            self.put(f"{name} = {self.scopes[-1][r]};")
+        self.scopes.pop()
+        self.close()
+        self.scopes[-1].update(names)
 
     def _loop_of_costly(self: Any, head: str, stored: list[Scalar]) -> None:
         """A loop for values that are kept: with no sums in it, compilers make vectors of its last entries too."""

@@ -154,3 +154,13 @@ def test_a_coefficient_that_is_a_double_in_the_loops_is_none() -> None:
     assert found is not None and set(found) == {(x,), ()}
     wide = signed_sum((1, Scalar("widen", (x,), (), x.axes)), (-1, mean))
     assert polynomial(wide, rows, lambda s: s == x, any_coefficient) is None
+
+
+def test_sums_along_a_row_of_several_axes_leave_its_loops_to_vectors() -> None:
+    source = nnmath.compiled("groupnorm").source
+    for name in ("groupnorm_backward_f32", "groupnorm_backward_f64"):
+        lines = source[source.index(f"int {name}(") :].partition("\n}\n")[0].splitlines()
+        loops = [at for at, line in enumerate(lines) if re.search(r"for \(ptrdiff_t i_S = block;", line)]
+        assert len(loops) >= 2 and all("#pragma omp simd" in lines[at - 2] for at in loops)
+        added = [line for line in lines if re.search(r"sum2?\[i_G \* K \+ i_K\] \+= total\d*;", line)]
+        assert len(added) == 2

@@ -116,11 +116,16 @@ class Memory:
             self.put(f"const int {self.ahead} = {self.past} && {self._product(k.inner)} >= {SHORT};")
 
     def _shares(self: Any, nests: Sequence[tuple[int, tuple[Axis, ...]]]) -> dict[object, tuple[Scalar, ...]]:
-        """What the loops over a row read ahead: the last two divide it, because too much at once is too much."""
+        """What the loops over a row read ahead: the second one all of it, which has this row in the cache.
+
+        Two loops divide it: neither waits for nothing but memory.
+        """
         needed = {self.k.levels[r.args[0]] for r in self.k.shortcuts}
-        whole = [nest for nest in nests if nest[1] == self.k.inner and nest[0] not in needed][-2:]
-        each = -(-len(self.coming) // max(len(whole), 1))
-        return {nest: self.coming[at * each : (at + 1) * each] for at, nest in enumerate(whole)}
+        whole = [nest for nest in nests if nest[1] == self.k.inner and nest[0] not in needed]
+        if len(whole) != 2:
+            return {nest: self.coming for nest in whole[:2][-1:]}
+        half = (len(self.coming) + 1) // 2
+        return {whole[0]: self.coming[:half], whole[1]: self.coming[half:]}
 
     def _read_ahead(self: Any, vector: Axis, low: str, high: str) -> None:
         """Call for the same part of the next row."""

@@ -32,8 +32,9 @@ class Nests:
         arrays = [r for r in reductions if r not in scalar]
         own = {r: r if r in totals else kept_by(r, scalar) for r in scalar}
         vector = axes[-1] if axes else None
-        narrow = {r for r in scalar if self.text.narrow(r.args[0])}
-        exact = all(r.op in ("max", "peak") for r in scalar)
+        here = [r for r in arrays if vector in r.over]  # one number for all of the innermost loop
+        narrow = {r for r in (*scalar, *here) if self.text.narrow(r.args[0])}
+        exact = all(r.op in ("max", "peak") for r in (*scalar, *here))
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
         blocked = (blocked and not exact) or bool(self.share)
         parts: dict[Scalar, list[str]] = {}
@@ -58,6 +59,9 @@ class Nests:
         v = "e" if k.flat else loop_name(str(vector))
         low, high = ("first", "last") if chunked else ("0", dimension(str(vector)))
         self._open_rows(streamed, str(vector))
+        for r in here:
+            parts[r] = [self.fresh("total" + suffix) for suffix, *_ in SHAPES[r.op]]
+            self._start(r, parts[r], "double")
         inner_parts = parts
         if blocked:
             length = PART if chunked else BLOCK[self.real]
@@ -72,17 +76,15 @@ class Nests:
         head = f"for (ptrdiff_t {v} = {low}; {v} < {high}; {v}++) {{"
         roots = [r.args[0] for r in reductions] + [t.value for t in targets]
         stored = [b for b in self.buffers if self._known(b) is None and self._reached(b, roots)]
-        conflict = any(vector in r.over for r in arrays)
-        if stored and scalar and not conflict:
+        if stored and parts:
             self._loop_of_costly(head, stored)
-        if not conflict:
-            self._simd(
-                "".join(
-                    f" reduction({SIGN[op]}:{name})"
-                    for r, names in inner_parts.items()
-                    for name, (_, _, op) in zip(names, SHAPES[r.op], strict=True)
-                )
+        self._simd(
+            "".join(
+                f" reduction({SIGN[op]}:{name})"
+                for r, names in inner_parts.items()
+                for name, (_, _, op) in zip(names, SHAPES[r.op], strict=True)
             )
+        )
         self.open(head)
         self.scopes.append({})
         self._values(roots, [b for b in stored if self._known(b) is None])
@@ -92,7 +94,8 @@ class Nests:
             ):
                 self.put(update(name, text, op))
         for r in arrays:
-            self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
+            if r not in here:
+                self._accumulate(r, totals[r], self._parts(r, self.text.value(r.args[0])))
         for t in targets:
             self.put(f"{self._element(t)} = {self._stored(t)};")
         self.scopes.pop()
@@ -104,6 +107,8 @@ class Nests:
                 for name, part, (_, _, op) in zip(names, inner_parts[r], SHAPES[r.op], strict=True):
                     self.put(update(name, part, op))
             self.close()
+        for r in here:
+            self._accumulate(r, totals[r], parts[r])
         self._close_rows(streamed, str(vector))
         while self.depth > depth:
             self.close()

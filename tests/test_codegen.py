@@ -135,8 +135,9 @@ def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
 READS = [
     (
         "softmax-ce",
-        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = P.sum(axis=1)\n    plain = total.min() > 1.25\n"
-        "    if not plain:\n        P.put(place, 0.0)\n        rest = P.sum(axis=1)\n        total = 1 + rest\n    P /= ",
+        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = P.sum(axis=1)\n"
+        "    plain = total.min() > 1.25\n    if not plain:\n        P.put(place, 0.0)\n"
+        "        rest = P.sum(axis=1)\n        total = 1 + rest\n    P /= total[:, None]",
     ),
     ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
     ("batchnorm", "H *= dL_dg / n\n    dL_dX = np.subtract(dY, H, out=H)\n    dL_dX -= dL_db / n\n    dL_dX *= g * R"),

@@ -27,7 +27,7 @@ PLANTED = [
     ("        logs = np.log(total)", "        logs = np.log1p(total)", {JOINT}),
     ("    total = P.sum(axis=1)", "    total = 1 + P.sum(axis=1)", {GRADIENT, JOINT}),
     ("np.subtract(P, Y, out=P)", "np.add(P, Y, out=P)", {GRADIENT, JOINT}),
-    ("if not plain:\n        own", "if True:\n        rest = 1 - total\n        own", {GRADIENT, JOINT}),
+    ("if sure:\n        own", "if True:\n        rest = 1 - total\n        own", {GRADIENT, JOINT}),
     ("        logs = np.log1p(rest)", "        logs = -np.log1p(rest)", {JOINT}),
     ("        logs = np.log1p(rest)", "        logs = np.log(rest)", {JOINT}),
     ("        total = 1 + rest", "        total = 1 - rest", {GRADIENT, JOINT}),
@@ -35,7 +35,7 @@ PLANTED = [
     ("        P.put(place, 0.0)\n", "", {GRADIENT, JOINT}),
     ("(1 - own - own * rest) / total", "(own - 1 - own * rest) / total", {GRADIENT, JOINT}),
     ("(1 - own - own * rest) / total", "(1 - own + own * rest) / total", {GRADIENT, JOINT}),
-    ("if not plain:\n        own", "if plain:\n        rest = total - 1\n        own", {GRADIENT, JOINT}),
+    ("if sure:\n        own", "if not sure:\n        rest = total - 1\n        own", {GRADIENT, JOINT}),
 ]
 
 
@@ -101,7 +101,7 @@ def test_digits_are_kept_on_both_sides(largest: float, eps: float, dtype: str) -
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_without_the_exact_form_they_are_lost(dtype: str) -> None:
     Z, Y = batch(1 - 2.0**-40, dtype)
-    right, plain = run(Z, Y), run(Z, Y, "> 1.25", "> 0.5")
+    right, plain = run(Z, Y), run(Z, Y, "< 1.25", "< 0.5")
     assert right[0] > 0 and np.all(right[1][:, 0] < 0)
     worst = np.abs(plain[1][:, 0] / right[1][:, 0] - 1).max()
     assert worst > 1e-5 and abs(plain[0] / right[0] - 1) > 1e-6
@@ -139,7 +139,7 @@ EXACT = ("logsumexp-gradient", "softmax-ce-labels", "log-softmax")
 
 @pytest.mark.parametrize("id", [*TWO_FORMS, *EXACT])
 def test_a_look_at_the_totals_stands_where_a_difference_needs_it(id: str) -> None:
-    assert ("    plain = total" in together(id).source) == (id in TWO_FORMS)
+    assert ("    sure = " in together(id).source) == (id in TWO_FORMS)
 
 
 #: Other formulas with both forms: given, define.

@@ -136,7 +136,7 @@ READS = [
     (
         "softmax-ce",
         "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = P.sum(axis=1)\n"
-        "    plain = total.min() > 1.25\n    if not plain:\n        P.put(place, 0.0)\n"
+        "    sure = np.count_nonzero(total < 1.25)\n    if sure:\n        P.put(place, 0.0)\n"
         "        rest = P.sum(axis=1)\n        total = 1 + rest\n    P /= total[:, None]",
     ),
     ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
@@ -145,7 +145,7 @@ READS = [
     ("softmax-ce", "weighted = np.vdot(shifted, Y)\n    e = np.exp(shifted, out=shifted)"),
     (
         "softmax-ce",
-        "off = np.subtract(P, Y, out=P)\n    if not plain:\n        own = Y.take(place)\n"
+        "off = np.subtract(P, Y, out=P)\n    if sure:\n        own = Y.take(place)\n"
         "        off.put(place, (1 - own - own * rest) / total)",
     ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),

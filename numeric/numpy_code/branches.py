@@ -1,7 +1,7 @@
-"""``if`` statements in generated code: one look at an array decides whether a plain form serves all of it.
+"""``if`` statements in generated code: one look at an array tells whether any of its rows needs an exact form.
 
 An exact form may cost as much as everything else, and be needed only by few inputs. Then the plain form stands beside
-it, with the condition under which it is as good. The condition is one truth value, False where NaN is involved.
+it, with the condition under which it is not good enough: a number, 0 where no row needs the exact form.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from .text import Writer
 
 
-def either(condition: Node, plain: Sequence[Node], exact: Sequence[Node], names: Sequence[str]) -> list[Node]:
-    """One value for each plain and exact form: the plain one where the condition holds. All of them in one ``if``.
+def either(condition: Node, exact: Sequence[Node], plain: Sequence[Node], names: Sequence[str]) -> list[Node]:
+    """One value for each exact and plain form: the exact one where the condition holds. All of them in one ``if``.
 
     names: what the values are called. A plain form that has a name already keeps it, and the exact one takes it over:
     then only plain forms and the condition may read it.
     """
-    choice = Node("either", (condition, *plain, *exact), tuple(names), 0)
+    choice = Node("either", (condition, *exact, *plain), tuple(names), 0)
     return [Node("one_of", (choice,), (k,), p.rank, p.kind) for k, p in enumerate(plain)]
 
 
@@ -33,7 +33,7 @@ def inside(w: Writer, condition: Node, holds: bool) -> Iterator[None]:
 
     Names given in here are known in here, and where the same is written for the same condition later.
     """
-    name = w.variable(condition, "plain")
+    name = w.variable(condition, "sure")
     lines, names, known = w.lines, dict(w.names), w.branches.setdefault((condition, holds), {})
     w.lines = []
     w.names.update(known)
@@ -51,14 +51,14 @@ def one_of(w: Writer, n: Node) -> str:
     """The name of one value; the first of them writes the ``if`` statement for all."""
     choice = n.args[0]
     condition, *forms = choice.args
-    plain, exact = forms[: len(forms) // 2], forms[len(forms) // 2 :]
-    w.variable(condition, "plain")
+    exact, plain = forms[: len(forms) // 2], forms[len(forms) // 2 :]
+    w.variable(condition, "sure")
     known = [p in w.names for p in plain]
     names = [w.names.get(p) or fresh_name(str(k), w.taken) for p, k in zip(plain, choice.data, strict=True)]
-    for holds, values in ((True, plain), (False, exact)):
+    for holds, values in ((True, exact), (False, plain)):
         with inside(w, condition, holds):
             for value, name, had in zip(values, names, known, strict=True):
-                if not (holds and had):
+                if holds or not had:
                     w.lines.append(f"{name} = {w.expression(value, inline=True)[0]}")
     for value in plain:  # its name is that of the choice now
         w.names.pop(value, None)

@@ -22,7 +22,7 @@ REASONS = (
     (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),
     (r"(\w+) -= \(?(\1\.sum\(|_sum_rows\(\1\)).*", "what rounding left of the mean"),
     (r"\w+ = (\w+)\.argmax\(axis=1\) \+ np\.arange\(0, \1\.size, .*", "of the largest in each row, for take and put"),
-    (r"plain\d* = \w+\.min\(\) > [\d.]+", "no probability is above 0.8: no digits are lost"),
+    (r"sure\d* = (np\.count_nonzero\()?\w+ < 1\.25\)?", "a probability above 0.8: digits would be lost"),
     (r"\w+\.put\(place, \(1 - own - own \* rest\) / total\)", "no digit is lost where P is near 1"),
     (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
 )

@@ -42,7 +42,7 @@ def _zero_sum(w: Writer, n: Node) -> str:
 def _row_minus(w: Writer, n: Node) -> str:
     """Where the largest entries, and what becomes of them, are known, these are put into the plain difference.
 
-    That is, unless a condition says that the plain difference is good enough.
+    That is, where a condition says that the plain difference is not good enough.
     """
     t = w.expression(n.args[1])[0]
     if len(n.args) == 2:
@@ -50,7 +50,7 @@ def _row_minus(w: Writer, n: Node) -> str:
     p, place = w.expression(n.args[0])[0], place_name(w, n.args[2])
     w.names[n] = name = w.planned.pop(n, "") or fresh_name("off", w.taken)
     w.lines.append(f"{name} = {p} - {t}")
-    with inside(w, n.args[4], False):
+    with inside(w, n.args[4], True):
         w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
     return name
 

@@ -150,6 +150,32 @@ FORMULAS = [
 ]
 
 
+SQUARES = ("Z: n C, Y: n C rows", "P = softmax(Z); L = sum((P - Y)**2)/2")
+LABELS = ("Z: n C, y: n int<C", "P = softmax(Z); L = -sum(log(P[i, y[i]]) for i in n)/n")
+
+#: Helpers with a branch: a formula that calls one, and an error in one of its forms.
+HELPERS = [
+    (*SQUARES, "_row_minus", "    else:\n        p -= t", "    else:\n        p += t"),
+    (*SQUARES, "_row_minus", "(large - own) +", "(own - large) +"),
+    (*SQUARES, "_row_minus", "        p.put(place, top)", "        p.put(place, -top)"),
+    (*LABELS, "_zero_sum", "left = own - less", "left = own + less"),
+    (*LABELS, "_zero_sum", "np.where(cancels, 0.0 - x.sum(axis), left)", "np.where(cancels, x.sum(axis), left)"),
+    (*LABELS, "_zero_sum", "np.where(cancels, 0.0 - x.sum(axis), left)", "0.0 - x.sum(axis) + left"),
+]
+
+
+@pytest.mark.parametrize(("given", "define", "helper", "old", "new"), HELPERS, ids=[h[4].strip() for h in HELPERS])
+def test_an_error_in_either_form_of_a_helper_is_found(
+    given: str, define: str, helper: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    d = derive_entry(entry_from_expression(define, given, ["Z"]))
+    both, plan = joint(d)
+    right = assemble(both, (plan,))
+    assert f"def {helper}" in right.source and old in right.source
+    monkeypatch.setattr(code, "assemble", lambda *_: spoilt(right, old, new))
+    assert {r.function for r in check(d, dtypes=("float64",)).failures} == {plan.name}
+
+
 @pytest.mark.parametrize(("given", "define"), FORMULAS)
 def test_other_formulas_have_both_forms_and_pass(given: str, define: str, monkeypatch: pytest.MonkeyPatch) -> None:
     d = derive_entry(entry_from_expression(define, given, ["Z"]))

@@ -135,15 +135,18 @@ def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
 READS = [
     (
         "softmax-ce",
-        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    P.put(place, 0.0)\n    rest = P.sum(axis=1)",
+        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = P.sum(axis=1)\n"
+        "    sure = np.count_nonzero(total < 1.25)\n    if sure:\n        P.put(place, 0.0)\n"
+        "        rest = P.sum(axis=1)\n        total = 1 + rest\n    P /= total[:, None]",
     ),
     ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
     ("batchnorm", "H *= dL_dg / n\n    dL_dX = np.subtract(dY, H, out=H)\n    dL_dX -= dL_db / n\n    dL_dX *= g * R"),
     ("attention", "P /= P.sum(axis=1, keepdims=True)"),
-    ("softmax-ce", "weighted = np.vecdot(shifted, Y)\n    e = np.exp(shifted, out=shifted)"),
+    ("softmax-ce", "weighted = np.vdot(shifted, Y)\n    e = np.exp(shifted, out=shifted)"),
     (
         "softmax-ce",
-        "off = np.subtract(P, Y, out=P)\n    own = Y.take(place)\n    off.put(place, (1 - own - own * rest) / total)",
+        "off = np.subtract(P, Y, out=P)\n    if sure:\n        own = Y.take(place)\n"
+        "        off.put(place, (1 - own - own * rest) / total)",
     ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
     ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),

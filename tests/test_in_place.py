@@ -45,6 +45,10 @@ LINES = [
         "A = X * c\nA.put(n, 0.0)\nB = A - c\nreturn B",
         "A = X * c\nA.put(n, 0.0)\nB = np.subtract(A, c, out=A)\nreturn B",
     ),
+    (
+        "e = X * c\nif n:\n    e.put(n, 0.0)\nelse:\n    u = e.sum()\nB = e - c\nreturn B",
+        "B = X * c\nif n:\n    B.put(n, 0.0)\nelse:\n    u = B.sum()\nB -= c\nreturn B",
+    ),
 ]
 
 #: Lines that stay: what would be overwritten is an input, is read again, or is seen through another name.
@@ -53,6 +57,10 @@ KEPT = [
     "A = X * c\nB = A - c\nC = A + B\nreturn C, A, B",
     "A = X * c\nu = A[:, None]\nB = A - c\nreturn B, u",
     "A = X * c\nu = A.T\nB = A - c\nreturn B, u",
+    "A = X * c\nB = A - c\nif n:\n    B.put(n, A.sum())\nreturn B",
+    "A = X * c\nu = A - c\nif n:\n    u = A\nB = u - c\nreturn B",
+    "A = X * c\nif n:\n    u = A.T\nB = A - c\nreturn B, u",
+    "A = X * c\nif n:\n    B = A - c\nreturn B",
     "A = X * c\nu = A.transpose(1, 0)\nB = A - c\nreturn B, u",
     "A = X * c\nu = A.T[:, None]\nB = A - c\nreturn B, u",
     "A = X * c\nu = phi(A)\nB = A - c\nreturn B, u",

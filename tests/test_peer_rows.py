@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from statistics import median
@@ -94,25 +94,29 @@ def test_jax_is_nowhere_better(id: str, dtype: str) -> None:
     assert worse(id, dtype, "jax") == []
 
 
-#: A sum of all other probabilities where the largest is small: what is taken off has errors of the size of 1.
+#: A sum of all other probabilities where the largest is small, and for all rows: what is taken off has errors of the
+#: size of 1. Exponentials that are off.
 WORSE = [
-    ("softmax-ce", "(1 - own - own * rest) / total", "2 - own - (1 + rest / total)"),
-    ("softmax-ce", "np.exp(P, out=P)", "np.exp(P, out=P)\n    P *= 1 + 4 * np.finfo(P.dtype).eps * (P < 0.5)"),
+    ("softmax-ce", {"(1 - own - own * rest) / total": "2 - own - (1 + rest / total)", "< 1.25": "< 1e9"}),
+    ("softmax-ce", {"np.exp(P, out=P)": "np.exp(P, out=P)\n    P *= 1 + 4 * np.finfo(P.dtype).eps * (P < 0.5)"}),
 ]
 
 
-@pytest.mark.parametrize(("id", "form", "changed"), WORSE)
-def test_a_worse_form_is_seen(id: str, form: str, changed: str) -> None:
+@pytest.mark.parametrize(("id", "changes"), WORSE)
+def test_a_worse_form_is_seen(id: str, changes: dict[str, str]) -> None:
     pytest.importorskip("torch")
-    assert worse(id, "float64", "torch", spoiled(id, form, changed))
+    assert worse(id, "float64", "torch", spoiled(id, changes))
 
 
-def spoiled(id: str, form: str, changed: str) -> Callable[[Subject, str], Implementation]:
-    """The generated code with one form in place of another."""
+def spoiled(id: str, changes: Mapping[str, str]) -> Callable[[Subject, str], Implementation]:
+    """The generated code with some forms in place of others."""
     module = derived.module(id)
-    assert form in module.source
+    source = module.source
+    for form, changed in changes.items():
+        assert form in source
+        source = source.replace(form, changed)
 
     def planted(subject: Subject, dtype: str) -> Implementation:
-        return from_source(replace(module, source=module.source.replace(form, changed)), subject.derivation)
+        return from_source(replace(module, source=source), subject.derivation)
 
     return planted

@@ -178,6 +178,7 @@ def test_derivatives_are_within_four_times_what_is_reachable(
 WORSE = [
     ("softmax-ce-labels", "logits 300", "_zero_sum(P, y, axis=1, less=1)", "P[np.arange(n), y] -= 1", "zeros"),
     ("softmax-ce", "one-hot, logits 300", "(1 - own - own * rest) / total", "1 / total - own", "zeros"),
+    ("softmax-ce", "one-hot, logits 300", "total < 1.25", "total < 0.5", "zeros"),
     ("bce-with-logits", "hard labels, scale 30", "_sigmoid_minus(z, t)", "(1 / (1 + np.exp(-z)) - t)", "zeros"),
     ("multilabel-soft-margin", "scale 30", "_sigmoid_minus(Z, T)", "(1 / (1 + np.exp(-Z)) - T)", "zeros"),
     ("focal", "scale 30", "np.power(s, gamma)", "np.power(1 - p, gamma)", "zeros"),

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Sequence
 
-from .in_place import OPERATORS, Chain, Line, parsed
+from .in_place import OPERATORS, Chain
+from .lines import Line, parsed
 
 #: So many operations at least are done in place; for one alone, the line is easier to read.
 FEWEST = 2

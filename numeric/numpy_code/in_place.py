@@ -3,6 +3,7 @@
 A pass over the lines of a generated function. An array of full shape that a line reads for the last time, as the first
 operand of a sum or product, is overwritten with the result; so is a fresh array inside an elementary function. That
 saves allocating, and first touching, arrays that do not fit into the cache, which costs more than the arithmetic.
+Lines of ``if`` statements stay; what they read counts as read, and they are renamed with the others.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+
+from .lines import Line, parsed
 
 #: Helpers that overwrite their first argument with what they return.
 OVERWRITING = ("_zero_sum", "_row_minus")
@@ -24,20 +27,6 @@ OPERATORS: dict[type[ast.operator], tuple[str, str]] = {
     ast.Mult: ("*", "multiply"),
     ast.Div: ("/", "divide"),
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """``target op text``: op is ``=``, ``+=`` and so on, ``return``, or empty for a call alone."""
-
-    target: str
-    op: str
-    text: str
-
-    def __str__(self) -> str:
-        if self.op == "return":
-            return f"return {self.text}"
-        return f"{self.target} {self.op} {self.text}" if self.op else self.text
 
 
 def reuse_buffers(
@@ -60,6 +49,9 @@ def reuse_buffers(
     at = 0
     while at < len(found):
         line = found[at]
+        if not line.is_plain:
+            at += 1
+            continue
         if line.op == "=" and line.target in ranks and (apart := _product_first(line, made, ranks, deepest)):
             found[at : at + 1] = apart
         step = _rewritten(found, at, ranks, said, deepest == returned_rank, made)
@@ -132,15 +124,6 @@ def _rank(e: ast.expr, ranks: Mapping[str, int]) -> int:
         return 0
     left, right = _rank(e.left, ranks), _rank(e.right, ranks)
     return max(left, right) if not isinstance(e.op, ast.MatMult) or min(left, right) > 1 else 0
-
-
-def parsed(line: str) -> Line:
-    if line.startswith("return "):
-        return Line("", "return", line.removeprefix("return "))
-    target, equals, text = line.partition(" = ")
-    if not equals:
-        return Line("", "", line)
-    return Line(target, "=", text)
 
 
 def _rewritten(
@@ -222,7 +205,7 @@ def _argument_in_place(
     """``np.vecdot(x - a, y)`` as ``x -= a`` and ``np.vecdot(x, y)``, where nothing else reads x."""
     line = lines[at]
     for call in ast.walk(value):
-        if not isinstance(call, ast.Call) or ast.unparse(call.func) != "np.vecdot":
+        if not isinstance(call, ast.Call) or ast.unparse(call.func) not in ("np.vecdot", "np.vdot"):
             continue
         for argument in call.args:
             chain, first = _chain(argument)
@@ -261,7 +244,7 @@ def _name_inside_function(value: ast.expr) -> tuple[str, str] | None:
 
 def _with_name(lines: Sequence[Line], old: str, new: str) -> list[Line]:
     """The lines with a name replaced."""
-    return [Line(new if x.target == old else x.target, x.op, _renamed(x.text, old, new)) for x in lines]
+    return [replace(x, target=new if x.target == old else x.target, text=_renamed(x.text, old, new)) for x in lines]
 
 
 def _is_fresh_over(value: ast.expr) -> bool:

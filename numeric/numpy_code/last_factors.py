@@ -30,7 +30,7 @@ def overwrite_last_factors(lines: Sequence[str], full: Mapping[str, int]) -> lis
 
 def _viewed(line: str) -> str:
     """The array that another name may share the buffer of, after this line."""
-    found = re.fullmatch(r"\w+ = (\w+)([.\[].*)?", line)
+    found = re.fullmatch(r" *\w+ = (\w+)([.\[].*)?", line)
     return found[1] if found else ""
 
 

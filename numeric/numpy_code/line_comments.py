@@ -22,6 +22,7 @@ REASONS = (
     (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),
     (r"(\w+) -= \(?(\1\.sum\(|_sum_rows\(\1\)).*", "what rounding left of the mean"),
     (r"\w+ = (\w+)\.argmax\(axis=1\) \+ np\.arange\(0, \1\.size, .*", "of the largest in each row, for take and put"),
+    (r"sure\d* = (np\.count_nonzero\()?\w+ < 1\.25\)?", "a probability above 0.8: digits would be lost"),
     (r"\w+\.put\(place, \(1 - own - own \* rest\) / total\)", "no digit is lost where P is near 1"),
     (r"\w+_scale = _row_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
 )
@@ -36,7 +37,7 @@ def with_reasons(lines: Sequence[str]) -> list[str]:
     for line in lines:
         taken = re.search(r"- (\w+)\.take\(", line)
         elsewhere = taken is not None and f" {taken[1]}.argmax(" not in text  # an entry, and not the largest
-        pattern = next((p for p in left if re.fullmatch(p, line)), None) if not elsewhere else None
+        pattern = next((p for p in left if re.fullmatch(p, line.strip())), None) if not elsewhere else None
         if pattern is not None and len(line) + len(left[pattern]) + 4 <= WIDEST:
             line = f"{line}  # {left.pop(pattern)}"
         out.append(line)

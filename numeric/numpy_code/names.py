@@ -6,7 +6,7 @@ from __future__ import annotations
 CALLS: dict[str, str] = {
     **{f: f"np.{f}" for f in ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "arctan")},
     **{f: f"np.{f}" for f in ("abs", "sign", "sqrt", "power", "expm1", "log1p", "where")},
-    **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot")},
+    **{f: f"np.{f}" for f in ("minimum", "maximum", "clip", "vecdot", "vdot", "count_nonzero")},
     **{f: f"_{f}" for f in ("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder")},
     **{f: f"_{f}" for f in ("erf", "erfc", "erfcx", "normal_tail", "exp_polynomial", "exp_product", "exp_quotient")},
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},

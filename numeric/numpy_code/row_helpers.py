@@ -10,22 +10,32 @@ def _zero_sum(x, at, axis, less=0.0, p=None):
     """
     place = _place(x, at.astype(np.intp, copy=False), axis)
     own = x.take(place)
-    x.put(place, 0.0)
+    left = own - less
     cancels = own > 0.5 * less if p is None else p.take(place) > 0.5
-    x.put(place, np.where(cancels, 0.0 - x.sum(axis), own - less))
+    if np.count_nonzero(cancels):
+        x.put(place, 0.0)
+        left = np.where(cancels, 0.0 - x.sum(axis), left)
+    x.put(place, left)
     return x
 '''
 
 ROW_MINUS = '''
 def _row_minus(p, t, axis):
-    """p - t for rows p that sum to 1: where p is above 1/2, 1 - t minus the sum of the other p. It overwrites p."""
+    """p - t for rows p that sum to 1. It overwrites p.
+
+    If some p is above 0.8, it is 1 - t minus the sum of the others wherever p is above 1/2.
+    """
     place = _place(p, p.argmax(axis), axis)
     top = p.take(place)
-    p.put(place, 0.0)
-    rest = p.sum(axis)
-    own, large = t.take(place), top > rest
-    p -= t
-    p.put(place, (large - own) + np.copysign(np.minimum(top, rest), rest - top))  # 1 - own - rest, or top - own
+    if np.count_nonzero(top > 0.8):
+        p.put(place, 0.0)
+        rest = p.sum(axis)
+        own, large = t.take(place), top > rest
+        top = (large - own) + np.copysign(np.minimum(top, rest), rest - top)  # 1 - own - rest, or top - own
+        p -= t
+        p.put(place, top)
+    else:
+        p -= t
     return p
 '''
 

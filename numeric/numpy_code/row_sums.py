@@ -3,6 +3,9 @@
 ``log_sum`` and ``row_minus`` both need them. The sum of a whole row is then 1 plus that of the others, r. The largest
 entry of the distribution is 1/(1 + r), and that minus a target t is ((1 - t) - t r)/(1 + r), in which nothing cancels
 but what cancels for exact p and t.
+
+Where a difference is wanted, all of that is computed only if some row has a total near 1. In all others the sum of the
+row, its logarithm and the difference as they stand keep their digits.
 """
 
 from __future__ import annotations
@@ -13,6 +16,11 @@ from dataclasses import dataclass
 from .. import program
 from ..plans import fresh_name
 from ..program import Node
+from .branches import either
+
+#: Rows of exponentials with a total from here on have no probability above 0.8. What is lost in taking 1 off 0.8 is
+#: below 9 units of rounding of the result. Of 64 rows of 10 random logits, none has a smaller total 19 times out of 20.
+SURE = 1.25
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,26 @@ def with_shared_sums(
     early: dict[Node, Node] = {}
     largest = {(r.values, r.axis): r for r in rows.values()}
     spent = _spent(roots, rows, known)
+    differences = {t for n in program.all_nodes(roots) if n.op == "row_minus" and (t := _normalised(n, known)) in rows}
+    logarithms = {n.args[0] for n in program.all_nodes(roots) if n.op == "log_sum"}
+
+    def condition(terms: Node) -> Node:
+        total = program.reduce("sum", visit(terms), (rows[terms].axis,))
+        small = Node("compare", (total, program.const(SURE)), ("<",), total.rank, "bool")
+        return Node("call", (small,), ("count_nonzero",), 0, "int") if total.rank else small
+
+    def sums(terms: Node) -> tuple[Node, Node]:
+        """The sum of each row, and its logarithm."""
+        others = rest(terms)
+        exact = (program.call("log1p", others), program.add(((1, program.const(1)), (1, others))))
+        if terms not in differences:
+            return exact[1], exact[0]
+        total = program.reduce("sum", visit(terms), (rows[terms].axis,))
+        plain, names = (program.call("log", total), total), ("logs", "total")
+        if terms not in logarithms:
+            return either(condition(terms), exact[1:], plain[1:], names[1:])[0], exact[0]
+        log, total = either(condition(terms), exact, plain, names)
+        return total, log
 
     def rest(terms: Node) -> Node:
         r = rows[terms]
@@ -48,9 +76,10 @@ def with_shared_sums(
         axes: tuple[int, ...] = old.data[1] if old.op == "reduce" else ()  # type: ignore[assignment]
         if (weighted := _weighted_logs(old, rows, distributions)) is not None:
             shifted, weights, summed = weighted
-            early[summed] = inner = Node("call", (visit(shifted), weights), ("vecdot",), shifted.rank - 1)
-            by_row = program.add(((1, program.call("log1p", rest(summed))), (-1, inner)))
-            return program.negative(program.reduce("sum", by_row, tuple(range(by_row.rank))))
+            early[summed] = inner = Node("call", (visit(shifted), weights), ("vdot",), 0)
+            logs = sums(summed)[1]
+            total = program.reduce("sum", logs, tuple(range(logs.rank)))
+            return program.negative(program.add(((1, total), (-1, inner))))
         if old.op == "neg" and node.args[0] is not old.args[0]:
             return _without_sign(node.args[0])
         if len(axes) == 1:
@@ -59,19 +88,18 @@ def with_shared_sums(
             if old.data[0] == "max" and (r := largest.get((old.args[0], axis))):
                 found = Node("index", (node.args[0], visit(r.place)), (), old.args[0].rank - 1)
             elif old.data[0] == "sum" and old.args[0] in rows and rows[old.args[0]].axis == axis:
-                found = program.add(((1, program.const(1)), (1, rest(old.args[0]))))
+                found = sums(old.args[0])[0]
             else:
                 return None
             return program.expand(found, keepdims) if keepdims else found
         if old.op == "log_sum" and old.args[0] in rows:
-            return program.call("log1p", rest(old.args[0]))
+            return sums(old.args[0])[1]
         if old.op == "row_minus" and (terms := _normalised(old, known)) in rows:
-            others, place = rest(terms), visit(rows[terms].place)
-            total = program.add(((1, program.const(1)), (1, others)))
+            others, place, total = rest(terms), visit(rows[terms].place), sums(terms)[0]
             own = Node("index", (node.args[1], place), (), others.rank)
             lost = program.add(((1, program.const(1)), (-1, own)))
             left = program.mul((program.add(((1, lost), (-1, program.mul((own, others))))),), (total,))
-            return Node("row_minus", (*node.args, place, left), node.data, node.rank)
+            return Node("row_minus", (*node.args, place, left, condition(terms)), node.data, node.rank)
         return None
 
     visit = program.rebuilder(replaced)
@@ -130,7 +158,7 @@ def _is_sum(node: Node, axis: int) -> bool:
 def _weighted_logs(
     node: Node, rows: Collection[Node], distributions: Collection[str]
 ) -> tuple[Node, Node, Node] | None:
-    """(s, Y, e) where a node is Σ Y (s − log Σ e) for e = exp(s) and rows Y that sum to 1: it is Σ (Σ Y s − log Σ e).
+    """(s, Y, e) where a node is Σ Y (s − log Σ e) for e = exp(s) and rows Y that sum to 1: it is Σ Y s − Σ log Σ e.
 
     Both terms have one sign, so that nothing cancels.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .. import program
 from ..plans import fresh_name
 from ..program import Node
+from .branches import inside, one_of
 from .numpy_forms import singletons
 
 if TYPE_CHECKING:
@@ -39,14 +40,18 @@ def _zero_sum(w: Writer, n: Node) -> str:
 
 
 def _row_minus(w: Writer, n: Node) -> str:
-    """Where the largest entries, and what becomes of them, are known, these are put into the plain difference."""
+    """Where the largest entries, and what becomes of them, are known, these are put into the plain difference.
+
+    That is, where a condition says that the plain difference is not good enough.
+    """
     t = w.expression(n.args[1])[0]
     if len(n.args) == 2:
         return f"{w.helper('_row_minus')}({overwritable(w, n.args[0])}, {t}, axis={n.data[0]})"
     p, place = w.expression(n.args[0])[0], place_name(w, n.args[2])
     w.names[n] = name = w.planned.pop(n, "") or fresh_name("off", w.taken)
     w.lines.append(f"{name} = {p} - {t}")
-    w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
+    with inside(w, n.args[4], True):
+        w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
     return name
 
 
@@ -104,6 +109,7 @@ ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "complement": _complement,
     "place": _place,
     "rest": _rest,
+    "one_of": one_of,
     "over": _over,
     "row_scale": _row_scale,
 }

@@ -40,6 +40,8 @@ class Writer:
         self.longest = LONG
         self.locals: dict[str, Node] = {}
         self.planned: dict[Node, str] = {}
+        self.branches: dict[tuple[Node, bool], dict[Node, str]] = {}
+        self.branch_end: tuple[Node, bool, int] | None = None
 
     def assign(self, targets: Sequence[tuple[str, Node]], returns: Sequence[Node]) -> list[str]:
         """Lines that compute the targets and return the last nodes."""

@@ -89,3 +89,17 @@ def test_products_are_summed_over_rows(rows: int) -> None:
     single = space["_sum_products"](x.astype(np.float32), y.astype(np.float32))
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, exact, rtol=4e-7)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1023, 1024, 1025, 5000])
+def test_products_of_vectors_are_summed(size: int) -> None:
+    """Also of views; and in float32 with errors that do not grow as those of one after the other do."""
+    space: dict[str, Any] = {"np": np}
+    exec(HELPERS["_inner"], space)
+    x, y = RNG.uniform(0.5, 1.5, (2, size))
+    np.testing.assert_allclose(space["_inner"](x, y), (x * y).sum(), rtol=1e-14)
+    np.testing.assert_allclose(space["_inner"](x[::-2], y[::2]), (x[::-2] * y[::2]).sum(), rtol=1e-14)
+    many, ones = np.full(2**20 + size, 0.1, np.float32), np.ones(2**20 + size, np.float32)
+    single = space["_inner"](many, ones)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, np.float64(many[0]) * many.size, rtol=2e-7)

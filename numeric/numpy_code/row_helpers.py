@@ -72,6 +72,16 @@ def _sum_products(x, y):
     return total + np.einsum("ij,ij->j", x[8 * n :], y[8 * n :])
 '''
 
+INNER = '''
+def _inner(x, y):
+    """(x * y).sum() of vectors, a thousand products at a time. In one go, the rounding errors of all would add up."""
+    n = len(x) // 1024 * 1024
+    total = np.vecdot(x[n:], y[n:])
+    if n:
+        total += np.vecdot(x[:n].reshape(-1, 1024), y[:n].reshape(-1, 1024)).sum()
+    return total
+'''
+
 PLACE = '''
 def _place(x, at, axis):
     """The entries ``at`` of rows along an axis, as places in x as one long row: for take and put."""
@@ -125,6 +135,7 @@ ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
     "_sum_rows": SUM_ROWS,
     "_sum_products": SUM_PRODUCTS,
+    "_inner": INNER,
     "_place": PLACE,
     "_complement": COMPLEMENT,
     "_rest": REST,

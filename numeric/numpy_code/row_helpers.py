@@ -58,18 +58,25 @@ def _row_max(x):
 
 SUM_ROWS = '''
 def _sum_rows(x):
-    """x.sum(axis=0) as a matrix product: in blocks of rows. Added row after row, their rounding errors would add up."""
-    total = np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)
+    """x.sum(axis=0) as matrix products, of 32 rows at a time. Row after row, the rounding errors of all would add up."""
+    rows, n = x.reshape(len(x), -1), len(x) // 32 * 32
+    if x.size < 2**17 or n < 64:
+        total = np.ones(len(x), x.dtype) @ rows
+    else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
+        sums = np.ones(32, x.dtype) @ rows[:n].reshape(-1, 32, rows.shape[1])
+        total = _sum_rows(sums) + np.ones(len(x) - n, x.dtype) @ rows[n:]
     return total.reshape(x.shape[1:])
 '''
 
 SUM_PRODUCTS = '''
 def _sum_products(x, y):
-    """(x * y).sum(axis=0), of eight rows at a time. Added row after row, the rounding errors of all would add up."""
-    n, columns = len(x) // 8, x.shape[1]
-    eights = (v[: 8 * n].reshape(n, 8, columns) for v in (x, y))
-    total = np.ones(n, x.dtype) @ np.einsum("kij,kij->kj", *eights)
-    return total + np.einsum("ij,ij->j", x[8 * n :], y[8 * n :])
+    """(x * y).sum(axis=0), of 32 rows at a time. Row after row, the rounding errors of all would add up."""
+    n = len(x) // 32
+    total = np.einsum("ij,ij->j", x[32 * n :], y[32 * n :])
+    if n:
+        blocks = (v[: 32 * n].reshape(n, 32, x.shape[1]) for v in (x, y))
+        total += _sum_rows(np.einsum("kij,kij->kj", *blocks))
+    return total
 '''
 
 INNER = '''

@@ -12,7 +12,8 @@ from ..program import Node
 def with_inner_products(roots: Sequence[Node], vectors: bool = False) -> list[Node]:
     """The same programs, where ``(a * b).sum(axis)`` along an axis is an inner product, and BLAS adds rows.
 
-    vectors: also that of two vectors, which pays, and needs a helper, where they are long. The largest along the last axis is found by its place, which takes NumPy a third of the time.
+    vectors: also that of two vectors, which pays, and needs a helper, where they are long. The largest along the last
+    axis is found by its place, which takes NumPy a third of the time.
     """
     uses = program.uses(roots)
 

@@ -58,7 +58,7 @@ def _row_max(x):
 
 SUM_ROWS = '''
 def _sum_rows(x):
-    """x.sum(axis=0) as matrix products, of 32 rows at a time. Row after row, the rounding errors of all would add up."""
+    """x.sum(axis=0) as matrix products, 32 rows at a time. Row after row, the rounding errors of all would add up."""
     rows, n = x.reshape(len(x), -1), len(x) // 32 * 32
     if x.size < 2**17 or n < 64:
         total = np.ones(len(x), x.dtype) @ rows
@@ -70,7 +70,7 @@ def _sum_rows(x):
 
 SUM_PRODUCTS = '''
 def _sum_products(x, y):
-    """(x * y).sum(axis=0), of 32 rows at a time. Row after row, the rounding errors of all would add up."""
+    """(x * y).sum(axis=0), 32 rows at a time. Row after row, the rounding errors of all would add up."""
     n = len(x) // 32
     total = np.einsum("ij,ij->j", x[32 * n :], y[32 * n :])
     if n:

@@ -57,35 +57,42 @@ def _row_max(x):
 '''
 
 SUM_ROWS = '''
+_ROWS = 32  # rows that are added at a time
+_MANY = 2**17  # entries of arrays whose rows are
+
+
 def _sum_rows(x):
-    """x.sum(axis=0) as matrix products, 32 rows at a time. Row after row, the rounding errors of all would add up."""
-    rows, n = x.reshape(len(x), -1), len(x) // 32 * 32
-    if x.size < 2**17 or n < 64:
+    """x.sum(axis=0) as matrix products, some rows at a time. Row after row, the rounding errors of all would add up."""
+    rows, n = x.reshape(len(x), -1), len(x) // _ROWS * _ROWS
+    if x.size < _MANY or n == 0:
         total = np.ones(len(x), x.dtype) @ rows
     else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
-        sums = np.ones(32, x.dtype) @ rows[:n].reshape(-1, 32, rows.shape[1])
+        sums = np.ones(_ROWS, x.dtype) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
         total = _sum_rows(sums) + np.ones(len(x) - n, x.dtype) @ rows[n:]
     return total.reshape(x.shape[1:])
 '''
 
 SUM_PRODUCTS = '''
 def _sum_products(x, y):
-    """(x * y).sum(axis=0), 32 rows at a time. Row after row, the rounding errors of all would add up."""
-    n = len(x) // 32
-    total = np.einsum("ij,ij->j", x[32 * n :], y[32 * n :])
+    """(x * y).sum(axis=0), some rows at a time. Row after row, the rounding errors of all would add up."""
+    n = len(x) // _ROWS * _ROWS
+    total = np.einsum("ij,ij->j", x[n:], y[n:])
     if n:
-        blocks = (v[: 32 * n].reshape(n, 32, x.shape[1]) for v in (x, y))
+        blocks = (v[:n].reshape(-1, _ROWS, x.shape[1]) for v in (x, y))
         total += _sum_rows(np.einsum("kij,kij->kj", *blocks))
     return total
 '''
 
 INNER = '''
+_PRODUCTS = 1024  # products of vectors that are added at a time
+
+
 def _inner(x, y):
-    """(x * y).sum() of vectors, a thousand products at a time. In one go, the rounding errors of all would add up."""
-    n = len(x) // 1024 * 1024
+    """(x * y).sum() of vectors, some at a time. In one go, the rounding errors of all would add up."""
+    n = len(x) // _PRODUCTS * _PRODUCTS
     total = np.vecdot(x[n:], y[n:])
     if n:
-        total += np.vecdot(x[:n].reshape(-1, 1024), y[:n].reshape(-1, 1024)).sum()
+        total += np.vecdot(x[:n].reshape(-1, _PRODUCTS), y[:n].reshape(-1, _PRODUCTS)).sum()
     return total
 '''
 

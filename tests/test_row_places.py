@@ -77,11 +77,30 @@ def test_a_distribution_that_is_returned_keeps_its_largest_entries() -> None:
     np.testing.assert_allclose(p, np.exp(Z[0] - Z[0].max()) / np.exp(Z[0] - Z[0].max()).sum(), rtol=1e-14)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 8, 9, 40, 1003])
+def helpers(*names: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"np": np}
+    for name in names:
+        exec(HELPERS[name], space)
+    return space
+
+
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 65, 1003, 9001])
+def test_rows_are_summed(rows: int) -> None:
+    """Also of views, and of more axes; and in float32 with errors that do not grow as those of row after row do."""
+    add = helpers("_sum_rows")["_sum_rows"]
+    x = RNG.uniform(0.5, 1.5, (rows, 8, 5))
+    np.testing.assert_allclose(add(x), x.sum(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(add(x[::-1, ::2]), x[:, ::2].sum(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(add(np.asfortranarray(x[:, 0])), x[:, 0].sum(axis=0), rtol=1e-13)
+    single = add(x.astype(np.float32))
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, x.sum(axis=0), rtol=7e-7)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 31, 32, 33, 40, 1003])
 def test_products_are_summed_over_rows(rows: int) -> None:
     """Also of views; and in float32 with errors that do not grow as those of one row after the other do."""
-    space: dict[str, Any] = {"np": np}
-    exec(HELPERS["_sum_products"], space)
+    space = helpers("_sum_rows", "_sum_products")
     x, y = RNG.uniform(0.5, 1.5, (2, rows, 6))
     exact = (x * y).sum(axis=0)
     np.testing.assert_allclose(space["_sum_products"](x, y), exact, rtol=1e-14)
@@ -89,3 +108,16 @@ def test_products_are_summed_over_rows(rows: int) -> None:
     single = space["_sum_products"](x.astype(np.float32), y.astype(np.float32))
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, exact, rtol=4e-7)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1023, 1024, 1025, 5000])
+def test_products_of_vectors_are_summed(size: int) -> None:
+    """Also of views; and in float32 with errors that do not grow as those of one after the other do."""
+    space = helpers("_inner")
+    x, y = RNG.uniform(0.5, 1.5, (2, size))
+    np.testing.assert_allclose(space["_inner"](x, y), (x * y).sum(), rtol=1e-14)
+    np.testing.assert_allclose(space["_inner"](x[::-2], y[::2]), (x[::-2] * y[::2]).sum(), rtol=1e-14)
+    many, ones = np.full(2**20 + size, 0.1, np.float32), np.ones(2**20 + size, np.float32)
+    single = space["_inner"](many, ones)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, np.float64(many[0]) * many.size, rtol=2e-7)

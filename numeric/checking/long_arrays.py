@@ -20,6 +20,9 @@ from ...calculus.dimensions import defined_dimensions, free_dimensions
 from ..plans import GeneratedFunction, LongForm, identifier
 from .regimes import Case, Regime, draw
 
+#: How many are added at a time, in the helpers that add many: here so few that these, too, are divided.
+FEW: Mapping[str, int] = {"_ROWS": 2, "_MANY": 0, "_PRODUCTS": 2}
+
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
 
@@ -194,18 +197,22 @@ def _furthest(array: Any, at: Array, alone: Array, found: Array) -> Array:
 
 
 def in_blocks_of_rows(run: Run, function: GeneratedFunction) -> Run | None:
-    """A function that computes two thirds of the rows, then the others; None where it never divides its rows."""
+    """A function that computes two thirds of the rows, then the others; None where it never divides its rows.
+
+    What adds rows, or products, adds two at a time.
+    """
     form = next((f for f in function.long if f.kind == "rows"), None)
     if form is None:
         return None
     namespace = run.__globals__  # the names of its module
+    usual = {"_LONG": form.above, "_BLOCK": form.block, **{n: namespace[n] for n in FEW if n in namespace}}
 
     def call(**given: Any) -> Any:
         longest = max(given[n].nbytes for n in form.arrays)
         try:
-            namespace["_LONG"], namespace["_BLOCK"] = given[form.arrays[0]].nbytes - 1, 2 * longest // 3 + 1
+            namespace.update(FEW, _LONG=given[form.arrays[0]].nbytes - 1, _BLOCK=2 * longest // 3 + 1)
             return run(**given)
         finally:
-            namespace["_LONG"], namespace["_BLOCK"] = form.above, form.block
+            namespace.update(usual)
 
     return call

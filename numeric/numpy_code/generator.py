@@ -71,7 +71,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     nodes = with_centred_rows(names, nodes)
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
-    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes)))
+    rows = _row_blocks(function)
+    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes, rows is not None), rows is not None))
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
@@ -88,7 +89,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
-    if (rows := _row_blocks(function)) is not None:
+    if rows is not None:
         opening += _split(function, rows)
         used["_by_rows"] = None
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)

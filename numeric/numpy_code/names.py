@@ -12,6 +12,7 @@ CALLS: dict[str, str] = {
     **{f: f"_{f}" for f in ("sigmoid_minus", "power_of_two", "finite", "beyond", "precise_tanh", "precise_softplus")},
     "sum_rows": "_sum_rows",
     "sum_products": "_sum_products",
+    "inner": "_inner",
     "relu": "np.maximum",
 }
 
@@ -49,5 +50,6 @@ NAMES: dict[str, str] = {
     "vecdot": "total",
     "sum_rows": "total",
     "sum_products": "total",
+    "inner": "total",
     "einsum": "total",
 }

@@ -67,19 +67,43 @@ def _row_max(x):
 '''
 
 SUM_ROWS = '''
+_ROWS = 32  # rows that are added at a time
+_MANY = 2**17  # entries of arrays whose rows are
+
+
 def _sum_rows(x):
-    """x.sum(axis=0) as a matrix product: in blocks of rows. Added row after row, their rounding errors would add up."""
-    total = np.ones(len(x), x.dtype) @ x.reshape(len(x), -1)
+    """x.sum(axis=0) as matrix products, some rows at a time. Row after row, the rounding errors of all would add up."""
+    rows, n = x.reshape(len(x), -1), len(x) // _ROWS * _ROWS
+    if x.size < _MANY or n == 0:
+        total = np.ones(len(x), x.dtype) @ rows
+    else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
+        sums = np.ones(_ROWS, x.dtype) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
+        total = _sum_rows(sums) + np.ones(len(x) - n, x.dtype) @ rows[n:]
     return total.reshape(x.shape[1:])
 '''
 
 SUM_PRODUCTS = '''
 def _sum_products(x, y):
-    """(x * y).sum(axis=0), of eight rows at a time. Added row after row, the rounding errors of all would add up."""
-    n, columns = len(x) // 8, x.shape[1]
-    eights = (v[: 8 * n].reshape(n, 8, columns) for v in (x, y))
-    total = np.ones(n, x.dtype) @ np.einsum("kij,kij->kj", *eights)
-    return total + np.einsum("ij,ij->j", x[8 * n :], y[8 * n :])
+    """(x * y).sum(axis=0), some rows at a time. Row after row, the rounding errors of all would add up."""
+    n = len(x) // _ROWS * _ROWS
+    total = np.einsum("ij,ij->j", x[n:], y[n:])
+    if n:
+        blocks = (v[:n].reshape(-1, _ROWS, x.shape[1]) for v in (x, y))
+        total += _sum_rows(np.einsum("kij,kij->kj", *blocks))
+    return total
+'''
+
+INNER = '''
+_PRODUCTS = 1024  # products of vectors that are added at a time
+
+
+def _inner(x, y):
+    """(x * y).sum() of vectors, some at a time. In one go, the rounding errors of all would add up."""
+    n = len(x) // _PRODUCTS * _PRODUCTS
+    total = np.vecdot(x[n:], y[n:])
+    if n:
+        total += np.vecdot(x[:n].reshape(-1, _PRODUCTS), y[:n].reshape(-1, _PRODUCTS)).sum()
+    return total
 '''
 
 PLACE = '''
@@ -135,6 +159,7 @@ ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
     "_sum_rows": SUM_ROWS,
     "_sum_products": SUM_PRODUCTS,
+    "_inner": INNER,
     "_place": PLACE,
     "_complement": COMPLEMENT,
     "_rest": REST,

@@ -12,18 +12,26 @@ from ..program import Node
 FUNCTIONS = ("sigmoid", "softplus", "sigmoid_minus")
 
 
-def with_shared_exponentials(roots: Sequence[Node]) -> list[Node]:
-    """The same programs, where functions of one value or its negative share the exponential."""
+def with_shared_exponentials(roots: Sequence[Node], apart: bool = False) -> list[Node]:
+    """The same programs, where functions of one value or its negative share the exponential.
+
+    apart: sums of cross-entropies are those of their two terms, as the first may be an inner product.
+    """
     calls: dict[Node, dict[Node, None]] = defaultdict(dict)
     for node in program.all_nodes(roots):
         if node.op == "call" and node.data[0] in FUNCTIONS and node.args[0].kind == "float":
             calls[_positive(node.args[0])][node] = None
+    uses = program.uses(roots)
     shared = {node for group in calls.values() if len(group) > 1 for node in group}
 
     def replaced(old: Node, node: Node) -> Node | None:
         if (found := _cross_entropy(old)) is not None:
             x, t = map(visit, found)
             return program.add(((1, program.mul((x, _off(x, t)))), (1, program.call("log1p", _exponential(x)))))
+        summed = old.args[0] if apart and old.op == "reduce" and old.data[0] == "sum" else old
+        if summed is not old and uses[summed] == 1 and _cross_entropy(summed) is not None:
+            terms = visit(summed).args
+            return program.add(tuple((1, program.reduce("sum", a, *old.data[1:])) for a in terms))  # type: ignore[arg-type]
         return _written_out(node) if old in shared else None
 
     visit = program.rebuilder(replaced)
@@ -62,7 +70,7 @@ def _is_positive(x: Node) -> Node:
 def _cross_entropy(node: Node) -> tuple[Node, Node] | None:
     """x and t of ``(1 - t) * softplus(x) + t * softplus(-x)``, which is ``x * ((x > 0) - t) + log1p(exp(-abs(x)))``.
 
-    Neither term is negative, as before. There is one product in place of two.
+    Neither term is negative, as before: each may be summed alone. There is one product in place of two.
     """
     if node.op != "add" or node.data != (1, 1):
         return None

@@ -14,8 +14,9 @@ import sympy
 from sympy import Dummy, Expr, Integer, Mul, Pow, exp, log
 
 from .derivation import Definition
+from .folding import fold, match
 from .functions import Indicator, Where, relu
-from .simplification import fold, match, smaller
+from .simplification import smaller
 from .softmax_notation import SoftmaxEntry, named_softmax
 from .sums import BoundSum, count_nodes, rebuild
 from .tensors import Element, Index

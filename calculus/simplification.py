@@ -268,7 +268,7 @@ def one_sum(expr: Expr) -> Expr:
     def visit(e: Expr) -> Expr:
         if not isinstance(e, Add):
             return e
-        sums = [t for t in e.args if isinstance(t.as_coeff_Mul()[1], BoundSum)]
+        sums = [t for t in e.args if isinstance(t.as_coeff_Mul()[1], BoundSum) and not _is_window(t)]
         merged = merge_sums(Add(*sums))
         if len(Add.make_args(merged)) == len(sums):
             return e
@@ -278,6 +278,11 @@ def one_sum(expr: Expr) -> Expr:
         return smaller(e, merged + Add(*(t for t in e.args if t not in sums)))
 
     return bottom_up(expr, visit)
+
+
+def _is_window(total: Expr) -> bool:
+    """Whether a delta of an affine index puts the terms of a sum into their places."""
+    return any(is_affine(index) for delta in total.atoms(Delta) for index in delta.args)
 
 
 def _is_mixed(body: Expr) -> bool:

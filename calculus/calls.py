@@ -37,6 +37,10 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
         function = BY_NAME[name]
         (x,) = _values(scope, node, 1)
         return elementwise(lambda e: own_absolute(function(e)), x)
+    if name in NO_ENTRIES:
+        scope.fail(
+            node.func, f"{name} has no formula of entries, so its derivative is not known here", NO_ENTRIES[name]
+        )
     functions = [n for n, t in scope.tensors.items() if t.domain.function]
     scope.unknown(
         node.func,
@@ -290,9 +294,25 @@ def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope
     return lambda scope, node: function(*_values(scope, node, count))
 
 
+_INVERSE = "Give the inverse as an array of its own, B: n n; by textbook, dB = -B @ dA @ B."
+_PLACE = "Give the place as labels, s: n int<d, and write X[i, s[i]] for the entry there."
+_ORDER = "Which entry is where in the order changes by jumps: give that as labels, s: n int<n, and write x[s[i]]."
+
+#: Functions of matrices and of orders that people write, and what to do without them.
+NO_ENTRIES: dict[str, str] = {
+    "det": "By textbook, the derivative of log(det(A)) in A is the transposed inverse of A.",
+    "slogdet": "By textbook, the derivative of log(det(A)) in A is the transposed inverse of A.",
+    **dict.fromkeys(("inv", "pinv", "solve"), _INVERSE),
+    **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "qr", "cholesky"), "A formula is made of sums."),
+    **dict.fromkeys(("argmax", "argmin"), _PLACE),
+    **dict.fromkeys(("sort", "argsort", "median", "quantile", "percentile"), _ORDER),
+    **dict.fromkeys(("cumprod", "cummax", "cummin"), "Of these there is cumsum."),
+    **dict.fromkeys(("round", "floor", "ceil", "rint", "trunc"), "Its derivative is 0 wherever there is one."),
+}
+
 #: Names that may stand before a function, and functions that an array may have as a method.
 LIBRARIES = ("np", "numpy", "np.linalg", "numpy.linalg")
-METHODS = ("sum", "mean", "var", "max", "min", "trace", "dot")
+METHODS = ("sum", "mean", "var", "std", "prod", "cumsum", "max", "min", "trace", "dot")
 
 
 def read_product(scope: Scope, node: ast.Call) -> ArrayExpr:
@@ -305,6 +325,9 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "sum": read_sum,
     "mean": read_mean,
     "var": reduction(arrays.variance, "axis", "keepdims"),
+    "std": reduction(arrays.deviation, "axis", "keepdims"),
+    "prod": reduction(arrays.product, "axis", "keepdims"),
+    "cumsum": reduction(arrays.cumulative, "axis"),
     "norm": reduction(arrays.norm, "axis", "keepdims"),
     "trace": reduction(arrays.trace),
     "softmax": reduction(arrays.softmax, "axis"),
@@ -329,5 +352,22 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
 
 #: Names that mean something by themselves and cannot name an array.
 #: (``delta``, E and others can: they are always called, which an array never is.)
-FREE = {"delta", "E", "Var", "Cov", "var", "norm", "trace", "dot", "matmul", "log1p", "expm1", "square", "arctan"}
+FREE = {
+    "delta",
+    "E",
+    "Var",
+    "Cov",
+    "var",
+    "std",
+    "prod",
+    "cumsum",
+    "norm",
+    "trace",
+    "dot",
+    "matmul",
+    "log1p",
+    "expm1",
+    "square",
+    "arctan",
+}
 RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - FREE)

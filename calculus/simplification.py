@@ -42,10 +42,14 @@ def _contract(node: BoundSum) -> Expr:
 
 
 def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
-    """Σ over ``bound`` of a body: deltas contracted, factors without a bound index in front."""
+    """Σ over ``bound`` of a body: deltas contracted, factors without a bound index in front.
+
+    [j ≤ i] = Σ_t δ(j + t, i) stays one factor.
+    """
     bound = tuple(bound)
     if not bound:
         return body
+    body, bound = _orders_apart(body, bound)
     inside = set(bound)
     if isinstance(body, Add):
         if _deltas(body, inside):
@@ -64,7 +68,7 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
         if isinstance(factor, Add) and _deltas(factor, inside):
             others = (*factors[:at], *factors[at + 1 :])
             return Add(*(sum_out(Mul(*others, term), bound) for term in factor.args))
-        if isinstance(factor, BoundSum) and _deltas(factor, inside):
+        if isinstance(factor, BoundSum) and _deltas(factor, inside) and not _is_order(factor):
             inner, fresh = factor.open()
             others = (*factors[:at], *factors[at + 1 :])
             return sum_out(Mul(*others, inner), (*bound, *fresh))
@@ -93,10 +97,7 @@ def _deltas(expr: Expr, inside: set[Index]) -> bool:
 
 
 def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
-    """Σ with the factors that have no bound index in front; an index that does not occur counts its dimension.
-
-    [j ≤ i] = Σ_t δ(j + t, i) stays one factor.
-    """
+    """Σ with the factors that have no bound index in front; an index that does not occur counts its dimension."""
     body, bound = _orders_apart(body, bound)
     inside = set(bound)
     front = [f for f in Mul.make_args(body) if f.free_symbols.isdisjoint(inside)]
@@ -113,10 +114,15 @@ def _orders_apart(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, tuple[Ind
     factors = list(Mul.make_args(body))
     for t in bound:
         holders = [f for f in factors if t in f.free_symbols]
-        if len(bound) > 1 and len(holders) == 1 and len(index_orders(order := bound_sum(holders[0], t)) or ()) == 1:
+        if len(bound) > 1 and len(holders) == 1 and _is_order(order := bound_sum(holders[0], t)):
             factors[factors.index(holders[0])] = order
             bound = tuple(k for k in bound if k != t)
     return Mul(*factors), bound
+
+
+def _is_order(total: Expr) -> bool:
+    """Whether it is [j ≤ i]: of a window, which has two ends, the delta is used as it is."""
+    return len(index_orders(total) or ()) == 1
 
 
 def collect(expr: Expr) -> Expr:

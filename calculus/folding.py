@@ -96,7 +96,7 @@ def _fold_into_sum(e: Expr, definition: Definition) -> Expr | None:
 def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
     """The expression with the names of definitions for what they say, the first ones first, where it is smaller.
 
-    Only of those that say more than a product or a difference: sums, roots and other functions.
+    Only of those that say more than a product or a difference: a function, or anything with a sum or a root.
     """
     for definition in definitions:
         if not definition.pairing and _says_much(definition.body):
@@ -105,7 +105,7 @@ def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
 
 
 def _says_much(body: Expr) -> bool:
-    return body.has(BoundSum, Function) or any(not p.exp.is_Integer for p in body.atoms(Pow))
+    return isinstance(body, Function) or body.has(BoundSum) or any(not p.exp.is_Integer for p in body.atoms(Pow))
 
 
 def match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:

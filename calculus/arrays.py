@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product as iterate
 
 import sympy
 from sympy import Expr, Integer
 
+from .index_order import at_most
 from .sums import Delta, bound_sum, substitute
 from .tensors import Element, Index, Tensor, fresh_index
+
+#: A product along axes has at most this many factors, where their lengths are numbers.
+MOST_FACTORS = 16
 
 
 class ShapeError(ValueError):
@@ -146,6 +151,40 @@ def variance(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool
     """The mean squared distance from the mean along axes (all by default), as NumPy's ``var``."""
     centred = elementwise(lambda x, m: x - m, array, mean(array, axes_of(array, axes), keepdims=True))
     return mean(elementwise(lambda x: x**2, centred), axes, keepdims)
+
+
+def deviation(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """The root of the variance along axes (all by default), as NumPy's ``std``."""
+    squares = variance(array, axes, keepdims)
+    return ArrayExpr(squares.indices, sympy.sqrt(squares.body))
+
+
+def product(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
+    """Product along axes (all by default): factor by factor where their lengths are small numbers, else exp Σ log."""
+    along = axes_of(array, axes)
+    lengths = [array.dims[a] for a in along]
+    result = total(array, axes, keepdims)
+    if all(n.is_Integer for n in lengths) and sympy.Mul(*lengths) <= MOST_FACTORS:
+        places = iterate(*(range(int(n)) for n in lengths))
+        at = [dict(zip((array.indices[a] for a in along), map(Integer, place), strict=True)) for place in places]
+        return ArrayExpr(result.indices, sympy.Mul(*(substitute(array.body, where) for where in at)))
+    if not array.body.is_positive:
+        raise ShapeError(
+            "the product over an axis of any length is known for positive entries only, as exp(sum(log(x))): "
+            "declare x: n positive, or give the axis a length, x: 3"
+        )
+    return ArrayExpr(result.indices, sympy.exp(_sum_over(sympy.log(array.body), [array.indices[a] for a in along])))
+
+
+def cumulative(array: ArrayExpr, axes: Sequence[int] | None = None) -> ArrayExpr:
+    """The sums of the entries up to each, along an axis, as NumPy's ``cumsum``."""
+    if len(axes_of(array, axes)) != 1:
+        raise ShapeError(f"cumsum runs along one axis of an array of {array.rank}: cumsum(X, axis=1)")
+    (along,) = axes_of(array, axes)
+    j, k = array.indices[along], fresh_index(array.dims[along])
+    before = at_most(k, j)
+    assert before is not None
+    return ArrayExpr(array.indices, bound_sum(before * substitute(array.body, {j: k}), k))
 
 
 def norm(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:

@@ -15,6 +15,7 @@ from sympy import Expr, Integer
 from .derivation import Definition, Known, Part, Result, Step
 from .deviations import without_deviations
 from .differentiation import Moving, differentiate
+from .folding import by_their_names
 from .letters import Letters
 from .logistic import named_sigmoid
 from .output_form import in_terms_of_output
@@ -25,6 +26,8 @@ from .rules import (
     COLLECT,
     DELTAS,
     DEVIATIONS,
+    NAMES,
+    ONE_SUM,
     OUTPUT,
     ROWS,
     SECOND,
@@ -35,7 +38,7 @@ from .rules import (
     joined,
     softmax_rule,
 )
-from .simplification import bottom_up, collect, contract_deltas, sum_rows_apart
+from .simplification import bottom_up, collect, contract_deltas, one_sum, sum_rows_apart
 from .sums import Delta, Partial, bound_sum, count_nodes, occurrences, rebuild
 from .tensors import Element, Index, Tensor
 from .trail import Claims, Trail
@@ -206,8 +209,9 @@ class _Run:
         else:
             if plain is not None:
                 trail.follow(collect(in_terms_of_output(plain, self.output)), OUTPUT)
-            for reason, without in ((DEVIATIONS, self._without_deviations), (ROWS, sum_rows_apart)):
-                found = without(trail.last)
+            forms = [(DEVIATIONS, self._without_deviations), (ROWS, sum_rows_apart), (NAMES, self._by_names)]
+            for reason, form in forms if claims.plain is not None else (*forms, (ONE_SUM, one_sum)):
+                found = form(trail.last)
                 if found != bottom_up(trail.last, lambda e: e):  # else it is only written in another order
                     trail.follow(collect(found), reason)
             trail.follow(collect(trail.last), COLLECT)
@@ -226,6 +230,9 @@ class _Run:
 
     def _without_deviations(self, expr: Expr) -> Expr:
         return without_deviations(expr, self.owner.definitions)
+
+    def _by_names(self, expr: Expr) -> Expr:
+        return by_their_names(expr, self.owner.definitions.values())
 
     def _two_forms(self, trail: Trail, claims: Claims, plain: Expr) -> tuple[Expr, Expr | None]:
         """The derivative of a function of one variable: in the variable, and then in terms of the output."""

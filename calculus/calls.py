@@ -12,12 +12,12 @@ from sympy import Expr, Integer, Symbol
 
 from . import arrays
 from .arrays import ArrayExpr, elementwise, scalar
+from .conditions import delta_of, index_comparison, index_condition, refuse_undefined
 from .expectation import Covariance, Expectation, Variance, is_random
 from .functions import BY_NAME, Indicator, Unknown, Where, relu
-from .grammar import index_expression, own_absolute
-from .index_order import at_most
+from .grammar import own_absolute
 from .scope import Scope
-from .sums import Delta, Partial, bound_sum
+from .sums import Partial, bound_sum
 from .tensors import Element, Index, fresh_index
 
 
@@ -37,6 +37,10 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
         function = BY_NAME[name]
         (x,) = _values(scope, node, 1)
         return elementwise(lambda e: own_absolute(function(e)), x)
+    if name in NO_ENTRIES:
+        scope.fail(
+            node.func, f"{name} has no formula of entries, so its derivative is not known here", NO_ENTRIES[name]
+        )
     functions = [n for n, t in scope.tensors.items() if t.domain.function]
     scope.unknown(
         node.func,
@@ -139,6 +143,8 @@ def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
         bound.append(index)
         filters += [index_condition(inner, test) for test in loop.ifs]
     value = inner.read(node.args[0].elt)
+    for test in (t for loop in node.args[0].generators for t in loop.ifs):
+        refuse_undefined(inner, test, value.body)
     return ArrayExpr(value.indices, bound_sum(sympy.Mul(value.body, *filters), *bound))
 
 
@@ -174,57 +180,10 @@ def dimension_of(scope: Scope, node: ast.expr) -> Expr:
     scope.unknown(node, "dimension", ast.unparse(node), list(scope.dims), "An index runs over a dimension: for c in C.")
 
 
-def index_condition(scope: Scope, node: ast.expr) -> Expr:
-    """``j == i``, ``j != i`` or ``j <= i`` behind a ``for``, as a factor."""
-    if (compared := index_comparison(scope, node)) is not None:
-        return compared
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq):
-        delta = _delta(scope, node.left, node.comparators[0])
-        return delta if isinstance(node.ops[0], ast.Eq) else 1 - delta
-    scope.fail(node, f"{ast.unparse(node)} is not a condition on indices", "Write if j != i, if j == i, or if j <= i.")
-
-
-#: ``j OP i`` as ``smaller ≤ larger``: (is j the smaller side, is it smaller by one).
-ORDERS: dict[type[ast.cmpop], tuple[bool, int]] = {
-    ast.LtE: (True, 0),
-    ast.Lt: (True, 1),
-    ast.GtE: (False, 0),
-    ast.Gt: (False, 1),
-}
-
-
-def index_comparison(scope: Scope, node: ast.expr) -> Expr | None:
-    """1 where ``j <= i`` holds between two indices, 0 elsewhere; None where it is no comparison of indices."""
-    if not isinstance(node, ast.Compare) or len(node.ops) != 1 or type(node.ops[0]) not in ORDERS:
-        return None
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-    if not names & scope.indices.keys() or any(isinstance(n, ast.Subscript) for n in ast.walk(node)):
-        return None
-    forward, gap = ORDERS[type(node.ops[0])]
-    left, right = (index_expression(scope, x, None, "the comparison") for x in (node.left, node.comparators[0]))
-    smaller, larger = (left, right) if forward else (right, left)
-    compared = at_most(smaller + gap, larger)
-    if compared is None:
-        hint = "Compare two indices, as in j <= i or j < i; a shift stands on the smaller side: j + 2 <= i."
-        scope.fail(node, f"{ast.unparse(node)} is no comparison of indices that can be read here", hint)
-    return compared
-
-
-def _delta(scope: Scope, left: ast.expr, right: ast.expr) -> Expr:
-    a, b = (index_expression(scope, x, None, "delta") for x in (left, right))
-    da, db = (
-        x.dim if isinstance(x, Index) else x.tensor.domain.below if isinstance(x, Element) else None for x in (a, b)
-    )
-    written = not any(isinstance(x, ast.BinOp) for x in (left, right))  # p + 1 - 1 may lie outside, as affine ones may
-    if written and da is not None and db is not None and da != db:
-        scope.fail(left, f"{ast.unparse(left)} runs over {da}, but {ast.unparse(right)} runs over {db}")
-    return Delta(a, b)
-
-
 def read_delta(scope: Scope, node: ast.Call) -> ArrayExpr:
     """``delta(i, j)``: 1 where two indices are equal."""
     _check_call(scope, node, 2)
-    return scalar(_delta(scope, node.args[0], node.args[1]))
+    return scalar(delta_of(scope, node.args[0], node.args[1]))
 
 
 #: ``x OP y`` as a case distinction on the sign of a difference: (is the difference x − y, is the order of cases kept).
@@ -335,9 +294,25 @@ def of_arrays(function: Callable[..., ArrayExpr], count: int) -> Callable[[Scope
     return lambda scope, node: function(*_values(scope, node, count))
 
 
+_INVERSE = "Give the inverse as an array of its own, B: n n; by textbook, dB = -B @ dA @ B."
+_PLACE = "Give the place as labels, s: n int<d, and write X[i, s[i]] for the entry there."
+_ORDER = "Which entry is where in the order changes by jumps: give that as labels, s: n int<n, and write x[s[i]]."
+
+#: Functions of matrices and of orders that people write, and what to do without them.
+NO_ENTRIES: dict[str, str] = {
+    "det": "By textbook, the derivative of log(det(A)) in A is the transposed inverse of A.",
+    "slogdet": "By textbook, the derivative of log(det(A)) in A is the transposed inverse of A.",
+    **dict.fromkeys(("inv", "pinv", "solve"), _INVERSE),
+    **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "svd", "qr", "cholesky"), "A formula is made of sums."),
+    **dict.fromkeys(("argmax", "argmin"), _PLACE),
+    **dict.fromkeys(("sort", "argsort", "median", "quantile", "percentile"), _ORDER),
+    **dict.fromkeys(("cumprod", "cummax", "cummin"), "Of these there is cumsum."),
+    **dict.fromkeys(("round", "floor", "ceil", "rint", "trunc"), "Its derivative is 0 wherever there is one."),
+}
+
 #: Names that may stand before a function, and functions that an array may have as a method.
 LIBRARIES = ("np", "numpy", "np.linalg", "numpy.linalg")
-METHODS = ("sum", "mean", "var", "max", "min", "trace", "dot")
+METHODS = ("sum", "mean", "var", "std", "prod", "cumsum", "max", "min", "trace", "dot")
 
 
 def read_product(scope: Scope, node: ast.Call) -> ArrayExpr:
@@ -350,6 +325,9 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "sum": read_sum,
     "mean": read_mean,
     "var": reduction(arrays.variance, "axis", "keepdims"),
+    "std": reduction(arrays.deviation, "axis", "keepdims"),
+    "prod": reduction(arrays.product, "axis", "keepdims"),
+    "cumsum": reduction(arrays.cumulative, "axis"),
     "norm": reduction(arrays.norm, "axis", "keepdims"),
     "trace": reduction(arrays.trace),
     "softmax": reduction(arrays.softmax, "axis"),
@@ -374,5 +352,22 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
 
 #: Names that mean something by themselves and cannot name an array.
 #: (``delta``, E and others can: they are always called, which an array never is.)
-FREE = {"delta", "E", "Var", "Cov", "var", "norm", "trace", "dot", "matmul", "log1p", "expm1", "square", "arctan"}
+FREE = {
+    "delta",
+    "E",
+    "Var",
+    "Cov",
+    "var",
+    "std",
+    "prod",
+    "cumsum",
+    "norm",
+    "trace",
+    "dot",
+    "matmul",
+    "log1p",
+    "expm1",
+    "square",
+    "arctan",
+}
 RESERVED = frozenset({*SPECIAL, *BY_NAME, "upstream"} - FREE)

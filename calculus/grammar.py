@@ -57,6 +57,9 @@ def _single(scope: Scope, node: ast.expr) -> Expr:
     if isinstance(node, ast.Constant) and type(node.value) is int:
         return Integer(node.value)
     if isinstance(node, ast.Name):
+        label = scope.tensors.get(node.id)
+        if label is not None and not label.rank and label.domain.below is not None:
+            return Element(label)
         if node.id not in scope.indices:
             scope.unknown(
                 node, "index", node.id, list(scope.indices), f"To sum over it, write sum(… for {node.id} in …)."

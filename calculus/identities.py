@@ -9,8 +9,9 @@ from sympy import Expr
 
 from .backward import Backward
 from .derivation import Definition, Part
+from .folding import fold, unfold
 from .rules import ADJOINTS, CLAIM
-from .simplification import collect, expand_logarithms, fold, merge_sums, split_sums, sum_rows, unfold
+from .simplification import collect, expand_logarithms, merge_sums, split_sums, sum_rows
 from .sums import Partial, rebuild
 from .tensors import Tensor
 from .trail import Trail

@@ -23,6 +23,14 @@ class IndexOrder:
     smaller: Expr
     larger: Expr
 
+    @property
+    def written(self) -> tuple[Expr, str, Expr]:
+        """The two sides and the sign between them, ``j < i`` for j + 1 ≤ i."""
+        number, rest = self.smaller.as_coeff_Add()
+        if number == 1 and rest != 0:
+            return rest, "<", self.larger
+        return self.smaller, "≤", self.larger
+
 
 def index_orders(total: Expr) -> tuple[IndexOrder, ...] | None:
     """The comparisons of indices that say together where ``Σ_t δ(a, b)`` is 1; None for any other expression.

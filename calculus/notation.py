@@ -6,12 +6,12 @@ Every node stands for an array of rank 0, 1 or 2. An array of rank 1 is a column
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from sympy import Expr, S
+from sympy import Expr, Integer, S, igcd
 
 
 @dataclass(frozen=True)
@@ -273,10 +273,20 @@ def plus(terms: Iterable[Notation]) -> Notation:
     pairs.sort(key=_term_key)
     common = pairs[0][0]
     ratios = [c / common for c, _ in pairs]
-    if len(pairs) == 1 or not all(r.is_Integer for r in ratios):
+    if not all(r.is_Integer for r in ratios):
+        common = _content([c for c, _ in pairs])
+        ratios = [c / common for c, _ in pairs]
+    if len(pairs) == 1:
         common, ratios = S.One, [c for c, _ in pairs]
     parts = tuple(scaled(r, node) for r, (_, node) in zip(ratios, pairs, strict=True))
     return scaled(common, parts[0] if len(parts) == 1 else Plus(parts))
+
+
+def _content(coefficients: Sequence[Expr]) -> Expr:
+    """The number that the coefficients of a difference share: 2 X − 2 M/n is 2 (X − M/n). A sum stays 2 X + 2 M/n."""
+    numbers = [c.as_coeff_Mul()[0] for c in coefficients]
+    mixed = len({bool(n.is_negative) for n in numbers}) == 2
+    return Integer(igcd(*numbers)) if mixed and all(n.is_Integer for n in numbers) else S.One
 
 
 def _factor_out(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation]]:
@@ -284,7 +294,7 @@ def _factor_out(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation
     for end in (0, -1):
         groups: dict[tuple[bool, Notation], list[tuple[Expr, Notation]]] = {}
         for c, node in pairs:
-            if isinstance(node, MatMul) and not _is_ones(node.factors[end]):
+            if isinstance(node, MatMul) and not _is_ones(node.factors[end]):  # they may differ in length
                 groups.setdefault((True, node.factors[end]), []).append((c, node))
             else:
                 groups.setdefault((False, node), []).append((c, node))

@@ -1,8 +1,13 @@
 """Derivatives in terms of the output: σ′ = y(1 − y), tanh′ = 1 − y², softmax: P_b (δ − P_c).
 
-The definition of the output is solved for the exponential in it, and the exponential is replaced everywhere. Two
-general cases: the body is a product with one exponential (softmax), or a Möbius function of one exponential, possibly
-inside a logarithm (sigmoid, tanh, softplus, each branch of elu). A root is replaced where its power stands.
+The body itself becomes the name wherever it occurs. Beyond that, a form by the kind of body:
+
+- a root √u: powers of u are powers of the output;
+- relu(u): u is positive where the output is;
+- softmax of anything: every entry of that softmax is an entry of the output;
+- a product with one exponential: the definition is solved for it, and it is replaced everywhere;
+- a Möbius function of one exponential, possibly inside a logarithm (sigmoid, tanh, softplus, each branch of elu): the
+  same.
 """
 
 from __future__ import annotations
@@ -14,8 +19,9 @@ import sympy
 from sympy import Dummy, Expr, Integer, Mul, Pow, exp, log
 
 from .derivation import Definition
+from .folding import fold, match
 from .functions import Indicator, Where, relu
-from .simplification import fold, match, smaller
+from .simplification import smaller
 from .softmax_notation import SoftmaxEntry, named_softmax
 from .sums import BoundSum, count_nodes, rebuild
 from .tensors import Element, Index

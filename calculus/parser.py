@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -59,9 +58,10 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> Definitions:
     shapes: dict[str, tuple[Expr, ...]] = {}
     shifts = Shifts()
     lines = list(_logical_lines(text))
+    paired = {name for source, _ in lines for name in _paired(source)}
     for at, (source, description) in enumerate(lines, 1):
         definition = _definition(source, tensors, shapes, description, sizes, shifts)
-        if at < len(lines) and not re.search(rf"\bupstream\(.*,\s*{definition.name}\s*\)", text):
+        if at < len(lines) and definition.name not in paired:
             shapes[definition.name] = definition.tensor.dims
             definition = _without_unit_axes(definition)
         tensors[definition.name] = definition.tensor
@@ -69,6 +69,17 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> Definitions:
         if settled is not None:
             found.append(settled)
     return Definitions(found, tuple(shifts.cancelled))
+
+
+def _paired(source: Source) -> Iterator[str]:
+    """The arrays that have an upstream gradient: Y in ``L = upstream(dY, Y)``."""
+    try:
+        tree = ast.parse(source.text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):  # said when the line is read
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "upstream":
+            yield from (a.id for a in node.args[1:2] if isinstance(a, ast.Name))
 
 
 def _without_unit_axes(definition: Definition) -> Definition:

@@ -15,6 +15,8 @@ ROWS = "rows sum to 1"
 DEVIATIONS = "deviations sum to 0"
 SIGMOID = "sigmoid by its name"
 OUTPUT = "in terms of the output"
+ONE_SUM = "one sum"
+NAMES = "definitions by their names"
 CLAIM = "rearrange"
 ADJOINTS = "insert what is known"
 UPSTREAM = "upstream gradient"
@@ -30,6 +32,7 @@ STATEMENTS: dict[str, str] = {
     DEVIATIONS: r"\sum_i \Bigl(x_i - \frac{1}{n}\sum_j x_j\Bigr) = 0",
     SIGMOID: r"\frac{e^u}{1 + e^u} = \sigma(u)",
     OUTPUT: r"y = f(x)\ \text{solved for the exponential}",
+    NAMES: r"\text{what a definition says stands under its name}",
     CLAIM: r"\text{equal by algebra; decided by the prover}",
     ADJOINTS: r"\text{derivatives proved in earlier steps}",
     SECOND: r"\frac{\partial^2 L}{\partial x\,\partial y} = \frac{\partial}{\partial y}\frac{\partial L}{\partial x}",
@@ -46,7 +49,7 @@ STATEMENTS: dict[str, str] = {
     "branch by branch": r"\text{each branch has its own derivative; at the kink the stated convention holds}",
     "log of a quotient": r"\log\frac{a}{b} = \log a - \log b",
     "linearity of the sum": r"\sum (a + b) = \sum a + \sum b",
-    "one sum": r"\sum a + \sum b = \sum (a + b)",
+    ONE_SUM: r"\sum a + \sum b = \sum (a + b)",
 }
 
 

@@ -17,7 +17,7 @@ from sympy import Expr, Integer
 from .arrays import ArrayExpr
 from .derivation import Definition
 from .expectation import Covariance, Expectation, Variance
-from .scope import Scope
+from .scope import ParseError, Scope
 from .sums import Partial, rebuild
 from .tensors import Element, Index, Tensor
 
@@ -26,12 +26,26 @@ AVERAGES = (Expectation, Variance, Covariance)
 
 @dataclass(frozen=True)
 class Shift:
-    """A maximum or minimum, and where it was read first."""
+    """A maximum or minimum, and where it was read first.
+
+    dims, over: of the array, and which of its axes it runs over. kept: the dimensions of the result, with those of 1.
+    """
 
     tensor: Tensor
     text: str
     scope: Scope
-    node: ast.AST
+    node: ast.Call
+    dims: tuple[Expr, ...]
+    over: tuple[int, ...]
+    kept: tuple[Expr, ...]
+
+
+class MaximumStays(ParseError):
+    """A maximum over an axis does not cancel."""
+
+    def __init__(self, error: ParseError, shift: Shift) -> None:
+        super().__init__(error.problem, error.hint, error.text, error.line, error.column)
+        self.shift = shift
 
 
 @dataclass
@@ -56,7 +70,9 @@ class Shifts:
         key = (ast.unparse(node.func), len(own), tuple(i.dim for i in place), array.body.xreplace(place))
         if key not in self.known:
             tensor = Tensor(f"·shift{len(self.known) + 1}", tuple(i.dim for i in (*around, *own)))
-            self.known[key] = Shift(tensor, ast.unparse(node), scope, node)
+            axes = tuple(array.indices.index(i) for i in over if i in array.indices)
+            dims = tuple(i.dim for i in kept)
+            self.known[key] = Shift(tensor, ast.unparse(node), scope, node, array.dims, axes, dims)
         return ArrayExpr(tuple(kept), Element(self.known[key].tensor, *around, *own))
 
     def settled(self, definition: Definition, is_last: bool) -> Definition | None:
@@ -74,7 +90,11 @@ class Shifts:
             self.cancelled.update(dict.fromkeys(s.text for s in used.values()))
             return replace(definition, body=plain)
         if is_last or definition.pairing:
-            _refuse(next(iter(used.values())), "does not cancel: the value depends on it, and")
+            shift = next(iter(used.values()))
+            try:
+                _refuse(shift, "does not cancel: the value depends on it, and")
+            except ParseError as error:
+                raise MaximumStays(error, shift) from None
         self.pending[definition.tensor] = replace(definition, body=body)
         return None
 
@@ -97,8 +117,8 @@ def _refuse(shift: Shift, why: str) -> NoReturn:
     shift.scope.fail(
         shift.node,
         f"{shift.text} {why} the derivative of a {shift.text[:3]}imum over an axis is not known here",
-        "It may be subtracted where that changes nothing, as in a softmax. Write max(a, b) for the larger of two, or "
-        "logsumexp for a smooth maximum.",
+        "It may be subtracted where that changes nothing, as in a softmax. Write max(a, b) for the larger of two, "
+        "X[i, s[i]] with labels s (s: n int<d) for the entry at a given place, or logsumexp for a smooth maximum.",
     )
 
 

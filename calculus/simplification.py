@@ -6,17 +6,16 @@ Nothing here is trusted: each result becomes the right side of a step that the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import permutations
 
 import sympy
-from sympy import Add, Expr, Integer, Mul, Pow, S
+from sympy import Add, Expr, Mul, Pow, S
 
-from .affine import body_at, contractions
+from .affine import contractions
 from .cancellation import cancelled
-from .derivation import Definition
 from .functions import Where
+from .index_order import index_orders
 from .ranges import is_affine
-from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes, index_key, rebuild
+from .sums import BoundSum, Delta, Partial, bound_sum, count_nodes
 from .tensors import Element, Index
 
 
@@ -43,10 +42,14 @@ def _contract(node: BoundSum) -> Expr:
 
 
 def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
-    """Σ over ``bound`` of a body: deltas contracted, factors without a bound index in front."""
+    """Σ over ``bound`` of a body: deltas contracted, factors without a bound index in front.
+
+    [j ≤ i] = Σ_t δ(j + t, i) stays one factor.
+    """
     bound = tuple(bound)
     if not bound:
         return body
+    body, bound = _orders_apart(body, bound)
     inside = set(bound)
     if isinstance(body, Add):
         if _deltas(body, inside):
@@ -65,7 +68,7 @@ def sum_out(body: Expr, bound: Iterable[Index]) -> Expr:
         if isinstance(factor, Add) and _deltas(factor, inside):
             others = (*factors[:at], *factors[at + 1 :])
             return Add(*(sum_out(Mul(*others, term), bound) for term in factor.args))
-        if isinstance(factor, BoundSum) and _deltas(factor, inside):
+        if isinstance(factor, BoundSum) and _deltas(factor, inside) and not _is_order(factor):
             inner, fresh = factor.open()
             others = (*factors[:at], *factors[at + 1 :])
             return sum_out(Mul(*others, inner), (*bound, *fresh))
@@ -95,6 +98,7 @@ def _deltas(expr: Expr, inside: set[Index]) -> bool:
 
 def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
     """Σ with the factors that have no bound index in front; an index that does not occur counts its dimension."""
+    body, bound = _orders_apart(body, bound)
     inside = set(bound)
     front = [f for f in Mul.make_args(body) if f.free_symbols.isdisjoint(inside)]
     rest = Mul(*(f for f in Mul.make_args(body) if not f.free_symbols.isdisjoint(inside)))
@@ -103,6 +107,22 @@ def _close(body: Expr, bound: tuple[Index, ...]) -> Expr:
         if k not in used:
             front.append(k.dim)
     return Mul(*front, bound_sum(rest, *used))
+
+
+def _orders_apart(body: Expr, bound: tuple[Index, ...]) -> tuple[Expr, tuple[Index, ...]]:
+    """The body with each index that only counts in [j ≤ i] = Σ_t δ(j + t, i) summed over there; the other indices."""
+    factors = list(Mul.make_args(body))
+    for t in bound:
+        holders = [f for f in factors if t in f.free_symbols]
+        if len(bound) > 1 and len(holders) == 1 and _is_order(order := bound_sum(holders[0], t)):
+            factors[factors.index(holders[0])] = order
+            bound = tuple(k for k in bound if k != t)
+    return Mul(*factors), bound
+
+
+def _is_order(total: Expr) -> bool:
+    """Whether it is [j ≤ i]: of a window, which has two ends, the delta is used as it is."""
+    return len(index_orders(total) or ()) == 1
 
 
 def collect(expr: Expr) -> Expr:
@@ -248,82 +268,38 @@ def merge_sums(expr: Expr) -> Expr:
     return bottom_up(expr, visit)
 
 
+def one_sum(expr: Expr) -> Expr:
+    """Sums over the same dimensions as one, if they share a factor or are of entries: Σ_i X_ie (P_ic − Y_ic)."""
+
+    def visit(e: Expr) -> Expr:
+        if not isinstance(e, Add):
+            return e
+        sums = [t for t in e.args if isinstance(t.as_coeff_Mul()[1], BoundSum) and not _is_window(t)]
+        merged = merge_sums(Add(*sums))
+        if len(Add.make_args(merged)) == len(sums):
+            return e
+        merged = collect(merged)
+        if any(_is_mixed(s.body) for s in merged.atoms(BoundSum)):
+            return e
+        return smaller(e, merged + Add(*(t for t in e.args if t not in sums)))
+
+    return bottom_up(expr, visit)
+
+
+def _is_window(total: Expr) -> bool:
+    """Whether a delta of an affine index puts the terms of a sum into their places."""
+    return any(is_affine(index) for delta in total.atoms(Delta) for index in delta.args)
+
+
+def _is_mixed(body: Expr) -> bool:
+    """Whether it is a sum of products."""
+    terms = Add.make_args(body)
+    return len(terms) > 1 and not all(isinstance(t.as_coeff_Mul()[1], Element | Delta) for t in terms)
+
+
 def expand_logarithms(expr: Expr) -> Expr:
     """log(a b) = log a + log b, log(a/b) = log a − log b, log(aᵖ) = p log a for positive a, b; log(eˣ) = x."""
     return bottom_up(expr, lambda e: sympy.expand_log(e, deep=False) if isinstance(e, sympy.log) else e)
-
-
-def unfold(expr: Expr, definition: Definition) -> Expr:
-    """Every element of a definition replaced by its body."""
-    tensor = definition.tensor
-    return rebuild(expr, lambda e: body_at(definition, e) if isinstance(e, Element) and e.tensor == tensor else None)
-
-
-def fold(expr: Expr, definition: Definition) -> Expr:
-    """Every occurrence of a definition's body (at whatever indices) replaced by its element."""
-    body = definition.body
-    if isinstance(body, Element | Integer):
-        return expr
-
-    def leaf(e: Expr) -> Expr | None:
-        if type(e) is not type(body) and not (isinstance(e, Mul) and isinstance(body, Mul | Pow)):
-            return None
-        indices = match(e, definition)
-        if indices is not None:
-            return definition.tensor[indices] if indices else definition.tensor()
-        if isinstance(e, Mul) and isinstance(body, Mul):
-            return _fold_product(e, definition)
-        return None
-
-    return rebuild(expr, leaf)
-
-
-def _fold_product(e: Expr, definition: Definition) -> Expr | None:
-    """A product that contains all factors of the body, with other factors around it."""
-    parts = Mul.make_args(definition.body)
-    for indices in _index_guesses(e, definition):
-        wanted = [p.xreplace(dict(zip(definition.indices, indices, strict=True))) for p in parts]
-        factors = list(Mul.make_args(e))
-        if all(w in factors for w in wanted):
-            rest = [f for f in factors if f not in wanted]
-            return Mul(Element(definition.tensor, *indices), fold(Mul(*rest), definition))
-    return None
-
-
-def match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:
-    """The indices at which an expression is a definition's body; None where it is not."""
-    for indices in _index_guesses(e, definition):
-        if definition.body.xreplace(dict(zip(definition.indices, indices, strict=True))) == e:
-            return indices
-    return None
-
-
-def _index_guesses(e: Expr, definition: Definition) -> list[tuple[Expr, ...]]:
-    """Index tuples at which ``e`` could be the body: read off the elements that carry all indices.
-
-    Where no element carries all of them, as in Σ_k X[i, k] W[k, j], they are indices of ``e`` with the same dimensions.
-    """
-    if not definition.indices:
-        return [()]
-    names = set(definition.indices)
-    guesses: dict[tuple[Expr, ...], None] = {}
-    for pattern in sorted(definition.body.atoms(Element), key=str):
-        at = {k: p for p, k in enumerate(pattern.indices) if k in names}
-        if set(at) != names:
-            continue
-        for element in sorted(e.atoms(Element), key=str):
-            if element.tensor == pattern.tensor:
-                indices = tuple(element.indices[at[k]] for k in definition.indices)
-                if not any(isinstance(k, Index) and k.is_bound for k in indices):
-                    guesses[indices] = None
-    if any(names <= set(pattern.indices) for pattern in definition.body.atoms(Element)):
-        return list(guesses)
-    free = sorted((k for k in e.free_symbols if isinstance(k, Index) and not k.is_bound), key=index_key)
-    return [
-        at
-        for at in permutations(free, len(definition.indices))
-        if all(k.dim == own.dim for k, own in zip(at, definition.indices, strict=True))
-    ]
 
 
 def smaller(a: Expr, b: Expr) -> Expr:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from sympy import Add, Dummy, Expr, Mul, Pow, S, exp
 from sympy.core.function import Function
 
-from .simplification import sum_out
-from .sums import BoundSum
+from .simplification import smaller, sum_out
+from .sums import BoundSum, occurrences
 from .tensors import Element, Index, Tensor
 
 
@@ -23,8 +24,22 @@ class SoftmaxEntry(Function):
     nargs = 2
 
 
+#: More indices than these beside the one along which softmax is taken are not looked for: examples, heads, queries.
+MOST = 3
+
+
 class _NotHomogeneous(Exception):
     """The sums of exponentials do not cancel."""
+
+
+def by_softmax(expr: Expr, *, one_too: bool) -> Expr:
+    """The formula with entries of softmax in it where that makes it shorter.
+
+    one_too: also where there is no more than one quotient exp(u)/Σ exp(u), which reads as well as it is.
+    """
+    if not one_too and sum(1 for _ in occurrences(expr, exp)) < 3:
+        return expr
+    return smaller(expr, named_softmax(expr))
 
 
 def named_softmax(expr: Expr) -> Expr:
@@ -48,7 +63,7 @@ def named_softmax(expr: Expr) -> Expr:
 
 @dataclass
 class _Rows:
-    """What softmax is taken of: u, the index along which it is taken, and the other indices of u, at most one."""
+    """What softmax is taken of: u, the index along which it is taken, and the other indices of u, at most MOST."""
 
     known: list[tuple[Expr, Index, tuple[Index, ...], Tensor]] = field(default_factory=list)
 
@@ -62,7 +77,7 @@ class _Rows:
                 continue
             (k,), u = bound, body.args[0]
             others = tuple(sorted(_indices(u) - {k}, key=str))
-            if k in _indices(u) and len(others) < 2 and rows._entry(u) is None:
+            if k in _indices(u) and len(others) <= MOST and rows._entry(u) is None:
                 tensor = Tensor(f"T{Dummy().dummy_index}", tuple(i.dim for i in others))
                 rows.known.append((u, k, others, tensor))
         return rows
@@ -71,11 +86,11 @@ class _Rows:
         """The index along which u is normalised and its sum, if exp(u) is a numerator of a known row."""
         free = _indices(u)
         for known, k, others, tensor in self.known:
-            for m in free:
-                for i in (free - {m}) if others else (None,):
-                    renamed = dict(zip((k, *others), (m, i), strict=False))
-                    if m.dim == k.dim and known.xreplace(renamed) == u:
-                        return m, Element(tensor, *(renamed[o] for o in others))
+            for m, *at in permutations(sorted(free, key=str), 1 + len(others)):
+                if (m.dim, *(i.dim for i in at)) == (k.dim, *tensor.dims):
+                    renamed = dict(zip((k, *others), (m, *at), strict=True))
+                    if known.xreplace(renamed) == u:
+                        return m, Element(tensor, *at)
         return None
 
     def replaced(self, e: Expr) -> Expr:

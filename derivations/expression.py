@@ -9,6 +9,7 @@ from ..calculus.parser import parse_definitions, parse_givens
 from ..calculus.tensors import Tensor
 from .build import EntryError
 from .entry import Entry
+from .maxima import by_places
 
 #: The id and the topic of a formula that is in no catalogue.
 EXPRESSION = "expression"
@@ -35,6 +36,8 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
     if not _is_definition(lines[-1]):
         name = next(n for n in (*SCALAR_NAMES, *ARRAY_NAMES) if n not in taken)
         lines[-1] = f"{name} = {lines[-1]}"
+    asked, (lines, given, notes) = len(lines), by_places(lines, given)
+    givens = parse_givens(given)
     definitions = parse_definitions("\n".join(lines), givens)
     value = definitions[-1]
     names = tuple(wrt) or _variables(givens, definitions)
@@ -50,11 +53,11 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
         wanted += [f"d2{value.name}/d{name}2" for name in names]
     return Entry(
         id=EXPRESSION,
-        title=" ".join(text.split()) if len(lines) == 1 else f"Derivatives of {value.name}",
+        title=" ".join(text.split()) if asked == 1 else f"Derivatives of {value.name}",
         given=given,
         define="\n".join(lines),
         wanted=tuple(wanted),
-        conventions=("A gradient has the shape of its variable.", *map(_left_out, definitions.cancelled)),
+        conventions=("A gradient has the shape of its variable.", *map(_left_out, definitions.cancelled), *notes),
         topic=EXPRESSION,
     )
 

@@ -8,9 +8,10 @@ from sympy import Expr, Mul
 
 from ..calculus.affine import equation
 from ..calculus.dimensions import DefinedDimension
-from ..calculus.ranges import is_inside
+from ..calculus.ranges import is_affine, is_inside
 from ..calculus.sums import Delta, bound_sum
-from ..calculus.tensors import Element, Index
+from ..calculus.tensors import Element, Index, fresh_index
+from .contraction import contract
 from .layout import Array, Layout, arrange, broadcastable
 from .program import Node
 
@@ -38,6 +39,14 @@ def take(e: Element, node: Node, lower: Lower) -> Array | None:
         layout += at.layout
         axis += len(at.layout)
     return Array(node, tuple(layout))
+
+
+def apart(e: Element, lower: Lower, hint: Layout) -> Array:
+    """The array of an element whose axes share an index: ``G[i + j + 1, i]`` as Σ_k [k = i + j + 1] G[k, i]."""
+    fresh = {at: fresh_index(dim) for at, dim in enumerate(e.tensor.dims) if is_affine(e.indices[at])}
+    inner = Element(e.tensor, *(fresh.get(at, index) for at, index in enumerate(e.indices)))
+    chosen = [lower(Delta(k, e.indices[at]), hint) for at, k in fresh.items()]
+    return contract([*chosen, lower(inner, hint)], tuple(fresh.values()), hint)
 
 
 def positions(index: Expr, lower: Lower) -> Array:

@@ -51,7 +51,9 @@ class _Plain(StrPrinter):
 
     def _print_BoundSum(self, e: BoundSum) -> str:
         if orders := index_orders(e):
-            return "*".join(f"[{self._print(o.smaller)} <= {self._print(o.larger)}]" for o in orders)
+            sides = [tuple(map(self._print, (o.written[0], o.written[2]))) for o in orders]
+            signs = ["<" if o.written[1] == "<" else "<=" for o in orders]
+            return "*".join(f"[{a} {sign} {b}]" for (a, b), sign in zip(sides, signs, strict=True))
         body, fresh = e.open()
         before = set(self.taken)
         names = [self._print_Index(k) for k in fresh]

@@ -13,7 +13,7 @@ from ..calculus.ranges import is_affine
 from ..calculus.sums import BoundSum, Delta, bound_sum
 from ..calculus.tensors import Element, Index, Tensor
 from . import decaying, program, rows
-from .affine import positions, put, take
+from .affine import apart, positions, put, take
 from .contraction import contract
 from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
 from .layout import Array, Layout, align
@@ -93,9 +93,7 @@ def _element(e: Expr, hint: Layout) -> Array:
     plain = [i for i in e.indices if isinstance(i, Index)]
     if any(is_affine(i) or (isinstance(i, Index) and i.dim != d) for i, d in zip(e.indices, tensor.dims, strict=True)):
         taken = take(e, node, lower)
-        if taken is None:
-            raise Unsupported(f"{e} uses an index in two axes, one of them affine; that has no NumPy form yet")
-        return taken
+        return apart(e, lower, hint) if taken is None else taken
     if len(plain) == tensor.rank == len(set(plain)):
         return Array(node, e.indices)  # type: ignore[arg-type]
     return _gather(node, e.indices, tensor.dims, hint)

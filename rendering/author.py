@@ -11,6 +11,7 @@ from ..calculus.derivation import Assumption, Definition, Derivation, Part, Resu
 from ..calculus.dimensions import DefinedDimension, defined_dimensions, free_dimensions
 from ..calculus.matrix_notation import matrix_notation
 from ..calculus.notation import Fill, Hadamard, Notation, Ones, Quotient, Softmax
+from ..calculus.softmax_notation import by_softmax
 from ..calculus.sums import Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, PREFIX, Box, join
@@ -274,10 +275,11 @@ class Author:
                 return None
             line = writer.only(part.left, part.steps[-1].right)
             return Formula(line(part.left), line(part.steps[-1].right))
-        line = writer.only(*result.indices, result.expr).for_line(*result.indices, result.expr)
         matrix = self._matrix(result.expr, result.indices)
+        shown = by_softmax(result.expr, one_too=matrix is None)
+        line = writer.only(*result.indices, shown).for_line(*result.indices, shown)
         return Formula(
-            self._element_head(result, line), line(result.expr), self._head(result) if matrix else None, matrix,
+            self._element_head(result, line), line(shown), self._head(result) if matrix else None, matrix,
             line(result.in_output) if result.in_output is not None else None, source=result,
         )  # fmt: skip
 

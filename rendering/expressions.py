@@ -16,6 +16,7 @@ from ..calculus.functions import Indicator, Unknown, Where
 from ..calculus.index_order import IndexOrder, index_orders
 from ..calculus.notation import Notation
 from ..calculus.ranges import is_affine
+from ..calculus.softmax_notation import SoftmaxEntry
 from ..calculus.sums import BoundSum, Delta, Partial
 from ..calculus.tensors import Element, Index, Tensor
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
@@ -136,9 +137,11 @@ def _product(w: Writer, expr: Expr) -> Box:
 
 
 def _content(expr: Expr) -> Expr:
-    """The whole number that all terms of a sum share."""
+    """The whole number that all terms of a sum share, below zero where all of them are: −2a − 2b is −2 (a + b)."""
     number = expr.primitive()[0] if isinstance(expr, Add) else S.One
-    return number if number.is_Integer else S.One
+    if not number.is_Integer or number == 1:
+        return S.One
+    return -number if all(map(is_negative, expr.args)) else number
 
 
 def _content_in_front(expr: Expr) -> Expr:
@@ -147,7 +150,9 @@ def _content_in_front(expr: Expr) -> Expr:
     contents = [_content(f) for f in factors]
     if all(content == 1 for content in contents):
         return expr
-    rest = [f if content == 1 else f.primitive()[1] for f, content in zip(factors, contents, strict=True)]
+    rest = [
+        f if content == 1 else Add(*(t / content for t in f.args)) for f, content in zip(factors, contents, strict=True)
+    ]
     number = Mul(*contents, *(f for f in rest if f.is_Number))
     return Mul(number, *(f for f in rest if not f.is_Number), evaluate=False)
 
@@ -211,7 +216,8 @@ def _bound_sum(w: Writer, expr: BoundSum) -> Box:
 
 def _order(w: Writer, order: IndexOrder) -> Box:
     """``[j ≤ i]``."""
-    return _bracket(w, [_place(w, side) for side in (order.smaller, order.larger)], "≤")
+    smaller, sign, larger = order.written
+    return _bracket(w, [_place(w, side) for side in (smaller, larger)], sign)
 
 
 def _bracket(w: Writer, sides: list[str], relation: str) -> Box:
@@ -306,6 +312,13 @@ def _function(w: Writer, expr: Expr) -> Box:
     return apply(w, name, w._write(expr.args[0]))
 
 
+def _softmax(w: Writer, entry: SoftmaxEntry) -> Box:
+    """``softmax_j(S_ij)``: the entry at j of the softmax of S_ij over j."""
+    of, index = entry.args
+    name = f"{w.style.operator('softmax')}_{_index_text(w, (index,))}"
+    return join([name, w.style.enclosed(w._write(of))], ATOM)
+
+
 def _function_name(w: Writer, name: str) -> str:
     return w.style.functions.get(name) or w.style.operator(name)
 
@@ -344,6 +357,7 @@ _WRITERS: dict[type[Any], Callable[[Writer, Any], Box]] = {
     Where: _where,
     Indicator: _indicator,
     Unknown: _unknown,
+    SoftmaxEntry: _softmax,
     Expectation: _average,
     Variance: _average,
     Covariance: _average,

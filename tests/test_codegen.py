@@ -10,12 +10,9 @@ import pytest
 from derived import formula
 from derived import module as generated
 
-from nnmath.calculus.derivation import Definition, Derivation
 from nnmath.calculus.parser import parse_givens
-from nnmath.calculus.tensors import Index, Tensor, dimension
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking.execution import load_source
-from nnmath.numeric.lower import Unsupported
 from nnmath.numeric.numpy_code.generator import generate
 
 RNG = np.random.default_rng(7)
@@ -120,13 +117,11 @@ def test_plain_operations_need_no_einsum(name) -> None:
     assert "einsum" not in generate(formula(given, define)).source
 
 
-def test_an_affine_index_that_shares_its_index_is_refused_by_name() -> None:
-    """Along one axis it has code; with its index in another axis too, it does not."""
-    n = dimension("n")
-    square, i = Tensor("X", (n, n)), Index("i", n)
-    shifted = Definition(Tensor("r", (n,)), (i,), square[i, i + 1])
-    with pytest.raises(Unsupported, match=r"X.*i \+ 1.* uses an index in two axes, one of them affine"):
-        generate(Derivation("shift", "Shift", (square,), (shifted,), ()))
+def test_an_affine_index_may_share_its_index_with_another_axis() -> None:
+    """Along one axis it is taken; with its index in another axis too, it is chosen from the whole."""
+    square = np.arange(9.0).reshape(3, 3)
+    assert run("X: n n", "r[i: n] = X[i, i + 1]", X=square).tolist() == [1.0, 5.0, 0.0]
+    assert run("X: n n", "r[i: n] = X[2*i, i]", X=square).tolist() == [0.0, 7.0, 0.0]
     assert run("x: n", "r[i: n] = x[i + 1]", x=np.array([1.0, 2.0, 3.0])).tolist() == [2.0, 3.0, 0.0]
 
 

@@ -16,7 +16,12 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "softmax regression": (
         "P = softmax(X@W + b)\nL = -sum(Y*log(P))/n",
         "X: n d, W: d C, b: C, Y: n C rows",
-        ("∂L/∂X = (P − Y) Wᵀ/n", "∂L/∂W = Xᵀ (P − Y)/n", "∂L/∂b_c = (Σ_i P_ic − Σ_i Y_ic)/n"),
+        (
+            "∂L/∂X = (P − Y) Wᵀ/n",
+            "∂L/∂W = Xᵀ (P − Y)/n",
+            "∂L/∂b = (1/n) (P − Y)ᵀ 1",
+            "∂L/∂b_c = (1/n) Σ_i (P_ic − Y_ic)",
+        ),
     ),
     "targets whose rows need not sum to 1": (
         "P = softmax(X@W)\nL = -sum(Y*log(P))",
@@ -74,6 +79,54 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "X: n d, W: d h, V: d h, O: h d, dY: n d",
         ("∂L/∂X = ((X W) ⊙ (dY Oᵀ) ⊙ σ(X W)) Vᵀ + (", "∂L/∂V = Xᵀ ((X W) ⊙ (dY Oᵀ) ⊙ σ(X W))"),
     ),
+    "batch normalisation, its variance beside its own mean": (
+        "H = (X - mean(X, 0))/sqrt(var(X, 0) + eps); sum(H*dY)",
+        "X: n d, dY: n d, eps: positive",
+        (
+            "∂L/∂X = (dY − H diag((H ⊙ dY)ᵀ 1)/n − 1 1ᵀ dY/n)",
+            "∂L/∂X_ij = (dY_ij − (1/n) Σ_k dY_kj − (H_ij/n) Σ_k dY_kj H_kj)",
+            "∂L/∂ε = −(1/2) Σ_i Σ_j dY_ij H_ij / (",
+        ),
+    ),
+    "batch normalisation with its mean and variance by name": (
+        "m = mean(X, axis=0, keepdims=True); v = var(X, axis=0, keepdims=True); H = (X - m)/sqrt(v + eps)\n"
+        "L = upstream(dH, H)",
+        "X: n d, eps: positive, dH: n d",
+        (
+            "∂L/∂X = (dH − H diag((H ⊙ dH)ᵀ 1)/n − 1 1ᵀ dH/n) diag(√(v + ε 1))⁻¹",
+            "∂L/∂ε = −(1/2) Σ_i Σ_j dH_ij H_ij / (v_j + ε)",
+        ),
+    ),
+    "a variance": (
+        "v = var(X, axis=0); L = sum(v*g)",
+        "X: n d, g: d",
+        ("∂L/∂X = 2 (X − 1 1ᵀ X/n) diag(g)/n", "∂L/∂X_li = 2 g_i (X_li − (1/n) Σ_q X_qi)/n"),
+    ),
+    "a sum of two terms keeps its numbers": (
+        "L = sum((X@w)**2) + lam*sum(w**2)",
+        "X: n d, w: d, lam: positive",
+        ("∂L/∂w = 2 Xᵀ X w + 2 λ w",),
+    ),
+    "softmax with two other indices": (
+        "-sum(Y*log_softmax(Z))",
+        "Z: B n C, Y: B n C rows",
+        ("∂L/∂Z_ilc = softmax_c(Z_ilc) − Y_ilc",),
+    ),
+    "softmax of four axes": ("sum(logsumexp(Z))", "Z: A B n C", ("∂L/∂Z_airc = softmax_c(Z_airc)",)),
+    "attention without a name for its softmax": (
+        "sum(softmax(Q@K.T/sqrt(d))@V)",
+        "Q: n d, K: m d, V: m v",
+        (
+            "∂L/∂K_le = (1/√d) Σ_i Σ_u Q_ie softmax_l((1/√d) Σ_r K_lr Q_ir) "
+            "· (V_lu − Σ_z V_zu softmax_z((1/√d) Σ_r Q_ir K_zr))",
+        ),
+    ),
+    "pairs in order": (
+        "sum(maximum(0, x[i] - x[j]) for i in n for j in n if j < i)",
+        "x: n",
+        ("∂L/∂x_i = Σ_j [x_i > x_j] [j < i] − Σ_j [x_j > x_i] [i < j]",),
+    ),
+    "squares of exponentials of sums": ("sum(exp(-(x+y))**2)", "x: n, y: n", ("∂L/∂x_i = −2 exp(−2 (x_i + y_i))",)),
     "exponentials of sums": (
         "L = sum(exp(-(X@W + b)))",
         "X: n d, W: d h, b: h",
@@ -151,6 +204,23 @@ def test_definitions_on_lines_or_with_semicolons(text: str) -> None:
 def test_texts_that_are_none(text: str, problem: str) -> None:
     with pytest.raises(ParseError, match=problem):
         nnmath.derive(text, given="X: n d, w: d, y: n")
+
+
+UNDEFINED = {
+    "sum(1/(x[i] - x[j]) for i in n for j in n if j != i)": True,
+    "sum(log(abs(x[i] - x[j])) for i in n for j in n if j < i)": True,
+    "sum(1/(x[i] - x[j] + delta(i, j)) for i in n for j in n if j != i)": False,
+    "sum(x[i]/x[j] for i in n for j in n if i > j)": False,
+}
+
+
+@pytest.mark.parametrize("formula", UNDEFINED)
+def test_a_condition_leaves_no_division_by_zero_out(formula: str) -> None:
+    if UNDEFINED[formula]:
+        with pytest.raises(ParseError, match=r"the term has no value where j = i(.|\n)*delta\(j, i\)"):
+            nnmath.derive(formula, given="x: n")
+    else:
+        assert nnmath.derive(formula, given="x: n").derivation.proved
 
 
 n, d = dimension("n"), dimension("d")

@@ -150,19 +150,63 @@ def test_beyond_the_interval_it_does_not_serve(id: str, interval: str, wider: st
     assert broken(id, "float32", source(id).replace(interval, wider))
 
 
+LOW, ODD = np.float32([-90, -100, -1e30]), np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, -90, 90, -100, 120])
+
+#: Which of several blocks have entries elsewhere, and which: the helper looks at a block in the light of the last one.
+PLACES = ({0: ODD}, {1: LOW[:1]}, {0: LOW, 1: LOW}, {0: ODD, 2: LOW}, {2: np.float32([120])}, {0: LOW, 1: ODD, 3: LOW})
+
+
+def elsewhere(id: str, text: str) -> list[str]:
+    """What is wrong where some entries of the blocks of an array are not of moderate size."""
+    function, said = together(id, text), []
+    rng, step = np.random.default_rng(0), 2**19 // 4
+    short, upstream = rng.uniform(-2, 2, (2, 3 * step + 50)).astype(np.float32)
+    right = function(short[:2000], upstream[:2000])
+    for places in PLACES:
+        x, odd = short.copy(), [np.arange(0)]
+        for block, values in places.items():
+            odd.append(block * step + 7 + 3 * np.arange(values.size))
+            x[odd[-1]] = values
+        at = np.concatenate(odd)
+        there = np.setdiff1d(np.arange(2000), at)
+        expected = function(x[at], upstream[at])
+        for long, alone, moderate in zip(function(x, upstream), expected, right, strict=True):
+            if not np.array_equal(long[at], alone, equal_nan=True):
+                said.append(f"entries elsewhere, in blocks {list(places)}")
+            if not np.allclose(long[there], moderate[there], rtol=1e-5, atol=1e-6):
+                said.append(f"moderate entries, in blocks {list(places)}")
+    return said
+
+
 @pytest.mark.parametrize("id", IDS)
 def test_an_entry_elsewhere_is_computed_as_if_it_were_alone(id: str) -> None:
+    assert elsewhere(id, source(id)) == []
     function = together(id, source(id))
-    rng = np.random.default_rng(0)
-    x, upstream = rng.standard_normal((2, 300, 400)).astype(np.float32)
-    odd = np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, -90, 90, -100, 120])
-    x[1, : odd.size] = odd
-    for long, alone in zip(function(x, upstream), function(odd, upstream[1, : odd.size]), strict=True):
-        assert long.shape == x.shape and long.dtype == np.float32
-        np.testing.assert_array_equal(long[1, : odd.size], alone)
+    x, upstream = np.random.default_rng(0).standard_normal((2, 300, 600)).astype(np.float32)
     far = 100 + np.abs(x)
     for long, alone in zip(function(far, upstream), function(far[7], upstream[7]), strict=True):
+        assert long.shape == x.shape and long.dtype == np.float32
         np.testing.assert_array_equal(long[7], alone)
+
+
+#: The helper with an error: an interval with one end only, one block's places for those of another, and the like.
+OVERLOOKED = [
+    ("elif at.size or v.min() < low:", "elif at.size or v.min() < 20 * low:"),
+    ("elif at.size or v.min() < low:", "elif at.size:"),
+    ("np.flatnonzero(v < low)", "np.flatnonzero(v < 2e9 * low)"),
+    ("if not v.max() <= high:", "if v.max() > high:"),
+    ("np.logical_not((low <= v) & (v <= high))", "(v > high).nonzero()[0]"),
+    ("np.logical_not((low <= v) & (v <= high))", "v < low"),
+    ("far.append(at + start)", "far.append(at)"),
+    ("far.append(at + start)", "far = [at + start]"),
+    ("v[far] if", "v[far[::-1]] if"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), OVERLOOKED, ids=[wrong for _, wrong in OVERLOOKED])
+def test_an_entry_that_is_overlooked_is_noticed(right: str, wrong: str) -> None:
+    assert right in source("silu")
+    assert elsewhere("silu", source("silu").replace(right, wrong))
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -191,7 +191,7 @@ def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
     forms = forms_in(functions, REGIME)
     for dtype in map(np.dtype, ("float32", "float64")):
         case = case_of(d, REGIME, forms, dtype, 0)
-        for end in (-2.625, 2.625, 9.875):
+        for end in (-3.25, 3.25, 9.875):
             next_to = [np.nextafter(dtype.type(end), dtype.type(s)) for s in (-np.inf, np.inf)]
             assert {float(end), *map(float, next_to)} & set(map(float, case.values["x"])) >= {end}
         assert np.isclose(case.values["k"], 0.044715)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from derived import derivation as derived
-from sympy import Expr, erf, exp, sqrt
+from sympy import Expr, Poly, Symbol, erf, exp, expand, sqrt
 from test_activation_accuracy import DERIVATIVES, NEAR_ROOT, OTHERS, reference
 from test_one_sided import QUOTIENTS
 from test_reflection import PROVER, X, Z, elementary
@@ -21,7 +21,8 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.generator import assemble
 from nnmath.numeric.stability import forms
-from nnmath.numeric.stability.near_forms import interval, near, normal
+from nnmath.numeric.stability.near_forms import _rounded, interval, near, normal
+from nnmath.numeric.stability.opposite_exponents import with_opposite
 from nnmath.numeric.stability.rewriting import stabilise
 
 IDS = ("silu", "mish", "gelu", "gelu-tanh")
@@ -57,6 +58,52 @@ def test_between_which_values_it_serves() -> None:
     low, high = serving(X * sigmoid(X**3))
     assert low**3 >= -15 and high**3 <= 85
     assert serving(X * sigmoid(X), X) is None
+
+
+def test_what_is_rounded_in_an_exponent() -> None:
+    """By Horner's rule: each product, each sum, and twice each term with a number that is not exact."""
+    t = Symbol("t")
+    for polynomial, squares in (
+        (t**3, 2 * t**6),
+        (-(t**2) / 2, t**4 / 4),
+        (sqrt(3) * t, 6 * t**2),
+        (t**3 + t, t**6 + 2 * (t**3 + t) ** 2),
+        (sqrt(3) * t**3 + sqrt(2) * t, 9 * t**6 + 4 * t**2 + 2 * (sqrt(3) * t**3 + sqrt(2) * t) ** 2),
+    ):
+        assert expand(_rounded(Poly(polynomial, t)) - squares) == 0
+
+
+ODD_POWERS = 3 * X + X**3 / 7
+OPPOSITE = [
+    X * sigmoid(17 * X / 10),
+    X * sigmoid(-2 * X) / 3,
+    X * exp(-X) / (1 + exp(-X)),
+    sigmoid(-X) * (1 - X * sigmoid(X)),
+    X * sigmoid(ODD_POWERS),
+    sigmoid(ODD_POWERS) + X * sigmoid(ODD_POWERS) * sigmoid(-ODD_POWERS) * (3 + 3 * X**2 / 7),
+]
+
+
+@pytest.mark.parametrize("expr", OPPOSITE, ids=str)
+def test_the_opposite_exponent_is_proved_equal_and_a_wrong_one_is_refuted(expr: Expr) -> None:
+    one = near(form_of(expr))
+    assert one is not None
+    (found,) = with_opposite([one])
+    (whole,), (opposite,) = (e.atoms(forms.PlainExp) for e in (one, found))
+    assert expand(elementary(whole.args[0] + opposite.args[0])) == 0
+    assert not any(isinstance(e, forms.InOrder) and e.args[1] == opposite for e in found.atoms(forms.InOrder))
+    assert PROVER.judge(elementary(expr), elementary(found)).kind == "proved"
+    for wrong in (found.subs(opposite, whole), -found, found + opposite):
+        assert PROVER.judge(elementary(expr), elementary(wrong)).kind == "refuted"
+
+
+def test_where_the_opposite_exponent_costs_as_much_it_is_left_alone() -> None:
+    found = [near(form_of(e)) for e in (*QUOTIENTS[:5], OPPOSITE[0])]
+    silu, scaled, *_ = shown = [e for e in found if e is not None]
+    kept = [with_opposite([e]) == [e] for e in shown]
+    assert kept == [True, False, False, True, True, False]
+    assert with_opposite([silu, scaled]) == [silu, scaled]
+    assert with_opposite([scaled, forms.PlainExp(17 * X / 10)]) == [scaled, forms.PlainExp(17 * X / 10)]
 
 
 U = X / sqrt(2)
@@ -139,8 +186,8 @@ WORSE = [
     ("silu", "-80.0, 84.0", "-80.0, 120.0"),
     ("mish", "-80.0, 42.0", "-80.0, 64.0"),
     ("gelu", "-5.25, 5.25", "-6.5, 6.5"),
-    ("gelu-tanh", "2, -2.625, 9.875", "2, -6.0, 9.875"),
-    ("gelu-tanh", "2, -2.625, 9.875", "2, -2.625, 14.0"),
+    ("gelu-tanh", "2, -3.25, 9.875", "2, -6.0, 9.875"),
+    ("gelu-tanh", "2, -3.25, 9.875", "2, -3.25, 1e30"),
 ]
 
 

@@ -24,10 +24,11 @@ from .lower import lower
 from .masks import with_numbers
 from .plans import GeneratedFunction, LongForm, Plan, identifier, is_elementwise
 from .program import Node
-from .rounding import with_fewer_roundings
+from .rounding import with_fewer_roundings, with_parameters_first
 from .stability import near_forms
 from .stability.choices import distributed
 from .stability.forms import InOrder, Squared
+from .stability.opposite_exponents import with_opposite
 from .stability.projections import with_differences
 from .stability.rewriting import stabilise
 from .stability.row_scaling import with_scaled_rows
@@ -169,8 +170,9 @@ def _near(
     if between is None:
         return None
     first = arguments[0]
-    nodes = {n: _node(known[n], e, first.name, True, True) for n, e in forms.items() if e is not None}
-    nodes = with_fewer_roundings(with_numbers(nodes))
+    shown = with_opposite([e for e in forms.values() if e is not None])
+    nodes = {n: _node(known[n], e, first.name, True, True) for n, e in zip(forms, shown, strict=True)}
+    nodes = with_parameters_first(with_numbers(nodes))
     defaults = {a.name: a.default for a in arguments if a.default is not None}
     return Near(first.name, *between, defaults, tuple((identifier(n), nodes[n]) for n in names))
 

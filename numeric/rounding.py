@@ -23,9 +23,14 @@ OTHERS = frozenset(
 
 def with_fewer_roundings(nodes: Mapping[str, Node]) -> dict[str, Node]:
     """The programs of the values of one function, by name."""
-    visit = program.rebuilder(_parameters_first)
-    found = {name: visit(node) for name, node in nodes.items()}
+    found = with_parameters_first(nodes)
     return {name: _in_double(node) if _is_one_chain(_calls(node)) else node for name, node in found.items()}
+
+
+def with_parameters_first(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The programs of some values, by name, in which numbers are multiplied with each other first."""
+    visit = program.rebuilder(_parameters_first)
+    return {name: visit(node) for name, node in nodes.items()}
 
 
 def _parameters_first(_: Node, node: Node) -> Node | None:

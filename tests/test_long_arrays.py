@@ -41,10 +41,11 @@ PLANTED = [
     ("silu", LONG, "_silu_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    x = -x", {"_value_and_gradient"}),
     ("mish", LONG, "_mish_value_and_gradient_near(", BEGIN, f"{BEGIN}\n    upstream = x", {"_value_and_gradient"}),
     ("mish", LONG, "mish(x):", "-80.0, 42.0", "-80.0, 2000.0", {"mish"}),
-    ("mish", LONG, "_mostly_near(", "_put_parts(found, at,", "_put_parts(found, at[::-1],", BOTH),
+    ("mish", LONG, "_mostly_near(", "_put_parts(found, far,", "_put_parts(found, far[::-1],", BOTH),
     ("mish", LONG, "_mostly_near(", "range(0, x.size, step)", "range(0, x.size - step, step)", BOTH),
     ("mish", LONG, "_mostly_near(", "v[start : start + step] if", "np.roll(v, -step)[start : start + step] if", BOTH),
-    ("mish", LONG, "_mostly_near(", "v < low if", "v < low if True or", BOTH),
+    ("mish", LONG, "_mostly_near(", "np.logical_not((low <= v) & (v <= high))", "v < low", BOTH),
+    ("mish", LONG, "_mostly_near(", "far.append(at + start)", "far.append(at)", BOTH),
     ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
     ("mish", LONG, "_mostly_near(", "near(*block, *parts)", "near(*block, *(-p for p in parts))", BOTH),
     ("mish", LONG, "_put_parts(", "whole[at] = part", "whole[at] = -part", BOTH),
@@ -193,7 +194,7 @@ def test_the_points_hold_both_ends_and_what_is_next_to_them() -> None:
     forms = forms_in(functions, REGIME)
     for dtype in map(np.dtype, ("float32", "float64")):
         case = case_of(d, REGIME, forms, dtype, 0)
-        for end in (-2.625, 2.625, 9.875):
+        for end in (-3.25, 3.25, 9.875):
             next_to = [np.nextafter(dtype.type(end), dtype.type(s)) for s in (-np.inf, np.inf)]
             assert {float(end), *map(float, next_to)} & set(map(float, case.values["x"])) >= {end}
         assert np.isclose(case.values["k"], 0.044715)

@@ -82,33 +82,26 @@ def _mostly_near(near, results, low, high, function, x, *others):
     """
     if not x.dtype.isnative or any(np.ndim(v) and v.dtype != x.dtype for v in others):
         return _in_blocks(function, x, *others)
-    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**18 // x.itemsize
-    v, far = flat[0], np.empty(0, np.intp)
-    if not (low <= v.min() and v.max() <= high):
-        far = _places(v < low if v.max() <= high else np.logical_not((low <= v) & (v <= high)))  # NaN too
-    found, few = [np.empty_like(v) for _ in range(results)], [far[:0]]
+    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**19 // x.itemsize
+    found, far, at = [np.empty_like(flat[0]) for _ in range(results)], [], np.empty(0, np.intp)
     with np.errstate(all="ignore"):
         for start in range(0, x.size, step):
             block, parts = ([v[start : start + step] if np.ndim(v) else v for v in vs] for vs in (flat, found))
-            first, last = np.searchsorted(far, (start, start + step)) if far.size else (0, 0)
-            if last - first > step // 16:
+            v = block[0]
+            if not v.max() <= high:  # NaN too
+                at = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))
+            elif at.size or v.min() < low:  # after a block with some, most likely there are some again
+                at = np.flatnonzero(v < low)
+            if at.size > step // 16:
                 _put_parts(parts, ..., _in_blocks(function, *block))
             else:
-                few.append(far[first:last])
                 near(*block, *parts)
+                far.append(at + start)
+    far = np.concatenate(far or [at[:0]])
     if far.size:
-        at = np.concatenate(few)
-        _put_parts(found, at, function(*(v[at] if np.ndim(v) else v for v in flat)))
+        _put_parts(found, far, function(*(v[far] if np.ndim(v) else v for v in flat)))
     found = tuple(whole.reshape(x.shape) for whole in found)
     return found if len(found) > 1 else found[0]
-
-
-def _places(mask):
-    """np.flatnonzero(mask) of a long array, faster where few entries are true: eight at a time are looked at first."""
-    size = mask.size // 8 * 8
-    eights = np.flatnonzero(mask[:size].view(np.uint64) != 0)
-    within = np.flatnonzero(mask[:size].reshape(-1, 8)[eights])
-    return np.concatenate([8 * eights[within // 8] + within % 8, size + np.flatnonzero(mask[size:])])
 
 
 def _put_parts(arrays, at, values):
@@ -128,7 +121,7 @@ def _in_float32(function, x, *others):
 CACHED = 2**18
 
 #: And of one of which ``_mostly_near`` decides at a time how it is computed.
-NEAR_BLOCK = 2**18
+NEAR_BLOCK = 2**19
 
 #: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
 LONG, BLOCK = 2**21, 2**20

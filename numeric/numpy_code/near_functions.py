@@ -23,6 +23,9 @@ from .text import WIDEST, Writer
 #: The share of the cost that a second form must save.
 WORTH = 0.2
 
+#: A parameter that is off by no more than this share of its default moves the ends of the interval by as much.
+AS_GOOD_AS = 1e-5
+
 
 def is_worth_it(function: ArrayFunction) -> bool:
     """Whether a function has a form for entries of moderate size that is much cheaper."""
@@ -165,7 +168,7 @@ def opening(function: ArrayFunction, conditions: Sequence[str], passed: str) -> 
     """
     near = function.near
     assert near is not None
-    defaults = [f"np.isclose({name}, {value!r}, atol=0.0)" for name, value in near.defaults.items()]
+    defaults = [f"abs({name} - {value!r}) <= {abs(value) * AS_GOOD_AS:.2g}" for name, value in near.defaults.items()]
     head = f"if {' and '.join((*conditions, *defaults))}:"
     given = f"{name_of(function)}, {len(near.assigned)}, {near.low!r}, {near.high!r}, {passed}"
     call = f"    return _mostly_near({given})"

@@ -202,7 +202,8 @@ def _add(w: Writer, n: Node) -> tuple[str, int]:
     for sign, arg in zip(n.data, n.args, strict=True):
         part = w.operand(arg, SUM if sign == 1 else PRODUCT)
         if not text:
-            text = part if sign == 1 else f"-{w.operand(arg, UNARY)}"
+            number = arg.op == "mul" and arg.args[0].op == "const"  # the sign is the number's
+            text = part if sign == 1 else f"-{part if number else w.operand(arg, UNARY)}"
         else:
             text += f" + {part}" if sign == 1 else f" - {part}"
     return text, SUM

@@ -7,7 +7,6 @@ elsewhere the other form is computed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import sympy
@@ -38,9 +37,9 @@ from .saturation import is_exact
 #: Exponents between which an exponential in float32 is a normal number, with room for a factor.
 LOWEST, HIGHEST = -80, 85
 
-#: A rounding of the exponent w costs up to |w| units in the last place of exp(w). Independent roundings add up to the
-#: root of their number: no more than so many units are lost.
-UNITS = 15
+#: A rounding of a part p of the exponent costs up to |p| units in the last place of its exponential. Independent
+#: roundings add up to the root of the sum of squares: no more than so many units are lost.
+UNITS = 14
 
 #: :class:`~.forms.normal_tail` serves from 0 to here.
 TAIL = 5.25
@@ -162,12 +161,12 @@ def interval(forms: Sequence[Expr], nearer: Sequence[Expr | None]) -> tuple[floa
         shown = [
             f.replace(normal_distribution, lambda x: normal_distribution(x).beyond) for f in nearer if f is not None
         ]
-        tests = [_limits(f) for form in shown for f in form.atoms(PlainExp, normal_tail)]
+        tests = [_test(f) for form in shown for f in form.atoms(PlainExp, normal_tail)]
     except _NoNearForm:
         return None
 
     def serves(x: float) -> bool:
-        return all(lowest <= value(x) <= highest for lowest, value, highest in tests)
+        return all(test(x) for test in tests)
 
     if not tests or not serves(0.0):
         return None
@@ -183,21 +182,33 @@ def _is_bounded(form: Expr, x: Expr) -> bool:
     return x.tensor.domain.value is None and any(e.has(x) for e in inside)  # type: ignore[attr-defined]
 
 
-def _limits(function: Expr) -> tuple[float, Callable[[float], float], float]:
-    """The smallest argument that serves, the argument as a function of the variable, and the largest one."""
+def _test(function: Expr) -> Callable[[float], bool]:
+    """Whether a function of the variable serves where that has some value."""
     argument = function.args[0].replace(lambda e: isinstance(e, Squared), lambda e: e.args[0] ** 2)
     defaults = {k: k.tensor.domain.value for k in argument.atoms(Element) if k.tensor.domain.value is not None}
     plain, x = argument.xreplace(defaults), sympy.Dummy(real=True)
     (variable,) = plain.atoms(Element)
     value = sympy.lambdify(x, plain.replace(absolute, sympy.Abs).xreplace({variable: x}), "math")
     if isinstance(function, normal_tail):
-        return 0.0, value, TAIL
+        return lambda at: 0.0 <= value(at) <= TAIL
     there = plain.xreplace({absolute(variable): variable})
     if not there.is_polynomial(variable):
         raise _NoNearForm
     if is_exact(there, variable):
-        return float(LOWEST), value, float(HIGHEST)
-    polynomial = Poly(there, variable)
-    inexact = sum(not is_exact(c * variable, variable) for c in polynomial.coeffs())
-    roundings = polynomial.degree() - 1 + 2 * inexact + len(polynomial.coeffs()) - 1
-    return max(float(LOWEST), -UNITS / math.sqrt(roundings)), value, float(HIGHEST)
+        return lambda at: LOWEST <= value(at) <= HIGHEST
+    inside = sympy.Abs(x) if plain.has(absolute(variable)) else x
+    squares = sympy.lambdify(x, _rounded(Poly(there, variable)).xreplace({variable: inside}), "math")
+    return lambda at: LOWEST <= value(at) <= HIGHEST and (value(at) >= 0 or squares(at) <= UNITS**2)
+
+
+def _rounded(polynomial: Poly) -> Expr:
+    """The sum of the squares of all that is rounded when a polynomial is computed by Horner's rule."""
+    (x,), terms = polynomial.gens, polynomial.terms()  # the highest power first
+    found, part = sympy.Integer(0), sympy.Integer(0)
+    for at, ((power,), coefficient) in enumerate(terms):
+        term = coefficient * x**power
+        part += term
+        below = terms[at + 1][0][0] if at + 1 < len(terms) else 0
+        factors = power - below - (at == 0)  # the first one is what the coefficient is multiplied with
+        found += (factors + (at > 0)) * part**2 + (0 if is_exact(coefficient * x, x) else 2 * term**2)
+    return found

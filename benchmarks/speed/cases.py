@@ -118,7 +118,7 @@ def chosen(names: Sequence[str], unknown: Callable[[str], Exception]) -> list[Ca
     """The cases with these ids, or that begin with them; all for none. Raises what ``unknown`` makes of a name."""
     found: dict[str, Case] = {}
     for name in names:
-        fitting = [CASES[name]] if name in CASES else [c for c in CASES.values() if c.id.startswith(f"{name}-")]
+        fitting = [CASES[name]] if name in CASES else [c for c in CASES.values() if c.id.startswith(name)]
         if not fitting:
             raise unknown(name)
         found |= {c.id: c for c in fitting}

@@ -154,7 +154,7 @@ READS = [
     ("mlp-softmax", "Z1 = X @ W1\n    Z1 += b1"),
     ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
-    ("bce-with-logits", "(_inner(z, (z > 0).astype(z.dtype) - t) + np.log1p(np.exp(-np.abs(z))).sum()) / n"),
+    ("bce-with-logits", "(_inner(z, (z > 0).astype(z.dtype) - t) + _sum_entries(np.log1p(np.exp(-np.abs(z))))) / n"),
 ]
 
 

@@ -66,6 +66,7 @@ PLANTED = [
     ("layernorm", ROWS, "_sum_rows(", "= _sum_rows(sums) +", "= -_sum_rows(sums) +", {"layernorm_backward"}),
     ("layernorm", ROWS, "_sum_products(", "total +=", "total -=", {"layernorm_backward", "value_and_gradient"}),
     ("bce-with-logits", ROWS, "_inner(", "total +=", "total -=", {"bce_with_logits", "value_and_gradient"}),
+    ("bce-with-logits", ROWS, "_sum_entries(", ".sum() + x", ".sum() - x", {"bce_with_logits", "value_and_gradient"}),
 ]
 
 

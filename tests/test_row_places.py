@@ -119,5 +119,8 @@ def test_products_of_vectors_are_summed(size: int) -> None:
     np.testing.assert_allclose(space["_inner"](x[::-2], y[::2]), (x[::-2] * y[::2]).sum(), rtol=1e-14)
     many, ones = np.full(2**20 + size, 0.1, np.float32), np.ones(2**20 + size, np.float32)
     single = space["_inner"](many, ones)
-    assert single.dtype == np.float32
-    np.testing.assert_allclose(single, np.float64(many[0]) * many.size, rtol=2e-7)
+    alone = helpers("_sum_entries")["_sum_entries"]
+    np.testing.assert_allclose(alone(np.tile(x[::-1], 100)), 100 * x.sum(), rtol=1e-13)
+    for found in (single, alone(many)):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, np.float64(many[0]) * many.size, rtol=2e-7)

@@ -11,7 +11,7 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.generator import assemble
 
-TERM = "(_inner(z, dz) + np.log1p(e).sum())"
+TERM = "(_inner(z, dz) + _sum_entries(np.log1p(e)))"
 
 #: As it is written elsewhere: max(z, 0) - z t cancels, and so does 1 - e/(1 + e) - t.
 WORSE = [

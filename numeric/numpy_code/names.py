@@ -13,6 +13,7 @@ CALLS: dict[str, str] = {
     "sum_rows": "_sum_rows",
     "sum_products": "_sum_products",
     "inner": "_inner",
+    "sum_entries": "_sum_entries",
     "relu": "np.maximum",
 }
 
@@ -51,5 +52,6 @@ NAMES: dict[str, str] = {
     "sum_rows": "total",
     "sum_products": "total",
     "inner": "total",
+    "sum_entries": "total",
     "einsum": "total",
 }

@@ -82,6 +82,8 @@ def with_shared_sums(
             return program.negative(program.add(((1, total), (-1, inner))))
         if old.op == "neg" and node.args[0] is not old.args[0]:
             return _without_sign(node.args[0])
+        if old.op == "add" and any(a is not b and _without_sign(a) for a, b in zip(node.args, old.args, strict=True)):
+            return _without_signs(node)
         if len(axes) == 1:
             axis = axes[0]
             keepdims = tuple(at != axis for at in range(old.args[0].rank)) if old.data[2] else ()
@@ -115,6 +117,13 @@ def _without_sign(x: Node) -> Node | None:
     """-x for a negative, or a negative over something."""
     front = x.args[0] if x.op == "mul" and x.data == (1,) else x
     return program.mul(front.args, x.args[1:] if front is not x else ()) if front.op == "neg" else None
+
+
+def _without_signs(node: Node) -> Node:
+    """``a - -b`` as ``a + b``."""
+    signs: tuple[int, ...] = node.data  # type: ignore[assignment]
+    terms = ((sign, a, _without_sign(a)) for sign, a in zip(signs, node.args, strict=True))
+    return program.add(tuple((sign, a) if bare is None else (-sign, bare) for sign, a, bare in terms))
 
 
 def _wanted(roots: Sequence[Node], known: Mapping[str, Node]) -> dict[Node, _Rows]:

@@ -199,28 +199,37 @@ def test_beyond_the_interval_it_does_not_serve(id: str, interval: str, wider: st
 
 LOW, ODD = np.float32([-90, -100, -1e30]), np.float32([np.nan, np.inf, -np.inf, 1e30, -1e30, -90, 90, -100, 120])
 
+MANY = np.linspace(-300, -100, 2**19 // 4 // 8, dtype=np.float32)
+
 #: Which of several blocks have entries elsewhere, and which: the helper looks at a block in the light of the last one.
-PLACES = ({0: ODD}, {1: LOW[:1]}, {0: LOW, 1: LOW}, {0: ODD, 2: LOW}, {2: np.float32([120])}, {0: LOW, 1: ODD, 3: LOW})
+PLACES = (
+    {0: ODD},
+    {1: LOW[:1]},
+    {0: LOW, 1: LOW},
+    {0: ODD, 2: LOW},
+    {2: np.float32([120])},
+    {0: LOW, 1: ODD, 3: LOW},
+    {1: MANY},
+)
 
 
 def elsewhere(id: str, text: str) -> list[str]:
     """What is wrong where some entries of the blocks of an array are not of moderate size."""
     function, said = together(id, text), []
     rng, step = np.random.default_rng(0), 2**19 // 4
-    short, upstream = rng.uniform(-2, 2, (2, 3 * step + 50)).astype(np.float32)
-    right = function(short[:2000], upstream[:2000])
     for places in PLACES:
-        x, odd = short.copy(), [np.arange(0)]
+        x, upstream = rng.uniform(-2, 2, (2, 3 * step + 50)).astype(np.float32)  # others than those in freed memory
+        odd = [np.arange(0)]
         for block, values in places.items():
             odd.append(block * step + 7 + 3 * np.arange(values.size))
             x[odd[-1]] = values
         at = np.concatenate(odd)
-        there = np.setdiff1d(np.arange(2000), at)
-        expected = function(x[at], upstream[at])
+        there = np.setdiff1d(np.arange(0, x.size, 61), at)
+        expected, right = (function(x[some], upstream[some]) for some in (at, there))
         for long, alone, moderate in zip(function(x, upstream), expected, right, strict=True):
             if not np.array_equal(long[at], alone, equal_nan=True):
                 said.append(f"entries elsewhere, in blocks {list(places)}")
-            if not np.allclose(long[there], moderate[there], rtol=1e-5, atol=1e-6):
+            if not np.allclose(long[there], moderate, rtol=1e-5, atol=1e-6):
                 said.append(f"moderate entries, in blocks {list(places)}")
     return said
 
@@ -247,6 +256,9 @@ OVERLOOKED = [
     ("far.append(at + start)", "far.append(at)"),
     ("far.append(at + start)", "far = [at + start]"),
     ("v[far] if", "v[far[::-1]] if"),
+    ("if many:", "if False:"),
+    ("if not many:", "if False:"),
+    ("_put_parts(parts, ...,", "_put_parts(parts[:0], ...,"),
 ]
 
 

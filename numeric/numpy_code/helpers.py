@@ -87,15 +87,18 @@ def _mostly_near(near, results, low, high, function, x, *others):
     with np.errstate(all="ignore"):
         for start in range(0, x.size, step):
             block, parts = ([v[start : start + step] if np.ndim(v) else v for v in vs] for vs in (flat, found))
-            v = block[0]
+            v, many = block[0], at.size > step // 16  # most likely this block is like the last one
+            if not many:  # before x is looked at: then that is in the cache
+                near(*block, *parts)
             if not v.max() <= high:  # NaN too
                 at = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))
-            elif at.size or v.min() < low:  # after a block with some, most likely there are some again
+            elif at.size or v.min() < low:
                 at = np.flatnonzero(v < low)
             if at.size > step // 16:
                 _put_parts(parts, ..., _in_blocks(function, *block))
             else:
-                near(*block, *parts)
+                if many:
+                    near(*block, *parts)
                 far.append(at + start)
     far = np.concatenate(far or [at[:0]])
     if far.size:

@@ -275,15 +275,26 @@ def one_sum(expr: Expr) -> Expr:
         if not isinstance(e, Add):
             return e
         sums = [t for t in e.args if isinstance(t.as_coeff_Mul()[1], BoundSum) and not _is_window(t)]
-        merged = merge_sums(Add(*sums))
+        if len(sums) < 2:
+            return e
+        number = _common_number([t.as_coeff_Mul()[0] for t in sums])
+        merged = merge_sums(Add(*(t / number for t in sums)))
         if len(Add.make_args(merged)) == len(sums):
             return e
-        merged = collect(merged)
+        merged = number * collect(merged)
         if any(_is_mixed(s.body) for s in merged.atoms(BoundSum)):
             return e
         return smaller(e, merged + Add(*(t for t in e.args if t not in sums)))
 
     return bottom_up(expr, visit)
+
+
+def _common_number(numbers: list[Expr]) -> Expr:
+    """The number that rational numbers share, below zero where all of them are: −1/2 of −1/2 and −3/2."""
+    if not all(n.is_Rational for n in numbers):
+        return S.One
+    shared = sympy.Rational(sympy.igcd(*(n.p for n in numbers)), sympy.ilcm(*(n.q for n in numbers)))
+    return -shared if all(n.is_negative for n in numbers) else shared
 
 
 def _is_window(total: Expr) -> bool:

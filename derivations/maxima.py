@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sympy import Symbol
 
 from ..calculus.parser import parse_definitions, parse_givens
+from ..calculus.scope import ParseError
 from ..calculus.shifts import MaximumStays, Shift
 
 #: Names for the places, the maxima and what they are of, and for indices, in the order in which they are tried.
@@ -25,6 +26,7 @@ def by_places(lines: Sequence[str], given: str) -> tuple[list[str], str, list[st
     **Raises** ParseError for a text that cannot be read, and for a maximum over several axes or of a generator.
     """
     lines, notes = list(lines), []
+    before: MaximumStays | None = None
     while True:
         try:
             parse_definitions("\n".join(lines), parse_givens(given))
@@ -34,6 +36,11 @@ def by_places(lines: Sequence[str], given: str) -> tuple[list[str], str, list[st
                 raise
             lines, given, note = found
             notes.append(note)
+            before = stays
+        except ParseError:
+            if before is None:
+                raise
+            raise before from None  # such as an array of its own that would need an index from outside
         else:
             return lines, given, notes
 
@@ -47,7 +54,9 @@ def _with_a_place(lines: Sequence[str], given: str, shift: Shift) -> tuple[list[
         return None
     (axis,) = shift.over
     taken = set(re.findall(r"\w+", "\n".join([*lines, given])))
-    first = next(n for n, line in enumerate(lines) if written in line)
+    first = next((n for n, line in enumerate(lines) if written in line), None)
+    if first is None:
+        return None
     whole = re.fullmatch(rf"\s*(\w+)\s*=\s*{re.escape(written)}\s*(?:#.*)?", lines[first])
     place, top = _name(PLACES, taken), whole[1] if whole else _name(TOPS, taken)
     of = argument.id if isinstance(argument, ast.Name) else _name(ARRAYS, taken)

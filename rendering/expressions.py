@@ -315,7 +315,8 @@ def _function(w: Writer, expr: Expr) -> Box:
 def _softmax(w: Writer, entry: SoftmaxEntry) -> Box:
     """``softmax_j(S_ij)``: the entry at j of the softmax of S_ij over j."""
     of, index = entry.args
-    name = f"{w.style.operator('softmax')}_{_index_text(w, (index,))}"
+    below = _index_text(w, (index,))
+    name = f"{w.style.operator('softmax')}_{f'{{{below}}}' if w.style.latex else below}"
     return join([name, w.style.enclosed(w._write(of))], ATOM)
 
 

@@ -69,7 +69,9 @@ def test_only_names_that_say_much() -> None:
 SUMS = {
     "sum(X[k, j]*Y[k, j] for k in n) - sum(X[k, j]*x[k] for k in n)": "sum(X[k, j]*(Y[k, j] - x[k]) for k in n)",
     "sum(X[k, j] for k in n)/n - sum(Y[k, j] for k in n)/n": "sum(X[k, j] - Y[k, j] for k in n)/n",
+    "-sum(X[k, j] for k in n)/2 - 3*sum(Y[k, j] for k in n)/2": "-sum(X[k, j] + 3*Y[k, j] for k in n)/2",
     "sum(X[k, j]*Y[k, j] for k in n) + sum(x[k]**2 for k in n)": None,
+    "sum(X[k, j] for k in n) - m[j]": None,
     "sum(X[k, j] for k in n) + m[j]*sum(Y[k, j] for k in n)": None,
     "sum(X[k, j] for k in n) + sum(Y[i, l] for l in d)": None,
 }

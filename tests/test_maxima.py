@@ -85,7 +85,15 @@ def test_what_an_axis_says_of_ties() -> None:
     assert "over all entries shares it out" in " ".join(str(nnmath.derive("max(x)", given="x: n")).split())
 
 
-@pytest.mark.parametrize("formula", ["max(X)", "sum(max(X[i, k] for k in d) for i in n)"])
+def test_names_that_are_taken_and_lines_that_go_on() -> None:
+    page = nnmath.derive("k = sum(\n    max(\n        s, axis=1)\n)\nk**2", given="s: n m")
+    assert page.derivation.proved and "∂k/∂s" not in str(page) and "onehot(q)" in str(page)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["max(X)", "sum(max(X[i, k] for k in d) for i in n)", "sum(max(X*X[i, 0], axis=1)[i] for i in n)"],
+)
 def test_several_axes_have_no_place(formula: str) -> None:
     with pytest.raises(ParseError, match=r"does not cancel(.|\n)*X\[i, s\[i\]\] with labels"):
         nnmath.derive(f"sum({formula}**2)", given="X: n d")

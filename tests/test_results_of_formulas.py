@@ -107,6 +107,11 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "X: n d, w: d, lam: positive",
         ("∂L/∂w = 2 Xᵀ X w + 2 λ w",),
     ),
+    "a quadratic form": (
+        "L = (x - m)@A@(x - m)/2",
+        "x: d, m: d, A: d d",
+        ("∂L/∂x = (Aᵀ + A) (x − m)/2", "∂L/∂x_e = (1/2) Σ_r (A_er + A_re) (x_r − m_r)"),
+    ),
     "softmax with two other indices": (
         "-sum(Y*log_softmax(Z))",
         "Z: B n C, Y: B n C rows",

@@ -37,10 +37,7 @@ ABOUT = """/* {title}.
    and, for threads and vectors, -fopenmp; never with -ffast-math. Float functions add up in double.
    Each function returns 0, or 1 where memory ran out. Arrays are contiguous, the last axis fastest. */"""
 
-HEADER = """#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE
-#endif
-#include <float.h>
+HEADER = """#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,10 +45,6 @@ HEADER = """#if defined(__linux__) && !defined(_GNU_SOURCE)
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
-#ifdef __linux__
-#include <sched.h>
-#include <unistd.h>
-#endif
 #endif
 /* A loop becomes vector code only where all that it calls stands in it. */
 #ifdef __GNUC__
@@ -62,24 +55,6 @@ HEADER = """#if defined(__linux__) && !defined(_GNU_SOURCE)
 """
 
 THREADS = """
-/* Linux may wake a thread that slept on the core of the one that calls, where it waits although another core is free:
-   a thread that finds itself there keeps off that core from then on. */
-#if defined(_OPENMP) && defined(__linux__)
-static int nn_core = -1;
-static inline void nn_called(void) { nn_core = sched_getcpu(); }
-static inline void nn_apart(void) {
-    cpu_set_t cores;
-    if (nn_core < 0 || sched_getcpu() != nn_core || sched_getaffinity(getpid(), sizeof cores, &cores))
-        return;
-    CPU_CLR(nn_core, &cores);
-    if (CPU_COUNT(&cores) > 0)
-        sched_setaffinity(0, sizeof cores, &cores);
-}
-#else
-static inline void nn_called(void) {}
-static inline void nn_apart(void) {}
-#endif
-
 /* How many threads a loop over rows gets: one where there are fewer than 32768 entries in all. */
 int nn_thread_limit = 0;
 double nn_thread_entries = 32768.0;
@@ -92,15 +67,11 @@ static inline ptrdiff_t nn_threads(ptrdiff_t rows, double entries) {
         most = nn_thread_limit;
     if (entries < nn_thread_entries)
         return 1;
-    nn_called();
     return rows < most ? (rows > 0 ? rows : 1) : most;
 }
 static inline ptrdiff_t nn_thread(void) {
 #ifdef _OPENMP
-    const ptrdiff_t me = omp_get_thread_num();
-    if (me > 0)
-        nn_apart();
-    return me;
+    return omp_get_thread_num();
 #else
     return 0;
 #endif

@@ -71,7 +71,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     nodes = with_centred_rows(names, nodes)
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
-    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes)))
+    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes, names)))
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])

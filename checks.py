@@ -1,4 +1,4 @@
-"""Checking entries of the catalogue, several at a time: one row each. check_table.py shows the rows."""
+"""Checking entries of the catalogue, several at a time: one row each. commands/check_table.py shows the rows."""
 
 from __future__ import annotations
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from . import __version__, accuracy_command, bench_command, check_command, derive_command, verify_command
+from . import __version__
+from .commands import accuracy, bench, check, derive, verify
+from .commands.derive import FORMATS
+from .commands.options import TARGETS, width
+from .commands.output import UnwritableOutput, write
+from .commands.usage import WrongUsage
 from .derivations import MalformedEntry, ParameterError, UnknownEntry, catalogue, problems, topics
-from .derive_command import FORMATS
-from .options import TARGETS, width
-from .output import UnwritableOutput, write
-from .usage import WrongUsage
 
 FINE, FAILED, USAGE, MISSING = 0, 1, 2, 3
 
@@ -115,7 +116,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.topic is not None and arguments.topic not in titles:
         raise WrongUsage(f"no topic is called {arguments.topic!r}. Topics: {', '.join(titles)}")
     chosen = [e for e in catalogue().values() if arguments.topic in (None, e.topic)]
-    from . import listing
+    from .commands import listing
 
     write(listing.as_json(chosen) if arguments.json else listing.as_text(chosen), None)
     for problem in problems():
@@ -124,19 +125,19 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _derive(arguments: argparse.Namespace) -> int:
-    page = derive_command.run(arguments)
+    page = derive.run(arguments)
     if not page.proved:
         _say(f"{page.entry.id}: {page.verdict}: {page.verdict.counterexample or page.verdict.basis}")
     return FINE if page.proved else FAILED
 
 
 def _code(arguments: argparse.Namespace) -> int:
-    derive_command.run_code(arguments)
+    derive.run_code(arguments)
     return FINE
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    rows, text = check_command.run(arguments, width())
+    rows, text = check.run(arguments, width())
     write(text, None)
     sys.stdout.flush()
     refused = problems() if arguments.all else ()
@@ -148,20 +149,20 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _accuracy(arguments: argparse.Namespace) -> int:
-    found, text = accuracy_command.run(arguments, width())
+    found, text = accuracy.run(arguments, width())
     write(text, None)
     failed = [a for a in found if a.failed]
     return FINE if not failed else MISSING if all(a.missing for a in failed) else FAILED
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    right, text = bench_command.run(arguments, width())
+    right, text = bench.run(arguments, width())
     write(text, None)
     return FINE if right else FAILED
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    report = verify_command.run(arguments)
+    report = verify.run(arguments)
     if arguments.json:
         write(report.as_json(), None)
     elif sys.stdout.isatty():
@@ -206,21 +207,21 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as JSON")
 
     text = "derive a formula: every step with its reason and verdict"
-    derive_command.add_options(command("derive", _derive, text, derive_command.EPILOG))
+    derive.add_options(command("derive", _derive, text, derive.EPILOG))
 
-    derive_command.add_code_options(command("code", _code, "print the code of a formula", derive_command.CODE_EPILOG))
+    derive.add_code_options(command("code", _code, "print the code of a formula", derive.CODE_EPILOG))
 
     text = "prove every step and cross-check the generated code against PyTorch"
-    check_command.add_options(command("check", _check, text, check_command.EPILOG))
+    check.add_options(command("check", _check, text, check.EPILOG))
 
     text = "measure the errors of the generated code in units of the last place"
-    accuracy_command.add_options(command("accuracy", _accuracy, text, accuracy_command.EPILOG))
+    accuracy.add_options(command("accuracy", _accuracy, text, accuracy.EPILOG))
 
     text = "time the generated code beside torch, JAX and NumPy by hand"
-    bench_command.add_options(command("bench", _bench, text, bench_command.EPILOG))
+    bench.add_options(command("bench", _bench, text, bench.EPILOG))
 
     text = "judge a gradient that was written by hand"
-    verify_command.add_options(command("verify", _verify, text, verify_command.EPILOG))
+    verify.add_options(command("verify", _verify, text, verify.EPILOG))
     return parser
 
 

@@ -22,9 +22,9 @@ from sessions import BrokenSession, refreshed  # type: ignore[import-not-found]
 import nnmath
 from nnmath.calculus.derivation import Step
 from nnmath.calculus.rules import statement
+from nnmath.commands.output import write
 from nnmath.derivations import catalogue, find, special_case_of, topics, used_by
 from nnmath.derivations.counterpart import counterpart
-from nnmath.output import write
 
 FOLDER = Path(__file__).resolve().parent
 ENTRIES = FOLDER / "entries"

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 import nnmath
-from nnmath.output import write
+from nnmath.commands.output import write
 from nnmath.rendering import terminal
 
 ENTRY = "softmax-ce"

@@ -46,6 +46,14 @@ def dense_transposed(X, W, dY):
     return dX, dW, db
 
 
+def dense_only_weights(X, W, dY):
+    return dY.T @ X
+
+
+def dense_only_inputs(X, W, dY):
+    return W @ dY.T
+
+
 def dense_axis(X, W, dY):
     dX = dY @ W.T
     dW = X.T @ dY

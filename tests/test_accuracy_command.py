@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 import nnmath
-from nnmath import accuracies, accuracy_command, accuracy_plot
+from nnmath import accuracies
 from nnmath.cli import main
+from nnmath.commands import accuracy as accuracy_command
+from nnmath.commands import accuracy_plot
 from nnmath.numeric.accuracy import points
 from nnmath.numeric.accuracy.implementations import IMPLEMENTATIONS, generated
 from nnmath.numeric.accuracy.unavailable import Unavailable

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from derived import derivation
 
-from nnmath.bench_command import BEGIN, END
 from nnmath.benchmarks.speed import contestants, floor, table
 from nnmath.benchmarks.speed.cases import CASES, Case
 from nnmath.benchmarks.speed.contestants import CONTESTANTS, Absent, Contestant
@@ -33,6 +32,7 @@ from nnmath.benchmarks.speed.measure import (
     measure,
 )
 from nnmath.cli import main
+from nnmath.commands.bench import BEGIN, END
 from nnmath.derivations import catalogue
 
 Output = pytest.CaptureFixture[str]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from nnmath.check_table import as_json, as_table, totals
 from nnmath.checks import CrossCheck, Row, cores, run
 from nnmath.cli import main
+from nnmath.commands.check_table import as_json, as_table, totals
 from nnmath.derivations import catalogue
 
 IDS = ("tanh", "sigmoid", "relu", "gelu", "silu")

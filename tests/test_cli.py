@@ -99,7 +99,7 @@ def test_something_not_installed_is_code_3_and_the_line_to_type(
     def find(id: str) -> None:
         raise ModuleNotFoundError("No module named 'flint'", name="flint.types")
 
-    monkeypatch.setattr("nnmath.options.find", find)
+    monkeypatch.setattr("nnmath.commands.options.find", find)
     assert main(["derive", "sigmoid"]) == 3
     assert capsys.readouterr().err == "nnmath: python-flint is not installed. Type: pip install python-flint\n"
 
@@ -143,7 +143,7 @@ def test_a_failure_half_way_leaves_the_old_file(
     def no_space(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nnmath.output.os.fsync", no_space)
+    monkeypatch.setattr("nnmath.commands.output.os.fsync", no_space)
     assert main(["derive", "sigmoid", "-o", str(file)]) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]

@@ -36,6 +36,8 @@ ROWS = [
     ),
     ("dense_outer", "dense", "transpose", "X.dot(dY.T) does not fit", "X.T.dot(dY) for X.dot(dY.T)"),
     ("dense_transposed", "dense", "transpose", "dW has shape H×D, and W has shape D×H", "X.T @ dY for dY.T @ X"),
+    ("dense_only_weights", "dense", "transpose", "dW has shape H×D, and W has shape D×H", "X.T @ dY for dY.T @ X"),
+    ("dense_only_inputs", "dense", "transpose", "dX has shape D×n, and X has shape n×D", "dY @ W.T for W @ dY.T"),
     (
         "dense_axis", "dense", "wrong-axis", "db has shape n, and b has shape H",
         "np.sum(dY, axis=0) for np.sum(dY, axis=1)",

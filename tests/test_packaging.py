@@ -16,7 +16,7 @@ import nnmath
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-ROOMS = ("calculus", "derivations", "numeric", "rendering", "verification", "benchmarks/speed")
+ROOMS = ("calculus", "commands", "derivations", "numeric", "rendering", "verification", "benchmarks/speed")
 
 
 def folders_with_code() -> set[str]:

@@ -121,6 +121,7 @@ def test_what_is_beside_the_signature_is_no_part_of_the_verdict() -> None:
     assert [e["case"] for e in json.loads(report.as_json())["explained"]] == [e.case for e in report.explained]
 
 
+REMEMBERED = "keeps state: dZ is wrong for new data in arrays of the same shapes"
 HAZARDS = [
     ("softmax-ce-labels", "writes_into_input", "mutation", "writes into its input z"),
     ("softmax-ce-labels", "prints", "output", "prints"),
@@ -128,6 +129,7 @@ HAZARDS = [
     ("dense", "lossy", "mutation", "writes into its upstream gradient"),
     ("relu", "ReluInPlace", "mutation", "writes into its upstream gradient"),
     ("dense", "flat", "stride", "gives another answer when its upstream gradient is transposed"),
+    ("softmax-ce-labels", "remembers_shape", "state", REMEMBERED),
     ("dense", "DenseStale", "state", "keeps state: new data after old gives another answer than fresh"),
     ("dense", "DenseAccumulates", "state", "the second call of backward adds to dW"),
     ("mlp", "TwoLayer", "mutation", "writes into the output of forward = self.probs"),

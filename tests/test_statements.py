@@ -310,7 +310,7 @@ def test_the_pages_compile(tmp_path: Path) -> None:
 
 def test_a_statement_has_no_code_and_its_check_says_so() -> None:
     from nnmath import checks
-    from nnmath.check_table import as_table, totals
+    from nnmath.commands.check_table import as_table, totals
     from nnmath.page import NoCode
 
     page = nnmath.derive("gibbs")

@@ -125,6 +125,37 @@ def test_batched_it_computes_the_same(id: str) -> None:
         torch.testing.assert_close(tuple(b[1] for b in batched), gradients(*alone))
 
 
+def both_orders_on_meta(id: str, old: str = "", new: str = "") -> None:
+    """Value and both derivatives on a device without data: it refuses tensors of another device, and to look at one."""
+    for run, given in calls(id, old, new):
+        there = [g.detach().to("meta").requires_grad_(g.requires_grad) if hasattr(g, "to") else g for g in given]
+        wanted = [g for g in there if isinstance(g, torch.Tensor) and g.requires_grad]
+        found = [run(*there)]
+        for order in (1, 2):
+            found = [f for f in found if f is not None and f.requires_grad]
+            assert all(f.is_meta for f in found) and (found or order == 2)
+            if found:
+                ones = [torch.ones_like(f) for f in found]
+                found = list(torch.autograd.grad(found, wanted, ones, create_graph=order == 1, allow_unused=True))
+
+
+@pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
+def test_every_tensor_is_on_the_device_of_the_inputs(id: str) -> None:
+    both_orders_on_meta(id)
+
+
+ELSEWHERE = [
+    ("a tensor on the CPU", "sum(dim=1) / D", "sum(dim=1) / torch.full((1,), D)", "device"),
+    ("a look at the numbers", "D = X.shape[1]", "D = X.shape[1] if X.sum() == X.sum() else 0", "meta tensor"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [row[1:] for row in ELSEWHERE], ids=[row[0] for row in ELSEWHERE])
+def test_code_that_would_fail_or_wait_on_another_device_is_found(old: str, new: str, said: str) -> None:
+    with pytest.raises((RuntimeError, NotImplementedError), match=said):
+        both_orders_on_meta("layernorm", old, new)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device here")
 @pytest.mark.parametrize("id", IDS if THOROUGH else SAMPLE)
 def test_on_cuda_it_computes_the_same(id: str) -> None:

@@ -23,7 +23,7 @@ MEANING: dict[VerdictWord, str] = {
     "agrees": "equal to the derived gradient on every regime that was tried, but not proved",
     "wrong": "not the gradient",
     "unstable": "the formula is right, but the floating-point code fails in a region of its inputs",
-    "unsafe": "the values are right, but the code changes or misreads what it shares with its caller",
+    "unsafe": "a call of its own is right, but the code changes or misreads what it shares, or keeps old state",
     "undecided": "neither proved nor tested",
 }
 

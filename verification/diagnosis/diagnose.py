@@ -91,6 +91,8 @@ def diagnose(
     lost = _lost(named, seen, proved, objects, is_wrong)
     dying = again.dying(derivation if written is None else written, lost) if lost else ()
     explained = {g for cause in narrowed for g in cause.gradients}
+    if any(issue.kind == "state" for issue in seen.safety):  # the numbers are those of other data
+        explained |= {c.gradient for c in seen.comparisons}
     found += unstable(subject, seen, proved, objects, is_wrong, dying, explained)
     found += _kinks(subject, seen)
     return Diagnosis(tuple(dict.fromkeys(found)), tuple(named))

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...numeric.checking.regimes import REGIMES
+from ...numeric.checking.regimes import REGIMES, Regime
 from ..subjects.naming import is_gradient_name
 from ..subjects.protocol import Array, Named, Pass
 from ..subjects.sandbox import Outcome, guarded
-from .observations import SafetyIssue, as_array
+from .observations import Comparison, SafetyIssue, as_array
 from .prober import Point, Prober, fresh
 from .upstreams import layouts, stride_zero
+
+#: Changes data in place.
+Change = Callable[[dict[str, Array]], None]
+#: Sizes, from each of the first two places on, that no regime has.
+NEW_SIZES = (6, 5, 7, 9, 8, *range(10, 50))
 
 PLAIN = {False: "unequal sizes", True: "typical"}
 
@@ -31,8 +37,11 @@ def hazards(prober: Prober, covered: dict[str, None], skipped: dict[str, None]) 
     checks = _Checks(prober, point, base)
     found: list[SafetyIssue] = []
     for name, check in CHECKS:
-        found += check(checks)
+        found += (more := list(check(checks)))
         covered[name] = None
+        if more and check is _Checks.remembered:
+            skipped["memory layouts and dtypes: the code answers with what it computed before"] = None
+            break
         if any(i.kind == "random" for i in found):
             skipped["state and memory layouts: the code gives random answers"] = None
             break
@@ -218,19 +227,33 @@ class _Checks:
             yield self.issue("state", "keeps state: new data after old gives another answer than fresh", example)
 
     def remembered(self) -> Iterator[SafetyIssue]:
-        """Functions have no fresh state: one that remembers by shape is right on the first data, wrong on the next."""
-        if self.prober.subject.kind == "class":
+        """Functions have no fresh state: one that remembers by shape is right on the first data, wrong on the next.
+
+        It was run before, so it gets shapes that it has not seen: both data are right there when they come first.
+        """
+        if self.prober.subject.kind == "class" or not self._wrong(self.point.regime, _changed):
             return
-        other = self.prober.point(self.point.regime, self.prober.finest, _changed)
-        ran = self.prober.call(other)
-        if ran.error is None:
-            first, _ = self.prober.compare(self.point, self.base.value)
-            second, _ = self.prober.compare(other, ran.value)
-            for one, two in zip(first, second, strict=False):
-                if one.ok and not two.ok and two.finite and two.got is not None and one.got is not None:
-                    if two.shape_ok and close(one.got, two.got):
-                        what = f"keeps state: {two.gradient} is that of the data of an earlier call"
-                        yield self.issue("state", what, difference(two.exact, two.got))
+        for k, (first, second) in enumerate(((None, _changed), (_changed, None))):
+            regime = replace(self.point.regime, sizes=partial(_new_sizes, k))
+            if self._wrong(regime, first, NEW_SIZES[k]) or not (found := self._wrong(regime, second, NEW_SIZES[k])):
+                return
+        for c in found:
+            if c.got is not None and c.shape_ok and c.finite:
+                what = f"keeps state: {c.gradient} is wrong for new data in arrays of the same shapes"
+                yield self.issue("state", what, difference(c.exact, c.got))
+
+    def _wrong(self, regime: Regime, change: Change | None, points: int | None = None) -> list[Comparison]:
+        """The gradients that are wrong at a point. points: so many, of a function of scalars. No error counts."""
+
+        def changed(values: dict[str, Array]) -> None:
+            if self.prober.elementwise:
+                values.update({n: np.array(v[:points]) if v.ndim else v for n, v in values.items()})
+            if change is not None:
+                change(values)
+
+        point = self.prober.point(regime, self.prober.finest, changed)
+        ran = self.prober.call(point)
+        return [] if ran.error is not None else [c for c in self.prober.compare(point, ran.value)[0] if not c.ok]
 
     def chance(self) -> Iterator[SafetyIssue]:
         """Two fresh runs on the same inputs, with other random numbers."""
@@ -302,6 +325,10 @@ CHECKS = (
     ("transposed, sliced and stride-0 arrays", _Checks.strides),
     ("dtypes in and out", _Checks.dtypes),
 )
+
+
+def _new_sizes(start: int, count: int) -> Sequence[int]:
+    return NEW_SIZES[start : start + count]
 
 
 def is_real(t: Any) -> bool:

@@ -45,7 +45,9 @@ def gradients_of(
             if beside and any(t.rank for t in pairs.values()):
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
-            found[k] = next(iter((fits if len(fits) == 1 else []) or in_order or fits or (free if alone else [])), None)
+            turned = [t for t in free if shapes[k] is not None and shape_of(t, sizes) == (shapes[k] or ())[::-1]]
+            choices = (fits if len(fits) == 1 else []) or in_order or fits or turned or (free if alone else [])
+            found[k] = next(iter(choices), None)
             if found[k] is None and name is None and len(names) == len(ordinary) + len(others):
                 left = [t for t in others.values() if t not in found and _has_shape(t, sizes, shapes[k])]
                 found[k] = left[0] if len(left) == 1 else None

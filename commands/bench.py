@@ -13,8 +13,8 @@ from .output import write
 from .usage import WrongUsage
 
 if TYPE_CHECKING:
-    from .benchmarks.speed.cases import Case
-    from .benchmarks.speed.measure import Measured
+    from ..benchmarks.speed.cases import Case
+    from ..benchmarks.speed.measure import Measured
 
 #: Between these lines of a page the run stands.
 BEGIN, END = "<!-- a run of nnmath bench -->", "<!-- end of the run -->"
@@ -52,11 +52,11 @@ def run(arguments: argparse.Namespace, width: int) -> tuple[bool, str]:
         raise WrongUsage(f"--threads {arguments.threads} leaves nothing to run on. Give 1 or more: --threads 2")
     if arguments.json and arguments.markdown:
         raise WrongUsage("--json and --markdown both say what becomes of the run. Give one of them")
-    from .benchmarks.speed.threads import limited
+    from ..benchmarks.speed.threads import limited
 
     page = None if arguments.markdown is None else _page(arguments.markdown)
     with limited(arguments.threads) as threads:
-        from .benchmarks.speed import machine, memory, table
+        from ..benchmarks.speed import machine, memory, table
 
         memory.keep()
         found = _measured(arguments, threads)
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, width: int) -> tuple[bool, str]:
 
 
 def _measured(arguments: argparse.Namespace, threads: int) -> list[Measured]:
-    from .benchmarks.speed import cases, contestants, measure
+    from ..benchmarks.speed import cases, contestants, measure
 
     known = contestants.CONTESTANTS
     ours = ("numpy", "c")

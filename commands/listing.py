@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .derivations import Entry, special_case_of, topics, used_by
-from .derivations.counterpart import counterpart
+from ..derivations import Entry, special_case_of, topics, used_by
+from ..derivations.counterpart import counterpart
 
 
 def as_text(entries: Sequence[Entry]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from .checks import SAMPLED, CrossCheck, Row
+from ..checks import SAMPLED, CrossCheck, Row
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,12 +6,12 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .derivations import catalogue, find
+from ..derivations import catalogue, find
 from .options import DEVICES, DTYPES, TARGETS, add_formula, add_parameters, dtypes, is_own, page, parameters
 from .usage import WrongUsage
 
 if TYPE_CHECKING:
-    from .checks import Row
+    from ..checks import Row
 
 DESCRIPTION = """prove every step and cross-check the generated code against PyTorch
 
@@ -60,7 +60,8 @@ def run(arguments: argparse.Namespace, width: int) -> tuple[list[Row], str]:
     for id in ids if not own else ():
         find(id).at(**chosen)
     kinds = dtypes(arguments.dtype or ["float64,float32"])
-    from . import check_table, checks
+    from .. import checks
+    from . import check_table
 
     device, target = arguments.device, arguments.target
     rows = (

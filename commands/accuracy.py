@@ -10,7 +10,7 @@ from .options import add_formula, add_parameters, page
 from .usage import WrongUsage
 
 if TYPE_CHECKING:
-    from .accuracies import Accuracy
+    from ..accuracies import Accuracy
 
 DTYPES = ("float64", "float32")
 
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, width: int) -> tuple[list[Accuracy], str]
     if arguments.all and (arguments.plot or arguments.set or arguments.given):
         raise WrongUsage("--plot, --set and --given go with one formula: nnmath accuracy silu --plot silu.svg")
     dtypes = _listed(arguments.dtype, DTYPES, "is not a dtype that is measured") or DTYPES
-    from . import accuracies, accuracy_table
+    from .. import accuracies, accuracy_table
 
     _listed([arguments.target], accuracies.OURS, "is no target that is measured")
     against = _listed(arguments.against, (*accuracies.OTHERS, *accuracies.OURS), "is nothing to measure against")
@@ -82,7 +82,8 @@ def _listed(texts: Sequence[str], known: Sequence[str], what: str) -> tuple[str,
 
 
 def _measure(arguments: argparse.Namespace, dtypes: Sequence[str], options: dict[str, Any]) -> Accuracy:
-    from . import accuracies, accuracy_plot
+    from .. import accuracies
+    from . import accuracy_plot
 
     if arguments.plot:
         accuracy_plot.check(arguments.plot)

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from .derivations import find
+from ..derivations import find
 from .usage import WrongUsage
 
 DEVICES = ("cpu", "cuda", "auto")
@@ -40,7 +40,7 @@ def page(arguments: argparse.Namespace) -> Any:
         find(arguments.id).at(**chosen)
     elif chosen:
         raise WrongUsage("--set is for entries of the catalogue; a formula has no parameters")
-    from .page import derive
+    from ..page import derive
 
     wrt = [name.strip() for text in arguments.wrt for name in text.split(",") if name.strip()]
     return derive(arguments.id, given=arguments.given, wrt=wrt, order=arguments.order, **chosen)  # type: ignore[arg-type]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .accuracies import Accuracy
+from ..accuracies import Accuracy
 from .output import UnwritableOutput, write_bytes
 
 if TYPE_CHECKING:
-    from .numeric.accuracy.functions import Measured
+    from ..numeric.accuracy.functions import Measured
 
 FORMATS = ("svg", "png", "pdf")
 #: The axis of errors, in ULP; smaller errors are drawn at the bottom, larger ones and NaN at the top.

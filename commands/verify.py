@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .options import DEVICES, dtypes
 
 if TYPE_CHECKING:
-    from .verifying import Report
+    from ..verifying import Report
 
 EPILOG = """examples:
   nnmath verify mylayer.py:backward --against layernorm
@@ -33,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Report:
     """Judge what the arguments name. **Raises** ``WrongUsage``, and what ``nnmath.verify`` raises."""
     kinds = dtypes(arguments.dtype)
-    from .verification.probing.stated import parse_sizes
-    from .verifying import verify
+    from ..verification.probing.stated import parse_sizes
+    from ..verifying import verify
 
     return verify(
         arguments.subject,

@@ -53,7 +53,10 @@ def _slopes(roots: Sequence[Node], both: set[Node], known: Mapping[str, Node]) -
     found: dict[Node, tuple[int, int]] = {}
     used: Counter[Node] = Counter()
     for node in program.all_nodes(roots):
-        over = [_resolved(a, known) for a in node.args[: node.data[0]]] if node.op == "mul" else []  # type: ignore[misc]
+        if node.op != "mul":
+            continue
+        split: int = node.data[0]  # type: ignore[assignment]
+        over = [_resolved(a, known) for a in node.args[:split]]
         pairs = (_pair(over, x) for x in both)
         if (pair := next((p for p in pairs if p is not None), None)) is not None:
             found[node] = pair
@@ -103,8 +106,8 @@ def _written_out(node: Node, with_complement: bool) -> Node | None:
     if node.data[0] == "softplus":
         return program.add(((1, program.call("relu", x)), (1, program.call("log1p", e))))
     if node.data[0] == "sigmoid" and with_complement:
-        sign = "<" if x.op == "neg" else ">="
-        side = Node("compare", (_positive(x), program.const(0)), (sign,), x.rank, "bool")
+        nearer_one = "<" if x.op == "neg" else ">="
+        side = Node("compare", (_positive(x), program.const(0)), (nearer_one,), x.rank, "bool")
         return program.call("abs", program.add(((1, side), (-1, _smaller(x)))))
     if node.data[0] == "sigmoid":
         return program.call("sigmoid", x, e)

@@ -10,6 +10,9 @@ Regimes = dict[str, dict[str, str]]
 #: Standard deviations of logits, from harmless to one-sided.
 LOGITS = ("1", "30", "100", "1000", "10000")
 
+#: Standard deviations of biases: in float32, σ is 1 from 17 on, and its derivative an ordinary number up to 87.
+UNITS = ("10", "30")
+
 
 def logits(name: str, prefix: str = "logits of", **others: str) -> Regimes:
     """Logits of every scale, the other givens drawn as said."""
@@ -25,3 +28,8 @@ def normalised(*names: str, **others: Mapping[str, str]) -> Regimes:
         **{f"scale {s}": {n: f"normal {s}" for n in names} for s in scales},
         **{name.replace("_", " "): dict(fills) for name, fills in others.items()},
     }
+
+
+def saturated(*biases: str, **others: str) -> Regimes:
+    """Units that their biases drive to their limits, where a derivative is small and not 0."""
+    return {"typical": {}, **{f"biases of scale {s}": {b: f"normal {s}" for b in biases} | others for s in UNITS}}

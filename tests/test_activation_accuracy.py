@@ -163,7 +163,7 @@ def test_formulas_of_users_are_as_accurate(formula: str) -> None:
 
 #: Worse forms of the same functions, as one would write them.
 WORSE = [
-    ("sigmoid", "_sigmoid(-x, e) * _sigmoid(x, e)", "_sigmoid(x) * (1.0 - _sigmoid(x))"),
+    ("sigmoid", "q * (1 - q)", "(1 - q) * (1 - (1 - q))"),
     ("tanh", "return _sech2(x)", "return 1.0 - np.tanh(x)**2"),
     ("softsign", "return 1 / u / u", "return 1 / (u * u)"),
     ("tanhshrink", "return _tanh_remainder(x)", "return x - np.tanh(x)"),

@@ -71,8 +71,8 @@ SPOILED = [
     ("dense", "dW = X.T @ dY", "dW = X.T @ dY + 1e-3", "dense_backward, dW["),
     ("dense", "db = _sum_rows(dY)", "db = dY.mean(axis=0)", "dense_backward, db["),
     ("gelu", "np.clip(x, -40.0, 40.0)", "x", "overflow"),
-    ("sigmoid", "_sigmoid(-x, e) * _sigmoid(x, e)", "_sigmoid(x) * (1 - _sigmoid(x))", "tails"),
-    ("mlp-softmax", "1 - A1**2", "1 + A1**2", "dW1["),
+    ("sigmoid", "q * (1 - q)", "(1 - q) * (1 - (1 - q))", "tails"),
+    ("mlp-softmax", "_sech2(Z1)", "(2 - _sech2(Z1))", "dW1["),
 ]
 
 

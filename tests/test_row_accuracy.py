@@ -74,6 +74,35 @@ def _cosine(dtype: str, scale: float = 1.0, off: float = 1.0, ratio: float = 1.0
     return {"A": a, "B": b, "y": np.where(np.arange(ROWS) % 2, 1.0, -1.0), "margin": -2.0, "eps": 1e-12}
 
 
+def _units(id: str, furthest: float = 60.0) -> Values:
+    """Arguments of a network whose biases spread its units over ±furthest, from one limit to the other.
+
+    One unit in the middle has all of its gates open halfway: it has the largest derivatives.
+    """
+    sizes = {"n": 3, "D": 4, "H": 9, "C": 5}
+    values: Values = {}
+    for at, t in enumerate(g for g in derivation(id).givens if g.rank):
+        shape = tuple(sizes[str(d)] for d in t.dims)
+        values[t.name] = normal(*shape, scale=0.5, seed=at)
+        if t.name in BIASES[id]:
+            values[t.name] = np.linspace(-furthest, furthest, shape[0]) * (-1) ** at
+        elif t.name in "YT":
+            values[t.name] = np.eye(shape[1])[np.arange(shape[0]) % shape[1]]
+    return values | {t.name: float(t.domain.value) for t in derivation(id).givens if t.domain.value is not None}
+
+
+#: The biases of units that saturate, by entry.
+BIASES = {
+    "glu": "c",
+    "swiglu": "b",
+    "mlp-softmax": ("b1",),
+    "mlp-mse": ("b1", "b2"),
+    "rnn": "b",
+    "gru": ("br", "bz", "bc"),
+    "lstm": ("bi", "bf", "bg", "bo"),
+    "wgan-gp": "b",
+}
+
 #: id, regime, values for a dtype, reachable error in eps.
 REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
     *(
@@ -108,6 +137,7 @@ REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
     *(("cosine-embedding", f"parallel up to {s:g}", lambda d, s=s: _cosine(d, off=s), 1.4) for s in (1e-2, 1e-4, 1e-6)),
     ("cosine-embedding", "parallel, twice as long", lambda d: _cosine(d, off=1e-4, ratio=2.0), 1.4),
     ("cosine-embedding", "antiparallel", lambda d: _cosine(d, off=1e-4, ratio=-1.0), 1.4),
+    *((i, "saturated units", lambda d, i=i: _units(i), 1.5) for i in BIASES),
 ]
 
 
@@ -187,7 +217,13 @@ WORSE = [
     ("rmsnorm", "scale large", "X_scale = _row_scale(X,", "X_scale = np.ones(ROWS, X.dtype)  # (", "error"),
     ("layernorm", "scale larger", "X_scale = _row_scale(X,", "X_scale = np.ones(ROWS, X.dtype)  # (", "error"),
     ("weightnorm", "scale tiny", "U_scale = _row_scale(U,", "U_scale = np.ones(ROWS, U.dtype)  # (", "error"),
+    ("glu", "saturated units", "dU *= 1 - dU", "dU = (1 - S) * S", "zeros"),
+    ("mlp-mse", "saturated units", "q * (1 - q)", "(1 - A1) * A1", "zeros"),
     ("cosine-embedding", "parallel up to 0.0001", "B_over_A = _power", "B_over_A = 0 * _power", "error"),
+    *(
+        (i, "saturated units", "    e *= 4.0\n    return e\n", "    return 1 - np.tanh(x) ** 2\n", "zeros")
+        for i in ("mlp-softmax", "rnn", "gru", "lstm", "wgan-gp")
+    ),
 ]
 
 

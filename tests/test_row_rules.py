@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from sympy import Expr
 
 from nnmath.calculus.derivation import Definition
+from nnmath.calculus.functions import sigmoid
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import Delta, bound_sum, rebuild
 from nnmath.calculus.tensors import Element, Index, Tensor
+from nnmath.numeric.stability.forms import sech2
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
 from nnmath.numeric.stability.row_forms import (
@@ -100,6 +104,11 @@ RULES = [
         sigmoid_minus,
     ),
     ("not named", "z: n\nt: n", "R[i] = 3*t[i] - 3*sigmoid(2*z[i])", sigmoid_minus),
+    ("a unit and its target", "z: n\nt: n", "s[i] = sigmoid(z[i])\nR[i] = (s[i] - t[i])*s[i]", sigmoid_minus),
+    ("a gate", "z: n\nx: n", "s[i] = sigmoid(z[i])\nR[i] = (1 - s[i])*s[i]*x[i]", sigmoid),
+    ("a gate and its state", "z: n\nx: n", "s[i] = sigmoid(z[i])\nR[i] = x[i] - x[i]*s[i] - 2", sigmoid),
+    ("a hidden unit", "X: n D\nw: D", "a[i] = tanh(sum(X[i, d]*w[d] for d in D))\nR[i] = 3 - 3*a[i]**2", sech2),
+    ("one minus a hidden unit", "z: n", "a[i] = tanh(z[i])\nR[i] = (1 - a[i])/2", sigmoid),
     ("second mean", "X: n D", f"{MEAN}\nR[i, d] = (X[i, d] - M[i])**2", Centred),
     ("second mean, not named", "x: D", "R[d] = x[d] - sum(x[k] for k in D)/D", Centred),
     (
@@ -113,7 +122,7 @@ RULES = [
 
 def elementary(e: Expr) -> Expr:
     """Forms by what they stand for."""
-    forms = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | Over | sigmoid_minus
+    forms = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | Over | sigmoid_minus | sech2
     if isinstance(e, forms):
         return elementary(e.as_elementary())
     return rebuild(e, lambda x: elementary(x) if isinstance(x, forms) else None)
@@ -164,9 +173,35 @@ def test_a_form_for_rows_that_sum_to_something_else_is_refuted() -> None:
         assert Prover([known["P"]], with_labels(givens, plain)).judge(said, plain).kind == "refuted"
 
 
+#: A unit, what is said of it, and a form that is near it and wrong.
+WRONG_UNITS = [
+    ("sigmoid(z[i])", lambda s, z: 1 - s, lambda z: sigmoid(z)),
+    ("sigmoid(z[i])", lambda s, z: (1 - s) * s, lambda z: sech2(z) / 4),
+    ("tanh(z[i])", lambda a, z: 1 - a**2, lambda z: sech2(z / 2)),
+    ("tanh(z[i])", lambda a, z: 1 - a, lambda z: sigmoid(-2 * z)),
+    ("tanh(z[i])", lambda a, z: 1 - a, lambda z: 2 * sigmoid(2 * z)),
+]
+
+
+@pytest.mark.parametrize(("unit", "said", "wrong"), WRONG_UNITS)
+def test_a_wrong_form_of_a_unit_is_refuted(
+    unit: str, said: Callable[[Expr, Expr], Expr], wrong: Callable[[Expr], Expr]
+) -> None:
+    givens, known = parsed("z: n", f"s[i] = {unit}")
+    z = Element(givens[0], *known["s"].indices)
+    left = said(known["s"].element, z)
+    prover = Prover(list(known.values()), givens)
+    assert prover.judge(left, elementary(wrong(z))).kind == "refuted"
+    assert prover.judge(left, elementary(stabilise(left, known))).kind == "proved"
+
+
 NOT_REWRITTEN = [
     ("two rows", "Z: n C\nY: n C", f"{SOFTMAX}\nR[i, c] = P[i, c] - Y[i, c]"),  # nothing says that Y is a distribution
-    ("a gate", "z: n\nc: n", "s[i] = sigmoid(z[i])\nR[i] = 1 - s[i]"),  # nobody takes its logarithm
+    ("a gate that is given", "s: n", "R[i] = (1 - s[i])*s[i]"),  # nobody knows of what it is the sigmoid
+    ("two minus a gate", "z: n", "s[i] = sigmoid(z[i])\nR[i] = 2 - s[i]"),
+    ("one minus the square of a gate", "z: n", "s[i] = sigmoid(z[i])\nR[i] = 1 - s[i]**2"),
+    ("one minus two units", "z: n\nu: n", "a[i] = tanh(z[i])\nb[i] = tanh(u[i])\nR[i] = 1 - a[i]*b[i]"),
+    ("one minus another function", "z: n", "a[i] = z[i]/(1 + z[i]**2)\nR[i] = 1 - a[i]**2"),
     ("less half its mean", "Z: n C\nU: n C", f"{SOFTMAX}\nR[i, c] = U[i, c] - sum(P[i, k]*U[i, k] for k in C)/2"),
     ("less another mean", "Z: n C\nU: n C\nV: n C", f"{SOFTMAX}\nR[i, c] = U[i, c] - sum(P[i, k]*V[i, k] for k in C)"),
     ("less a mean with given rows", "P: n C rows\nU: n C", "R[i, c] = U[i, c] - sum(P[i, k]*U[i, k] for k in C)"),

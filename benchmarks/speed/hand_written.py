@@ -245,9 +245,9 @@ def attention(Q: Array, K: Array, V: Array, dO: Array) -> tuple[Array, ...]:
 
 
 def mlp(X: Array, W1: Array, b1: Array, W2: Array, b2: Array, Y: Array) -> tuple[Array, ...]:
-    A = X @ W1
-    A += b1
-    np.tanh(A, out=A)
+    U = X @ W1
+    U += b1
+    A = np.tanh(U)
     Z = A @ W2
     Z += b2
     loss, dZ = softmax_ce(Z, Y)
@@ -255,6 +255,10 @@ def mlp(X: Array, W1: Array, b1: Array, W2: Array, b2: Array, Y: Array) -> tuple
     dW2 = A.T @ dZ
     A *= A
     np.subtract(1, A, out=A)
+    saturated = np.flatnonzero(A < 2**-8)
+    if saturated.size:
+        e = np.exp(-2 * np.abs(U.take(saturated)))
+        A.put(saturated, 4 * e / (1 + e) ** 2)
     dA *= A
     return loss, X.T @ dA, dA.sum(axis=0), dW2, dZ.sum(axis=0)
 

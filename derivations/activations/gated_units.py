@@ -2,6 +2,7 @@
 
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
+from ..regimes import saturated
 
 SHAZEER = "Shazeer, GLU variants improve transformer, 2020, eq. 5"
 UPSTREAM = "L is any scalar; only its gradient dY with respect to Y is used."
@@ -40,6 +41,7 @@ glu = Entry(
     torch=lambda torch, X, W, b, V, c, dY: (
         torch.nn.functional.glu(torch.cat([X @ W + b, X @ V + c], 1), 1) * dY
     ).sum(),
+    regimes=saturated("c"),
     conventions=(LAYOUT, BATCH, UPSTREAM),
     pitfalls=(
         "torch.nn.functional.glu takes both layers as the halves of one array: the second half is the gate.",
@@ -104,6 +106,7 @@ swiglu = Entry(
     wanted=WANTED,
     claim=LAYERS,
     torch=lambda torch, X, W, b, V, c, dY: (torch.nn.functional.silu(X @ W + b) * (X @ V + c) * dY).sum(),
+    regimes=saturated("b"),
     conventions=(LAYOUT, BATCH, UPSTREAM, "Swish with β = 1, that is silu, as in Transformer blocks."),
     pitfalls=(TWICE, NO_BIAS),
     references=(SHAZEER,),

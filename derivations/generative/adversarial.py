@@ -2,6 +2,7 @@
 
 from ..conventions import LAYOUT
 from ..entry import Entry
+from ..regimes import saturated
 
 LOGITS = """
     u: n  # logits of the discriminator for real samples
@@ -144,6 +145,7 @@ wgan_gp = Entry(
         "dL/dG": "i, d: 2*lam*(q[i] - 1)*G[i, d]/(n*q[i])",
     },
     torch=_wgan,
+    regimes=saturated("b"),
     conventions=(
         LAYOUT,
         "The critic is f(x) = tanh(xW + b)·w. The first result shows that G is its gradient at X₃; everything after it "

@@ -2,6 +2,7 @@
 
 from ..conventions import BATCH, LAYOUT
 from ..entry import Entry
+from ..regimes import saturated
 
 REFERENCES = (
     "Rumelhart, Hinton and Williams, Learning representations by back-propagating errors, Nature 323, 1986",
@@ -49,6 +50,7 @@ mlp_softmax = Entry(
         "dL/db1": "sum(dZ1, axis=0)",
     },
     torch=_two_layers,
+    regimes=saturated("b1"),
     conventions=(LAYOUT, BATCH),
     pitfalls=PITFALLS,
     references=REFERENCES,
@@ -82,6 +84,7 @@ mlp_mse = Entry(
         "dJ/db1": "sum(dZ1, axis=0)",
     },
     torch=_two_sigmoid_layers,
+    regimes=saturated("b1", "b2", T="hard"),
     conventions=(LAYOUT, BATCH, "J is the sum over samples and outputs of half the squared error, without 1/n."),
     pitfalls=(
         "dZ2 holds the factor A2(1 − A2): an output that is sure and wrong hardly learns; cross-entropy has no such "
@@ -139,6 +142,7 @@ mlp_deep = Entry(
     torch=_deep,
     parameters={"depth": 3},
     variants=({"depth": 1}, {"depth": 4}),
+    regimes=saturated("b1"),
     conventions=(LAYOUT, BATCH, "depth counts the layers with weights; the last one is linear under the softmax."),
     pitfalls=PITFALLS,
     references=REFERENCES,

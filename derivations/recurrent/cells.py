@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ..conventions import LAYOUT
 from ..entry import Entry
+from ..regimes import saturated
 
 THROUGH_TIME = (
     "The weights are shared by all steps, so their gradient is the sum of what each step contributes.",
@@ -69,6 +70,7 @@ rnn = Entry(
     torch=_rnn,
     parameters={"steps": 3},
     variants=({"steps": 1}, {"steps": 4}),
+    regimes=saturated("b"),
     conventions=CONVENTIONS,
     pitfalls=(
         *THROUGH_TIME,
@@ -122,6 +124,7 @@ gru = Entry(
     torch=_gru,
     parameters={"steps": 2},
     variants=({"steps": 1}, {"steps": 3}),
+    regimes=saturated("br", "bz", "bc"),
     conventions=CONVENTIONS,
     pitfalls=(
         "PyTorch resets after the matrix product, R ⊙ (H U + a), the paper before it, (R ⊙ H) U: other gradients.",
@@ -179,6 +182,7 @@ lstm = Entry(
     torch=_lstm,
     parameters={"steps": 2},
     variants=({"steps": 1}, {"steps": 3}),
+    regimes=saturated("bi", "bf", "bg", "bo"),
     conventions=CONVENTIONS,
     pitfalls=(
         "The cell state passes on through F ⊙ dC alone, without a matrix: that is the path on which gradients survive.",

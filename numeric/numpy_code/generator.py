@@ -72,7 +72,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
     rows = _row_blocks(function)
-    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes, rows is not None), rows is not None))
+    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes, names, rows is not None), rows is not None))
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])

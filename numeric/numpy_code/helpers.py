@@ -184,7 +184,11 @@ SECH2 = '''
 def _sech2(x):
     """1 - tanh(x)**2, without cancellation."""
     e = np.exp(-2.0 * np.abs(x))
-    return 4.0 * e / (1.0 + e) ** 2
+    d = 1.0 + e
+    d *= d
+    e /= d
+    e *= 4.0
+    return e
 '''
 
 XLOGX = '''

@@ -18,6 +18,10 @@ REASONS = (
     (r"\w+ \*= e", "twice: e * e would lose the digits of the tail"),
     (r"\w+ = e \* \(?(bounded|term\d?) .*\* e", "in this order, the tail keeps its digits"),
     (r"\w+ = (np\.exp\(|_in_double\(np\.exp, )-(a|np\.abs\(x\))\)", "at most 1: nothing overflows"),
+    (
+        r"(\w+) /= 1 \+ \1|\w+ = (\w+) / \(1 \+ \2\)",
+        "of sigmoid and 1 - sigmoid the smaller one: no digit is lost where the other is near 1",
+    ),
     (rf"\w+ = (\w+) - {LARGEST}", "at most 0: exp cannot overflow"),
     (rf"\w+ = np\.subtract\((\w+), {LARGEST}, out=\1\)", "at most 0: exp cannot overflow"),
     (r"(\w+) -= \(?(\1\.sum\(|_sum_rows\(\1\)).*", "what rounding left of the mean"),

@@ -149,6 +149,10 @@ class Writer:
             base = "largest" if node.args[0] == node.args[1].args[0] else "own"
         elif key == "cast" and node.args[0].data == (">",) and node.args[0].args[1] == program.const(0):
             base = "positive"
+        elif key == "abs" and node.args[0].args and node.args[0].args[0].data in ((">=",), ("<",)):
+            base = "s"
+        elif key == "mul" and node.args == (e := node.args[0], program.add(((1, program.const(1)), (1, e)))):
+            base = "q"  # of e and 1, the share of e
         elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
             base = "e"
         else:

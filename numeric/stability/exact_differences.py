@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import sympy
-from sympy import Add, Expr, Mul, S, Tuple, exp, log
+from sympy import Add, Expr, Mul, S, Tuple, exp, tanh
 
 from ...calculus.derivation import Definition
 from ...calculus.functions import sigmoid
 from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
-from ...calculus.tensors import Element, Index, Tensor
+from ...calculus.tensors import Element, Index
 from .forms import ExpRatio
 from .row_forms import Complement, Largest, LessMean, RowMinus, UnitMinus, ZeroSum, sigmoid_minus
 from .stable_rules import complement
@@ -166,7 +166,7 @@ def sigmoid_minus_target(e: Expr, known: Known) -> Expr | None:
     """σ(u) − t for a target t that is given, times any factor."""
     for term in e.args:
         for f in Mul.make_args(term):
-            body = _probability(f, known)
+            body = _unit(f, known)
             if not isinstance(body, sigmoid):
                 continue
             front = term / f
@@ -184,10 +184,10 @@ def _is_array(t: Element, known: Known) -> bool:
 
 
 def complement_of_named(e: Expr, known: Known) -> Expr | None:
-    """1 − s for a probability s = σ(u): σ(−u). In a gate or a hidden unit 1 − s stays: it costs no exponential."""
+    """1 − s for a named s = σ(u): σ(−u); 1 − a² for a = tanh(u): sech²(u). Neither is 0 where s or a rounds to 1."""
     for element in sorted(e.atoms(Element), key=str):
-        body = _probability(element, known)
-        if not isinstance(body, sigmoid):
+        body = _unit(element, known)
+        if not isinstance(body, sigmoid | tanh):
             continue
         opened = e.xreplace({element: body})
         better = complement(opened) if isinstance(opened, Add) else None
@@ -196,11 +196,6 @@ def complement_of_named(e: Expr, known: Known) -> Expr | None:
     return None
 
 
-def _probability(e: Expr, known: Known) -> Expr:
-    """What the definition of a probability says: a named value of which somebody takes the logarithm; else e itself."""
-    if not isinstance(e, Element) or e.tensor.name not in known:
-        return e
-    logs = (x.args[0] for d in known.values() for x in d.body.atoms(log))
-    if any(e.tensor in x.atoms(Tensor) for x in logs):
-        return known[e.tensor.name].at(*e.indices)
-    return e
+def _unit(e: Expr, known: Known) -> Expr:
+    """What the definition of a named value says; anything else itself."""
+    return known[e.tensor.name].at(*e.indices) if isinstance(e, Element) and e.tensor.name in known else e

@@ -6,6 +6,7 @@ does not list follow, by file and then as written. Importing the catalogue impor
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import traceback
@@ -104,8 +105,22 @@ def find(id: str) -> Entry:
     close = list(dict.fromkeys((*starts, *get_close_matches(id, entries, 3, 0.5))))[:3]
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     if not hint and not re.fullmatch(r"[\w .-]*", id):  # no id has operators or brackets: a formula was meant
-        hint = 'A formula of your own needs its arrays: --given "x: n", or --given "x: real" for a scalar. '
+        shapes = ", ".join(f"{name}: {'n d' if name[0].isupper() else 'n'}" for name in _names(id)) or "x: n"
+        hint = f'A formula of your own needs its arrays with their shapes: --given "{shapes}", and real for a scalar. '
     raise UnknownEntry(f"no entry is called {id!r}. {hint}All ids: nnmath list")
+
+
+def _names(formula: str) -> list[str]:
+    """What a formula reads and does not define: no functions, no dimensions, no indices. None where it has an error."""
+    try:
+        nodes = list(ast.walk(ast.parse(formula)))
+    except SyntaxError:
+        return []
+    other = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    other |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    other |= {n.iter.id for n in nodes if isinstance(n, ast.comprehension) and isinstance(n.iter, ast.Name)}
+    read = [n for n in nodes if isinstance(n, ast.Name) and n.id not in (*other, "pi", "n", "d")]
+    return list(dict.fromkeys(n.id for n in sorted(read, key=lambda n: (n.lineno, n.col_offset))))
 
 
 @cache

@@ -211,6 +211,7 @@ def test_what_cannot_be_derived_is_one_line_and_code_2(
         (("check", f"{FILE}:ridge", "--inputs", "X: n d"), "type --inputs"),
         (("check", "mean(x", "--given", "x: n"), "was never closed"),
         (("check", "mean(x)"), "no entry is called"),
+        (("derive", "P = softmax(X @ W / sqrt(d)); -mean(log(P[i, y[i]]) for i in n)"), '"X: n d, W: n d, y: n"'),
         (("check", "sigmoid", "--wrt", "x"), "--wrt goes with a formula of your own"),
     ],
 )

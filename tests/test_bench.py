@@ -223,7 +223,7 @@ def test_a_run_is_put_into_its_page(capsys: Output, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["soft"], "no case is called 'soft'. Cases: softmax-ce-64x10, "),
+        (["maxsoft"], "no case is called 'maxsoft'. Cases: softmax-ce-64x10, "),
         (["--against", "tf"], "'tf' is nothing to measure against. Known: torch, hand, hand-quick, torch-compile, jax"),
         (["--threads", "0"], "Give 1 or more: --threads 2"),
         (["--json", "--markdown", "x.md"], "Give one of them"),

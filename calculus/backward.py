@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Integer
 
+from .cancellation import divisors, without_divisors
 from .derivation import Definition, Known, Part, Result, Step
 from .deviations import without_deviations
 from .differentiation import Moving, differentiate
@@ -310,14 +311,17 @@ class _Run:
                 chain += bound_sum(Partial(self.of_element, element) * Partial(element, target, held=True), *fresh)
         trail.lead(left, chain, CHAIN)
         inserted = rebuild(chain, lambda e: self._insert(e, locals_) if isinstance(e, Partial) else None)
-        trail.follow(collect(contract_deltas(inserted)), DELTAS if inserted.atoms(Delta) else ADJOINTS)
+        reached = without_divisors(collect(contract_deltas(inserted)))
+        trail.follow(reached, DELTAS if inserted.atoms(Delta) else ADJOINTS)
         return out, before
 
     def _keeps_its_name(self, known: Known, wrt: Tensor) -> bool:
-        """Whether inserting an adjoint where it goes to would make the formulas larger."""
+        """Whether inserting an adjoint where it goes to would make formulas larger, and cancel no division."""
         if self.of.rank != 0 or isinstance(known.value, Element):
             return False
         inserted, named = self._inserted_and_named(known, wrt)
+        if divisors(without_divisors(inserted)) < divisors(known.value):
+            return False
         return count_nodes(inserted) > count_nodes(named) + count_nodes(known.value)
 
     def _inserted_and_named(self, known: Known, wrt: Tensor) -> tuple[Expr, Expr]:

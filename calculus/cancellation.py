@@ -6,6 +6,7 @@ import sympy
 from sympy import Add, Expr, Mul, Pow
 
 from .sums import BoundSum, count_nodes, rebuild
+from .tensors import Element, Tensor
 
 #: A larger formula is left as it is: its common denominator might be large.
 MAX_NODES = 80
@@ -51,6 +52,33 @@ def _cancelled(product: Expr) -> Expr | None:
         return None
     found = found.xreplace(back)
     return found if count_nodes(found) < count_nodes(product) else None
+
+
+def divisors(expr: Expr) -> set[Tensor]:
+    """The arrays whose entries something is divided by."""
+    powers = [p for p in expr.atoms(Pow) if p.exp.is_negative]
+    return {p.base.tensor for p in powers if isinstance(p.base, Element)}
+
+
+def without_divisors(expr: Expr) -> Expr:
+    """The expression with entries multiplied into sums, where that leaves fewer divisors: p (q − t/p) is p q − t.
+
+    Entries may be 0 in floating point, such as probabilities that underflow. Else the expression as it is.
+    """
+
+    def leaf(e: Expr) -> Expr | None:
+        if not isinstance(e, Mul):
+            return None
+        for total in (f for f in e.args if isinstance(f, Add) and not isinstance(f, BoundSum)):
+            for entry in (f for f in e.args if isinstance(f, Element)):
+                if any(entry in _denominators(t) for t in total.args):
+                    inside = Add(*(entry * t for t in total.args))
+                    return Mul(inside, *(f for f in e.args if f not in (entry, total)))
+        return None
+
+    found = divisors(expr)
+    result = rebuild(expr, leaf) if found else expr
+    return result if divisors(result) < found else expr
 
 
 def is_multiple(expr: Expr, factor: Expr) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from sympy import Expr, Rational
 
 import nnmath
-from nnmath.calculus.cancellation import cancelled
+from nnmath.calculus.cancellation import cancelled, divisors, without_divisors
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.output_form import in_terms_of_output
 from nnmath.calculus.prover import Prover
@@ -32,6 +32,22 @@ CASES: list[tuple[Expr, Expr]] = [
 def test_only_what_gets_smaller_is_cancelled(expr: Expr, wanted: Expr) -> None:
     found = cancelled(expr)
     assert found.expand() == wanted.expand() and (found == expr) == (wanted == expr)
+    assert Prover((), (P, T, U)).judge(expr, found).is_proved
+
+
+DIVIDED: list[tuple[Expr, Expr]] = [
+    (p * (u - t / p), p * u - t),
+    (u * p * (u - t / p) / 3, u * (p * u - t) / 3),
+    (p * (u - t / p**2), p * (u - t / p**2)),  # p stays below
+    (p * (u - t / p) + 1 / p, p * (u - t / p) + 1 / p),  # elsewhere too
+    (p * (u - t), p * (u - t)),
+]
+
+
+@pytest.mark.parametrize(("expr", "wanted"), DIVIDED)
+def test_a_divisor_that_cancels_is_multiplied_in(expr: Expr, wanted: Expr) -> None:
+    found = without_divisors(expr)
+    assert found == wanted and (divisors(found) < divisors(expr)) == (found != expr)
     assert Prover((), (P, T, U)).judge(expr, found).is_proved
 
 

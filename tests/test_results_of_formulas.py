@@ -28,6 +28,11 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "X: n d, W: d C, Y: n C",
         ("∂L/∂W = Xᵀ (diag(Y 1) P − Y)",),
     ),
+    "a penalty beside a cross-entropy": (
+        "P = softmax(Z)\nL = sum(P**2) - sum(Y*log(P))",
+        "Z: n C, Y: n C",
+        ("∂L/∂Z = 2 (P ⊙ P) − diag((2 (P ⊙ P) − Y) 1) P − Y",),
+    ),
     "labels": (
         "P = softmax(X@W + b); -mean(log(P[i, y[i]]) for i in n)",
         "X: n d, W: d C, b: C, y: n int<C",

@@ -208,6 +208,15 @@ class Valuation:
         with ctx.workprec(self.precision):
             return primal(compiled(expr)(self.world, indices or {}))
 
+    def forget(self) -> None:
+        """Let all values go at once: worlds refer to each other, and would stay until such circles are looked for."""
+        worlds = [self.world]
+        while worlds:
+            world = worlds.pop()
+            worlds += world.children.values()
+            for held in (world.arrays, world.own, world.memo, world.homes, world.children):
+                held.clear()
+
     def array(self, tensor: Tensor) -> dict[Position, Any]:
         """All elements of an input or a definition."""
         return {at: self.element(tensor, at) for at in product(*map(range, self.setup.shape(tensor)))}

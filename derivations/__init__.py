@@ -106,7 +106,7 @@ def find(id: str) -> Entry:
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     if not hint and not re.fullmatch(r"[\w .-]*", id):  # no id has operators or brackets: a formula was meant
         shapes = ", ".join(f"{name}: {'n d' if name[0].isupper() else 'n'}" for name in _names(id)) or "x: n"
-        hint = f'A formula of your own needs its arrays with their shapes: --given "{shapes}", and real for a scalar. '
+        hint = f'A formula of your own needs arrays, with shapes as yours are: --given "{shapes}"; real for a scalar. '
     raise UnknownEntry(f"no entry is called {id!r}. {hint}All ids: nnmath list")
 
 

@@ -161,7 +161,9 @@ class Judge:
         definitions = self.rounded if rounded else tuple(self.definitions.values())
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
-        return {t.name: _object_array(valuation.array(t)) for t in wanted}
+        found = {t.name: _object_array(valuation.array(t)) for t in wanted}
+        valuation.forget()
+        return found
 
     def entries(
         self,

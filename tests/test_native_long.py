@@ -23,7 +23,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield
 
 
-SHARE = "row = rows * me / threads;"
+SHARE = "row = rows * me / team;"
 
 #: (id, regime, the C as generated, the C with an error, whether it is found only where long arrays are computed so)
 PLANTED = [
@@ -32,7 +32,7 @@ PLANTED = [
     ("layernorm", "long rows", "block += 512", "block += 513", False),
     ("layernorm", "many rows", "group += 16", "group += 15", False),
     ("elu", "long arrays", "first = row * 4096", "first = row * 4097", True),
-    ("elu", "long arrays", SHARE, "row = rows * me / threads + (me > 0);", True),
+    ("elu", "long arrays", SHARE, "row = rows * me / team + (me > 0);", True),
 ]
 
 

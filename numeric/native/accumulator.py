@@ -43,10 +43,10 @@ class Accumulator(Emitter):
             self.put("    return 1;")
         self._pragma("parallel num_threads((int)threads) if (threads > 1)")
         self.open("{")
-        self.put("const ptrdiff_t me = nn_thread();")
+        self.put("const ptrdiff_t me = nn_thread(), team = nn_team();")
         for name, at in self._positions().items():
             self.put(f"double *restrict const {name} = scratch + me * each{'' if at == '0' else f' + {at}'};")
-        self.open("for (ptrdiff_t row = rows * me / threads; row < rows * (me + 1) / threads; row++) {")
+        self.open("for (ptrdiff_t row = rows * me / team; row < rows * (me + 1) / team; row++) {")
         self._outer_variables()
         for r in sums:
             self._add_up(r, names[r], length)

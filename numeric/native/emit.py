@@ -83,7 +83,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         self.put("#pragma omp parallel num_threads((int)threads) if (threads > 1)")
         self.put("#endif")
         self.open("{")
-        self.put("const ptrdiff_t me = nn_thread();")
+        self.put("const ptrdiff_t me = nn_thread(), team = nn_team();")
         if self.scratch:
             self.put("double *const own = scratch + me * each;")
             for name, at in self._positions().items():

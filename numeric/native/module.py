@@ -22,6 +22,7 @@ from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
 from .hybrid import REALS, Driver, split
 from .kernels import Cut
+from .matrix_products import MACHINE, product_text
 from .memory import AHEAD, STREAM
 from .scalars import Shape
 from .text import RESERVED, SMALL, c_name
@@ -76,6 +77,14 @@ static inline ptrdiff_t nn_thread(void) {
     return 0;
 #endif
 }
+/* How many threads there are: it may be fewer than were asked for, such as one where threads call this. */
+static inline ptrdiff_t nn_team(void) {
+#ifdef _OPENMP
+    return omp_get_num_threads();
+#else
+    return 1;
+#endif
+}
 """
 
 ADD = """
@@ -120,6 +129,7 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
                     for real in REALS
                 ]
                 drivers.append(driver)
+                used.update(dict.fromkeys(["threads", "product"] if driver.products else []))
                 continue
             text, function = _function(program, used)
         except Unsupported as error:
@@ -138,6 +148,7 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     pieces += [THREADS.strip()] if "threads" in used else []
     pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
     pieces += [t for t in (small, elementary, shorter) if t]
+    pieces += [MACHINE.strip(), *map(product_text, REALS)] if "product" in used else []
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 
 

@@ -51,7 +51,7 @@ class Totals:
 
     def _open_group(self: Any, nests: Mapping[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         """The loop over the rows of a thread; in groups, where sums in float are added to totals after each."""
-        low, high = "rows * me / threads", "rows * (me + 1) / threads"
+        low, high = "rows * me / team", "rows * (me + 1) / team"
         if self.grouped:
             self._reset_parts(add=False)
             until, group, stop = (self.fresh(name) for name in ("until", "group", "stop"))

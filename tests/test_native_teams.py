@@ -24,7 +24,7 @@ rng = np.random.default_rng(0)
 for id, name, shapes in (
     ("softmax", "softmax", [(700, 90)]),
     ("silu", "silu", [(70000,)]),
-    ("layernorm", "layernorm_gradient", [(700, 90), (90,), (700, 90)]),
+    ("layernorm", "layernorm_backward", [(700, 90), (90,), (700, 90)]),
 ):
     module = nnmath.compiled(id)
     assert name not in module.notes, module.notes

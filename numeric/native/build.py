@@ -14,12 +14,17 @@ from .accumulator import Accumulator
 from .emit import Emitter
 from .entries import Lowering, axes_for
 from .kernels import Cut, Kernel, Target, Uncovered, schedule
+from .matrix_products import MODE as MATRIX
+from .matrix_products import MatrixProduct, matched
 from .moments import in_one_pass
 from .products import NeedsArray
 from .rewriting import cheapest
 from .row_moments import in_fewer_passes
 from .scalars import Axis, Scalar, Shape, closure, dimension, load, replaced
 from .text import c_name
+
+#: What writes a kernel, by its mode; all others the Emitter.
+WRITERS: Mapping[str, type[Emitter]] = {MODE: Accumulator, MATRIX: MatrixProduct}
 
 ENTANGLED = "its loops depend on each other in a way that has no C form yet"
 
@@ -60,6 +65,7 @@ def kernels_for(
     """
     lowering = Lowering(arrays, real, positive)
     temporaries: dict[str, Shape] = {}
+    products: dict[Scalar, Scalar] = {}
     kernels: list[Kernel] = []
 
     def lower_all(nodes: Sequence[Node], names: Sequence[str], shapes: Sequence[Shape]) -> list[Target]:
@@ -75,13 +81,13 @@ def kernels_for(
                     fresh = f"temporary{len(temporaries) + 1}"
                     own_shape = temporaries[fresh] = lowering.shape(missing.node)
                     inner = lower_all([missing.node], [fresh], [own_shape])
-                    kernels.extend(_fused(inner, temporaries, real, defined))
+                    kernels.extend(_fused(inner, temporaries, products, real, defined))
                     lowering.store(missing.node, fresh)
             found.append(Target(text, value, place))
         return found
 
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
-    kernels += _fused(targets, temporaries, real, defined)
+    kernels += _fused(targets, temporaries, products, real, defined)
     kernels = in_one_pass(kernels, temporaries, real)
     if real == "float":
         kernels = [in_fewer_passes(k) for k in kernels]
@@ -91,18 +97,27 @@ def kernels_for(
 
 
 def _fused(
-    targets: Sequence[Target], temporaries: dict[str, Shape], real: str, defined: frozenset[str]
+    targets: Sequence[Target],
+    temporaries: dict[str, Shape],
+    products: dict[Scalar, Scalar],
+    real: str,
+    defined: frozenset[str],
 ) -> list[Kernel]:
-    """Kernels for these targets: as few as can be; what they need first is stored in temporaries."""
-    before, current = _accumulations(targets, temporaries, defined)
+    """Kernels for these targets: as few as can be; what they need first is stored in temporaries.
+
+    products: sums that earlier kernels have stored, and where.
+    """
+    before, current = _accumulations(targets, temporaries, products, defined)
     if not current:
         return before
     for _ in range(12):
         domains = {t: _domain(t) for t in current}
         small = [t for t in current if domains[t] < frozenset().union(*domains.values())]
         for t in small:  # in loops that it does not run through it would be computed again and again
-            before += _fused([t], temporaries, real, defined)
+            before += _fused([t], temporaries, products, real, defined)
         current = [t for t in current if t not in small]
+        if not current:
+            return before
         try:
             kernel = schedule(current)
             if left := _needed_after(kernel):
@@ -110,7 +125,7 @@ def _fused(
             return [*before, _cheap(kernel, real)]
         except Uncovered:
             for t in current:
-                before += _fused([t], temporaries, real, defined)
+                before += _fused([t], temporaries, products, real, defined)
             return before
         except Cut as cut:
             stored = {}
@@ -124,28 +139,34 @@ def _fused(
                 temporaries[fresh] = shape
                 made.append(Target(fresh, value, place))
                 stored[value] = load(fresh, shape, place)
-            before += _fused(made, temporaries, real, defined)
+            before += _fused(made, temporaries, products, real, defined)
             current = [Target(t.name, replaced(t.value, stored), t.place) for t in current]
     raise Unsupported(ENTANGLED)
 
 
 def _accumulations(
-    targets: Sequence[Target], temporaries: dict[str, Shape], defined: frozenset[str]
+    targets: Sequence[Target], temporaries: dict[str, Shape], products: dict[Scalar, Scalar], defined: frozenset[str]
 ) -> tuple[list[Kernel], list[Target]]:
     """Kernels for products and scattered sums, each one's own, and the targets that are left, which read them."""
     uses = Counter(r for t in targets for r in accumulated(t))
-    single = [t for t in targets if alone(t) and all(uses[r] == 1 for r in accumulated(t))]
-    kernels, stored = [], {}
+    single = [t for t in targets if alone(t) and all(uses[r] == 1 and not matched(r) for r in accumulated(t))]
+    kernels = []
     for r in uses:
-        if any(r in accumulated(t) for t in single):
+        if r in products or any(r in accumulated(t) for t in single):
             continue
         place: tuple[Axis, ...] = r.data[-1]  # type: ignore[assignment]
         fresh = f"temporary{len(temporaries) + 1}"
         temporaries[fresh] = tuple(map(dimension, place))
-        kernels.append(accumulation(Target(fresh, r, place), defined))
-        stored[r] = load(fresh, temporaries[fresh], place)
+        kernels.append(_product(Target(fresh, r, place), defined))
+        products[r] = load(fresh, temporaries[fresh], place)
     kernels += [accumulation(t, defined) for t in single]
-    return kernels, [Target(t.name, replaced(t.value, stored), t.place) for t in targets if t not in single]
+    return kernels, [Target(t.name, replaced(t.value, products), t.place) for t in targets if t not in single]
+
+
+def _product(t: Target, defined: frozenset[str]) -> Kernel:
+    if matched(t.value):
+        return Kernel((t,), MATRIX, (), (), (), (t.value,), {}, frozenset())
+    return accumulation(t, defined)
 
 
 def _needed_after(kernel: Kernel) -> list[Scalar]:
@@ -205,7 +226,7 @@ def c_text(
     head = f"{signature.name}_{suffix}"
     for at, kernel in enumerate(kernels, 1):
         cname = f"int {head}" if single else f"static int {head}_{at}"
-        writer = Accumulator if kernel.mode == MODE else Emitter
+        writer = WRITERS.get(kernel.mode, Emitter)
         emitter = writer(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries))
         if isinstance(emitter, Accumulator):
             emitter.defined = frozenset(d for d, _ in signature.defined)

@@ -22,7 +22,7 @@ from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
 from .hybrid import REALS, Driver, split
 from .kernels import Cut
-from .matrix_products import MACHINE, product_text
+from .matrix_products import TEXT as PRODUCT
 from .memory import AHEAD, STREAM
 from .scalars import Shape
 from .text import RESERVED, SMALL, c_name
@@ -129,7 +129,6 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
                     for real in REALS
                 ]
                 drivers.append(driver)
-                used.update(dict.fromkeys(["threads", "product"] if driver.products else []))
                 continue
             text, function = _function(program, used)
         except Unsupported as error:
@@ -147,8 +146,8 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
     pieces += [THREADS.strip()] if "threads" in used else []
     pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
+    pieces += [PRODUCT.strip()] if "product" in used else []
     pieces += [t for t in (small, elementary, shorter) if t]
-    pieces += [MACHINE.strip(), *map(product_text, REALS)] if "product" in used else []
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 
 

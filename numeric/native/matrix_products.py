@@ -267,27 +267,27 @@ class Factors:
     term: Axis
 
     def call(self, target: str, singles: Callable[[str], bool]) -> list[str]:
-        """The lines that compute c. singles: whether an array is one of floats."""
+        """The lines that compute c, without names of their own. singles: whether an array is one of floats."""
         pad = AXES - len(self.place)
         shape = [*["1"] * pad, *map(dimension, self.place)]
-        lines = [f"const ptrdiff_t shape[] = {{{', '.join(shape)}}};"]
-        lines.append(f"const ptrdiff_t apart[] = {{{', '.join([*['0'] * pad, *steps(self.place)])}}};")
-        for name, x in (("a", self.a), ("b", self.b)):
-            array, lengths = str(x.data[0]), x.data[1]
+        apart = [*["0"] * pad, *steps(tuple(map(dimension, self.place)))]
+        lines = ["return nn_product("]
+        lines.append(f"    (const ptrdiff_t[]){{{', '.join(shape)}}},")
+        lines.append(f"    (const ptrdiff_t[]){{{', '.join(apart)}}},")
+        lines.append(f"    {pad + self.row}, {dimension(self.term)},")
+        for x in (self.a, self.b):
+            name, lengths = str(x.data[0]), x.data[1]
             at = [s.data[0] if s.op == "counter" else None for s in x.args]
             known = dict(zip(at, steps(lengths), strict=True))  # type: ignore[arg-type]
             along = [*["0"] * pad, *(known.get(v, "0") for v in (*self.place, self.term))]
-            kinds = f"{array}, NULL" if singles(array) else f"NULL, {array}"
-            lines.append(f"const nn_operand {name} = {{{kinds}, {{{', '.join(along)}}}}};")
-        lines.append(
-            f"return nn_product(shape, apart, {pad + self.row}, {dimension(self.term)}, &a, &b, {target});"
-        )
-        return lines
+            kinds = f"{name}, NULL" if singles(name) else f"NULL, {name}"
+            lines.append(f"    &(const nn_operand){{{kinds}, {{{', '.join(along)}}}}},")
+        return [*lines, f"    {target});"]
 
 
-def steps(axes: Sequence[Axis]) -> list[str]:
+def steps(shape: Sequence[str]) -> list[str]:
     """How far apart entries of an array are along each of its axes."""
-    return [" * ".join(dimension(d) for d in axes[at + 1 :]) or "1" for at in range(len(axes))]
+    return [" * ".join(shape[at + 1 :]) or "1" for at in range(len(shape))]
 
 
 class MatrixProduct(Emitter):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -82,7 +84,7 @@ def test_infinities_and_nan_stay_in_their_rows(product: tuple[Any, str]) -> None
         A[at] = value
         found = function(A, B)
         np.testing.assert_array_equal(found, np.einsum(letters, A, B))
-        assert np.isfinite(found).sum() == found.size - 19 * (1 if "a" in left else length["a"] if "a" in letters else 1)
+        assert np.isfinite(found).sum() == found.size - 19
 
 
 def test_arrays_are_not_overrun() -> None:
@@ -111,16 +113,14 @@ def order(source: str, name: str) -> list[str]:
 
 def sanitized(source: str) -> str:
     """What compiling and running a program under the sanitizer says; nothing where all is well."""
-    import shutil
-    import tempfile
-
     path = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))))
     with tempfile.TemporaryDirectory() as folder:
         file, program = os.path.join(folder, "x.c"), os.path.join(folder, "x")
         with open(file, "w") as f:
             f.write(source)
         flags = ["-std=gnu11", "-O1", "-march=native", "-w", "-g", "-fsanitize=address,undefined"]
-        made = subprocess.run([path, *flags, "-fno-sanitize-recover", file, "-o", program, "-lm"], capture_output=True, text=True)
+        command = [path, *flags, "-fno-sanitize-recover", file, "-o", program, "-lm"]
+        made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
             return made.stderr
         run = subprocess.run([program], capture_output=True, text=True)

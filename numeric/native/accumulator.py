@@ -41,7 +41,7 @@ class Accumulator(Emitter):
             self.put("double *const scratch = malloc((size_t)(threads * each) * sizeof(double));")
             self.put("if (!scratch)")
             self.put("    return 1;")
-        self._pragma("parallel num_threads((int)threads) if (threads > 1)")
+        self._pragma("parallel num_threads((int)threads) if (threads > 1)", "(void)threads;")
         self.open("{")
         self.put("const ptrdiff_t me = nn_thread(), team = nn_team();")
         for name, at in self._positions().items():
@@ -192,9 +192,12 @@ class Accumulator(Emitter):
             self.close()
         del self.scopes[scopes:]
 
-    def _pragma(self, text: str) -> None:
+    def _pragma(self, text: str, otherwise: str = "") -> None:
         self.put("#ifdef _OPENMP")
         self.put(f"#pragma omp {text}")
+        if otherwise:
+            self.put("#else")
+            self.put(otherwise)
         self.put("#endif")
 
 

@@ -55,8 +55,8 @@ class CompiledModule:
     ) -> None:
         """chosen: what the functions return; by default those of the generated NumPy module.
 
-        products: NumPy multiplies matrices; else C does, in loops. elsewhere: from a NumPy function to what takes the
-        calls that do not go to C.
+        products: NumPy multiplies matrices; else C does, as it is printed. elsewhere: from a NumPy function to what
+        takes the calls that do not go to C.
         """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)

@@ -81,6 +81,8 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         self.used["threads"] = None
         self.put("#ifdef _OPENMP")
         self.put("#pragma omp parallel num_threads((int)threads) if (threads > 1)")
+        self.put("#else")
+        self.put("(void)threads;")
         self.put("#endif")
         self.open("{")
         self.put("const ptrdiff_t me = nn_thread(), team = nn_team();")
@@ -247,7 +249,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         return fresh_name("chosen" if base == "where" else base, self.taken, RESERVED)
 
     def put(self, line: str) -> None:
-        self.lines.append(line if line.startswith("#if") or line == "#endif" else "    " * self.depth + line)
+        self.lines.append(line if line.startswith("#if") or line in ("#else", "#endif") else "    " * self.depth + line)
 
     def open(self, line: str) -> None:
         self.put(line)

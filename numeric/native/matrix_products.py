@@ -1,10 +1,11 @@
 """C text of products of matrices: tiles of the result in registers, panels of the operands in the caches.
 
-A tile is NN_TALL rows by two vectors of doubles. Panels hold what the tiles of a row, or of a column, read: NN_DEEP terms
-of the sums, one behind the other. Threads pack the panels of the right operand together; each packs its own rows of the
-left one. Operands are floats or doubles; panels are doubles, so sums of floats lose nothing.
+A tile is NN_TALL rows by two vectors of doubles. Panels hold what the tiles of a row, or of a column, read: NN_DEEP
+terms of the sums, one behind the other. Threads pack the panels of the right operand together; each packs its own rows
+of the left one. Operands are floats or doubles; panels are doubles, so sums of floats lose nothing.
 
-Source of the arrangement: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34 (2008).
+Source of the arrangement: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM Transactions
+on Mathematical Software 34 (2008).
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ typedef double nn_vector __attribute__((vector_size(NN_VECTOR), aligned(sizeof(d
 #define NN_UNROLL _Pragma("GCC unroll 14")
 #endif
 
-/* A tile of c, whose rows are cm apart, is set to the sum of k terms, or grows by it. high, wide: how much of it is there. */
-static void nn_tile(ptrdiff_t k, const double *a, const double *b, double *c, ptrdiff_t cm, int grows, ptrdiff_t high,
-    ptrdiff_t wide)
+/* A tile of c, whose rows are cm apart, is set to the sum of k terms, or grows by it. high, wide: how much is there. */
+static void nn_tile(ptrdiff_t k, const double *a, const double *b, double *c, ptrdiff_t cm, int grows,
+    ptrdiff_t high, ptrdiff_t wide)
 {
     double part[NN_TALL][NN_WIDE];
 #ifdef __GNUC__
@@ -48,7 +49,8 @@ static void nn_tile(ptrdiff_t k, const double *a, const double *b, double *c, pt
     for (int i = 0; i < NN_TALL; i++)
         left[i] = right[i] = (nn_vector){0};
     for (ptrdiff_t p = 0; p < k; p++) {
-        const nn_vector x = *(const nn_vector *)(b + p * NN_WIDE), y = *(const nn_vector *)(b + p * NN_WIDE + NN_LANES);
+        const nn_vector x = *(const nn_vector *)(b + p * NN_WIDE);
+        const nn_vector y = *(const nn_vector *)(b + p * NN_WIDE + NN_LANES);
         __builtin_prefetch(b + (p + 8) * NN_WIDE);
         __builtin_prefetch(b + (p + 8) * NN_WIDE + NN_LANES);
         NN_UNROLL
@@ -74,8 +76,8 @@ static void nn_tile(ptrdiff_t k, const double *a, const double *b, double *c, pt
             c[i * cm + j] = grows ? c[i * cm + j] + part[i][j] : part[i][j];
 }
 
-/* An operand: floats or doubles, and how far apart they are along each axis of the product, 0 where all of it shares one;
-   the last of these is for the terms of the sums. */
+/* An operand: floats or doubles, and how far apart they are along each axis of the product, 0 where all of it shares
+   one; the last of these is for the terms of the sums. */
 typedef struct {
     const float *floats;
     const double *doubles;
@@ -86,10 +88,10 @@ NN_INLINE double nn_at(const nn_operand *x, ptrdiff_t place) {
     return x->floats ? (double)x->floats[place] : x->doubles[place];
 }
 
-/* Matrices with few rows, or few columns: for each of these the n entries of c along the other axis, apart in c, of sums of
-   k terms of the long operand and the short one. */
-static void nn_few(ptrdiff_t n, ptrdiff_t k, const nn_operand *rows, ptrdiff_t start, ptrdiff_t line, const nn_operand *few,
-    ptrdiff_t place, double *c, ptrdiff_t apart)
+/* Matrices with few rows, or few columns: for each of these the n entries of c along the other axis, which are sums of
+   k terms of the operand with the long axis and the one with the short. */
+static void nn_few(ptrdiff_t n, ptrdiff_t k, const nn_operand *rows, ptrdiff_t start, ptrdiff_t line,
+    const nn_operand *few, ptrdiff_t place, double *c, ptrdiff_t apart)
 {
     const ptrdiff_t term = rows->apart[NN_AXES], step = few->apart[NN_AXES];
     if (term == 1) {
@@ -115,8 +117,8 @@ static void nn_few(ptrdiff_t n, ptrdiff_t k, const nn_operand *rows, ptrdiff_t s
 }
 
 /* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. */
-NN_INLINE void nn_pack(double *restrict to, const nn_operand *x, ptrdiff_t start, ptrdiff_t n, ptrdiff_t k, ptrdiff_t line,
-    ptrdiff_t term, const ptrdiff_t each)
+NN_INLINE void nn_pack(double *restrict to, const nn_operand *x, ptrdiff_t start, ptrdiff_t n, ptrdiff_t k,
+    ptrdiff_t line, ptrdiff_t term, const ptrdiff_t each)
 {
     for (ptrdiff_t i = 0; i < n; i += each, to += each * k, start += each * line) {
         const ptrdiff_t there = n - i < each ? n - i : each;
@@ -141,8 +143,9 @@ NN_INLINE void nn_pack(double *restrict to, const nn_operand *x, ptrdiff_t start
 
 /* One matrix c = a b, of m by n entries, for the threads of a team, of which this is number me. The operands begin at
    these places. shared: for panels of the right operand; own: for those of the left one. */
-static void nn_matrix(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const nn_operand *a, ptrdiff_t in_a,
-    ptrdiff_t am, const nn_operand *b, ptrdiff_t in_b, ptrdiff_t bn, double *c, ptrdiff_t cm, double *shared, double *own)
+static void nn_matrix(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+    const nn_operand *a, ptrdiff_t in_a, ptrdiff_t am, const nn_operand *b, ptrdiff_t in_b, ptrdiff_t bn,
+    double *c, ptrdiff_t cm, double *shared, double *own)
 {
     const ptrdiff_t ak = a->apart[NN_AXES], bk = b->apart[NN_AXES];
     if (m < 4 || n < 4) {
@@ -163,8 +166,8 @@ static void nn_matrix(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t n, pt
         for (ptrdiff_t p = 0; p < k; p += NN_DEEP) {
             const ptrdiff_t deep = k - p < NN_DEEP ? k - p : NN_DEEP;
             const ptrdiff_t begin = panels * me / team * NN_WIDE, stop = panels * (me + 1) / team * NN_WIDE;
-            nn_pack(shared + begin * deep, b, in_b + p * bk + (left + begin) * bn, (stop < broad ? stop : broad) - begin, deep,
-                bn, bk, NN_WIDE);
+            nn_pack(shared + begin * deep, b, in_b + p * bk + (left + begin) * bn,
+                (stop < broad ? stop : broad) - begin, deep, bn, bk, NN_WIDE);
             if (team > 1) {
 #ifdef _OPENMP
                 #pragma omp barrier
@@ -232,8 +235,8 @@ static int nn_product(const ptrdiff_t *shape, const ptrdiff_t *apart, int row, p
 def matched(r: Scalar) -> Factors | None:
     """What a sum of products multiplies, where that is matrices or stacks of them; None where it is anything else.
 
-    Both factors are entries of arrays of numbers at loop variables, all terms of the sum follow one variable, and of the
-    variables of the result each factor lacks one or more.
+    Both factors are entries of arrays of numbers at loop variables, all terms of the sum follow one variable, and of
+    the variables of the result each factor lacks one or more.
     """
     body = r.args[0]
     place: tuple[Axis, ...] = r.data[-1]  # type: ignore[assignment]

@@ -38,8 +38,8 @@ SMALL = {
 RESERVED = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main exp log "
-    "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me team threads each own scratch "
-    "first last e t j block end power sign clip".split()
+    "sin cos abs pow sqrt erf erfc tanh sinh cosh exp2 y0 y1 yn j0 j1 jn gamma row rows me team threads each own "
+    "scratch first last e t j block end power sign clip".split()
 )
 
 

@@ -1,7 +1,7 @@
 """Printed C, which multiplies matrices itself, beside compiled functions whose matrices NumPy multiplies with its BLAS.
 
-Ratios of times side by side in one process, medians of several rounds, with pauses in which the threads of the other one
-stop waiting for work. Run: python -m nnmath.benchmarks.printed_products
+Ratios of times side by side in one process, medians of several rounds, with pauses in which the threads of the other
+one stop waiting for work. Run: python -m nnmath.benchmarks.printed_products
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from ..numeric.native.calling import CompiledModule
 from .speed.cases import CASES
 from .speed.contestants import _called, _planned
 from .speed.measure import inputs
+from .speed.memory import keep
 
 ROUNDS, CALLS = 9, 5
 
 
 def main() -> None:
+    keep()
     for id in ("mlp-64", "mlp-1024", "attention-8x256x64"):
         case = CASES[id]
         derivation, plan = _planned(case)

@@ -242,6 +242,12 @@ SYSTEMS = [
         f"{MEAN}\nV[i] = sum((X[i, d] - M[i])**2 for d in D)/D\nR[i, d] = (X[i, d] - M[i])/sqrt(V[i] + eps)",
         ("X_scale",),
     ),
+    (
+        "a sum of two arrays",
+        "X: n D\nU: n D",
+        "V[i, d] = X[i, d] + U[i, d]\nR[i] = sqrt(sum(V[i, d]**2 for d in D))",
+        ("V_scale", "V_scaled"),
+    ),
     ("a norm", "x: D", "R = sqrt(sum(x[d]**2 for d in D))", ("x_scale",)),
     ("columns", "X: n D", "N[d] = sqrt(sum(X[i, d]**2 for i in n))\nR[i, d] = X[i, d]/N[d]", ("X_scale",)),
     (
@@ -257,6 +263,27 @@ SYSTEMS = [
         "s[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])\n"
         "R[i, d] = B[i, d]/sqrt(a[i]*b[i]) - s[i]*A[i, d]/a[i]",
         ("A_scale", "B_scale", "B_over_A", "B_off_A"),
+    ),
+    (
+        "two distances, of rows that are computed",
+        "A: n D\nB: n D\nC: n D\nm: positive",
+        "V = A - B\nW = A - C\nr[i] = sqrt(sum(V[i, d]**2 for d in D))\nq[i] = sqrt(sum(W[i, d]**2 for d in D))\n"
+        "u = m + r - q\nR[i, d] = u[i]*V[i, d]/r[i] - W[i, d]/q[i]",
+        ("V_scale", "V_scaled", "W_scale", "W_scaled"),
+    ),
+    (
+        "a length that shall be 1, of rows that are computed",
+        "X: n D\nW: D D\neps: positive",
+        "G[i, j] = sum(X[i, d]*W[d, j] for d in D)\nq[i] = sqrt(sum(G[i, d]**2 for d in D) + eps)\n"
+        "R[i, d] = (q[i] - 1)*G[i, d]/q[i]",
+        ("G_scale", "G_scaled"),
+    ),
+    (
+        "cubes of rows that are computed",
+        "A: n D\nB: n D",
+        "V = A - B\nS[i] = sum(abs(V[i, d])**3 for d in D)\nr[i] = S[i]**(1/3)\n"
+        "R[i, d] = V[i, d]*abs(V[i, d])/r[i]**2",
+        ("V_scale", "V_scaled"),
     ),
 ]
 
@@ -315,7 +342,6 @@ NOT_SCALED = [
         "X: n D\nU: n D\neps: positive",
         "S[i] = sum(X[i, d]**2 for d in D)\nR[i, d] = U[i, d] + X[i, d]/sqrt(S[i] + eps) + X[i, d]*S[i]",
     ),
-    ("a sum of two arrays", "X: n D\nU: n D", "V[i, d] = X[i, d] + U[i, d]\nR[i] = sqrt(sum(V[i, d]**2 for d in D))"),
     ("an exponential", "X: n D", "R[i] = sqrt(sum(exp(X[i, d]) for d in D))"),
 ]
 

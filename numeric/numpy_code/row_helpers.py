@@ -147,7 +147,7 @@ def _row_scale(x, axis, least=0.0):
             squares = np.vecdot(x, x)
         else:
             squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
-    if np.all((squares > far**-2) & (squares < far**2)):
+    if ((squares > far**-2) & (squares < far**2)).all():
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
     off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
@@ -157,7 +157,7 @@ def _row_scale(x, axis, least=0.0):
 OVER = '''
 def _over(x, scale):
     """x / scale, or x itself where every scale is 1."""
-    return x if np.all(scale == 1) else x / scale
+    return x if (scale == 1).all() else x / scale
 '''
 
 POWER_OF_TWO = '''

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from derived import derivation, module
-from flint import arb
+from flint import arb, ctx
 
 from nnmath.numeric.checking.exact import Judge
 from nnmath.numeric.checking.execution import load_source
@@ -143,7 +143,10 @@ REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
     *(("cosine-embedding", f"parallel up to {s:g}", lambda d, s=s: _cosine(d, off=s), 1.4) for s in (1e-2, 1e-4, 1e-6)),
     ("cosine-embedding", "parallel, twice as long", lambda d: _cosine(d, off=1e-4, ratio=2.0), 1.4),
     ("cosine-embedding", "antiparallel", lambda d: _cosine(d, off=1e-4, ratio=-1.0), 1.4),
-    *(("triplet-margin", f"scale {('large', 'larger')[k]}", lambda d, k=k: _triplet(large(d)[k]), 1.0) for k in range(2)),
+    *(
+        ("triplet-margin", f"scale {('large', 'larger')[k]}", lambda d, k=k: _triplet(large(d)[k]), 1.0)
+        for k in range(2)
+    ),
     *((i, "saturated units", lambda d, i=i: _units(i), 1.5) for i in BIASES),
 ]
 
@@ -261,6 +264,22 @@ def test_the_penalty_of_a_steep_critic_is_finite_where_the_squares_of_its_gradie
     narrow, wide = penalty("float32"), penalty("float64")
     assert np.abs(wide).min() > 1e15
     np.testing.assert_allclose(narrow, wide, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_units_near_one_limit_are_apart(dtype: str) -> None:
+    """tanh(x) − tanh(y) where both round to ±1, on two sides, near 0, and for infinite arguments."""
+    minus = load_source(module("wgan-gp").source)["_tanh_minus"]
+    points = np.array([0.0, 1e-20, 1e-3, 0.7, 2.9, 3.1, 12.0, 30.0, 41.0, np.inf])
+    x, y = (v.astype(dtype) for v in np.meshgrid(np.concatenate([-points, points]), points))
+    for found, a, b in ((minus(x, y), x, y), (minus(x[0], y[:, :1]), x, y), (minus(y, x), y, x)):
+        assert found.dtype == dtype
+        with ctx.workprec(300):
+            balls = [arb(float(p)).tanh() - arb(float(q)).tanh() for p, q in np.broadcast(a, b)]
+        exact = np.array([float(e.mid()) for e in balls])
+        apart = np.ravel(np.tanh(a) * np.tanh(b) <= 0.99)  # there it is a plain difference of numbers up to 1
+        assert np.all(abs(found.ravel() - exact) <= np.finfo(dtype).eps * (apart + 6 * abs(exact)) + 1e-44)
+    assert minus(x[0, 0], y[0, 0]) == np.tanh(x[0, 0]) and np.isnan(minus(x, np.full_like(y, np.nan))).all()
 
 
 def test_ordinary_rows_are_not_scaled() -> None:

@@ -138,6 +138,20 @@ def _sigmoid_minus(x, t):
     return (one - t) + (1.0 - 2.0 * one) * (e / (1.0 + e))
 '''
 
+TANH_MINUS = '''
+def _tanh_minus(x, y):
+    """tanh(x) - tanh(y), without cancellation where both are near the same limit."""
+    s, t = np.tanh(x), np.tanh(y)
+    found = np.asarray(s * t)
+    near = np.flatnonzero(found > 0.99)
+    np.subtract(s, t, out=found)
+    if near.size:  # how far each is from the limit
+        a, b = (v.ravel()[near] for v in np.broadcast_arrays(x, y))
+        e, f = np.exp(-2.0 * np.abs(a)), np.exp(-2.0 * np.abs(b))
+        found.reshape(-1)[near] = np.sign(a) * (2.0 * (f - e) / ((1.0 + e) * (1.0 + f)))
+    return found
+'''
+
 ROW_SCALE = '''
 def _row_scale(x, axis, least=0.0):
     """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
@@ -180,6 +194,7 @@ ROW_HELPERS: dict[str, str] = {
     "_zero_sum": ZERO_SUM,
     "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,
+    "_tanh_minus": TANH_MINUS,
     "_row_scale": ROW_SCALE,
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,

@@ -80,6 +80,15 @@ def _triplet(scale: float) -> Values:
     return arrays | {"margin": 1.0, "eps": 1e-6}
 
 
+def _residuals(scale: float) -> Values:
+    """Residuals and variances of one scale: the square of a residual is out of range, that over the variance is not."""
+    return {
+        "m": normal(48, scale=scale),
+        "t": normal(48, scale=scale, seed=1),
+        "v": abs(normal(48, scale=scale, seed=2)),
+    }
+
+
 def _units(id: str, furthest: float = 60.0) -> Values:
     """Arguments of a network whose biases spread its units over ±furthest, from one limit to the other.
 
@@ -147,6 +156,7 @@ REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
         ("triplet-margin", f"scale {('large', 'larger')[k]}", lambda d, k=k: _triplet(large(d)[k]), 1.0)
         for k in range(2)
     ),
+    *(("gaussian-nll", f"scale {('large', 'larger')[k]}", lambda d, k=k: _residuals(large(d)[k]), 1.0) for k in (0, 1)),
     *((i, "saturated units", lambda d, i=i: _units(i), 1.5) for i in BIASES),
 ]
 
@@ -231,6 +241,7 @@ WORSE = [
     ("mlp-mse", "saturated units", "q * (1 - q)", "(1 - A1) * A1", "zeros"),
     ("cosine-embedding", "parallel up to 0.0001", "B_over_A = _power", "B_over_A = 0 * _power", "error"),
     ("triplet-margin", "scale large", "V_scale = _row_scale(V,", "V_scale = np.ones(ROWS, V.dtype)  # (", "zeros"),
+    ("gaussian-nll", "scale large", "(1 - difference / v * difference)", "(v - difference**2) / v", "error"),
     *(
         (i, "saturated units", "    e *= 4.0\n    return e\n", "    return 1 - np.tanh(x) ** 2\n", "zeros")
         for i in ("mlp-softmax", "rnn", "gru", "lstm", "wgan-gp")

@@ -13,7 +13,7 @@ from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import Delta, bound_sum, rebuild
 from nnmath.calculus.tensors import Element, Index, Tensor
-from nnmath.numeric.stability.forms import log1p, sech2
+from nnmath.numeric.stability.forms import InOrder, log1p, sech2
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
 from nnmath.numeric.stability.row_forms import (
@@ -117,6 +117,13 @@ RULES = [
         tanh_minus,
     ),
     ("one minus a small probability", "p: n unit", "R[i] = 2*log(1 - p[i])", log1p),
+    ("a square over a variance", "m: n\nt: n\nv: n positive", "R[i] = 3*(m[i] - t[i])**2/v[i]", InOrder),
+    (
+        "the derivative of that",
+        "m: n\nt: n\nv: n positive",
+        "R[i] = (2*v[i] - (m[i] - t[i])**2)/(7*v[i]**3)",
+        InOrder,
+    ),
     ("second mean", "X: n D", f"{MEAN}\nR[i, d] = (X[i, d] - M[i])**2", Centred),
     ("second mean, not named", "x: D", "R[d] = x[d] - sum(x[k] for k in D)/D", Centred),
     (
@@ -131,7 +138,7 @@ RULES = [
 def elementary(e: Expr) -> Expr:
     """Forms by what they stand for."""
     forms = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | Over | sigmoid_minus | sech2
-    forms |= tanh_minus | log1p
+    forms |= tanh_minus | log1p | InOrder
     if isinstance(e, forms):
         return elementary(e.as_elementary())
     return rebuild(e, lambda x: elementary(x) if isinstance(x, forms) else None)
@@ -220,6 +227,8 @@ NOT_REWRITTEN = [
     ("one minus a given row", "P: n C rows", "R[i, c] = 1 - P[i, c]"),
     ("a sum of two units", "z: n\nu: n", "a[i] = tanh(z[i])\nb[i] = tanh(u[i])\nR[i] = a[i] + b[i]"),
     ("a probability that is computed", "z: n", "p[i] = z[i]**2\nR[i] = log(1 - p[i])"),
+    ("a square over a sum", "m: n\nt: n\nv: n positive", "R[i] = (m[i] - t[i])**2/(v[i] + 1)"),
+    ("a square beside other terms", "m: n\nt: n\nv: n positive", "R[i] = (m[i] - (m[i] - t[i])**2)/v[i]**2"),
     ("another axis", "Z: n C\ny: C int<n", f"{SOFTMAX}\nR[i, c] = P[i, c] - delta(i, y[c])"),
     ("another mean", "X: n D", "M[d] = sum(X[i, d] for i in n)/D\nR[i, d] = X[i, d] - M[d]"),
     ("three terms", "X: n D\nU: n D", f"{MEAN}\nR[i, d] = X[i, d] + U[i, d] - M[i]"),

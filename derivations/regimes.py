@@ -30,6 +30,15 @@ def normalised(*names: str, **others: Mapping[str, str]) -> Regimes:
     }
 
 
+def distances(*names: str) -> Regimes:
+    """For distances: from typical rows to ones whose squares are out of range. Small ones vanish beside an ε."""
+    return {
+        "typical": {},
+        "scale 30": {n: "normal 30" for n in names},
+        **{f"scale {s}": {n: f"normal {s}" for n in names} for s in ("{large}", "{larger}")},
+    }
+
+
 def saturated(*biases: str, **others: str) -> Regimes:
     """Units that their biases drive to their limits, where a derivative is small and not 0."""
     return {"typical": {}, **{f"biases of scale {s}": {b: f"normal {s}" for b in biases} | others for s in UNITS}}

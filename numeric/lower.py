@@ -392,6 +392,8 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     row_forms.Over: lambda e, hint: rows.over(e, lower, hint),
     row_forms.Centred: lambda e, hint: rows.centred(e, lower, hint),
     row_forms.RowScale: lambda e, hint: rows.row_scale(e, lower, hint),
-    row_forms.sigmoid_minus: lambda e, hint: rows.two_arguments(e, lower, hint),
+    **dict.fromkeys(
+        (row_forms.sigmoid_minus, row_forms.tanh_minus), lambda e, hint: rows.two_arguments(e, lower, hint)
+    ),
     **dict.fromkeys(CALLS, _call),
 }

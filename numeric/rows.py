@@ -21,6 +21,7 @@ from .stability.row_forms import (
     UnitMinus,
     ZeroSum,
     sigmoid_minus,
+    tanh_minus,
 )
 
 Lower = Callable[[Any, Layout], Array]
@@ -90,7 +91,7 @@ def largest(e: Largest, lower: Lower, hint: Layout) -> Array:
     return Array(node, tuple(k for k in rows.layout if k != c))
 
 
-def two_arguments(e: sigmoid_minus, lower: Lower, hint: Layout) -> Array:
+def two_arguments(e: sigmoid_minus | tanh_minus, lower: Lower, hint: Layout) -> Array:
     """An elementwise function of two arrays."""
     nodes, layout = align([lower(a, hint) for a in e.args], hint)
     return Array(program.call(type(e).__name__, *nodes), layout)

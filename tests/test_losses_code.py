@@ -76,3 +76,11 @@ def test_dividing_by_the_wrong_count_is_seen_in_masked_regimes(regime: str) -> N
 
     wrong = not check(derived("nll", ignored=True), by_n, regimes=[regime]).passed
     assert torch and wrong == (regime != "all entries count")
+
+
+def test_the_loss_of_small_probabilities_keeps_its_digits() -> None:
+    """1 − p rounds p = 1e-6 to two digits, and 1e-9 away."""
+    p = np.array([1e-6, 1e-9, 1e-30], np.float32)
+    for at in range(3):
+        loss = functions("bce")["bce"](p[at : at + 1], np.zeros(1, np.float32))
+        assert loss == pytest.approx(-np.log1p(-np.float64(p[at])), rel=1e-6)

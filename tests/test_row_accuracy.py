@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from derived import derivation, module
-from flint import arb
+from flint import arb, ctx
 
 from nnmath.numeric.checking.exact import Judge
 from nnmath.numeric.checking.execution import load_source
@@ -72,6 +72,21 @@ def _cosine(dtype: str, scale: float = 1.0, off: float = 1.0, ratio: float = 1.0
     a = normal(ROWS, WIDTH, scale=scale).astype(dtype).astype(float)
     b = (a + off * normal(ROWS, WIDTH, scale=scale, seed=2)) * ratio
     return {"A": a, "B": b, "y": np.where(np.arange(ROWS) % 2, 1.0, -1.0), "margin": -2.0, "eps": 1e-12}
+
+
+def _triplet(scale: float) -> Values:
+    """Distances that are not in order, so that every triplet has a loss."""
+    arrays = {n: normal(ROWS, WIDTH, scale=scale * k, seed=k) for k, n in enumerate("NAP", 1)}
+    return arrays | {"margin": 1.0, "eps": 1e-6}
+
+
+def _residuals(scale: float) -> Values:
+    """Residuals and variances of one scale: the square of a residual is out of range, that over the variance is not."""
+    return {
+        "m": normal(48, scale=scale),
+        "t": normal(48, scale=scale, seed=1),
+        "v": abs(normal(48, scale=scale, seed=2)),
+    }
 
 
 def _units(id: str, furthest: float = 60.0) -> Values:
@@ -137,6 +152,11 @@ REGIMES: list[tuple[str, str, Callable[[str], Values], float]] = [
     *(("cosine-embedding", f"parallel up to {s:g}", lambda d, s=s: _cosine(d, off=s), 1.4) for s in (1e-2, 1e-4, 1e-6)),
     ("cosine-embedding", "parallel, twice as long", lambda d: _cosine(d, off=1e-4, ratio=2.0), 1.4),
     ("cosine-embedding", "antiparallel", lambda d: _cosine(d, off=1e-4, ratio=-1.0), 1.4),
+    *(
+        ("triplet-margin", f"scale {('large', 'larger')[k]}", lambda d, k=k: _triplet(large(d)[k]), 1.0)
+        for k in range(2)
+    ),
+    *(("gaussian-nll", f"scale {('large', 'larger')[k]}", lambda d, k=k: _residuals(large(d)[k]), 1.0) for k in (0, 1)),
     *((i, "saturated units", lambda d, i=i: _units(i), 1.5) for i in BIASES),
 ]
 
@@ -220,6 +240,8 @@ WORSE = [
     ("glu", "saturated units", "dU *= 1 - dU", "dU = (1 - S) * S", "zeros"),
     ("mlp-mse", "saturated units", "q * (1 - q)", "(1 - A1) * A1", "zeros"),
     ("cosine-embedding", "parallel up to 0.0001", "B_over_A = _power", "B_over_A = 0 * _power", "error"),
+    ("triplet-margin", "scale large", "V_scale = _row_scale(V,", "V_scale = np.ones(ROWS, V.dtype)  # (", "zeros"),
+    ("gaussian-nll", "scale large", "(1 - difference / v * difference)", "(v - difference**2) / v", "error"),
     *(
         (i, "saturated units", "    e *= 4.0\n    return e\n", "    return 1 - np.tanh(x) ** 2\n", "zeros")
         for i in ("mlp-softmax", "rnn", "gru", "lstm", "wgan-gp")
@@ -235,6 +257,40 @@ def test_the_usual_form_fails(id: str, regime: str, old: str, new: str, how: str
     assert errors(source, id, regime, "float32")[1] == 0
     worst, zeros = errors(spoiled, id, regime, "float32")
     assert zeros > 0 if how == "zeros" else not worst < 50
+
+
+def test_the_penalty_of_a_steep_critic_is_finite_where_the_squares_of_its_gradient_are_not() -> None:
+    """The rows of that gradient are computed; in float64 their squares are in range."""
+    values = _units("wgan-gp", 2.0)
+    values["w"] = values["w"] * 1e20
+    generated = module("wgan-gp")
+    function = generated.functions[-1]
+
+    def penalty(dtype: str) -> np.ndarray:
+        run = load_source(generated.source)[function.name]
+        with np.errstate(all="ignore"):
+            found = run(**{n: rounded(values, dtype)[n] for n in function.arguments})
+        return np.asarray(found[function.returns.index("dL_dG")])
+
+    narrow, wide = penalty("float32"), penalty("float64")
+    assert np.abs(wide).min() > 1e15
+    np.testing.assert_allclose(narrow, wide, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_units_near_one_limit_are_apart(dtype: str) -> None:
+    """tanh(x) − tanh(y) where both round to ±1, on two sides, near 0, and for infinite arguments."""
+    minus = load_source(module("wgan-gp").source)["_tanh_minus"]
+    points = np.array([0.0, 1e-20, 1e-3, 0.7, 2.9, 3.1, 12.0, 30.0, 41.0, np.inf])
+    x, y = (v.astype(dtype) for v in np.meshgrid(np.concatenate([-points, points]), points))
+    for found, a, b in ((minus(x, y), x, y), (minus(x[0], y[:, :1]), x, y), (minus(y, x), y, x)):
+        assert found.dtype == dtype
+        with ctx.workprec(300):
+            balls = [arb(float(p)).tanh() - arb(float(q)).tanh() for p, q in np.broadcast(a, b)]
+        exact = np.array([float(e.mid()) for e in balls])
+        apart = np.ravel(np.tanh(a) * np.tanh(b) <= 0.99)  # there it is a plain difference of numbers up to 1
+        assert np.all(abs(found.ravel() - exact) <= np.finfo(dtype).eps * (apart + 6 * abs(exact)) + 1e-44)
+    assert minus(x[0, 0], y[0, 0]) == np.tanh(x[0, 0]) and np.isnan(minus(x, np.full_like(y, np.nan))).all()
 
 
 def test_ordinary_rows_are_not_scaled() -> None:

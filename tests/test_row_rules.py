@@ -13,7 +13,7 @@ from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
 from nnmath.calculus.sums import Delta, bound_sum, rebuild
 from nnmath.calculus.tensors import Element, Index, Tensor
-from nnmath.numeric.stability.forms import sech2
+from nnmath.numeric.stability.forms import InOrder, log1p, sech2
 from nnmath.numeric.stability.projections import with_differences
 from nnmath.numeric.stability.rewriting import stabilise
 from nnmath.numeric.stability.row_forms import (
@@ -25,6 +25,7 @@ from nnmath.numeric.stability.row_forms import (
     UnitMinus,
     ZeroSum,
     sigmoid_minus,
+    tanh_minus,
 )
 from nnmath.numeric.stability.row_scaling import with_scaled_rows
 
@@ -109,6 +110,20 @@ RULES = [
     ("a gate and its state", "z: n\nx: n", "s[i] = sigmoid(z[i])\nR[i] = x[i] - x[i]*s[i] - 2", sigmoid),
     ("a hidden unit", "X: n D\nw: D", "a[i] = tanh(sum(X[i, d]*w[d] for d in D))\nR[i] = 3 - 3*a[i]**2", sech2),
     ("one minus a hidden unit", "z: n", "a[i] = tanh(z[i])\nR[i] = (1 - a[i])/2", sigmoid),
+    (
+        "two hidden units",
+        "z: n\nu: n\nw: n",
+        "a[i] = tanh(z[i])\nb[i] = tanh(u[i])\nR[i] = w[i]*a[i] - w[i]*b[i] + 3",
+        tanh_minus,
+    ),
+    ("one minus a small probability", "p: n unit", "R[i] = 2*log(1 - p[i])", log1p),
+    ("a square over a variance", "m: n\nt: n\nv: n positive", "R[i] = 3*(m[i] - t[i])**2/v[i]", InOrder),
+    (
+        "the derivative of that",
+        "m: n\nt: n\nv: n positive",
+        "R[i] = (2*v[i] - (m[i] - t[i])**2)/(7*v[i]**3)",
+        InOrder,
+    ),
     ("second mean", "X: n D", f"{MEAN}\nR[i, d] = (X[i, d] - M[i])**2", Centred),
     ("second mean, not named", "x: D", "R[d] = x[d] - sum(x[k] for k in D)/D", Centred),
     (
@@ -123,6 +138,7 @@ RULES = [
 def elementary(e: Expr) -> Expr:
     """Forms by what they stand for."""
     forms = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | Over | sigmoid_minus | sech2
+    forms |= tanh_minus | log1p | InOrder
     if isinstance(e, forms):
         return elementary(e.as_elementary())
     return rebuild(e, lambda x: elementary(x) if isinstance(x, forms) else None)
@@ -209,6 +225,10 @@ NOT_REWRITTEN = [
     ("two minus a probability", "Z: n C", f"{SOFTMAX}\nR[i, c] = 2 - P[i, c]"),
     ("one minus what sums along another axis", "Z: n C", f"{SOFTMAX}\nR[i, c, j: n] = delta(i, j) - P[i, c]"),
     ("one minus a given row", "P: n C rows", "R[i, c] = 1 - P[i, c]"),
+    ("a sum of two units", "z: n\nu: n", "a[i] = tanh(z[i])\nb[i] = tanh(u[i])\nR[i] = a[i] + b[i]"),
+    ("a probability that is computed", "z: n", "p[i] = z[i]**2\nR[i] = log(1 - p[i])"),
+    ("a square over a sum", "m: n\nt: n\nv: n positive", "R[i] = (m[i] - t[i])**2/(v[i] + 1)"),
+    ("a square beside other terms", "m: n\nt: n\nv: n positive", "R[i] = (m[i] - (m[i] - t[i])**2)/v[i]**2"),
     ("another axis", "Z: n C\ny: C int<n", f"{SOFTMAX}\nR[i, c] = P[i, c] - delta(i, y[c])"),
     ("another mean", "X: n D", "M[d] = sum(X[i, d] for i in n)/D\nR[i, d] = X[i, d] - M[d]"),
     ("three terms", "X: n D\nU: n D", f"{MEAN}\nR[i, d] = X[i, d] + U[i, d] - M[i]"),
@@ -242,6 +262,12 @@ SYSTEMS = [
         f"{MEAN}\nV[i] = sum((X[i, d] - M[i])**2 for d in D)/D\nR[i, d] = (X[i, d] - M[i])/sqrt(V[i] + eps)",
         ("X_scale",),
     ),
+    (
+        "a sum of two arrays",
+        "X: n D\nU: n D",
+        "V[i, d] = X[i, d] + U[i, d]\nR[i] = sqrt(sum(V[i, d]**2 for d in D))",
+        ("V_scale", "V_scaled"),
+    ),
     ("a norm", "x: D", "R = sqrt(sum(x[d]**2 for d in D))", ("x_scale",)),
     ("columns", "X: n D", "N[d] = sqrt(sum(X[i, d]**2 for i in n))\nR[i, d] = X[i, d]/N[d]", ("X_scale",)),
     (
@@ -257,6 +283,26 @@ SYSTEMS = [
         "s[i] = sum(A[i, d]*B[i, d] for d in D)/sqrt(a[i]*b[i])\n"
         "R[i, d] = B[i, d]/sqrt(a[i]*b[i]) - s[i]*A[i, d]/a[i]",
         ("A_scale", "B_scale", "B_over_A", "B_off_A"),
+    ),
+    (
+        "two distances, of rows that are computed",
+        "A: n D\nB: n D\nC: n D\nm: positive",
+        "V = A - B\nW = A - C\nr[i] = sqrt(sum(V[i, d]**2 for d in D))\nq[i] = sqrt(sum(W[i, d]**2 for d in D))\n"
+        "u = m + r - q\nR[i, d] = u[i]*V[i, d]/r[i] - W[i, d]/q[i]",
+        ("V_scale", "V_scaled", "W_scale", "W_scaled"),
+    ),
+    (
+        "a length that shall be 1, of rows that are computed",
+        "X: n D\nW: D D\neps: positive",
+        "G[i, j] = sum(X[i, d]*W[d, j] for d in D)\nq[i] = sqrt(sum(G[i, d]**2 for d in D) + eps)\n"
+        "R[i, d] = (q[i] - 1)*G[i, d]/q[i]",
+        ("G_scale", "G_scaled"),
+    ),
+    (
+        "cubes of rows that are computed",
+        "A: n D\nB: n D",
+        "V = A - B\nS[i] = sum(abs(V[i, d])**3 for d in D)\nr[i] = S[i]**(1/3)\nR[i, d] = V[i, d]*abs(V[i, d])/r[i]**2",
+        ("V_scale", "V_scaled"),
     ),
 ]
 
@@ -315,7 +361,6 @@ NOT_SCALED = [
         "X: n D\nU: n D\neps: positive",
         "S[i] = sum(X[i, d]**2 for d in D)\nR[i, d] = U[i, d] + X[i, d]/sqrt(S[i] + eps) + X[i, d]*S[i]",
     ),
-    ("a sum of two arrays", "X: n D\nU: n D", "V[i, d] = X[i, d] + U[i, d]\nR[i] = sqrt(sum(V[i, d]**2 for d in D))"),
     ("an exponential", "X: n D", "R[i] = sqrt(sum(exp(X[i, d]) for d in D))"),
 ]
 

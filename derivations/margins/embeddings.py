@@ -3,7 +3,7 @@
 from .. import in_jax
 from ..conventions import BATCH, LAYOUT, reduced
 from ..entry import Entry
-from ..regimes import normalised
+from ..regimes import distances, normalised
 from .binary import under
 
 
@@ -126,6 +126,7 @@ triplet_margin = Entry(
     ),
     claim=_triplet_claim,
     torch=_triplet,
+    regimes=distances("A", "P", "N"),
     conventions=(
         LAYOUT,
         BATCH,

@@ -22,7 +22,7 @@ ENTRYWISE = ("add", "mul", "neg", "pow", "raise", "compare", "cast", "call")
 #: Elementwise functions that C has.
 KNOWN = frozenset(
     "exp log tanh sinh cosh sin cos arctan abs sign sqrt power expm1 log1p where minimum maximum clip sigmoid softplus "
-    "sech2 erf erfc erfcx xlogx log_weighted tanh_remainder finite sigmoid_minus power_of_two relu "
+    "sech2 erf erfc erfcx xlogx log_weighted tanh_remainder finite sigmoid_minus tanh_minus power_of_two relu "
     "exp_polynomial exp_product exp_quotient row_scale".split()
 )
 

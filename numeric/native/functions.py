@@ -272,6 +272,15 @@ NN_INLINE double nn_sigmoid_minus(double x, double t) {
 }
 """
 
+_TANH_MINUS = """
+/* tanh(x) - tanh(y), where both are near the same limit from how far each is from it. */
+NN_INLINE double nn_tanh_minus(double x, double y) {
+    double s = nn_tanh(x), t = nn_tanh(y), e = nn_exp_decaying(-2.0 * fabs(x)), f = nn_exp_decaying(-2.0 * fabs(y));
+    double off = 2.0 * (f - e) / ((1.0 + e) * (1.0 + f));
+    return s * t > 0.9 ? (x < 0.0 ? -off : off) : s - t;
+}
+"""
+
 _SOFTPLUS_MEAN = """
 /* (1 - t) softplus(x) + t softplus(-x). */
 NN_INLINE double nn_softplus_mean(double x, double t) {
@@ -320,6 +329,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "log_weighted": (_LOG_WEIGHTED, ("log",)),
     "tanh_remainder": (_TANH_REMAINDER, ("tanh",)),
     "sigmoid_minus": (_SIGMOID_MINUS, ("exp_decaying",)),
+    "tanh_minus": (_TANH_MINUS, ("exp_decaying", "tanh")),
     "softplus_mean": (_SOFTPLUS_MEAN, ("exp_decaying", "log1p_unit")),
     "power_of_two": (_POWER_OF_TWO, ("bits",)),
     "exact_exponents": (EXACT_EXPONENTS, ("exp", "exp_normal", "exp_decaying", "exp_root")),

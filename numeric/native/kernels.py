@@ -15,7 +15,7 @@ from .scalars import Axis, Scalar, closure, loads
 #: Functions that cost enough to keep their values where a later stage needs them again.
 COSTLY = frozenset(
     "exp log tanh sinh cosh sin cos arctan power expm1 log1p sigmoid softplus sech2 erf erfc erfcx xlogx log_weighted "
-    "tanh_remainder sigmoid_minus softplus_mean exp_polynomial exp_product exp_quotient".split()
+    "tanh_remainder sigmoid_minus tanh_minus softplus_mean exp_polynomial exp_product exp_quotient".split()
 )
 
 

@@ -137,6 +137,7 @@ BETWEEN: Mapping[str, Range] = {
     "erfcx": (0.0, 1.0),  # its argument is never negative
     "softplus": (0.0, math.inf),
     "sigmoid_minus": EVERYTHING,
+    "tanh_minus": (-2.0, 2.0),
     "sin": (-1.0, 1.0),
     "cos": (-1.0, 1.0),
     "sign": (-1.0, 1.0),

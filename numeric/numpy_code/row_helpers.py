@@ -138,6 +138,20 @@ def _sigmoid_minus(x, t):
     return (one - t) + (1.0 - 2.0 * one) * (e / (1.0 + e))
 '''
 
+TANH_MINUS = '''
+def _tanh_minus(x, y):
+    """tanh(x) - tanh(y), without cancellation where both are near the same limit."""
+    s, t = np.tanh(x), np.tanh(y)
+    found = np.asarray(s * t)
+    near = np.flatnonzero(found > 0.99)
+    np.subtract(s, t, out=found)
+    if near.size:  # how far each is from the limit
+        a, b = (v.ravel()[near] for v in np.broadcast_arrays(x, y))
+        e, f = np.exp(-2.0 * np.abs(a)), np.exp(-2.0 * np.abs(b))
+        found.reshape(-1)[near] = np.sign(a) * (2.0 * (f - e) / ((1.0 + e) * (1.0 + f)))
+    return found
+'''
+
 ROW_SCALE = '''
 def _row_scale(x, axis, least=0.0):
     """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
@@ -147,7 +161,7 @@ def _row_scale(x, axis, least=0.0):
             squares = np.vecdot(x, x)
         else:
             squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
-    if np.all((squares > far**-2) & (squares < far**2)):
+    if ((squares > far**-2) & (squares < far**2)).all():
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
     off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
@@ -157,7 +171,7 @@ def _row_scale(x, axis, least=0.0):
 OVER = '''
 def _over(x, scale):
     """x / scale, or x itself where every scale is 1."""
-    return x if np.all(scale == 1) else x / scale
+    return x if (scale == 1).all() else x / scale
 '''
 
 POWER_OF_TWO = '''
@@ -180,6 +194,7 @@ ROW_HELPERS: dict[str, str] = {
     "_zero_sum": ZERO_SUM,
     "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,
+    "_tanh_minus": TANH_MINUS,
     "_row_scale": ROW_SCALE,
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,

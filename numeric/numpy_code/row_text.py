@@ -29,8 +29,20 @@ def overwritable(w: Writer, node: Node) -> str:
 def owners(w: Writer) -> dict[str, int]:
     """The names of arrays that were made for them and have all of their axes, with the number of these."""
     named = {**{k: n for n, k in w.names.items()}, **w.locals}
-    found = {k: n.args[0] if n.op == "over" else n for k, n in named.items()}  # what is divided, or the quotient
+    found = {k: _divided(w, n) if n.op == "over" else n for k, n in named.items()}
     return {k: n.rank for k, n in found.items() if n.op in FRESH and n.kind == "float" and not singletons(n)}
+
+
+def _divided(w: Writer, n: Node) -> Node:
+    """What is divided by a scale, whose buffer the quotient may have; by its name, where something else reads it."""
+    x, scale = n.args
+    while scale.op == "expand":
+        scale = scale.args[0]
+    if x.op != "name" or scale.op != "name" or w.uses[x] != 2:
+        return x
+    of = w.locals.get(str(scale.data[0]))
+    only_scaled = of is not None and of.op == "row_scale" and of.args[0] == x
+    return w.locals.get(str(x.data[0]), x) if only_scaled else x
 
 
 def _zero_sum(w: Writer, n: Node) -> str:

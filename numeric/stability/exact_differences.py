@@ -15,8 +15,8 @@ from ...calculus.derivation import Definition
 from ...calculus.functions import sigmoid
 from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
 from ...calculus.tensors import Element, Index
-from .forms import ExpRatio
-from .row_forms import Complement, Largest, LessMean, RowMinus, UnitMinus, ZeroSum, sigmoid_minus
+from .forms import ExpRatio, log1p
+from .row_forms import Complement, Largest, LessMean, RowMinus, UnitMinus, ZeroSum, sigmoid_minus, tanh_minus
 from .stable_rules import complement
 
 Known = Mapping[str, Definition]
@@ -194,6 +194,25 @@ def complement_of_named(e: Expr, known: Known) -> Expr | None:
         if better is not None:
             return better.xreplace({body: element})
     return None
+
+
+def difference_of_units(e: Expr, known: Known) -> Expr | None:
+    """tanh(a) − tanh(b), times any factor, where both may be near the same limit."""
+    for term in sorted(e.args, key=lambda t: t.could_extract_minus_sign()):
+        for f in Mul.make_args(term):
+            for other in e.args if isinstance(_unit(f, known), tanh) else ():
+                g = -other * f / term
+                if g == f or not isinstance(_unit(g, known), tanh):
+                    continue
+                a, b = (_unit(x, known).args[0] for x in (f, g))
+                return Add(term / f * tanh_minus(a, b), *(t for t in e.args if t not in (term, other)))
+    return None
+
+
+def log_of_complement(e: Expr, known: Known) -> Expr | None:
+    """log(1 − p) of a given p is log1p(−p): 1 − p would round a small p away. A computed one is unfolded instead."""
+    p = 1 - e.args[0]
+    return log1p(-p) if isinstance(p, Element) and _is_array(p, known) else None
 
 
 def _unit(e: Expr, known: Known) -> Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Expr, Function
+from sympy import Expr, Function, tanh
 
 from ...calculus.functions import NamedFunction, sigmoid
 from ...calculus.sums import Delta, bound_sum, rebuild, substitute
@@ -114,6 +114,15 @@ class sigmoid_minus(NamedFunction):
 
     def as_elementary(self) -> Expr:
         return sigmoid(self.args[0]) - self.args[1]
+
+
+class tanh_minus(NamedFunction):
+    """tanh(x) − tanh(y), which is 0 where both round to the same limit."""
+
+    nargs = 2  # type: ignore[assignment]
+
+    def as_elementary(self) -> Expr:
+        return tanh(self.args[0]) - tanh(self.args[1])  # type: ignore[no-any-return]
 
 
 class Centred(Function):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sympy import Add, Expr
+from sympy import Add, Expr, log
 
 from ...calculus.derivation import Definition
 from .centring import second_mean_correction
@@ -12,7 +12,9 @@ from .exact_differences import (
     complement_of_entry,
     complement_of_named,
     difference_of_distributions,
+    difference_of_units,
     less_mean,
+    log_of_complement,
     sigmoid_minus_target,
 )
 
@@ -23,9 +25,11 @@ ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
     Add: (
         difference_of_distributions,
         sigmoid_minus_target,
+        difference_of_units,
         complement_of_named,
         complement_of_entry,
         less_mean,
         second_mean_correction,
     ),
+    log: (log_of_complement,),
 }

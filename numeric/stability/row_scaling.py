@@ -40,7 +40,9 @@ def with_scaled_rows(known: Known, returned: Sequence[str], taken: set[str]) -> 
     something already.
     """
     found = dict(known)
-    for x in _candidates(known, returned):
+    for x in (*_candidates(known, returned), *_computed_rows(known, returned)):
+        if x.name in found and _is_scaled(x.name, found):
+            continue
         for axes in _summed_axes(x, found, returned):
             try:
                 scaling = Scaling.of(x, axes, found, {*returned}, taken | found.keys())
@@ -78,6 +80,26 @@ def _candidates(known: Known, returned: Sequence[str]) -> list[Tensor]:
     return sorted(given, key=lambda t: t.name)
 
 
+def _computed_rows(known: Known, returned: Sequence[str]) -> list[Tensor]:
+    """Definitions, such as differences, whose squares, or higher powers, are summed under a root."""
+    found: dict[Tensor, None] = {}
+    for name in _needed(known, returned):
+        for p in known[name].body.atoms(Pow):
+            if not _is_norm_power(p):
+                continue
+            named = [known[e.tensor.name].body for e in p.base.atoms(Element) if e.tensor.name in known]
+            for total in (t for e in (p.base, *named) for t in occurrences(e, BoundSum)):
+                bases = [f.base for f in Mul.make_args(total.body) if isinstance(f, Pow) and f.exp.is_Integer]
+                inner = [b.args[0] if isinstance(b, HOMOGENEOUS) else b for b in bases]
+                found |= {e.tensor: None for e in inner if isinstance(e, Element) and e.tensor.name in known}
+    return list(found)
+
+
+def _is_scaled(name: str, known: Known) -> bool:
+    """Whether a definition is computed from rows that are scaled already."""
+    return any(known[n].body.has(RowScale, Over) for n in _needed(known, [name]))
+
+
 def _is_norm_power(p: Pow) -> bool:
     """A root of something, or its reciprocal."""
     return bool(p.exp.is_Rational and not p.exp.is_Integer)
@@ -98,7 +120,7 @@ def _summed_axes(x: Tensor, known: Known, returned: Sequence[str]) -> Iterator[t
 
 @dataclass
 class Scaling:
-    """One array x = s·x̂, with one s for each of its rows, followed through the definitions.
+    """One array x = s·x̂, with one s for each of its rows, followed through the definitions. x is given, or computed.
 
     units: what each definition is divided by, a power of s at its own indices. floors: what s is at least. norms:
     whether a root of a sum of squares was met, without which scaling brings nothing.
@@ -114,6 +136,11 @@ class Scaling:
     done: dict[str, Definition] = field(default_factory=dict)
     floors: list[Expr] = field(default_factory=list)
     norms: bool = False
+
+    @property
+    def computed(self) -> bool:
+        """Whether x is a definition, not an argument."""
+        return self.x.name in self.known
 
     @classmethod
     def of(cls, x: Tensor, axes: tuple[int, ...], known: Known, returned: set[str], taken: set[str]) -> Scaling:
@@ -139,7 +166,9 @@ class Scaling:
         """A definition in units of its power of s."""
         if name not in self.done:
             d = self.known[name]
-            body, unit = self.split(d.body)
+            # The array itself is there, and need not be made of its scale again.
+            same = self.computed and isinstance(d.body, Element) and d.body.tensor == self.x
+            body, unit = (d.body, S.One) if same else self.split(d.body)
             own = {k for k in unit.free_symbols if isinstance(k, Index)}
             if name in self.returned or not own <= {*d.indices}:
                 body, unit = Over(body, 1 / unit) if unit * self._own(unit) == 1 else body * unit, S.One
@@ -200,11 +229,12 @@ class Scaling:
         unit = max((u for _, u in parts), key=self._degree)
         try:
             floors = [self._floor(term, own / unit) for term, own in parts if own != unit]
-        except MixedUnits:
-            raise
-        except NotScalable:  # x − m for a given m: as it was
-            if all(map(self._in_plain_units, e.args)):  # type: ignore[arg-type]
+        except NotScalable as error:
+            # x − m for a given m: as it was.
+            if not isinstance(error, MixedUnits) and all(map(self._in_plain_units, e.args)):  # type: ignore[arg-type]
                 return e, S.One
+            if self.computed and self._degree(unit) == 1:  # a length beside other lengths: its root is taken
+                return Add(*(term * own for term, own in parts)), S.One
             raise
         self.floors += [f for f in floors if f not in self.floors]
         return Add(*(term * own / unit for term, own in parts)), unit

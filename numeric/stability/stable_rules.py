@@ -13,6 +13,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 from ...calculus.functions import Where, sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, log_or_zero, sech2, tanh_remainder, xlogx
+from .quotient_rules import square_over_variable
 from .vanishing_rules import x_log_x_in_sum
 from .weights import as_exp_sum, split_weight, weighted
 
@@ -290,5 +291,6 @@ RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
         x_log_x,
         x_log_x_in_sum,
         split_log,
+        square_over_variable,
     ),
 }

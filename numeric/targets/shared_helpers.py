@@ -48,6 +48,15 @@ def _sigmoid_minus(x, t):
     return torch.where(x >= 0, 1.0 - t - s, s - t)
 '''
 
+TANH_MINUS = '''
+def _tanh_minus(x, y):
+    """tanh(x) - tanh(y), without cancellation where both are near the same limit."""
+    s, t = torch.tanh(x), torch.tanh(y)
+    e, f = torch.exp(-2.0 * _abs(x)), torch.exp(-2.0 * _abs(y))
+    off = 2.0 * (f - e) / ((1.0 + e) * (1.0 + f))  # of how far each is from the limit
+    return torch.where(s * t > 0.9, torch.where(x > 0, off, -off), s - t)
+'''
+
 PRODUCT = '''
 def _product(a, b):
     """a * b for tensors or numbers, and what rounding took from it."""

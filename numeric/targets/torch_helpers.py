@@ -15,6 +15,7 @@ from .shared_helpers import (
     PRODUCT,
     SIGMOID,
     SIGMOID_MINUS,
+    TANH_MINUS,
     XLOGX,
     needs,
 )
@@ -222,6 +223,7 @@ HELPERS: dict[str, str] = {
     "_put": PUT,
     "_zero_sum": ZERO_SUM,
     "_sigmoid_minus": SIGMOID_MINUS,
+    "_tanh_minus": TANH_MINUS,
     "_row_minus": ROW_MINUS,
     "_complement": COMPLEMENT,
     "_row_scale": ROW_SCALE,

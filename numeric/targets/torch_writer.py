@@ -110,7 +110,7 @@ TORCH = Language(
             f: f"_{f}"
             for f in (
                 *("sigmoid", "softplus", "sech2", "xlogx", "log_weighted", "tanh_remainder", "finite"),
-                *("sigmoid_minus", "power_of_two", "exp_polynomial", "exp_product", "exp_quotient"),
+                *("sigmoid_minus", "tanh_minus", "power_of_two", "exp_polynomial", "exp_product", "exp_quotient"),
             )
         },
     },

@@ -152,9 +152,7 @@ class _Check:
                 way = other or call
                 assert way is not None
                 words = words or WORDS[form.kind]
-                found += self.function(
-                    function, case, dtype, working, exact, {}, on_long_arrays(way, form), words
-                )
+                found += self.function(function, case, dtype, working, exact, {}, on_long_arrays(way, form), words)
                 continue
             plain = self.function(function, case, dtype, working, exact, theirs, call) if call else []
             found += plain

@@ -63,28 +63,24 @@ OTHERWISE = Regime("long arrays, other parameters", REGIME.real, elementwise=Tru
 ROUNDS = 30_000
 
 
-def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
-    """Sizes at which loops of compiled code are divided: groups of rows, parts of a row, and parts of a lone vector.
+#: Sizes at which loops of compiled code are divided: groups of rows, parts of a row, and parts of a lone vector.
+SIZES = (
+    Regime("many rows", REGIME.real, lambda k: (MANY, 3, *(2,) * k)[:k]),
+    Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
+)
 
-    One axis is long at a time, each in its turn, where the exact values can be computed in a few seconds.
-    """
+
+def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
+    """Of these regimes those in which the exact values of a derivation take a second or two."""
     dims = free_dimensions(derivation.dims)
     if not dims or defined_dimensions(derivation.dims):
         return ()
-    many = Regime("many rows", REGIME.real, lambda k: (MANY, 3, *(2,) * k)[:k])
-    made = (many, *(_long(at, len(dims), str(dim)) for at, dim in enumerate(dims)))
-    return tuple(r for r in made if rounds(derivation, dict(zip(dims, r.sizes(len(dims)), strict=True))) <= ROUNDS)
+    return tuple(r for r in SIZES if rounds(derivation, dict(zip(dims, r.sizes(len(dims)), strict=True))) <= ROUNDS)
 
 
-def has_short_axes(derivation: Derivation) -> bool:
-    """Whether :func:`larger_sizes` leaves an axis short, because exact values would take too long."""
-    count = len(free_dimensions(derivation.dims))
-    return sum(max(r.sizes(count)) >= LONG for r in larger_sizes(derivation)) < count
-
-
-def _long(at: int, count: int, dim: str) -> Regime:
-    name = "long rows" if at == count - 1 else f"{dim} long"
-    return Regime(name, REGIME.real, lambda k: [(LONG if k > 1 else CHUNKS) if i == at else 2 for i in range(k)])
+def has_short_rows(derivation: Derivation) -> bool:
+    """Whether :func:`larger_sizes` has no long rows."""
+    return SIZES[-1] not in larger_sizes(derivation)
 
 
 def rounds(derivation: Derivation, sizes: Mapping[Symbol, int]) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from ...calculus.derivation import Derivation
 from ...calculus.sums import BoundSum
 from ..checking.code import Together, Way, together
-from ..checking.long_arrays import WORDS, has_short_axes, on_long_arrays
+from ..checking.long_arrays import WORDS, has_short_rows, on_long_arrays
 from ..checking.updates import Rule
 from ..lower import Unsupported
 from ..plans import GeneratedFunction, GeneratedModule, LongForm, Plan, identifier, is_elementwise
@@ -43,7 +43,7 @@ class Checkable:
 def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
     """What is printed; and where NumPy computes a part of what :func:`nnmath.compiled` gives, that too.
 
-    Where an axis cannot be so long that it is divided into blocks, what is printed is run with short blocks as well.
+    Where rows so long that they are several blocks would take too long, what is printed is run with short blocks too.
     Then the same for the function that returns value and gradients, if it has a C form. A function that is too long to
     be printed has the second alone. Raises as :func:`checkable`.
     """
@@ -66,7 +66,7 @@ def _in_both(derivation: Derivation, chosen: Sequence[Plan] | None = None) -> It
             printed = None
     if printed is not None:
         yield _described(printed, derivation)
-        if has_short_axes(derivation) and in_short_blocks(printed.source) != printed.source:
+        if has_short_rows(derivation) and in_short_blocks(printed.source) != printed.source:
             short = _compiled(derivation, False, chosen, in_short_blocks)
             ways = {n: (WORDS["short blocks"], f) for n, f in short.namespace.items()}
             yield Checkable(GeneratedModule(short.source, short.described), {}, ways=ways)

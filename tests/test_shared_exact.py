@@ -6,7 +6,6 @@ import weakref
 from collections import Counter
 from typing import Any
 
-import numpy as np
 import pytest
 from compiler_here import needs_compiler
 from derived import derivation, page
@@ -46,11 +45,10 @@ def test_all_compiled_functions_share_one_exact_value(id: str, evaluated: list[A
     evaluated.clear()
     report = page(id).check(dtypes=dtypes, target="c")
     assert report.passed and Counter(evaluated) == once
-    found, name = Counter(r.function for r in report.results), id.replace("-", "_")
-    assert found[f"{name}_value_and_gradient"] and found[name] > Counter(r.function for r in alone.results)[name] - 1
-    if not is_elementwise(d):  # no inputs are judged twice, and the functions with products by NumPy ran as well
-        assert set(once.values()) == {1}
-        assert found[name] > Counter(r.function for r in alone.results)[name]
+    before, found = (Counter(r.function for r in made.results) for made in (alone, report))
+    assert found[f"{id}_value_and_gradient"] and all(found[name] >= count for name, count in before.items())
+    if not is_elementwise(d):  # a function of scalars has the same point more than once in some regimes
+        assert set(once.values()) == {1} and found[id] > before[id]  # once more where NumPy multiplies matrices
 
 
 @needs_compiler
@@ -69,10 +67,8 @@ def test_exact_values_are_let_go_before_others_are_computed(monkeypatch: pytest.
 
 
 @needs_compiler
-@pytest.mark.parametrize(("plain", "error"), [(True, "(n + 1)"), (False, "(n + 1)")])
-def test_an_error_is_found_in_the_functions_that_have_it(
-    plain: bool, error: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_an_error_is_found_in_the_functions_that_have_it(plain: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     load, together = calling.load, "softmax_ce_value_and_gradient_f64"
     spoilt: list[str] = []
 
@@ -81,7 +77,7 @@ def test_an_error_is_found_in_the_functions_that_have_it(
             return load(source)
         assert "/ (double)n" in source
         spoilt.append(source)
-        return load(source.replace("/ (double)n", f"/ (double){error}"))
+        return load(source.replace("/ (double)n", "/ (double)(n + 1)"))
 
     monkeypatch.setattr(calling, "load", changed)
     report = page("softmax-ce").check(dtypes=("float64",), target="c")
@@ -97,7 +93,8 @@ def test_rounds_are_counted_through_entries_and_terms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "short"), [("multilabel-margin", True), ("lstm", True), ("conv1d", True), ("layernorm", False), ("l1", False)]
+    ("id", "short"),
+    [("multilabel-margin", True), ("lstm", True), ("conv1d", True), ("layernorm", False), ("l1", False)],
 )
 def test_larger_sizes_are_those_whose_exact_values_take_seconds(id: str, short: bool) -> None:
     d = derivation(id)
@@ -123,5 +120,4 @@ def test_where_rows_cannot_be_long_the_ends_of_blocks_are_reached_with_short_blo
 @needs_compiler
 def test_no_second_text_is_compiled_where_rows_can_be_long() -> None:
     assert all(c.functions for c in checkables(derivation("layernorm")))
-    assert np.all([c.functions or set(c.ways) for c in checkables(derivation("softmax"))])
-    assert any(not c.functions for c in checkables(derivation("softmax")))
+    assert [c.joined is not None for c in checkables(derivation("softmax")) if not c.functions] == [False, True]

@@ -164,9 +164,9 @@ class Page:
             emitted = (checkable(self.derivation, target),)
         options: dict[str, Any] = {"device": device, "dtypes": tuple(dtypes)}
         options["may_be_undefined"] = self.entry.topic in (EXPRESSION, OWN)
-        report, *others = (check(self.derivation, self.forward, **vars(e), **options) for e in emitted)
-        results = (*report.results, *(r for other in others for r in other.results))
-        return replace(report, results=results, code="compiled C" if target == "c" else f"{target} code")
+        first, *beside = emitted
+        report = check(self.derivation, self.forward, **vars(first), beside=beside, **options)
+        return replace(report, code="compiled C" if target == "c" else f"{target} code")
 
     def accuracy(
         self,

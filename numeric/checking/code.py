@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from flint import ctx
@@ -34,21 +34,47 @@ class Together:
     products: Mapping[str, tuple[str, str]]
 
 
+class Checkable(Protocol):
+    """Functions that something else than the NumPy printer made. Attributes: see :func:`~.crosscheck.check`."""
+
+    @property
+    def module(self) -> GeneratedModule: ...
+
+    @property
+    def functions(self) -> Mapping[str, Callable[..., Any]]: ...
+
+    @property
+    def ways(self) -> Mapping[str, Way]: ...
+
+    @property
+    def joined(self) -> Together | None: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """A function, what to call for it, and another way to run it, as it computes long arrays. One of them may lack."""
+
+    function: GeneratedFunction
+    call: Callable[..., Any] | None
+    way: Way | None = None
+
+
 @dataclass(frozen=True)
 class Code:
     """Functions to run and their descriptions.
 
     derivation: whose givens are their arguments. products: for each result that is another one times an argument, such
-    as an upstream gradient, the names of these two. ways: how functions are to run a second time, as they compute long
-    arrays. regimes: larger sizes, at which all are to run.
+    as an upstream gradient, the names of these two. regimes: larger sizes, at which all are to run.
     """
 
     derivation: Derivation
-    described: tuple[GeneratedFunction, ...]
-    functions: Mapping[str, Callable[..., Any]]
+    runs: tuple[Run, ...]
     products: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    ways: Mapping[str, Way] = field(default_factory=dict)
     regimes: tuple[Regime, ...] = ()
+
+    @property
+    def described(self) -> tuple[GeneratedFunction, ...]:
+        return tuple(r.function for r in self.runs)
 
 
 def together(derivation: Derivation) -> Together:
@@ -68,32 +94,42 @@ def code_of(
     ways: Mapping[str, Way] | None,
     larger: bool,
     joined: Together | None,
+    beside: Sequence[Checkable] = (),
 ) -> Code:
     """The code of a module; by default of the two NumPy modules which are printed without and with ``--joint``.
 
-    functions: what to run for it. ways: see :class:`Code`. larger: at larger sizes too. joined: what functions return,
-    if that is value and gradients together.
+    functions: what to run for it. ways: the second way to run them, by name. larger: at larger sizes too. joined: what
+    functions return, if that is value and gradients together. beside: more functions.
     """
     if functions is not None:
         described = (module or generate(derivation)).functions
-        sizes = larger_sizes(derivation) if larger else ()
+        runs = _runs(described, functions, ways or {})
+        for other in beside:
+            runs += _runs(other.module.functions, other.functions, other.ways)
+            joined = joined or other.joined
         of, products = (joined.derivation, joined.products) if joined else (derivation, {})
-        return Code(of, described, functions, products, ways or {}, sizes)
+        return Code(of, runs, products, larger_sizes(derivation) if larger else ())
     if module is not None:
-        return _in_ways(Code(derivation, module.functions, load_source(module.source)))
+        return Code(derivation, _in_ways(module.functions, load_source(module.source)))
     module = generate(derivation)
+    runs = _in_ways(module.functions, load_source(module.source))
     try:
         found = together(derivation)
-        beside = assemble(found.derivation, (found.plan,))
+        both = assemble(found.derivation, (found.plan,))
     except Unsupported:
-        return _in_ways(Code(derivation, module.functions, load_source(module.source)))
-    runs = load_source(module.source) | load_source(beside.source)
-    return _in_ways(Code(found.derivation, (*module.functions, *beside.functions), runs, found.products))
+        return Code(derivation, runs)
+    return Code(found.derivation, runs + _in_ways(both.functions, load_source(both.source)), found.products)
 
 
-def _in_ways(code: Code) -> Code:
-    made = {f.name: in_blocks_of_rows(code.functions[f.name], f) for f in code.described}
-    return replace(code, ways={name: (WORDS["rows"], run) for name, run in made.items() if run is not None})
+def _runs(
+    described: Sequence[GeneratedFunction], functions: Mapping[str, Callable[..., Any]], ways: Mapping[str, Way]
+) -> tuple[Run, ...]:
+    return tuple(Run(f, functions.get(f.name), ways.get(f.name)) for f in described)
+
+
+def _in_ways(described: Sequence[GeneratedFunction], functions: Mapping[str, Callable[..., Any]]) -> tuple[Run, ...]:
+    made = {f.name: in_blocks_of_rows(functions[f.name], f) for f in described}
+    return _runs(described, functions, {name: (WORDS["rows"], run) for name, run in made.items() if run is not None})
 
 
 def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude: Array) -> ExactArray:

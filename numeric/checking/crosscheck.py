@@ -10,7 +10,7 @@ import numpy as np
 
 from ...calculus.derivation import Derivation
 from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
-from .code import Code, Together, Way, code_of, with_products
+from .code import Checkable, Code, Together, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, distance
 from .execution import arguments_of
 from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
@@ -41,6 +41,7 @@ def check(
     ways: Mapping[str, Way] | None = None,
     larger: bool = False,
     joined: Together | None = None,
+    beside: Sequence[Checkable] = (),
     flushes: bool = False,
     may_be_undefined: bool = False,
 ) -> CheckReport:
@@ -51,14 +52,15 @@ def check(
     regimes: names, all that apply by default. module: generated code to check instead of the derivation's own.
     functions: what to run for it, by name. ways: how to run them as they compute long arrays, each with words for a
     report. larger: at larger sizes too, in their own regimes. joined: functions is the one that returns value and
-    gradients. flushes: they take subnormal numbers for zeros.
+    gradients. beside: more functions, each with ways and joined of its own; all are compared with the same exact
+    values, which are computed once. flushes: they take subnormal numbers for zeros.
     may_be_undefined: a formula that was not written for these regimes, and may have no value in one, such as 0/0 at
     zeros, or one that no floating-point number holds. Entries without an exact value are then noted, not failed.
     **Returns**: a report. An array of ours beyond its bound is a failure; so is a torch result in float64 that in an
     ordinary regime is not the derivative that was derived. Torch being merely inaccurate is a note.
     **Raises** MissingTorch, NoCuda, or ValueError for an unknown dtype, regime or device.
     """
-    code = code_of(derivation, module, functions, ways, larger, joined)
+    code = code_of(derivation, module, functions, ways, larger, joined, beside)
     made = _Check(derivation, torch_forward, device, tuple(dtypes), seed, code, may_be_undefined, flushes)
     return made.run(regimes)
 
@@ -133,8 +135,8 @@ class _Check:
             case = coarser(case, dtype, self.code.derivation.givens)
         if self.flushes:
             case = without_subnormals(case, float(np.finfo(working).tiny))
-        functions = [f for f in self.code.described if not long or f.name in long]
-        exact = self.exact(case, float(np.finfo(working).eps), functions)
+        runs = [r for r in self.code.runs if not long or r.function.name in long]
+        exact = self.exact(case, float(np.finfo(working).eps), [r.function for r in runs])
         if self.code.products:
             exact = with_products(self.code, exact, case, working, self._magnitude(case))
         theirs: dict[str, Array] = {}
@@ -143,15 +145,16 @@ class _Check:
                 warnings.simplefilter("ignore")
                 theirs = self.side.results(case.values, dtype)
         found: list[RegimeResult] = []
-        for function in functions:
-            run = self.code.functions[function.name]
-            words, other = self.code.ways.get(function.name, ("", None))
+        for run in runs:
+            function, call, (words, other) = run.function, run.call, run.way or ("", None)
             if long:
                 form = long[function.name]
-                run = on_long_arrays(other or run, form)
-                found += self.function(function, case, dtype, working, exact, {}, run, words or WORDS[form.kind])
+                way = other or call
+                assert way is not None
+                words = words or WORDS[form.kind]
+                found += self.function(function, case, dtype, working, exact, {}, on_long_arrays(way, form), words)
                 continue
-            plain = self.function(function, case, dtype, working, exact, theirs, run)
+            plain = self.function(function, case, dtype, working, exact, theirs, call) if call else []
             found += plain
             if other is not None and not self.elementwise and all(r.passed for r in plain):
                 found += self.function(function, case, dtype, working, exact, theirs, other, words)

@@ -9,14 +9,17 @@ rows of any regime are two blocks of different lengths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
+from sympy import Expr, Symbol
 
 from ...calculus.derivation import Derivation
 from ...calculus.dimensions import defined_dimensions, free_dimensions
+from ...calculus.sums import BoundSum
+from ...calculus.tensors import Index
 from ..plans import GeneratedFunction, LongForm, identifier
 from .regimes import Case, Regime, draw
 
@@ -33,6 +36,7 @@ WORDS: Mapping[str, str] = {
     "rows": "in blocks of rows",
     "threads": "in threads",
     "past the cache": "in threads and past the cache",
+    "short blocks": "in short blocks",
 }
 
 #: Entries that are moderate for most functions, and entries that are not.
@@ -55,14 +59,15 @@ REGIME = Regime("long arrays", lambda rng, shape: rng.normal(size=shape), elemen
 OTHERWISE = Regime("long arrays, other parameters", REGIME.real, elementwise=True, ordinary=False)
 
 
+#: Rounds through all loops of all formulas, sums included, for which exact values take a second or two.
+ROUNDS = 30_000
+
+
 #: Sizes at which loops of compiled code are divided: groups of rows, parts of a row, and parts of a lone vector.
 SIZES = (
     Regime("many rows", REGIME.real, lambda k: (MANY, 3, *(2,) * k)[:k]),
     Regime("long rows", REGIME.real, lambda k: (*(2,) * (k - 1), LONG if k > 1 else CHUNKS)),
 )
-
-#: Where the loops over all dimensions, once for each formula, have more iterations, exact values take too long.
-ITERATIONS = 20_000
 
 
 def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
@@ -70,14 +75,26 @@ def larger_sizes(derivation: Derivation) -> tuple[Regime, ...]:
     dims = free_dimensions(derivation.dims)
     if not dims or defined_dimensions(derivation.dims):
         return ()
-    made = [r.definition.tensor for r in derivation.wanted]  # a Jacobian has the axes of both
+    return tuple(r for r in SIZES if rounds(derivation, dict(zip(dims, r.sizes(len(dims)), strict=True))) <= ROUNDS)
 
-    def work(regime: Regime) -> int:
-        sizes = dict(zip(dims, regime.sizes(len(dims)), strict=True))
-        largest = max([prod(sizes.values()), *(prod(int(d.xreplace(sizes)) for d in t.dims) for t in made)])
-        return largest * (len(derivation.definitions) + len(made))
 
-    return tuple(r for r in SIZES if work(r) <= ITERATIONS)
+def has_short_rows(derivation: Derivation) -> bool:
+    """Whether :func:`larger_sizes` has no long rows."""
+    return SIZES[-1] not in larger_sizes(derivation)
+
+
+def rounds(derivation: Derivation, sizes: Mapping[Symbol, int]) -> int:
+    """How often the loops of all formulas go round: over the entries of each array, and over the terms of each sum."""
+
+    def product_of(dims: Iterable[Expr]) -> int:
+        return prod(int(d.xreplace(dict(sizes))) for d in dims)
+
+    bodies = [*derivation.definitions, *(r.definition for r in derivation.wanted)]
+    total = sum(product_of(d.tensor.dims) for d in bodies)
+    for term in {term for d in bodies for term in d.body.atoms(BoundSum)}:
+        own = {k for k in term.body.free_symbols if isinstance(k, Index)} | set(term.bound)
+        total += product_of(k.dim for k in own)
+    return total
 
 
 def forms_in(functions: Sequence[GeneratedFunction], regime: Regime) -> dict[str, LongForm]:

@@ -52,11 +52,12 @@ class CompiledModule:
         *,
         products: bool = True,
         elsewhere: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function,
+        altered: Callable[[str], str] = str,
     ) -> None:
         """chosen: what the functions return; by default those of the generated NumPy module.
 
         products: NumPy multiplies matrices; else C does, as it is printed. elsewhere: from a NumPy function to what
-        takes the calls that do not go to C.
+        takes the calls that do not go to C. altered: from the C text to the one that is compiled.
         """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)
@@ -64,7 +65,7 @@ class CompiledModule:
         self.functions = tuple(f.name for f in generated.functions)
         self.described: tuple[GeneratedFunction, ...] = generated.functions
         module = write(derivation, chosen, products)
-        self.source = module.source
+        self.source = altered(module.source)
         self.notes: dict[str, str] = {n: f"{why}; NumPy serves" for n, why in module.missing.items()}
         made: dict[str, Callable[..., Any]] = {f.name: partial(wrapped, f) for f in module.functions}
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
@@ -75,7 +76,7 @@ class CompiledModule:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}
             entries = "".join(_entry(f, below) for f in compiled)
             try:
-                self.library = library = load(module.source + PROBE + LABELS + entries)
+                self.library = library = load(self.source + PROBE + LABELS + entries)
             except NoCompiler as error:
                 self.failed = error
                 self.notes.update({n: f"{error}; NumPy serves" for n in made})

@@ -14,11 +14,12 @@ import numpy as np
 from ...calculus.derivation import Derivation
 from ...calculus.sums import BoundSum
 from ..checking.code import Together, Way, together
-from ..checking.long_arrays import WORDS, on_long_arrays
+from ..checking.long_arrays import WORDS, has_short_rows, on_long_arrays
 from ..checking.updates import Rule
 from ..lower import Unsupported
 from ..plans import GeneratedFunction, GeneratedModule, LongForm, Plan, identifier, is_elementwise
 from .calling import CompiledModule
+from .nests import in_short_blocks
 
 #: How many threads share a loop where that is tried out, whatever there are in the machine.
 THREADS = 3
@@ -26,7 +27,10 @@ THREADS = 3
 
 @dataclass(frozen=True)
 class Checkable:
-    """What :func:`~nnmath.numeric.checking.crosscheck.check` takes, each under its name there."""
+    """What :func:`~nnmath.numeric.checking.crosscheck.check` takes, each under its name there.
+
+    A function that is in ways only is run in that way only.
+    """
 
     module: GeneratedModule
     functions: Mapping[str, Callable[..., Any]]
@@ -39,6 +43,7 @@ class Checkable:
 def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
     """What is printed; and where NumPy computes a part of what :func:`nnmath.compiled` gives, that too.
 
+    Where rows so long that they are several blocks would take too long, what is printed is run with short blocks too.
     Then the same for the function that returns value and gradients, if it has a C form. A function that is too long to
     be printed has the second alone. Raises as :func:`checkable`.
     """
@@ -53,10 +58,20 @@ def checkables(derivation: Derivation) -> tuple[Checkable, ...]:
 def _in_both(derivation: Derivation, chosen: Sequence[Plan] | None = None) -> Iterator[Checkable]:
     """With matrix products in C, and by NumPy."""
     module = _compiled(derivation, True, chosen)
+    printed: CompiledModule | None = module
     if module.products:
-        with suppress(Unsupported):
-            yield _described(_compiled(derivation, False, chosen), derivation)
-    yield _described(module, derivation)
+        try:
+            printed = _compiled(derivation, False, chosen)
+        except Unsupported:
+            printed = None
+    if printed is not None:
+        yield _described(printed, derivation)
+        if has_short_rows(derivation) and in_short_blocks(printed.source) != printed.source:
+            short = _compiled(derivation, False, chosen, in_short_blocks)
+            ways = {n: (WORDS["short blocks"], f) for n, f in short.namespace.items()}
+            yield Checkable(GeneratedModule(short.source, short.described), {}, ways=ways)
+    if printed is not module:
+        yield _described(module, derivation)
 
 
 def checkable(derivation: Derivation, products: bool = False) -> Checkable:
@@ -77,8 +92,13 @@ def checkable_step(rule: Rule) -> tuple[Callable[..., Any], Callable[..., Any] |
     return step, on_long_arrays(in_threads(step, module), form, axes=1) if flat else None
 
 
-def _compiled(derivation: Derivation, products: bool, chosen: Sequence[Plan] | None = None) -> CompiledModule:
-    module = CompiledModule(derivation, chosen, products=products, elsewhere=refused)
+def _compiled(
+    derivation: Derivation,
+    products: bool,
+    chosen: Sequence[Plan] | None = None,
+    altered: Callable[[str], str] = str,
+) -> CompiledModule:
+    module = CompiledModule(derivation, chosen, products=products, elsewhere=refused, altered=altered)
     if module.failed is not None:
         raise module.failed
     for name, why in module.notes.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,15 @@ from .text import bare, loop_name
 BLOCK = {"double": 512, "float": 512}
 #: And of one over entries of a vector, which has many partial sums to add.
 PART = 1024
+
+#: In the text of :func:`in_short_blocks`.
+FEW = 2
+_LENGTH = re.compile(r"(\bblock \+= |- block < |: block \+ )\d+\b")
+
+
+def in_short_blocks(source: str) -> str:
+    """The C text with blocks so short that a row of any length is several."""
+    return _LENGTH.sub(rf"\g<1>{FEW}", source)
 
 
 class Nests:

@@ -25,7 +25,7 @@ GRADIENT, JOINT = "softmax_ce_gradient", "softmax_ce_value_and_gradient"
 PLANTED = [
     ("        logs = np.log(total)", "        logs = -np.log(total)", {JOINT}),
     ("        logs = np.log(total)", "        logs = np.log1p(total)", {JOINT}),
-    ("    total = P.sum(axis=1)", "    total = 1 + P.sum(axis=1)", {GRADIENT, JOINT}),
+    ("    total = _sum_exponentials(P)", "    total = 1 + _sum_exponentials(P)", {GRADIENT, JOINT}),
     ("np.subtract(P, Y, out=P)", "np.add(P, Y, out=P)", {GRADIENT, JOINT}),
     ("if sure:\n        own", "if True:\n        rest = 1 - total\n        own", {GRADIENT, JOINT}),
     ("        logs = np.log1p(rest)", "        logs = -np.log1p(rest)", {JOINT}),

@@ -130,13 +130,13 @@ def test_an_affine_index_may_share_its_index_with_another_axis() -> None:
 READS = [
     (
         "softmax-ce",
-        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = P.sum(axis=1)\n"
+        "P = Z - Z.take(place)[:, None]\n    np.exp(P, out=P)\n    total = _sum_exponentials(P)\n"
         "    sure = np.count_nonzero(total < 1.25)\n    if sure:\n        P.put(place, 0.0)\n"
         "        rest = P.sum(axis=1)\n        total = 1 + rest\n    P /= total[:, None]",
     ),
     ("attention", "P = np.subtract(S, _row_max(S)[:, None], out=S)"),
     ("batchnorm", "H *= dL_dg / n\n    dL_dX = np.subtract(dY, H, out=H)\n    dL_dX -= dL_db / n\n    dL_dX *= g * R"),
-    ("attention", "P /= P.sum(axis=1, keepdims=True)"),
+    ("attention", "P /= _sum_exponentials(P)[:, None]"),
     ("softmax-ce", "weighted = np.vdot(shifted, Y)\n    e = np.exp(shifted, out=shifted)"),
     (
         "softmax-ce",
@@ -144,7 +144,7 @@ READS = [
         "        off.put(place, (1 - own - own * rest) / total)",
     ),
     ("softmax-ce-labels", "_zero_sum(P, y, axis=1, less=1)\n    P /= n\n    return P"),
-    ("layernorm", "H = X_scaled - M[:, None]\n    H -= (H.sum(axis=1) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
+    ("layernorm", "H = X_scaled - M[:, None]\n    H -= (_sum_each_row(H) / D)[:, None]\n    V = np.vecdot(H, H) / D"),
     ("layernorm", "dg = _sum_products(H, dY)"),
     ("rmsnorm", "H *= (np.vecdot(H, dH) / D)[:, None]\n    dX = np.subtract(dH, H, out=dH)"),
     ("dense", "return X @ W + b"),
@@ -154,7 +154,7 @@ READS = [
     ("mlp-softmax", "Z1 = X @ W1\n    Z1 += b1"),
     ("elu", "np.maximum(x, 0.0) + (x <= 0) * (_in_double(np.expm1, np.minimum(x, 0.0)) * alpha)"),
     ("bce-with-logits", "return _sigmoid_minus(z, t) / n"),
-    ("bce-with-logits", "(_inner(z, (z > 0).astype(z.dtype) - t) + _sum_entries(np.log1p(np.exp(-np.abs(z))))) / n"),
+    ("bce-with-logits", "(_inner(z, (z > 0).astype(z.dtype) - t) + _sum_each_row(np.log1p(np.exp(-np.abs(z))))) / n"),
 ]
 
 

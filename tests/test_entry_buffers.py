@@ -74,7 +74,7 @@ FACTORS = [
     ([D, E_, "d -= (e * x) * (1 - x)", "return d"], [D, E_, "e *= x", "e *= 1 - x", "d -= e", "return d"]),
     (
         [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d"],
-        [D, E_, "a = x * 3", "e /= 1 + e", "a *= -2", "a += 1", "e *= a", "d += e", "return d"],
+        [D, E_, "a = x * 3", "a *= -2", "a += 1", "a *= e", "e += 1", "a /= e", "d += a", "return d"],
     ),
     (
         [D, E_, "a = x * 3", "d += (1 - 2 * a) * (e / (1 + e))", "return d, a"],

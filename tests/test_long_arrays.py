@@ -66,7 +66,7 @@ PLANTED = [
     ("layernorm", ROWS, "_sum_rows(", "= _sum_rows(sums) +", "= -_sum_rows(sums) +", {"layernorm_backward"}),
     ("layernorm", ROWS, "_sum_products(", "total +=", "total -=", {"layernorm_backward", "value_and_gradient"}),
     ("bce-with-logits", ROWS, "_inner(", "total +=", "total -=", {"bce_with_logits", "value_and_gradient"}),
-    ("bce-with-logits", ROWS, "_sum_entries(", ".sum() + x", ".sum() - x", {"bce_with_logits", "value_and_gradient"}),
+    ("bce-with-logits", ROWS, "_sum_each_row(", "total +=", "total -=", {"bce_with_logits", "value_and_gradient"}),
 ]
 
 
@@ -110,7 +110,8 @@ def test_an_error_in_the_blocks_of_an_update_rule_is_found() -> None:
     rule = updates.Rule(d, entry.state, entry.start)
     right = updates.generate(rule)
     assert trajectories.check(rule, None, dtypes=("float32",), module=right).passed
-    wrong = GeneratedModule(right.source.replace("out=whole[0][rows]", "out=whole[0][: len(part)]"), right.functions)
+    spoilt = right.source.replace("whole[0][rows] = part", "whole[0][: len(part)] = part")
+    wrong = GeneratedModule(spoilt, right.functions)
     assert wrong.source != right.source
     (failure,) = trajectories.check(rule, None, dtypes=("float32",), module=wrong).failures
     assert "every other step in blocks of rows" in str(failure)

@@ -20,6 +20,7 @@ from nnmath.numeric.candidates import CHEAPEST, taken
 from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.generator import assemble
+from nnmath.numeric.numpy_code.near_functions import _operand_into
 from nnmath.numeric.stability import forms
 from nnmath.numeric.stability.near_forms import _rounded, interval, near, normal
 from nnmath.numeric.stability.opposite_exponents import with_opposite
@@ -298,3 +299,30 @@ def test_points_are_also_measured_among_others() -> None:
 
     value, derivative = (m.row for m in measured(reference("silu", "float64"), wrong))
     assert value.regions and not derivative.regions
+
+
+#: What becomes of an array that is only read by what is written into y_out, and where there is none.
+OPERANDS = [
+    (["u = e + 2", "t = u * e", "np.multiply(t, u, out=y_out)", "t += 1"], "u = np.add(e, 2, out=y_out)"),
+    (["u = np.exp(x)", "u += e", "y = np.divide(x, u, out=y_out)"], "u = np.exp(x, out=y_out)"),
+    # read afterwards, under another name, made twice, or given
+    (["u = e + 2", "np.multiply(x, u, out=y_out)", "dx *= u"], ""),
+    (["u = e + 2", "v = u", "v *= x", "np.multiply(x, u, out=y_out)", "dx *= v"], ""),
+    (["u = e + 2", "u = x * 3", "np.multiply(x, u, out=y_out)"], ""),
+    (["np.multiply(x, e, out=y_out)"], ""),
+    # where something was written before
+    (["u = e + 2", "v = np.exp(x, out=y_out)", "np.multiply(v, u, out=y_out)"], ""),
+]
+
+
+@pytest.mark.parametrize(("lines", "first"), OPERANDS, ids=[x[0][-1] for x in OPERANDS])
+def test_an_operand_is_made_where_the_result_will_be(lines: list[str], first: str) -> None:
+    found = _operand_into(lines, "y_out")
+    assert found == ([first, *lines[1:]] if first else lines)
+    made = []
+    for text in (lines, found):
+        x = np.linspace(0.5, 2, 4)
+        space: dict[str, Any] = {"np": np, "x": x, "e": x + 1, "dx": x * 2, "y_out": np.empty(4)}
+        exec("\n".join(text), space)
+        made.append(space["y_out"])
+    np.testing.assert_array_equal(*made)

@@ -35,9 +35,9 @@ def kinds(d: Derivation) -> list[tuple[str, ...] | None]:
 
 def assert_blocks_agree(d: Derivation, generated: GeneratedModule) -> int:
     """Blocks of one or two rows against all rows at once, in every regime; returns how many functions there are."""
-    assert "2**21" in generated.source and "2**20" in generated.source
+    assert "2**21" in generated.source and "2**19" in generated.source
     whole = load_source(generated.source)
-    blocks = load_source(generated.source.replace("2**21", "64").replace("2**20", "64"))
+    blocks = load_source(generated.source.replace("2**21", "64").replace("2**19", "64"))
     split = [f for f in generated.functions if f"_by_rows({f.name}," in generated.source]
     for regime in applicable(d, False):
         case = draw(d, regime, np.dtype(np.float64), 0, False)

@@ -119,8 +119,30 @@ def test_products_of_vectors_are_summed(size: int) -> None:
     np.testing.assert_allclose(space["_inner"](x[::-2], y[::2]), (x[::-2] * y[::2]).sum(), rtol=1e-14)
     many, ones = np.full(2**20 + size, 0.1, np.float32), np.ones(2**20 + size, np.float32)
     single = space["_inner"](many, ones)
-    alone = helpers("_sum_entries")["_sum_entries"]
+    alone = helpers("_sum_each_row")["_sum_each_row"]
     np.testing.assert_allclose(alone(np.tile(x[::-1], 100)), 100 * x.sum(), rtol=1e-13)
     for found in (single, alone(many)):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, np.float64(many[0]) * many.size, rtol=2e-7)
+
+
+@pytest.mark.parametrize("length", [1, 3, 128, 129, 1000, 1024, 1025, 5000])
+@pytest.mark.parametrize("name", ["_sum_each_row", "_sum_exponentials"])
+def test_each_row_is_summed(name: str, length: int) -> None:
+    """Also of views and of more axes, and in float32."""
+    total = helpers("_sum_each_row", "_sum_exponentials")[name]
+    x = RNG.uniform(0.5, 1.5, (3, 4, length))
+    np.testing.assert_allclose(total(x), x.sum(axis=-1), rtol=1e-14)
+    np.testing.assert_allclose(total(x[:, 1, ::-1]), x[:, 1].sum(axis=-1), rtol=1e-14)
+    for value in (0.1, 0.7):
+        rows = np.full((2, length), value, np.float32)
+        assert total(rows).dtype == np.float32
+        np.testing.assert_allclose(total(rows), np.float64(rows[0, 0]) * length, rtol=1e-6)
+
+
+def test_the_sum_of_a_row_does_not_depend_on_the_others() -> None:
+    """What is left of it after a difference may be nothing but rounding."""
+    total = helpers("_sum_each_row")["_sum_each_row"]
+    x = RNG.standard_normal((37, 100)).astype(np.float32)
+    for n in (1, 2, 5, 30):
+        np.testing.assert_array_equal(total(x[:n]), total(x)[:n])

@@ -11,12 +11,12 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.joint import joint
 from nnmath.numeric.numpy_code.generator import assemble
 
-TERM = "(_inner(z, dz) + _sum_entries(np.log1p(e)))"
+TERM = "(_inner(z, dz) + _sum_each_row(np.log1p(e)))"
 
 #: As it is written elsewhere: max(z, 0) - z t cancels, and so does 1 - e/(1 + e) - t.
 WORSE = [
     (TERM, "(np.maximum(z, 0) - z * t + np.log1p(e)).sum()"),
-    ("dz += e\n", "dz = 1/(1 + np.exp(-z)) - t\n"),
+    ("dz += positive\n", "dz = 1/(1 + np.exp(-z)) - t\n"),
 ]
 
 

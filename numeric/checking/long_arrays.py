@@ -24,7 +24,7 @@ from ..plans import GeneratedFunction, LongForm, identifier
 from .regimes import Case, Regime, draw
 
 #: How many are added at a time, in the helpers that add many: here so few that these, too, are divided.
-FEW: Mapping[str, int] = {"_ROWS": 2, "_MANY": 0, "_PRODUCTS": 2, "_ENTRIES": 0, "_TERMS": 2}
+FEW: Mapping[str, int] = {"_ROWS": 2, "_MANY": 0, "_PRODUCTS": 2, "_TERMS": 2, "_SHORT": 0}
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]

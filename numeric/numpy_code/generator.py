@@ -72,7 +72,8 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
     rows = _row_blocks(function)
-    nodes = with_tables(with_inner_products(with_shared_exponentials(nodes, names, rows is not None), rows is not None))
+    nodes = with_shared_exponentials(nodes, names, rows is not None)
+    nodes = with_tables(with_inner_products(nodes, names, rows is not None))
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])
@@ -203,25 +204,25 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
     if function.elementwise:
         for t in givens:
             if t.domain.value is None:
-                lines.append(f'{identifier(t.name)} = _numbers("{t.name}", {identifier(t.name)})')
-                used["_numbers"] = None
+                lines.append(f'{identifier(t.name)} = _floats("{t.name}", {identifier(t.name)})')
+                used["_floats"] = None
         for helper, added in _blocks(function).items():
             lines += added
             used[helper] = None
         return lines, used
     arrays = [t for t in givens if is_float(t)]
     labels = [t for t in givens if t.domain.below is not None]
-    if arrays or labels:
-        numbers = sorted({str(d) for t in (*arrays, *labels) for d in t.dims if d.is_Integer}, key=int)
-        lines.append(f"sizes = {{{', '.join(f'{d}: {d}' for d in numbers)}}}")
     for t in arrays:
         n = identifier(t.name)
-        lines.append(f'{n} = _floats("{n}", {n}, {_dims(t)}, sizes)')
+        lines.append(f'{n} = _floats("{n}", {n})')
         used["_floats"] = None
+    if arrays or labels:
+        lines += _sizes(arrays, labels)
+        used["_sizes"] = None
     for t in labels:
         n, below = identifier(t.name), t.domain.below
         bound = str(below) if below is not None and below.is_Integer else f'sizes["{below}"]'
-        lines.append(f'{n} = _labels("{n}", {n}, {_dims(t)}, sizes, {bound})')
+        lines.append(f'{n} = _labels("{n}", {n}, {bound})')
         used["_labels"] = None
     by_name = {str(d): d for d in derivation.dims}
     shown = [by_name[d] for d in dims if d in by_name]
@@ -244,6 +245,22 @@ def _is_known(dim: DefinedDimension, givens: Sequence[Tensor]) -> bool:
     return all(s in has for s in free_dimensions([dim]))
 
 
-def _dims(t: Tensor) -> str:
-    inner = ", ".join(str(d) if d.is_Integer else f'"{d}"' for d in t.dims)
-    return f"({inner}{',' if t.rank == 1 else ''})"
+def _sizes(arrays: Sequence[Tensor], labels: Sequence[Tensor]) -> list[str]:
+    """The lines that compare the shapes of arrays; those that hold labels may be lists."""
+    dims = [" ".join([f"{identifier(t.name)}:", *map(str, t.dims)]) for t in (*arrays, *labels)]
+    shapes = [*(f"{identifier(t.name)}.shape" for t in arrays), *(f"np.shape({identifier(t.name)})" for t in labels)]
+    line = f'sizes = _sizes("{", ".join(dims)}", {", ".join(shapes)})'
+    if len(line) <= WIDEST:
+        return [line]
+    first, rest = _filled(dims, WIDEST - 8), _filled(shapes, WIDEST - 6)
+    texts = [*(f'"{text}, "' for text in first[:-1]), f'"{first[-1]}",', *(f"{text}," for text in rest)]
+    return ["sizes = _sizes(", *(f"    {text}" for text in texts), ")"]
+
+
+def _filled(items: Sequence[str], width: int) -> list[str]:
+    """``a, b, c`` as lines that are no longer than a width, where one item is not."""
+    lines = [items[0]]
+    for item in items[1:]:
+        longer = f"{lines[-1]}, {item}"
+        lines[-1:] = [longer] if len(longer) <= width else [lines[-1], item]
+    return lines

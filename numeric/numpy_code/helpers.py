@@ -10,43 +10,7 @@ from .row_helpers import ROW_HELPERS
 from .tabulated import TABULATED
 
 FLOATS = '''
-def _floats(name, value, dims, sizes):
-    """value as a float array with the given axes (integers become float64). sizes collects what each dimension is."""
-    value = np.asarray(value)
-    if value.dtype.kind != "f":
-        if value.dtype.kind not in "biu":
-            raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
-        value = value.astype(np.float64)
-    if sizes.get(dims) != value.shape:
-        _check_shape(name, value.shape, dims, sizes)
-    return value
-'''
-
-LABELS = '''
-def _labels(name, value, dims, sizes, below):
-    """value as an integer array with entries 0 ... below - 1."""
-    value = np.asarray(value)
-    if value.dtype.kind not in "iu":
-        raise TypeError(f"{name} has dtype {value.dtype}, expected integer labels")
-    _check_shape(name, value.shape, dims, sizes)
-    if value.min() < 0 or value.max() >= below:
-        raise ValueError(f"{name} has labels {value.min()} to {value.max()}, expected 0 to {below - 1}")
-    return value
-'''
-
-SHAPE = '''
-def _check_shape(name, shape, dims, sizes):
-    """sizes: the length of each dimension, and the shape for dims that were checked: it needs no check again."""
-    if len(shape) != len(dims) or tuple(map(sizes.setdefault, dims, shape)) != shape:
-        wanted = f"({', '.join(map(str, dims))}) = {tuple(sizes.get(d, '?') for d in dims)}"
-        raise ValueError(f"{name} has shape {shape}, expected {wanted}".replace("'", ""))
-    if 0 in shape:
-        raise ValueError(f"{name} has shape {shape}, every dimension must be at least 1")
-    sizes[dims] = shape
-'''
-
-NUMBERS = '''
-def _numbers(name, value):
+def _floats(name, value):
     """value as a float array of any shape (integers become float64)."""
     value = np.asarray(value)
     if value.dtype.kind != "f":
@@ -54,6 +18,40 @@ def _numbers(name, value):
             raise TypeError(f"{name} has dtype {value.dtype}, expected floats")
         value = value.astype(np.float64)
     return value
+'''
+
+LABELS = '''
+def _labels(name, value, below):
+    """value as an integer array with entries 0 ... below - 1."""
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu":
+        raise TypeError(f"{name} has dtype {value.dtype}, expected integer labels")
+    if value.min() < 0 or value.max() >= below:
+        raise ValueError(f"{name} has labels {value.min()} to {value.max()}, expected 0 to {below - 1}")
+    return value
+'''
+
+SIZES = '''
+_KNOWN = {}  # what _sizes found: in training, the same shapes come again and again
+
+
+def _sizes(dimensions, *shapes):
+    """The length of each dimension, from the shapes of arrays. dimensions: those of each, as in "X: n D, g: D"."""
+    sizes = _KNOWN.get((dimensions, shapes))
+    if sizes is not None:
+        return sizes
+    sizes = {}
+    for text, shape in zip(dimensions.split(", "), shapes):
+        name, *dims = text.replace(":", "").split(" ")
+        sizes.update((d, int(d)) for d in dims if d.isdigit())
+        if len(shape) != len(dims) or tuple(map(sizes.setdefault, dims, shape)) != shape:
+            wanted = tuple(sizes.get(d, "?") for d in dims)
+            raise ValueError(f"{name} has shape {shape}, expected ({', '.join(dims)}) = {wanted}".replace("'", ""))
+        if 0 in shape:
+            raise ValueError(f"{name} has shape {shape}, every dimension must be at least 1")
+    if len(_KNOWN) == 100:
+        _KNOWN.clear()
+    return _KNOWN.setdefault((dimensions, shapes), sizes)
 '''
 
 IN_BLOCKS = '''
@@ -82,7 +80,7 @@ def _mostly_near(near, results, low, high, function, x, *others):
     """
     if not x.dtype.isnative or any(np.ndim(v) and v.dtype != x.dtype for v in others):
         return _in_blocks(function, x, *others)
-    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**19 // x.itemsize
+    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**18 // x.itemsize
     found, far, at = [np.empty_like(flat[0]) for _ in range(results)], [], np.empty(0, np.intp)
     with np.errstate(all="ignore"):
         for start in range(0, x.size, step):
@@ -124,14 +122,14 @@ def _in_float32(function, x, *others):
 CACHED = 2**18
 
 #: And of one of which ``_mostly_near`` decides at a time how it is computed.
-NEAR_BLOCK = 2**19
+NEAR_BLOCK = 2**18
 
 #: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
-LONG, BLOCK = 2**21, 2**20
+LONG, BLOCK = 2**21, 2**19
 
 BY_ROWS = '''
 _LONG = 2**21  # bytes of an array that is computed some rows at a time
-_BLOCK = 2**20  # bytes of these rows
+_BLOCK = 2**19  # bytes of these rows
 
 
 def _by_rows(function, split, others, kinds):
@@ -147,13 +145,14 @@ def _by_rows(function, split, others, kinds):
         rows = slice(start, min(start + step, n))
         parts = function(**{name: x[rows] for name, x in split.items()}, **others)
         for whole, part, kind in zip(found, parts if len(kinds) > 1 else (parts,), kinds):
-            share = part.dtype.type((rows.stop - start) / n if kind.endswith("/n") else 1)
+            if kind.endswith("/n"):
+                part = part * part.dtype.type((rows.stop - start) / n)
             if kind.startswith("sum"):
-                whole.append(share * part)
+                whole.append(part)
             else:
                 if not whole:
                     whole.append(np.empty((n, *part.shape[1:]), part.dtype))
-                np.multiply(share, part, out=whole[0][rows])
+                whole[0][rows] = part
     found = tuple(np.sum(x, axis=0) if k.startswith("sum") else x[0] for x, k in zip(found, kinds))
     return found if len(kinds) > 1 else found[0]
 '''
@@ -282,7 +281,7 @@ def _dimension(name, size, sizes):
     """A dimension that follows from others: at least 1, and what the arrays say."""
     if size < 1:
         raise ValueError(f"{name} is {size}, it must be at least 1: the window is larger than the padded input")
-    if sizes.setdefault(name, size) != size:
+    if sizes.get(name, size) != size:
         raise ValueError(f"{name} is {sizes[name]}, expected {size}")
     return size
 '''
@@ -291,8 +290,7 @@ def _dimension(name, size, sizes):
 HELPERS: dict[str, str] = {
     "_floats": FLOATS,
     "_labels": LABELS,
-    "_check_shape": SHAPE,
-    "_numbers": NUMBERS,
+    "_sizes": SIZES,
     "_in_blocks": IN_BLOCKS,
     "_mostly_near": MOSTLY_NEAR,
     "_in_float32": IN_FLOAT32,

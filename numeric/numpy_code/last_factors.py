@@ -1,4 +1,7 @@
-"""``dz += a * (e / b)`` as ``e /= b; e *= a; dz += e``, where nothing reads e afterwards: no other array is made."""
+"""``dz += a * (e / b)`` as ``e /= b; e *= a; dz += e``, where nothing reads e afterwards: no other array is made.
+
+Of ``e / (1 + e)``, where a is an array that may be overwritten too, that is ``a *= e; e += 1; a /= e; dz += a``.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,9 @@ def _steps(target: str, sign: str, text: str, free: set[str]) -> list[str] | Non
             if first in free and not re.search(rf"\b{first}\b", kept):
                 step = OPERATORS[type(factor.op)][0]
                 before, kept = _affine(kept, free - {first})
+                if before and (more := re.fullmatch(rf"(\d+) \+ {first}", rest)):  # e / (1 + e) needs no copy of e
+                    over = [f"{kept} *= {first}", f"{first} += {more[1]}", f"{kept} /= {first}"]
+                    return [*before, *over, f"{target} {sign}= {kept}"]
                 return [f"{first} {step}= {rest}", *before, f"{first} *= {kept}", f"{target} {sign}= {first}"]
     return None
 

@@ -14,7 +14,8 @@ CALLS: dict[str, str] = {
     "sum_rows": "_sum_rows",
     "sum_products": "_sum_products",
     "inner": "_inner",
-    "sum_entries": "_sum_entries",
+    "sum_each_row": "_sum_each_row",
+    "sum_exponentials": "_sum_exponentials",
     "relu": "np.maximum",
 }
 
@@ -53,6 +54,7 @@ NAMES: dict[str, str] = {
     "sum_rows": "total",
     "sum_products": "total",
     "inner": "total",
-    "sum_entries": "total",
+    "sum_each_row": "total",
+    "sum_exponentials": "total",
     "einsum": "total",
 }

@@ -110,6 +110,24 @@ def _into(lines: Sequence[str], results: dict[str, str]) -> list[str]:
             found[at] = f"{name} = {made}" if later else made
         elif first is None:
             found.append(f"{out}[...] = {name}")
+    for out in results.values():
+        found = _operand_into(found, out)
+    return found
+
+
+def _operand_into(lines: Sequence[str], out: str) -> list[str]:
+    """The lines, in which an operand of what is written into an array was made there, if it is its only last reader."""
+    found = list(lines)
+    at = next((k for k, line in enumerate(found) if re.search(rf"\b{out}\b", line)), len(found))
+    written = re.fullmatch(rf"(?:\w+ = )?np\.\w+\((\w+), (\w+), out={out}\)", found[at]) if at < len(found) else None
+    for name in written.groups() if written else ():
+        first, root = _creation(found, name, ())
+        alone = first is not None and root == name and not found[at].startswith(f"{name} = ")
+        readers = [line for line in found[first or 0 :] if re.search(rf"\b{name}\b", line)]
+        others = [x for x in readers if x.endswith(f" = {name}")]
+        if alone and not others and readers[-1] is found[at] and first is not None and first < at:
+            found[first] = f"{name} = {_written(found[first], name, out)}"
+            return found
     return found
 
 

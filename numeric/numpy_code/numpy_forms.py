@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import program
 from ..program import Node
 
 
-def with_inner_products(roots: Sequence[Node], vectors: bool = False) -> list[Node]:
+def with_inner_products(roots: Sequence[Node], names: Sequence[str] = (), vectors: bool = False) -> list[Node]:
     """The same programs, where ``(a * b).sum(axis)`` along an axis is an inner product, and BLAS adds rows.
 
-    vectors: also that of two vectors, and sums of one, which pays, and needs a helper, where they are long. The largest
-    along the last axis is found by its place, which takes NumPy a third of the time.
+    names: those of the first programs, which the others may read. vectors: also that of two vectors, and sums of one
+    where no array has more axes, which pays, and needs a helper, where they are long. The largest along the last axis
+    is found by its place, which takes NumPy a third of the time.
     """
     uses = program.uses(roots)
+    known = dict(zip(names, roots, strict=False))
+    fewest = 1 if vectors and max(n.rank for n in uses) == 1 else 2
 
     def better(old: Node, new: Node) -> Node | None:
         return (
             _inner(old, new, uses, vectors)
-            or (vectors and _sum_of_vector(new))
+            or _sum_along_rows(new, known, fewest)
             or _sum_of_rows(new)
             or _divided_early(new)
             or _largest(new)
@@ -64,11 +67,20 @@ def _sum_of_rows(node: Node) -> Node | None:
     return program.expand(total, tuple(at not in axes for at in range(x.rank))) if node.data[2] else total
 
 
-def _sum_of_vector(node: Node) -> Node | None:
-    if node.op != "reduce" or node.data != ("sum", (0,), False) or node.args[0].kind != "float":
+def _sum_along_rows(node: Node, known: Mapping[str, Node], fewest: int) -> Node | None:
+    """A sum over the last axis, of arrays that have so many axes at least.
+
+    None of a row of exponentials is negative: what order they are added in matters little.
+    """
+    if node.op != "reduce" or node.data[0] != "sum" or node.args[0].kind != "float":
         return None
-    x = node.args[0]
-    return None if x.rank != 1 or x.op == "cast" else Node("call", (x,), ("sum_entries",), 0, "float")
+    x, axes, rank = node.args[0], node.data[1], node.args[0].rank
+    if rank < fewest or axes != (rank - 1,) or x.op == "cast":
+        return None
+    made = known.get(str(x.data[0]), x) if x.op == "name" else x
+    name = "sum_exponentials" if rank > 1 and (made.op, made.data) == ("call", ("exp",)) else "sum_each_row"
+    total = Node("call", (x,), (name,), rank - 1, "float")
+    return program.expand(total, (True,) * (rank - 1) + (False,)) if node.data[2] else total
 
 
 def _largest(node: Node) -> Node | None:

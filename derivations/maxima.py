@@ -201,7 +201,7 @@ def _said(shift: Shift, array: _Array, places: Mapping[str, str]) -> tuple[list[
     if conditions := list(map(ast.unparse, array.conditions)):
         kept = f" Here keep has the shape of {array.name} and is true where {' and '.join(conditions)}."
     labels = [f"{name}: {shape}int<{array.dims[k]}  # where {shift.text} is reached" for k, name in places.items()]
-    if len(labels) == 1:
+    if len(labels) == 1 and not conditions:
         labels = [f"{labels[0]}: {numpy}"]
     if outer and len(places) == 1:
         torch = "as PyTorch's does along an axis"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product as iterate
 
 import sympy
-from sympy import Expr, Integer
+from sympy import Expr, Integer, S
 
 from .index_order import at_most
 from .sums import Delta, bound_sum, substitute
@@ -159,21 +159,28 @@ def deviation(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: boo
     return ArrayExpr(squares.indices, sympy.sqrt(squares.body))
 
 
-def product(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
-    """Product along axes (all by default): factor by factor where their lengths are small numbers, else exp Σ log."""
+def product(
+    array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False, where: Expr = S.One
+) -> ArrayExpr:
+    """Product along axes (all by default): factor by factor where their lengths are small numbers, else exp Σ log.
+
+    where: 1 for the entries that are multiplied, 0 for the others.
+    """
     along = axes_of(array, axes)
     lengths = [array.dims[a] for a in along]
     result = total(array, axes, keepdims)
     if all(n.is_Integer for n in lengths) and sympy.Mul(*lengths) <= MOST_FACTORS:
         places = iterate(*(range(int(n)) for n in lengths))
         at = [dict(zip((array.indices[a] for a in along), map(Integer, place), strict=True)) for place in places]
-        return ArrayExpr(result.indices, sympy.Mul(*(substitute(array.body, where) for where in at)))
+        factor = where * array.body + 1 - where
+        return ArrayExpr(result.indices, sympy.Mul(*(substitute(factor, here) for here in at)))
     if not array.body.is_positive:
         raise ShapeError(
             "the product over an axis of any length is known for positive entries only, as exp(sum(log(x))): "
             "declare x: n positive, or give the axis a length, x: 3"
         )
-    return ArrayExpr(result.indices, sympy.exp(_sum_over(sympy.log(array.body), [array.indices[a] for a in along])))
+    exponent = _sum_over(where * sympy.log(array.body), [array.indices[a] for a in along])
+    return ArrayExpr(result.indices, sympy.exp(exponent))
 
 
 def cumulative(array: ArrayExpr, axes: Sequence[int] | None = None) -> ArrayExpr:

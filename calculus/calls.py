@@ -157,6 +157,18 @@ def read_mean(scope: Scope, node: ast.Call) -> ArrayExpr:
     return ArrayExpr(total.indices, total.body / count)
 
 
+def read_prod(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``prod(x)``, along axes too, or ``prod(… for i in n if …)``: a condition makes a factor 1."""
+    if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
+        return reduction(arrays.product, "axis", "keepdims")(scope, node)
+    _check_call(scope, node, 1)
+    inner, bound, filters = bind_all(scope, node.args[0])
+    value = inner.read(node.args[0].elt)
+    refuse_undefined_terms(inner, node.args[0], value)
+    factors = ArrayExpr((*bound, *value.indices), value.body)
+    return arrays.product(factors, range(len(bound)), where=sympy.Mul(*filters))
+
+
 def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
     """The scope inside ``for k in C``, where k is a fresh index over C."""
     if not isinstance(loop.target, ast.Name):
@@ -337,7 +349,7 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "mean": read_mean,
     "var": reduction(arrays.variance, "axis", "keepdims"),
     "std": reduction(arrays.deviation, "axis", "keepdims"),
-    "prod": reduction(arrays.product, "axis", "keepdims"),
+    "prod": read_prod,
     "cumsum": reduction(arrays.cumulative, "axis"),
     "norm": reduction(arrays.norm, "axis", "keepdims"),
     "trace": reduction(arrays.trace),

@@ -213,6 +213,11 @@ def trace(left: Notation, right: Notation) -> Notation:
     return scaled(c, Trace(matmul(*(ends or turns)[0])))
 
 
+def is_divisor(node: Notation) -> bool:
+    """Whether it is a power that stands below a fraction bar."""
+    return isinstance(node, Power) and bool(node.exponent.is_negative)
+
+
 def hadamard(nodes: Iterable[Notation]) -> Notation:
     """The entrywise product, flat; factors with a negative exponent go below an entrywise fraction bar."""
     coefficient: Expr = S.One
@@ -221,7 +226,7 @@ def hadamard(nodes: Iterable[Notation]) -> Notation:
     for node in nodes:
         c, node = unscaled(node)
         coefficient *= c
-        if isinstance(node, Power) and node.entrywise and node.exponent.is_negative:
+        if isinstance(node, Power) and node.entrywise and is_divisor(node):
             under.append(node.of if node.exponent == -1 else Power(node.of, -node.exponent))
         elif isinstance(node, Power) and node.entrywise and node.exponent == 2 and isinstance(node.of, Name):
             over.extend((node.of, node.of))

@@ -97,7 +97,7 @@ def _fold_into_sum(e: Expr, definition: Definition) -> Expr | None:
 def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
     """The expression with the names of definitions for what they say, the first ones first, where it is smaller.
 
-    Only of those that say more than a product or a difference: a function, or anything with a sum, a root or a quotient.
+    Only of those that say more than a product or a difference: a function, or one with a sum, root or quotient.
     """
     for definition in definitions:
         if not definition.pairing and _says_much(definition.body):

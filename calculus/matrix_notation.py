@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Mul, Pow, S
 from sympy.core.function import Function
 
+from .determined import is_determined
 from .functions import Indicator, Unknown, Where
 from .inner_products import dot, inner_product, squares, turned_inner_product
 from .notation import (
@@ -32,7 +33,6 @@ from .notation import (
     Trace,
     diag,
     hadamard,
-    is_determined,
     is_divisor,
     matmul,
     plus,

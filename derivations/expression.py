@@ -10,6 +10,7 @@ from ..calculus.tensors import Tensor
 from .build import EntryError
 from .entry import Entry
 from .maxima import by_places
+from .naming import with_softmax_by_name
 
 #: The id and the topic of a formula that is in no catalogue.
 EXPRESSION = "expression"
@@ -37,6 +38,7 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
         name = next(n for n in (*SCALAR_NAMES, *ARRAY_NAMES) if n not in taken)
         lines[-1] = f"{name} = {lines[-1]}"
     asked, (define, given, notes) = len(lines), by_places("\n".join(lines), given)
+    define = with_softmax_by_name(define, given)
     givens = parse_givens(given)
     definitions = parse_definitions(define, givens)
     value = definitions[-1]

@@ -7,16 +7,16 @@ the entry there. The places are given, as the labels of a loss are; what is deri
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sympy import Expr, Symbol
 
 from ..calculus.grammar import subscripts
-from ..calculus.parser import logical_lines, parse_definitions, parse_givens
-from ..calculus.scope import ParseError, Source
+from ..calculus.parser import parse_definitions, parse_givens
+from ..calculus.scope import ParseError
 from ..calculus.shifts import MaximumStays, Occurrence, Shift
+from .lines import Line, Names, lines_of, place_of, tree_of, with_brackets
 
 #: Names for the places, the maxima and what they are of, and for indices, in the order in which they are tried.
 PLACES, TOPS, ARRAYS, LETTERS = "stqr", "mMTU", "AZBH", "ijklpabcfgh"
@@ -47,75 +47,6 @@ def by_places(text: str, given: str) -> tuple[str, str, list[str]]:
             return text, given, notes
 
 
-#: Where a call stands in its line: from where to where.
-_Place = tuple[int, int, int | None, int | None]
-
-
-def _place_of(node: ast.expr) -> _Place:
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A definition: its text, its syntax tree, and the comment behind it."""
-
-    source: Source
-    tree: ast.Assign
-    comment: str
-
-    @property
-    def behind(self) -> str:
-        """The comment as it stands behind the definition."""
-        return f"  # {self.comment}" if self.comment else ""
-
-    def whole(self, where: Occurrence, array: _Array) -> str | None:
-        """What the line defines, if it says of that only that it is the maximum."""
-        target = self.tree.targets[0]
-        if _place_of(self.tree.value) != _place_of(where.node):
-            return None
-        if isinstance(target, ast.Name):
-            return None if array.around else target.id
-        assert isinstance(target, ast.Subscript)
-        names = [k.lower if isinstance(k, ast.Slice) else k for k in subscripts(target)]
-        mine = tuple(k.id for k in names if isinstance(k, ast.Name))
-        return ast.unparse(target) if mine == array.around and not array.kept else None
-
-    def written(self, changed: Mapping[_Place, ast.expr]) -> str:
-        """The line with other expressions at some places."""
-        text = ast.unparse(_Replaced(changed).visit(self.source.parse("exec"))) if changed else self.source.text
-        return text + self.behind
-
-
-class _Replaced(ast.NodeTransformer):
-    """Other expressions in place of some calls. ``max(…)[j]`` with a part of its indices known takes the others."""
-
-    def __init__(self, changed: Mapping[_Place, ast.expr]) -> None:
-        self.changed = changed
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        new = self.changed.get(_place_of(node))
-        return self.generic_visit(node) if new is None else new
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        new = self.changed.get(_place_of(node.value)) if isinstance(node.value, ast.Call) else None
-        if not isinstance(new, ast.Subscript):
-            return self.generic_visit(node)
-        indices = [ast.unparse(k) for k in (*subscripts(new), *subscripts(node))]
-        return _tree(_with_brackets(ast.unparse(new.value), indices))
-
-
-class _Names:
-    """Names that are free in a text; each is given once."""
-
-    def __init__(self, *texts: str) -> None:
-        self.taken = set(re.findall(r"\w+", "\n".join(texts)))
-
-    def take(self, wanted: str) -> str:
-        name = next(n for n in (*wanted, *(f"{wanted[0]}{k}" for k in range(1, 100))) if n not in self.taken)
-        self.taken.add(name)
-        return name
-
-
 @dataclass(frozen=True)
 class _Array:
     """What a maximum is of, as an array with a name: its axes by index, and the line that defines it, if there is one.
@@ -133,7 +64,7 @@ class _Array:
     conditions: tuple[ast.expr, ...]
 
     @classmethod
-    def of(cls, shift: Shift, where: Occurrence, names: _Names) -> _Array:
+    def of(cls, shift: Shift, where: Occurrence, names: Names) -> _Array:
         argument = where.node.args[0]
         loops = argument.generators if isinstance(argument, ast.GeneratorExp) else []
         value = argument.elt if isinstance(argument, ast.GeneratorExp) else argument
@@ -155,32 +86,30 @@ class _Array:
         text = ast.unparse(value)
         if axes == own:
             return cls(name, axes, f"{name} = {text}", *rest)
-        left = _with_brackets(name, [f"{k}: {dims[k]}" for k in axes])
-        return cls(name, axes, f"{left} = {_with_brackets(f'({text})', own)}", *rest)
+        left = with_brackets(name, [f"{k}: {dims[k]}" for k in axes])
+        return cls(name, axes, f"{left} = {with_brackets(f'({text})', own)}", *rest)
 
 
 def _with_places(text: str, given: str, shift: Shift) -> tuple[str, str, str] | None:
     """The same with one of the maxima as an entry at its place; None where no such entry can be written."""
     if not shift.over or not all(isinstance(d, Symbol) or d.is_Integer for d in (*shift.around, *shift.dims)):
         return None
-    lines = {
-        source.first: _Line(source, source.parse("exec").body[0], comment) for source, comment in logical_lines(text)
-    }
+    lines = {line.source.first: line for line in lines_of(text)}
     where = min(shift.occurrences, key=lambda o: o.scope.source.first)
     first = lines[where.scope.source.first]
-    names = _Names(text, given)
+    names = Names(text, given)
     array = _Array.of(shift, where, names)
     places = {k: names.take(PLACES) for k in array.over}
     outer = (*array.around, *array.kept)
-    entry = _with_brackets(array.name, [_with_brackets(places[k], outer) if k in places else k for k in array.axes])
+    entry = with_brackets(array.name, [with_brackets(places[k], outer) if k in places else k for k in array.axes])
     axes = [f"{k}: {array.dims[k]}" for k in outer]
     if len(shift.kept) == len(shift.dims):  # keepdims=True
         axes = [f"{k}: 1" if k in places else f"{k}: {array.dims[k]}" for k in array.axes]
-    whole = first.whole(where, array)
-    target = whole or _with_brackets(names.take(TOPS), axes)
+    whole = _whole(first, where, array)
+    target = whole or with_brackets(names.take(TOPS), axes)
     top = target.partition("[")[0]
     if whole == top:
-        target = _with_brackets(top, axes)
+        target = with_brackets(top, axes)
     written = []
     for line in lines.values():
         mine = [o for o in shift.occurrences if o.scope.source.first == line.source.first]
@@ -188,9 +117,22 @@ def _with_places(text: str, given: str, shift: Shift) -> tuple[str, str, str] | 
             written += [array.line] if array.line else []
             written.append(f"{target} = {entry}" + line.behind * bool(whole))
         if line is not first or not whole:
-            written.append(line.written({_place_of(o.node): _tree(_with_brackets(top, o.around)) for o in mine}))
+            written.append(line.written({place_of(o.node): tree_of(with_brackets(top, o.around)) for o in mine}))
     labels, note = _said(shift, array, places)
     return "\n".join(written), "\n".join([given, *labels]), note
+
+
+def _whole(line: Line, where: Occurrence, array: _Array) -> str | None:
+    """What the line defines, if it says of that only that it is the maximum."""
+    target = line.tree.targets[0]
+    if place_of(line.tree.value) != place_of(where.node):
+        return None
+    if isinstance(target, ast.Name):
+        return None if array.around else target.id
+    assert isinstance(target, ast.Subscript)
+    names = [k.lower if isinstance(k, ast.Slice) else k for k in subscripts(target)]
+    mine = tuple(k.id for k in names if isinstance(k, ast.Name))
+    return ast.unparse(target) if mine == array.around and not array.kept else None
 
 
 def _said(shift: Shift, array: _Array, places: Mapping[str, str]) -> tuple[list[str], str]:
@@ -232,11 +174,3 @@ def _in_numpy(shift: Shift, array: _Array) -> str:
         of = f"np.transpose({of}, ({', '.join(str(array.axes.index(k)) for k in wanted)}))"
     flat = ", ".join([*(str(array.dims[k]) for k in outer), "-1"])
     return f"np.unravel_index({of}.reshape({flat}).{function}(axis=-1), ({lengths}))"
-
-
-def _tree(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
-
-
-def _with_brackets(name: str, indices: Sequence[str]) -> str:
-    return f"{name}[{', '.join(indices)}]" if indices else name

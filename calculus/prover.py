@@ -301,17 +301,17 @@ def _at_start(expr: Expr) -> Expr:
 
 
 def _by_its_definition(expr: Expr) -> Expr | None:
-    """A named function of t by its definition: the prover does not rely on the derivative that the rules use.
-
-    A condition is not differentiated, so that it stays as the other side of a step has it.
-    """
-    if isinstance(expr, Where):
+    """A named function of t by its definition: the prover does not rely on the derivative that the rules use."""
+    if isinstance(expr, Where):  # its condition is not differentiated, and stays as the other side of a step has it
         test, *branches = expr.args
         return Where(_at_start(test), *(rebuild(b, _by_its_definition) for b in branches))
     if isinstance(expr, Indicator):
         return Indicator(_at_start(expr.args[0]))
     if isinstance(expr, NamedFunction) and _T in expr.free_symbols:
-        return rebuild(expr.as_elementary(), _by_its_definition)
+        meant = expr.as_elementary()
+        if meant.has(Indicator, Where):  # |x| keeps its name, and so does what is divided by it
+            return _at_start(expr) + _T * _first_order(meant)
+        return rebuild(meant, _by_its_definition)
     return None
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import product as iterate
 
 import sympy
-from sympy import Expr, Integer
+from sympy import Expr, Integer, S
 
 from .index_order import at_most
-from .sums import Delta, bound_sum, substitute
+from .sums import BoundSum, Delta, bound_sum, rebuild, substitute
 from .tensors import Element, Index, Tensor, fresh_index
 
 #: A product along axes has at most this many factors, where their lengths are numbers.
@@ -159,21 +159,41 @@ def deviation(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: boo
     return ArrayExpr(squares.indices, sympy.sqrt(squares.body))
 
 
-def product(array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False) -> ArrayExpr:
-    """Product along axes (all by default): factor by factor where their lengths are small numbers, else exp Σ log."""
+def product(
+    array: ArrayExpr, axes: Sequence[int] | None = None, keepdims: bool = False, where: Expr = S.One
+) -> ArrayExpr:
+    """Product along axes (all by default): factor by factor where their lengths are small numbers, else exp Σ log.
+
+    where: 1 for the entries that are multiplied, 0 for the others.
+    """
     along = axes_of(array, axes)
     lengths = [array.dims[a] for a in along]
     result = total(array, axes, keepdims)
     if all(n.is_Integer for n in lengths) and sympy.Mul(*lengths) <= MOST_FACTORS:
         places = iterate(*(range(int(n)) for n in lengths))
         at = [dict(zip((array.indices[a] for a in along), map(Integer, place), strict=True)) for place in places]
-        return ArrayExpr(result.indices, sympy.Mul(*(substitute(array.body, where) for where in at)))
+        chosen = ((_counted(substitute(where, here)), substitute(array.body, here)) for here in at)
+        return ArrayExpr(result.indices, sympy.Mul(*(counts * entry + 1 - counts for counts, entry in chosen)))
     if not array.body.is_positive:
         raise ShapeError(
             "the product over an axis of any length is known for positive entries only, as exp(sum(log(x))): "
             "declare x: n positive, or give the axis a length, x: 3"
         )
-    return ArrayExpr(result.indices, sympy.exp(_sum_over(sympy.log(array.body), [array.indices[a] for a in along])))
+    exponent = _sum_over(where * sympy.log(array.body), [array.indices[a] for a in along])
+    return ArrayExpr(result.indices, sympy.exp(exponent))
+
+
+def _counted(condition: Expr) -> Expr:
+    """A condition between numbers as a number: [1 ≤ 2] = Σ_t δ(1 + t, 2) is 1."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if not isinstance(e, BoundSum) or not all(k.dim.is_Integer for k in e.bound):
+            return None
+        body, bound = e.open()
+        places = iterate(*(range(int(k.dim)) for k in bound))
+        return sympy.Add(*(substitute(body, dict(zip(bound, map(Integer, at), strict=True))) for at in places))
+
+    return rebuild(condition, leaf)
 
 
 def cumulative(array: ArrayExpr, axes: Sequence[int] | None = None) -> ArrayExpr:

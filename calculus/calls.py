@@ -54,6 +54,8 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
 def _plain(scope: Scope, node: ast.Call) -> ast.Call:
     """As NumPy writes it: ``np.log(x)`` is ``log(x)``, and ``x.sum(axis=0)`` is ``sum(x, axis=0)``."""
     function = node.func
+    if isinstance(function, ast.Name) and function.id in EXTREMA and function.id not in scope.tensors:
+        function = ast.copy_location(ast.Attribute(ast.Name("np"), function.id), function)
     if not isinstance(function, ast.Attribute) or function.attr == "prime":
         return node
     of = function.value
@@ -63,7 +65,7 @@ def _plain(scope: Scope, node: ast.Call) -> ast.Call:
         args = [of, *node.args]
     else:
         return node
-    own = {"amax": "max", "amin": "min"}.get(function.attr, function.attr)
+    own = EXTREMA.get(function.attr, function.attr)
     keywords = node.keywords
     if own in ("max", "min") and len(args) == 2:  # an axis; Python's max(a, b) and np.maximum take two arrays
         args, keywords = args[:1], [ast.keyword("axis", args[1]), *keywords]
@@ -137,14 +139,9 @@ def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
     if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
         return reduction(arrays.total, "axis", "keepdims")(scope, node)
     _check_call(scope, node, 1)
-    inner, bound, filters = scope, [], []
-    for loop in node.args[0].generators:
-        inner, index = bind(inner, loop)
-        bound.append(index)
-        filters += [index_condition(inner, test) for test in loop.ifs]
+    inner, bound, filters = bind_all(scope, node.args[0])
     value = inner.read(node.args[0].elt)
-    for test in (t for loop in node.args[0].generators for t in loop.ifs):
-        refuse_undefined(inner, test, value.body)
+    refuse_undefined_terms(inner, node.args[0], value)
     return ArrayExpr(value.indices, bound_sum(sympy.Mul(value.body, *filters), *bound))
 
 
@@ -160,6 +157,18 @@ def read_mean(scope: Scope, node: ast.Call) -> ArrayExpr:
     return ArrayExpr(total.indices, total.body / count)
 
 
+def read_prod(scope: Scope, node: ast.Call) -> ArrayExpr:
+    """``prod(x)``, along axes too, or ``prod(… for i in n if …)``: a condition makes a factor 1."""
+    if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
+        return reduction(arrays.product, "axis", "keepdims")(scope, node)
+    _check_call(scope, node, 1)
+    inner, bound, filters = bind_all(scope, node.args[0])
+    value = inner.read(node.args[0].elt)
+    refuse_undefined_terms(inner, node.args[0], value)
+    factors = ArrayExpr((*bound, *value.indices), value.body)
+    return arrays.product(factors, range(len(bound)), where=sympy.Mul(*filters))
+
+
 def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
     """The scope inside ``for k in C``, where k is a fresh index over C."""
     if not isinstance(loop.target, ast.Name):
@@ -169,6 +178,21 @@ def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
         scope.fail(loop.target, f"{name} already names {'an array' if name in scope.tensors else 'a dimension'}")
     index = fresh_index(dimension_of(scope, loop.iter))
     return replace(scope, indices={**scope.indices, name: index}), index
+
+
+def bind_all(scope: Scope, generator: ast.GeneratorExp) -> tuple[Scope, list[Index], list[Expr]]:
+    """The scope inside of ``… for i in n for j in m if j != i``, its indices, and its conditions as factors."""
+    inner, bound, conditions = scope, [], []
+    for loop in generator.generators:
+        inner, index = bind(inner, loop)
+        bound.append(index)
+        conditions += [index_condition(inner, test) for test in loop.ifs]
+    return inner, bound, conditions
+
+
+def refuse_undefined_terms(inner: Scope, generator: ast.GeneratorExp, value: ArrayExpr) -> None:
+    for test in (t for loop in generator.generators for t in loop.ifs):
+        refuse_undefined(inner, test, value.body)
 
 
 def dimension_of(scope: Scope, node: ast.expr) -> Expr:
@@ -243,23 +267,19 @@ def read_extremum(scope: Scope, node: ast.Call) -> ArrayExpr:
         scope.fail(node, f"{name} compares two arrays; the {name}imum over an axis is not known here", hint)
     if isinstance(node.args[0], ast.GeneratorExp):
         _check_call(scope, node, 1)
-        inner, bound = scope, []
-        for loop in node.args[0].generators:
-            inner, index = bind(inner, loop)
-            bound.append(index)
-            if loop.ifs:
-                scope.fail(loop.ifs[0], f"{name} runs over whole dimensions", "Leave the condition out.")
+        inner, bound, conditions = bind_all(scope, node.args[0])
         array = inner.read(node.args[0].elt)
-        over, kept = tuple(bound), array.indices
+        refuse_undefined_terms(inner, node.args[0], array)
+        over, kept = bound, array.indices
     else:
         (array,) = _values(scope, node, 1, ("axis", "keepdims"))
-        options = _options(scope, node)
+        options, conditions = _options(scope, node), []
         axes = arrays.axes_of(array, options.get("axes"))
-        over = tuple(array.indices[a] for a in axes)
+        over = [array.indices[a] for a in axes]
         kept = arrays.total(array, axes, options.get("keepdims", False)).indices
     if is_random(array.body):
         scope.fail(node, f"{name} of a random array over an axis is not known here")
-    return scope.shifts.of(scope, node, array, over, kept)
+    return scope.shifts.of(scope, node, array, over, kept, conditions)
 
 
 def larger(a: Expr, b: Expr) -> Expr:
@@ -310,9 +330,12 @@ NO_ENTRIES: dict[str, str] = {
     **dict.fromkeys(("round", "floor", "ceil", "rint", "trunc"), "Its derivative is 0 wherever there is one."),
 }
 
+#: NumPy's names of the largest and the smallest entry: their second argument is an axis.
+EXTREMA = {"amax": "max", "amin": "min"}
+
 #: Names that may stand before a function, and functions that an array may have as a method.
 LIBRARIES = ("np", "numpy", "np.linalg", "numpy.linalg")
-METHODS = ("sum", "mean", "var", "std", "prod", "cumsum", "max", "min", "trace", "dot")
+METHODS = ("sum", "mean", "var", "std", "prod", "cumsum", "max", "min", "amax", "amin", "trace", "dot")
 
 
 def read_product(scope: Scope, node: ast.Call) -> ArrayExpr:
@@ -326,7 +349,7 @@ SPECIAL: dict[str, Callable[[Scope, ast.Call], ArrayExpr]] = {
     "mean": read_mean,
     "var": reduction(arrays.variance, "axis", "keepdims"),
     "std": reduction(arrays.deviation, "axis", "keepdims"),
-    "prod": reduction(arrays.product, "axis", "keepdims"),
+    "prod": read_prod,
     "cumsum": reduction(arrays.cumulative, "axis"),
     "norm": reduction(arrays.norm, "axis", "keepdims"),
     "trace": reduction(arrays.trace),

@@ -66,10 +66,12 @@ def refuse_undefined(scope: Scope, test: ast.expr, term: Expr) -> None:
     """A condition is a factor 0: it leaves nothing out where the term divides by zero, or is log 0."""
     if not isinstance(test, ast.Compare) or isinstance(test.ops[0], ast.Eq | ast.LtE | ast.GtE):
         return
-    names = [side.id for side in (test.left, test.comparators[0]) if isinstance(side, ast.Name)]
-    if len(names) < 2:
+    sides = [side for side in (test.left, test.comparators[0]) if isinstance(side, ast.Name)]
+    sides.sort(key=lambda side: side.id not in scope.indices)  # a label of its own, s: int<n, stands for an index too
+    if len(sides) < 2:
         return
-    j, i = (scope.indices[name] for name in names)
+    j, i = (index_expression(scope, side, None, "the condition") for side in sides)
+    names = [side.id for side in sides]
     there = rebuild(term, {j: i}.get).replace(absolute(sympy.S.Zero), sympy.S.Zero)
     if there.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
         where = " = ".join(names)

@@ -68,13 +68,14 @@ def _divided(product: Expr, wanted: Sequence[Expr]) -> Expr | None:
 
 
 def _multiple(factor: Expr, part: Expr) -> Expr | None:
-    """factor/part, where that is a number and both are sums, or a power of the root that part is."""
+    """factor/part, where that is a number and both are sums, or a power of the root or of the divisor that part is."""
     if isinstance(part, Add) and isinstance(factor, Add):
         (a, of), (b, other) = factor.primitive(), part.primitive()
         return a / b if of == other else -a / b if of == -other else None
     if isinstance(part, Pow) and isinstance(factor, Pow) and part.base == factor.base:
         p, q = part.exp, factor.exp
-        if p.is_Rational and q.is_Rational and not p.is_Integer and q / p > 1:
+        divides = not p.is_Integer or p.is_negative
+        if p.is_Rational and q.is_Rational and divides and q / p > 1:
             return Pow(part.base, q - p)
     return None
 
@@ -96,7 +97,7 @@ def _fold_into_sum(e: Expr, definition: Definition) -> Expr | None:
 def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
     """The expression with the names of definitions for what they say, the first ones first, where it is smaller.
 
-    Only of those that say more than a product or a difference: a function, or anything with a sum or a root.
+    Only of those that say more than a product or a difference: a function, or one with a sum, root or quotient.
     """
     for definition in definitions:
         if not definition.pairing and _says_much(definition.body):
@@ -105,7 +106,8 @@ def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
 
 
 def _says_much(body: Expr) -> bool:
-    return isinstance(body, Function) or body.has(BoundSum) or any(not p.exp.is_Integer for p in body.atoms(Pow))
+    powers = [p for p in body.atoms(Pow) if not p.exp.is_Integer or (p.exp.is_negative and p.base.has(Element))]
+    return isinstance(body, Function) or body.has(BoundSum) or bool(powers)
 
 
 def match(e: Expr, definition: Definition) -> tuple[Expr, ...] | None:

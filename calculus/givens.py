@@ -68,9 +68,11 @@ def parse_givens(text: str) -> tuple[Tensor, ...]:
     for tensor in found.values():
         for below in () if tensor.domain.below is None else tensor.domain.below.free_symbols:
             if str(below) not in dims:
+                only = f"{tensor.name}: {' '.join(map(str, tensor.dims))} int<{tensor.dims[0]}" if tensor.rank else ""
+                compared = f" Labels that are only compared with each other may be any: {only}." if only else ""
                 raise ParseError(
                     f"the labels {tensor.name} are below {below}, but no array has that dimension",
-                    f"Known: {', '.join(sorted(dims))}." if dims else GIVEN_HINT,
+                    f"Known: {', '.join(sorted(dims))}.{compared}" if dims else GIVEN_HINT,
                 )
     for name in dims & set(found):
         raise ParseError(f"{name} names both a dimension and an array", "Give one of them another name.")

@@ -180,7 +180,9 @@ def read_name(scope: Scope, node: ast.Name) -> ArrayExpr:
     if node.id in CONSTANTS:
         return scalar(CONSTANTS[node.id])
     if node.id in scope.indices:
-        scope.fail(node, f"{node.id} is an index: it stands inside brackets only")
+        dim = scope.indices[node.id].dim
+        hint = f"For a number that depends on it give an array, u: {dim}, and write u[{node.id}]; on two, B[i, j]."
+        scope.fail(node, f"{node.id} is an index: it stands inside brackets only", hint)
     known = [*scope.tensors, *scope.dims, *CONSTANTS]
     scope.unknown(node, "name", node.id, known, "An entry is written with brackets: X[i, j].")
 

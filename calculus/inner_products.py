@@ -15,6 +15,7 @@ from .notation import (
     Transpose,
     entrywise_order,
     hadamard,
+    is_divisor,
     matmul,
     parts,
     trace,
@@ -40,8 +41,8 @@ def _is_quadratic(node: Notation) -> bool:
 def inner_product(matrices: Sequence[Notation]) -> Notation:
     """Σ A_ij B_ij …: the sum of all entries of an entrywise product of matrices."""
     matrices = sorted((m for n in matrices for m in squares(n)), key=entrywise_order)
-    if len(matrices) == 1:
-        return matmul(transpose(Ones()), matrices[0], Ones())
+    if len(matrices) == 1 or any(map(is_divisor, matrices)):
+        return matmul(transpose(Ones()), hadamard(matrices), Ones())
     if matrices[1:] == matrices[:-1] and len(matrices) == 2:
         return SquaredNorm(matrices[0], matrix=True)
     return Inner(hadamard(matrices[:-1]), matrices[-1])
@@ -54,8 +55,8 @@ def squares(node: Notation) -> list[Notation]:
 
 def dot(vectors: Sequence[Notation]) -> Notation:
     """Σ x_i y_i …: the sum of the entries of an entrywise product of columns."""
-    if len(vectors) == 1:
-        return matmul(transpose(Ones()), vectors[0])
+    if len(vectors) == 1 or any(map(is_divisor, vectors)):
+        return matmul(transpose(Ones()), hadamard(vectors))
     if len(vectors) == 2 and vectors[0] == vectors[1]:
         return SquaredNorm(vectors[0], matrix=False)
     *others, last = sorted(vectors, key=entrywise_order)

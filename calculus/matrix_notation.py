@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Mul, Pow, S
 from sympy.core.function import Function
 
+from .determined import is_determined
 from .functions import Indicator, Unknown, Where
 from .inner_products import dot, inner_product, squares, turned_inner_product
 from .notation import (
@@ -32,7 +33,7 @@ from .notation import (
     Trace,
     diag,
     hadamard,
-    is_determined,
+    is_divisor,
     matmul,
     plus,
     scaled,
@@ -159,7 +160,7 @@ def _without(product: Expr, factor: Expr) -> Expr:
 
 
 def _assemble(pieces: list[_Piece], axes: tuple[Index, ...]) -> Notation:
-    scalars = [p.node for p in pieces if not p.axes]
+    scalars = sorted((p.node for p in pieces if not p.axes), key=is_divisor, reverse=True)
     pieces = [p for p in pieces if p.axes]
     if not axes:
         return _times(scalars[:-1], scalars[-1]) if scalars else Scalar(S.One)

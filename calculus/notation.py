@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeAlias
 
 from sympy import Expr, Integer, S, igcd
@@ -213,6 +212,11 @@ def trace(left: Notation, right: Notation) -> Notation:
     return scaled(c, Trace(matmul(*(ends or turns)[0])))
 
 
+def is_divisor(node: Notation) -> bool:
+    """Whether it is a power that stands below a fraction bar."""
+    return isinstance(node, Power) and bool(node.exponent.is_negative)
+
+
 def hadamard(nodes: Iterable[Notation]) -> Notation:
     """The entrywise product, flat; factors with a negative exponent go below an entrywise fraction bar."""
     coefficient: Expr = S.One
@@ -221,7 +225,7 @@ def hadamard(nodes: Iterable[Notation]) -> Notation:
     for node in nodes:
         c, node = unscaled(node)
         coefficient *= c
-        if isinstance(node, Power) and node.entrywise and node.exponent.is_negative:
+        if isinstance(node, Power) and node.entrywise and is_divisor(node):
             under.append(node.of if node.exponent == -1 else Power(node.of, -node.exponent))
         elif isinstance(node, Power) and node.entrywise and node.exponent == 2 and isinstance(node.of, Name):
             over.extend((node.of, node.of))
@@ -267,7 +271,7 @@ def plus(terms: Iterable[Notation]) -> Notation:
         for part in term.terms if isinstance(term, Plus) else (term,):
             c, node = unscaled(part)
             merged[node] = merged.get(node, S.Zero) + c
-    pairs = _factor_out([(c, node) for node, c in merged.items() if c != 0])
+    pairs = _common_entrywise(_factor_out([(c, node) for node, c in merged.items() if c != 0]))
     if not pairs:
         return Scaled(S.Zero, Fill())
     pairs.sort(key=_term_key)
@@ -310,6 +314,33 @@ def _factor_out(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation
     return pairs
 
 
+def _common_entrywise(pairs: list[tuple[Expr, Notation]]) -> list[tuple[Expr, Notation]]:
+    """P ⊙ D − diag(v) P becomes P ⊙ (D − v 1ᵀ)."""
+    products = [node for _, node in pairs if isinstance(node, Hadamard)]
+    if not 0 < len(products) < len(pairs):
+        return pairs
+    for shared in products[0].factors:
+        rests = [_without_entrywise(node, shared) for _, node in pairs]
+        if all(rests):
+            inner = plus(scaled(c, rest) for (c, _), rest in zip(pairs, rests, strict=True) if rest)
+            c, inner = unscaled(inner)
+            return [(c, hadamard([shared, inner]))]
+    return pairs
+
+
+def _without_entrywise(node: Notation, shared: Notation) -> Notation | None:
+    """What an array is multiplied by entry by entry: D for P ⊙ D, v 1ᵀ for diag(v) P, 1 vᵀ for P diag(v)."""
+    match node:
+        case Hadamard(factors) if shared in factors:
+            at = factors.index(shared)
+            return _flat([*factors[:at], *factors[at + 1 :]])
+        case MatMul((Diag(of), other)) if other == shared:
+            return matmul(of, transpose(Ones()))
+        case MatMul((other, Diag(of))) if other == shared:
+            return matmul(Ones(), transpose(of))
+    return None
+
+
 def _is_ones(node: Notation) -> bool:
     return isinstance(node, Ones) or node == Transpose(Ones())
 
@@ -324,47 +355,6 @@ def _term_key(pair: tuple[Expr, Notation]) -> tuple[object, ...]:
         isinstance(node, Name),
         str(node),
     )
-
-
-def sizes_known(node: Notation) -> tuple[bool, bool]:
-    """Whether the formula itself says how many rows and columns it has; a column of ones leaves its length open."""
-    match node:
-        case Ones():
-            return False, True
-        case Fill() | Identity():
-            return False, False
-        case OneHot():
-            return True, False
-        case Transpose(of):
-            rows, columns = sizes_known(of)
-            return columns, rows
-        case MatMul(factors):
-            return sizes_known(factors[0])[0], sizes_known(factors[-1])[1]
-        case Hadamard(parts) | Plus(parts):
-            known = [sizes_known(p) for p in parts]
-            return any(rows for rows, _ in known), any(columns for _, columns in known)
-        case Quotient(over, under):
-            return sizes_known(Hadamard((over, under)))
-        case Diag(of):
-            return sizes_known(of)[0], sizes_known(of)[0]
-        case Scaled(_, of) | Times(_, of) | Apply(_, of) | Softmax(of) | Power(of):
-            return sizes_known(of)
-    return True, True
-
-
-def is_determined(node: Notation) -> bool:
-    """False where a length that is summed over cannot be read off, as in 1ᵀ 1: such a formula says nothing."""
-    if isinstance(node, MatMul):
-        known = [sizes_known(f) for f in node.factors]
-        if not all(left[1] or right[0] for left, right in pairwise(known)):
-            return False
-    if isinstance(node, SquaredNorm) and not all(sizes_known(node.of)):
-        return False
-    if isinstance(node, Trace) and not (sizes_known(node.of)[0] or sizes_known(node.of)[1]):
-        return False
-    if isinstance(node, Inner) and not all(sizes_known(Hadamard((node.left, node.right)))):
-        return False
-    return all(map(is_determined, parts(node)))
 
 
 def parts(node: Notation) -> list[Notation]:

@@ -57,7 +57,7 @@ def parse_definitions(text: str, givens: Iterable[Tensor]) -> Definitions:
     found: list[Definition] = []
     shapes: dict[str, tuple[Expr, ...]] = {}
     shifts = Shifts()
-    lines = list(_logical_lines(text))
+    lines = list(logical_lines(text))
     paired = {name for source, _ in lines for name in _paired(source)}
     for at, (source, description) in enumerate(lines, 1):
         definition = _definition(source, tensors, shapes, description, sizes, shifts)
@@ -92,7 +92,7 @@ def _without_unit_axes(definition: Definition) -> Definition:
     return replace(definition, tensor=plain, indices=tuple(indices), body=body)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[Source, str]]:
+def logical_lines(text: str) -> Iterator[tuple[Source, str]]:
     """Lines joined while a bracket is open, without their comments; and the comment of the last one."""
     pending: list[str] = []
     first = depth = 0

@@ -18,7 +18,7 @@ from .cancellation import is_multiple
 from .cases import contradictory
 from .derivation import Counterexample, Definition, Known, Verdict
 from .expectation import is_average, is_random
-from .functions import Indicator, NamedFunction
+from .functions import Indicator, NamedFunction, Where
 from .generalisation import generalise
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
@@ -292,13 +292,26 @@ def _first_order(expr: Expr) -> Expr:
     if _T not in expr.free_symbols:
         return S.Zero
     expr = rebuild(expr, _by_its_definition)
-    return rebuild(expr._eval_derivative(_T), lambda e: S.Zero if e == _T else None)
+    return _at_start(expr._eval_derivative(_T))
+
+
+def _at_start(expr: Expr) -> Expr:
+    """The expression at t = 0."""
+    return rebuild(expr, lambda e: S.Zero if e == _T else None)
 
 
 def _by_its_definition(expr: Expr) -> Expr | None:
     """A named function of t by its definition: the prover does not rely on the derivative that the rules use."""
+    if isinstance(expr, Where):  # its condition is not differentiated, and stays as the other side of a step has it
+        test, *branches = expr.args
+        return Where(_at_start(test), *(rebuild(b, _by_its_definition) for b in branches))
+    if isinstance(expr, Indicator):
+        return Indicator(_at_start(expr.args[0]))
     if isinstance(expr, NamedFunction) and _T in expr.free_symbols:
-        return rebuild(expr.as_elementary(), _by_its_definition)
+        meant = expr.as_elementary()
+        if meant.has(Indicator, Where):  # |x| keeps its name, and so does what is divided by it
+            return _at_start(expr) + _T * _first_order(meant)
+        return rebuild(meant, _by_its_definition)
     return None
 
 

@@ -25,19 +25,29 @@ AVERAGES = (Expectation, Variance, Covariance)
 
 
 @dataclass(frozen=True)
-class Shift:
-    """A maximum or minimum, and where it was read first.
+class Occurrence:
+    """A place in the text where a maximum stands. around: the indices there that its entries depend on, by name."""
 
-    dims, over: of the array, and which of its axes it runs over. kept: the dimensions of the result, with those of 1.
+    scope: Scope
+    node: ast.Call
+    around: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A maximum or minimum, and where it was read.
+
+    around: the dimensions of the indices around it. dims: of the array, with those that a generator runs over in
+    front. over: which of these axes it runs over. kept: the dimensions of the result, with those of 1.
     """
 
     tensor: Tensor
     text: str
-    scope: Scope
-    node: ast.Call
+    around: tuple[Expr, ...]
     dims: tuple[Expr, ...]
     over: tuple[int, ...]
     kept: tuple[Expr, ...]
+    occurrences: list[Occurrence] = field(default_factory=list)
 
 
 class MaximumStays(ParseError):
@@ -60,19 +70,32 @@ class Shifts:
     cancelled: dict[str, None] = field(default_factory=dict)
 
     def of(
-        self, scope: Scope, node: ast.Call, array: ArrayExpr, over: Sequence[Index], kept: Sequence[Index]
+        self,
+        scope: Scope,
+        node: ast.Call,
+        array: ArrayExpr,
+        over: Sequence[Index],
+        kept: Sequence[Index],
+        conditions: Sequence[Expr] = (),
     ) -> ArrayExpr:
-        """The maximum of an array over some of its indices; kept: the axes of the result, also those of length 1."""
-        free = {s for s in array.body.free_symbols if isinstance(s, Index) and not s.is_bound}
-        around = sorted(free - set(array.indices) - set(over), key=str)
+        """The maximum of an array over some indices; kept: the axes of the result, also those of length 1.
+
+        over: indices of the array, or those of a generator. conditions: 1 for the entries that count, 0 for others.
+        """
+        free = {k for e in (array.body, *conditions) for k in e.free_symbols if isinstance(k, Index) and not k.is_bound}
+        outer = free - set(array.indices) - set(over)
+        names = [name for name, index in scope.indices.items() if index in outer]
+        around = [scope.indices[name] for name in names]
         own = [i for i in kept if i in array.indices]
-        place = {i: Index(f"·shift{at}", i.dim) for at, i in enumerate((*own, *over))}
-        key = (ast.unparse(node.func), len(own), tuple(i.dim for i in place), array.body.xreplace(place))
+        place = {i: Index(f"·shift{at}", i.dim) for at, i in enumerate((*around, *own, *over))}
+        entry = tuple(e.xreplace(place) for e in (array.body, *conditions))
+        key = (ast.unparse(node.func), len(around), len(own), tuple(i.dim for i in place), entry)
         if key not in self.known:
             tensor = Tensor(f"·shift{len(self.known) + 1}", tuple(i.dim for i in (*around, *own)))
-            axes = tuple(array.indices.index(i) for i in over if i in array.indices)
-            dims = tuple(i.dim for i in kept)
-            self.known[key] = Shift(tensor, ast.unparse(node), scope, node, array.dims, axes, dims)
+            axes = (*(i for i in over if i not in array.indices), *array.indices)
+            text, dims = _written(node), tuple(tuple(i.dim for i in some) for some in (around, axes, kept))
+            self.known[key] = Shift(tensor, text, dims[0], dims[1], tuple(map(axes.index, over)), dims[2])
+        self.known[key].occurrences.append(Occurrence(scope, node, tuple(names)))
         return ArrayExpr(tuple(kept), Element(self.known[key].tensor, *around, *own))
 
     def settled(self, definition: Definition, is_last: bool) -> Definition | None:
@@ -113,9 +136,17 @@ class Shifts:
         return None
 
 
+def _written(node: ast.Call) -> str:
+    """As Python's own unparse, without the second pair of brackets that it puts around a generator."""
+    if isinstance(node.args[0], ast.GeneratorExp):
+        return ast.unparse(node.func) + ast.unparse(node.args[0])
+    return ast.unparse(node)
+
+
 def _refuse(shift: Shift, why: str) -> NoReturn:
-    shift.scope.fail(
-        shift.node,
+    first = shift.occurrences[0]
+    first.scope.fail(
+        first.node,
         f"{shift.text} {why} the derivative of a {shift.text[:3]}imum over an axis is not known here",
         "It may be subtracted where that changes nothing, as in a softmax. Write max(a, b) for the larger of two, "
         "X[i, s[i]] with labels s (s: n int<d) for the entry at a given place, or logsumexp for a smooth maximum.",

@@ -5,7 +5,9 @@ Nothing here is trusted: each result becomes the right side of a step that the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import permutations
+from itertools import product as iterate
 
 import sympy
 from sympy import Add, Expr, Mul, Pow, S
@@ -278,15 +280,37 @@ def one_sum(expr: Expr) -> Expr:
         if len(sums) < 2:
             return e
         number = _common_number([t.as_coeff_Mul()[0] for t in sums])
-        merged = merge_sums(Add(*(t / number for t in sums)))
-        if len(Add.make_args(merged)) == len(sums):
-            return e
-        merged = number * collect(merged)
-        if any(_is_mixed(s.body) for s in merged.atoms(BoundSum)):
-            return e
-        return smaller(e, merged + Add(*(t for t in e.args if t not in sums)))
+        rest = Add(*(t for t in e.args if t not in sums))
+        shortest = e
+        for terms in (sums, *_nested(sums)):
+            merged = merge_sums(Add(*(t / number for t in terms)))
+            if len(Add.make_args(merged)) < len(sums):
+                merged = number * collect(merged)
+                if not any(_is_mixed(s.body) for s in merged.atoms(BoundSum)):
+                    shortest = smaller(shortest, merged + rest)
+        return shortest
 
     return bottom_up(expr, visit)
+
+
+def _nested(sums: list[Expr]) -> Iterator[list[Expr]]:
+    """The terms with sums inside of sums, over the dimensions of the shortest one outside: Σ_i Σ_q a_i b_iq there."""
+    outer = min((t.as_coeff_Mul()[1].bound for t in sums), key=len)
+    choices: list[list[Expr]] = []
+    for term in sums:
+        number, total = term.as_coeff_Mul()
+        body, bound = total.open()
+        choices.append([term] if len(bound) == len(outer) else [])
+        for mine in permutations(bound, len(outer)) if len(outer) < len(bound) <= MOST_NESTED else ():
+            if all(k.dim == own.dim for k, own in zip(mine, outer, strict=True)):
+                inner = tuple(k for k in bound if k not in mine)
+                choices[-1].append(number * bound_sum(_close(body, inner), *mine))
+    if any(len(t.as_coeff_Mul()[1].bound) > len(outer) for t in sums):
+        yield from map(list, iterate(*choices))
+
+
+#: Sums over more indices than these are not taken apart.
+MOST_NESTED = 3
 
 
 def _common_number(numbers: list[Expr]) -> Expr:

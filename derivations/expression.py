@@ -10,6 +10,7 @@ from ..calculus.tensors import Tensor
 from .build import EntryError
 from .entry import Entry
 from .maxima import by_places
+from .naming import with_softmax_by_name
 
 #: The id and the topic of a formula that is in no catalogue.
 EXPRESSION = "expression"
@@ -36,9 +37,10 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
     if not _is_definition(lines[-1]):
         name = next(n for n in (*SCALAR_NAMES, *ARRAY_NAMES) if n not in taken)
         lines[-1] = f"{name} = {lines[-1]}"
-    asked, (lines, given, notes) = len(lines), by_places(lines, given)
+    asked, (define, given, notes) = len(lines), by_places("\n".join(lines), given)
+    define = with_softmax_by_name(define, given)
     givens = parse_givens(given)
-    definitions = parse_definitions("\n".join(lines), givens)
+    definitions = parse_definitions(define, givens)
     value = definitions[-1]
     names = tuple(wrt) or _variables(givens, definitions)
     by_name = {t.name: t for t in givens}
@@ -55,7 +57,7 @@ def entry_from_expression(text: str, given: str, wrt: Sequence[str] = (), order:
         id=EXPRESSION,
         title=" ".join(text.split()) if asked == 1 else f"Derivatives of {value.name}",
         given=given,
-        define="\n".join(lines),
+        define=define,
         wanted=tuple(wanted),
         conventions=("A gradient has the shape of its variable.", *map(_left_out, definitions.cancelled), *notes),
         topic=EXPRESSION,

@@ -28,7 +28,9 @@ from ..calculus.notation import (
     Times,
     Trace,
     Transpose,
+    is_divisor,
     parts,
+    scaled,
     unscaled,
 )
 from .box import ATOM, POWER, PREFIX, PRODUCT, SUM, Box, atom, join
@@ -72,7 +74,10 @@ def write_notation(w: Writer, node: Notation) -> Box:
             return _call(w, "onehot", of)
         case Apply("indicator", of):
             opening = r"\mathbf{1}[" if style.latex else "["
-            return join([opening, write_notation(w, of), style.relation[">"], "0]"], ATOM)
+            coefficient, rest = unscaled(of)
+            below = is_negative(coefficient)
+            side, sign = (scaled(-coefficient, rest), "<") if below else (of, ">")
+            return join([opening, write_notation(w, side), style.relation[sign], "0]"], ATOM)
         case Apply(function, of, order):
             if order or len(function) == 1:
                 shown = style.primes(style.name(function, w.known, ""), order)
@@ -111,7 +116,7 @@ def _times(w: Writer, node: Times) -> Box:
     array: Notation = node
     while isinstance(array, Times):
         scalar, array = array.scalar, array.of
-        if isinstance(scalar, Power) and not scalar.entrywise and scalar.exponent.is_negative:
+        if isinstance(scalar, Power) and is_divisor(scalar):
             under.append(scalar.of if scalar.exponent == -1 else Power(scalar.of, -scalar.exponent, entrywise=False))
         else:
             over.append(scalar)

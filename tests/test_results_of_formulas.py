@@ -62,10 +62,10 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "P = softmax(Q@K.T/sqrt(d))\nO = P@V\nL = upstream(dO, O)",
         "Q: n d, K: m d, V: m v, dO: n v",
         (
-            "dQ = (P ⊙ dP − diag((P ⊙ dP) 1) P) K/√d",
-            "dK = (P ⊙ dP − diag((P ⊙ dP) 1) P)ᵀ Q/√d",
+            "dQ = (P ⊙ (dP − (P ⊙ dP) 1 1ᵀ)) K/√d",
+            "dK = (P ⊙ (dP − (P ⊙ dP) 1 1ᵀ))ᵀ Q/√d",
             "dV = Pᵀ dO",
-            "dK_je = (Σ_i P_ij dP_ij Q_ie − Σ_i Σ_q P_ij Q_ie P_iq dP_iq)/√d",
+            "dK_je = (1/√d) Σ_i P_ij Q_ie (dP_ij − Σ_q P_iq dP_iq)",
         ),
     ),
     "a contrastive loss": (
@@ -127,8 +127,10 @@ RESULTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "sum(softmax(Q@K.T/sqrt(d))@V)",
         "Q: n d, K: m d, V: m v",
         (
-            "∂L/∂K_le = (1/√d) Σ_i Σ_u Q_ie softmax_l((1/√d) Σ_r K_lr Q_ir) "
-            "· (V_lu − Σ_z V_zu softmax_z((1/√d) Σ_r Q_ir K_zr))",
+            "P = softmax(Q Kᵀ/√d)",
+            "dQ = (P ⊙ (dP − (P ⊙ dP) 1 1ᵀ)) K/√d",
+            "dK_je = (1/√d) Σ_i P_ij Q_ie (dP_ij − Σ_q P_iq dP_iq)",
+            "dV = Pᵀ 1 1ᵀ dV_ja = Σ_i P_ij",
         ),
     ),
     "pairs in order": (

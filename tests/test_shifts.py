@@ -63,7 +63,7 @@ STAYS = [
     ("m = max(z)\nL = sum(partial(m, z)) + sum(z)", "where a derivative or an average is taken"),
     ("m = max(z)\nf = log(sum(exp(z - m)))\nL = sum(partial(f, z))", "where a derivative or an average is taken"),
     ("L = maximum(z)", "maximum compares two arrays entry by entry, and one was given"),
-    ("L = max(z[k] for k in d if k < d)", "runs over whole dimensions"),
+    ("L = max(z[k] for k in d if k < 2)", "is no comparison of indices"),
     ("L = max(z, axis=1)", "axis 1 does not exist"),
 ]
 

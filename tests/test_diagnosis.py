@@ -64,7 +64,7 @@ def test_what_no_single_change_explains_is_unnamed(folder: Path, name: str) -> N
 
 NAMED = [
     ("layernorm", "+ 1e-5", "+ 1e-3", "the number 1/1000 stands where 1/100000 belongs, proved"),
-    ("normalise", "sum(axis=1, keepdims=True)) / r", "sum(axis=0, keepdims=True)) / r", "stands where Σ_j Y_ij dY_ij"),
+    ("normalise", "sum(axis=1, keepdims=True)) / r", "sum(axis=0, keepdims=True)) / r", "wrong axis (n instead of D)"),
     ("quadratic", ") / 2 - b", ") - b", "are multiplied by 2"),
     ("embedding", "np.add.at(dW, ids, dY)", "dW[ids] += dY", "a label of ids occurs more than once"),
     (

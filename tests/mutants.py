@@ -277,7 +277,7 @@ MUTANTS: list[Mutant] = [
     ),
     *_mutants(
         "bilinear",
-        ("transpose", "dW = np.outer(u, v)", "dW = np.outer(v, u)"),
+        ("transpose swapped", "dW = np.outer(u, v)", "dW = np.outer(v, u)"),
         ("swapped shape", "return du", "du, dv = dv, du\n    return du"),
         ("scale", "W @ v", "2 * W @ v"),
         ("detached", "dW = np.outer(u, v)", "dW = np.zeros_like(W)"),

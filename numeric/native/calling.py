@@ -71,7 +71,7 @@ class CompiledModule:
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
         self.library = library = None
         self.failed: NoCompiler | None = None
-        parts = (s.function for d in module.drivers for s in (*d.stages, *d.stacks))
+        parts = [part.function for d in module.drivers for part in d.parts]
         compiled = (*module.functions, *parts)
         if compiled or module.drivers:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}

@@ -19,7 +19,7 @@ from .entries import Lowering, axes_for
 from .matrix_products import Factors, matched
 from .products import VIEWS, WINDOWS, NeedsArray
 from .scalars import Shape, loads
-from .slices import in_stacks
+from .slices import in_stack
 from .steps import OTHERWISE, Driver, Product, Stage
 from .text import c_name
 
@@ -27,13 +27,16 @@ from .text import c_name
 PRODUCTS = ("matmul", "einsum", "apply")
 REALS = ("float", "double")
 
+#: Sums of so few products in all are made sooner by ``einsum`` than by matrices, which take some calls of Python.
+FEW = 2**14
+
 
 def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> Driver | None:
     """The steps of a function; None where it has no matrix product. Raises ``Unsupported`` and ``Cut``."""
     nodes = all_nodes(roots)
     if not any(map(is_product, nodes)):
         return None
-    return in_stacks(_Splitter(function, signature, roots).driver())
+    return in_stack(_Splitter(function, signature, roots).driver())
 
 
 class _Splitter:
@@ -122,8 +125,7 @@ class _Splitter:
         if node.op == "apply":
             expected = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
             lines += [f"if {name}.dtype is not kind or {name}.shape != {expected}:", f"    {OTHERWISE}"]
-        reads = tuple(c_name(self.arrays[_array(a, self.arrays)][0]) for a in node.args)
-        return Product(name, shape, tuple(lines), reads, self._factors(node, known))
+        return Product(name, shape, tuple(lines), self._factors(node, known))
 
     def _factors(self, node: Node, known: dict[Node, tuple[str, Shape]]) -> Factors | None:
         """A product as one of stacks of matrices in C, where it is one."""
@@ -142,7 +144,15 @@ class _Splitter:
             return " @ ".join(operands)
         if node.op == "apply":
             return f"{node.data[0]}({operands[0]})"
-        return f'einsum("{node.data[0]}", {", ".join(operands)}, optimize={len(operands) > 2})'
+        spec = str(node.data[0])
+        text = f'einsum("{spec}", {", ".join(operands)}, optimize={len(operands) > 2})'
+        matrices = _as_matrices(spec, operands)
+        if matrices is None:
+            return text
+        lowering = Lowering(self.arrays)
+        letters = "".join(spec.split("->")[0].split(","))
+        sizes = dict(zip(letters, (d for a in node.args for d in lowering.shape(a)), strict=True))
+        return f"{matrices} if {' * '.join(sizes.values())} > {FEW} else {text}"
 
     def _view(self, node: Node) -> str:
         if node in self.arrays:
@@ -167,6 +177,26 @@ def _base(node: Node) -> Node:
     while node.op in VIEWS:
         node = node.args[0]
     return node
+
+
+def _as_matrices(spec: str, operands: Sequence[str]) -> str | None:
+    """A sum over several axes as one product of matrices, where each axis is summed or belongs to one operand.
+
+    BLAS makes these; ``einsum`` adds up term by term.
+    """
+    given, out = spec.split("->")
+    parts = given.split(",")
+    if len(parts) != 2 or any(len(set(p)) < len(p) for p in parts):
+        return None
+    left, right = parts
+    summed = [c for c in left if c in right]
+    free = [c for c in left + right if c not in summed]
+    if not summed or any(c in out for c in summed) or sorted(free) != sorted(out):
+        return None
+    axes = tuple(tuple(p.index(c) for c in summed) for p in parts)
+    text = f"tensordot({', '.join(operands)}, {axes})"
+    order = [free.index(c) for c in out]
+    return text if order == sorted(order) else f"{text}.transpose({', '.join(map(str, order))})"
 
 
 def _array(node: Node, arrays: Collection[Node]) -> Node:

@@ -158,7 +158,8 @@ def _made(
     text += [f"    return {rest}"]
     kept = Results(2 * sum(call.count("empty(") for call in calls))  # those of the last call are often still held
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": kept.empty, "F32": F32, "F64": F64, "I64": I64}
-    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray, "asarray": np.asarray, "CALLBACK": CALLBACK}
+    namespace |= {"einsum": np.einsum, "tensordot": np.tensordot, "CALLBACK": CALLBACK}
+    namespace |= {"contiguous": np.ascontiguousarray, "asarray": np.asarray}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
     namespace |= {"usable": usable, "into": into}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 #: How many threads there are, and whether slices pay.
 DECISION = r"""
-/* How many threads slices get where nothing between them is left to another library. */
+/* How many threads slices get: no other library needs cores between their loops. */
 int nn_slice_limit = 0;
-static inline ptrdiff_t nn_threads_alone(double entries) {
+static inline ptrdiff_t nn_slice_threads(double entries) {
     ptrdiff_t most = 1;
 #ifdef _OPENMP
     if (!omp_in_parallel())
@@ -21,16 +21,18 @@ static inline ptrdiff_t nn_threads_alone(double entries) {
         most = nn_slice_limit;
     return entries < nn_thread_entries ? 1 : most;
 }
-/* Slices are made here if this machine has vectors for them and no thread waits for others more than a quarter of the
-   time; else where this is called from. */
-static inline int nn_in_slices(ptrdiff_t slices, ptrdiff_t threads) {
+/* Slices are made here if this machine has vectors for them, no thread waits for others more than a quarter of the
+   time, and each slice fits into a cache; else where this is called from. */
+double nn_slice_bytes = 12e6;
+static inline int nn_in_slices(ptrdiff_t slices, ptrdiff_t threads, double bytes) {
 #if defined __AVX512F__ || defined __AVX2__ && defined __FMA__
-    return 4 * slices >= 3 * ((slices + threads - 1) / threads) * threads;
+    return 4 * slices >= 3 * ((slices + threads - 1) / threads) * threads && bytes <= nn_slice_bytes;
 #else
-    (void)slices; (void)threads;
+    (void)slices; (void)threads; (void)bytes;
     return 0;
 #endif
 }
+#define NN_CALLED static __attribute__((noinline))
 static inline ptrdiff_t nn_smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t nn_larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 """
@@ -39,56 +41,71 @@ _TEXT = r"""
 enum { NN_LANES_SUFFIX = NN_VECTOR / sizeof(REAL), NN_WIDE_SUFFIX = 2 * NN_LANES_SUFFIX };
 typedef REAL nn_vector_SUFFIX __attribute__((vector_size(NN_VECTOR), aligned(sizeof(REAL)), may_alias));
 
-/* A tile of c, whose rows are cm apart, is set to the sum of k terms, or grows by it. high, wide: how much is there. The
-   rows of a are am apart and its terms ak. */
-NN_INLINE void nn_slice_tile_SUFFIX(ptrdiff_t k, const REAL *restrict a, ptrdiff_t am, ptrdiff_t ak,
-    const REAL *restrict b, REAL *restrict c, ptrdiff_t cm, int grows, ptrdiff_t high, ptrdiff_t wide)
+/* A tile of c, whose rows are cm apart, is set to the sum of k terms, or grows by it. The rows of a are am apart and
+   its terms ak. tall, vectors: how much is computed. high, wide: how much of it is there. */
+NN_INLINE void nn_slice_tile_SUFFIX(const int tall, const int vectors, ptrdiff_t k, const REAL *restrict a,
+    ptrdiff_t am, ptrdiff_t ak, const REAL *restrict b, REAL *restrict c, ptrdiff_t cm, int grows, ptrdiff_t high,
+    ptrdiff_t wide)
 {
     nn_vector_SUFFIX left[NN_TALL], right[NN_TALL];
-    /* with three starting points, all rows are at most four steps away: so few addresses fit into registers */
-    const REAL *const five = a + 5 * am, *const ten = a + (NN_TALL > 10 ? 10 : 5) * am;
+    /* from three starting points all rows are at most four steps away: so few addresses fit into registers */
+    const REAL *const five = a + (tall > 5 ? 5 : 0) * am, *const ten = a + (tall > 10 ? 10 : 0) * am;
     NN_UNROLL
-    for (int i = 0; i < NN_TALL; i++)
+    for (int i = 0; i < tall; i++)
         left[i] = right[i] = (nn_vector_SUFFIX){0};
     for (ptrdiff_t p = 0; p < k; p++) {
         const nn_vector_SUFFIX x = *(const nn_vector_SUFFIX *)(b + p * NN_WIDE_SUFFIX);
         const nn_vector_SUFFIX y = *(const nn_vector_SUFFIX *)(b + p * NN_WIDE_SUFFIX + NN_LANES_SUFFIX);
         NN_UNROLL
-        for (int i = 0; i < NN_TALL; i++) {
+        for (int i = 0; i < tall; i++) {
             const REAL *const row = i < 5 ? a + i * am : i < 10 ? five + (i - 5) * am : ten + (i - 10) * am;
             left[i] += row[p * ak] * x;
-            right[i] += row[p * ak] * y;
+            if (vectors > 1)
+                right[i] += row[p * ak] * y;
         }
     }
-    if (high == NN_TALL && wide == NN_WIDE_SUFFIX) {
+    if (high == tall && wide == vectors * NN_LANES_SUFFIX) {
         NN_UNROLL
-        for (int i = 0; i < NN_TALL; i++) {
+        for (int i = 0; i < tall; i++) {
             nn_vector_SUFFIX *const x = (nn_vector_SUFFIX *)(c + i * cm);
             nn_vector_SUFFIX *const y = (nn_vector_SUFFIX *)(c + i * cm + NN_LANES_SUFFIX);
             *x = grows ? (nn_vector_SUFFIX)(*x + left[i]) : left[i];
-            *y = grows ? (nn_vector_SUFFIX)(*y + right[i]) : right[i];
+            if (vectors > 1)
+                *y = grows ? (nn_vector_SUFFIX)(*y + right[i]) : right[i];
         }
         return;
     }
     REAL part[NN_TALL][NN_WIDE_SUFFIX];
     NN_UNROLL
-    for (int i = 0; i < NN_TALL; i++) {
+    for (int i = 0; i < tall; i++) {
         *(nn_vector_SUFFIX *)part[i] = left[i];
         *(nn_vector_SUFFIX *)(part[i] + NN_LANES_SUFFIX) = right[i];
     }
-    for (ptrdiff_t i = 0; i < high; i++)
-        for (ptrdiff_t j = 0; j < wide; j++)
-            c[i * cm + j] = grows ? c[i * cm + j] + part[i][j] : part[i][j];
+    for (ptrdiff_t i = 0; i < high; i++) {
+        if (grows)
+            for (ptrdiff_t j = 0; j < wide; j++)
+                part[i][j] += c[i * cm + j];
+        memcpy(c + i * cm, part[i], (size_t)wide * sizeof(REAL));
+    }
 }
-static void nn_slice_rows_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, REAL *c, ptrdiff_t cm,
+/* The tile where the rows of a lie in memory, and where its columns do. */
+NN_CALLED void nn_slice_rows_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, REAL *c, ptrdiff_t cm,
     int grows, ptrdiff_t wide)
 {
-    nn_slice_tile_SUFFIX(k, a, am, 1, b, c, cm, grows, NN_TALL, wide);
+    if (wide > NN_LANES_SUFFIX)
+        nn_slice_tile_SUFFIX(NN_TALL, 2, k, a, am, 1, b, c, cm, grows, NN_TALL, wide);
+    else
+        nn_slice_tile_SUFFIX(NN_TALL, 1, k, a, am, 1, b, c, cm, grows, NN_TALL, wide);
 }
-static void nn_slice_columns_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t ak, const REAL *b, REAL *c, ptrdiff_t cm,
+NN_CALLED void nn_slice_columns_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t ak, const REAL *b, REAL *c, ptrdiff_t cm,
     int grows, ptrdiff_t high, ptrdiff_t wide)
 {
-    nn_slice_tile_SUFFIX(k, a, 1, ak, b, c, cm, grows, high, wide);
+    if (wide > NN_LANES_SUFFIX)
+        high > NN_TALL / 2 ? nn_slice_tile_SUFFIX(NN_TALL, 2, k, a, 1, ak, b, c, cm, grows, high, wide)
+                           : nn_slice_tile_SUFFIX(NN_TALL / 2, 2, k, a, 1, ak, b, c, cm, grows, high, wide);
+    else
+        high > NN_TALL / 2 ? nn_slice_tile_SUFFIX(NN_TALL, 1, k, a, 1, ak, b, c, cm, grows, high, wide)
+                           : nn_slice_tile_SUFFIX(NN_TALL / 2, 1, k, a, 1, ak, b, c, cm, grows, high, wide);
 }
 
 /* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. */
@@ -142,8 +159,9 @@ static inline ptrdiff_t nn_slice_room_SUFFIX(ptrdiff_t n, ptrdiff_t k) {
     return nn_smaller(k, NN_DEEP) * (nn_smaller(n, NN_BROAD) + NN_WIDE_SUFFIX + NN_TALL);
 }
 
-/* c = a b, with m by n entries that are sums of k terms. am, ak, bn, bk, cm: how far apart rows, columns and terms are. */
-static void nn_slice_product_SUFFIX(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *restrict a, ptrdiff_t am,
+/* c = a b, with m by n entries that are sums of k terms. am, ak, bn, bk, cm: how far apart rows, columns and terms
+   are. */
+NN_CALLED void nn_slice_product_SUFFIX(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *restrict a, ptrdiff_t am,
     ptrdiff_t ak, const REAL *restrict b, ptrdiff_t bn, ptrdiff_t bk, REAL *restrict c, ptrdiff_t cm,
     REAL *restrict panels)
 {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from ..plans import fresh_name
 from .build import c_arguments, head
@@ -19,6 +19,9 @@ DECLINED = 3
 #: How many products and sums take as long as one entry of a loop, as far as threads are concerned.
 PER_ENTRY = 16
 
+#: Entries of what is kept of slices: of small slices as many are taken at a time.
+FEW = 16384
+
 
 def slice_text(stack: Stack, real: str, taken: set[str]) -> str:
     """The C function of a stack for floats or doubles. taken: the names of its arguments."""
@@ -32,13 +35,11 @@ class _Writer:
         outputs = {c_name(o) for o, _ in stack.function.outputs}
         self.kept = {name: shape for name, shape in self.shapes.items() if name not in outputs}
         self.taken = {*taken, *self.shapes}
-        self.slices, self.slice, self.memory, self.panels, self.room, self.failed = map(
-            self._fresh, ("slices", "slice", "memory", "panels", "room", "failed")
+        self.slices, self.slice, self.next, self.few, self.there, self.memory, self.panels, self.failed = map(
+            self._fresh, ("slices", "slice", "next", "few", "there", "memory", "panels", "failed")
         )
         self.lines: list[str] = []
         self.depth = 1
-        #: Where the slice at hand of an array begins, by the C name of the array.
-        self.starts: dict[str, str] = {}
 
     def text(self) -> str:
         f = self.stack.function
@@ -50,15 +51,20 @@ class _Writer:
         self._put(f"#pragma omp parallel num_threads((int)threads) if (threads > 1) reduction(|:{self.failed})")
         self._put("#endif")
         self._open("{")
-        self._put("const ptrdiff_t me = nn_thread(), team = nn_team();")
-        end = f"{self.memory} + me * each"
+        end = f"{self.memory} + nn_thread() * each"
         for array, shape in self.kept.items():
             self._put(f"{self.real} *const {array} = {end};")
             end = f"{array} + {self._length(shape)}"
         self._put(f"{self.real} *const {self.panels} = {end};")
-        first, last = (f"{self.slices} * {thread} / team" for thread in ("me", "(me + 1)"))
-        self._open(f"for (ptrdiff_t {self.slice} = {first}; {self.slice} < {last}; {self.slice}++) {{")
-        self._begin()
+        self._open("for (;;) {")
+        self._put(f"ptrdiff_t {self.slice};")
+        self._put("#ifdef _OPENMP")
+        self._put("#pragma omp atomic capture")
+        self._put("#endif")
+        self._put(f"{{ {self.slice} = {self.next}; {self.next} += {self.few}; }}")
+        self._put(f"if ({self.slice} >= {self.slices})")
+        self._put("    break;")
+        self._put(f"const ptrdiff_t {self.there} = nn_smaller({self.slices} - {self.slice}, {self.few});")
         for step in self.stack.steps:
             self._product(step) if isinstance(step, Product) else self._stage(step)
         self._close()
@@ -72,96 +78,97 @@ class _Writer:
         """How many threads there are for how many slices, and whether that pays."""
         work = ["(double)" + " * (double)".join(map(dimension, (*p.place, p.term))) for p in self._factors()]
         most = self._fresh("most")
-        threads = "nn_threads_alone(" if self.stack.alone else "nn_threads(PTRDIFF_MAX, "
         self._put(f"const ptrdiff_t {self.slices} = {' * '.join(self.stack.axes)};")
-        self._put(f"const ptrdiff_t {most} = {threads}({' + '.join(work)}) / {PER_ENTRY});")
-        self._put(f"if (!nn_in_slices({self.slices}, {most}))")
+        self._put(f"const ptrdiff_t {most} = nn_slice_threads(({' + '.join(work)}) / {PER_ENTRY});")
+        arrays = {c_name(name): shape for name, shape, _ in self.stack.function.arrays} | self.shapes
+        one = [arrays[name][len(own) :] for name, own in self.stack.leading.items() if name in arrays]
+        entries = " + ".join(" * ".join(["1.0", *shape]) for shape in one)
+        self._put(f"if (!nn_in_slices({self.slices}, {most}, ({entries}) * sizeof({self.real})))")
         self._put(f"    return {DECLINED};")
         self._put(f"const ptrdiff_t threads = nn_smaller({most}, {self.slices});")
 
     def _allocate(self) -> None:
-        """Memory for what is kept of a slice, and for the panels of its products, for each thread."""
-        self._put(f"ptrdiff_t {self.room} = 0;")
+        """Memory for what is kept of some slices at a time, and for the panels of products, for each thread."""
+        entries = " + ".join(map(self._entries, self.kept.values())) or "1"
+        most = f"nn_smaller({FEW} / ({entries}), {self.slices} / (4 * threads)) + 1"
+        in_one_order = all(own in ((), self.stack.axes) for own in self.stack.leading.values())
+        self._put(f"const ptrdiff_t {self.few} = {most if in_one_order else '1'};")
+        room = self._fresh("room")
+        self._put(f"ptrdiff_t {room} = 0;")
         for size in dict.fromkeys(f"{dimension(p.place[-1])}, {dimension(p.term)}" for p in self._factors()):
-            self._put(f"{self.room} = nn_larger({self.room}, nn_slice_room_{self.suffix}({size}));")
-        total = " + ".join([self.room, *map(self._length, self.kept.values())])
+            self._put(f"{room} = nn_larger({room}, nn_slice_room_{self.suffix}({size}));")
+        total = " + ".join([room, *map(self._length, self.kept.values())])
         self._put(f"const ptrdiff_t each = ({total} + 15) / 16 * 16;")
         size = f"(size_t)(threads * each) * sizeof({self.real})"
         self._put(f"{self.real} *const {self.memory} = aligned_alloc(64, {size});")
         self._put(f"if (!{self.memory})")
         self._put("    return 1;")
         self._put(f"int {self.failed} = 0;")
-
-    def _begin(self) -> None:
-        """Where the arrays from outside begin in this slice."""
-        axes = self.stack.axes
-        left = self.slice
-        for at in range(len(axes) - 1, -1, -1):
-            if len(axes) > 1:
-                self._put(f"const ptrdiff_t {loop_name(axes[at])} = {f'{left} % {axes[at]}' if at else left};")
-            left = f"{left} / {axes[at]}"
-        f = self.stack.function
-        whole = {c_name(a) for a, _, ints in f.arrays if ints}
-        outside = {c_name(name): shape for name, shape, *_ in (*f.arrays, *f.outputs)}
-        for name, shape in outside.items():
-            own = self.stack.leading.get(name, ())
-            if own:
-                kind = ("const " if name not in self.shapes else "") + ("int64_t" if name in whole else self.real)
-                start = self.starts[name] = self._fresh(f"{name}_slice")
-                rest = " * ".join(shape[len(own) :]) or "1"
-                self._put(f"{kind} *const {start} = {name} + {self._number(own)} * ({rest});")
-
-    def _number(self, own: Sequence[Axis]) -> str:
-        """The number of the slice among those of an array that has these of the stack axes."""
-        if tuple(own) == self.stack.axes:
-            return self.slice
-        text = ""
-        for a in own:
-            text = f"({text} * {a} + {loop_name(a)})" if text else loop_name(a)
-        return text
+        self._put(f"ptrdiff_t {self.next} = 0;")
 
     def _stage(self, step: Stage) -> None:
         f = step.function
         sizes = ["1" if s in self.stack.axes else s for s in f.sizes]
-        arrays = [self._at(c_name(a)) for a, *_ in (*f.arrays, *f.outputs)]
-        own = map(c_name, (*f.functions, *f.parameters))
-        passed = ", ".join([*sizes, *arrays[: len(f.arrays)], *own, *arrays[len(f.arrays) :]])
-        self._put(f"{self.failed} |= {f.name}_{self.suffix}({passed});")
+        sizes[f.sizes.index(self.stack.axes[0])] = self.there
+        inputs, outputs = ([self._start(c_name(a), shape) for a, shape, *_ in x] for x in (f.arrays, f.outputs))
+        passed = [*sizes, *inputs, *map(c_name, (*f.functions, *f.parameters)), *outputs]
+        self._put(f"{self.failed} |= {f.name}_{self.suffix}({', '.join(passed)});")
 
     def _product(self, step: Product) -> None:
         f = step.factors
         assert f is not None, "only products of matrices go slice by slice"
-        lead = len(self.stack.axes)
-        others = [a for at, a in enumerate(f.place) if at >= lead and at not in (f.row, len(f.place) - 1)]
+        i = "i"
+        while i in self.taken:
+            i += "_"
+        self._open(f"for (ptrdiff_t {i} = 0; {i} < {self.there}; {i}++) {{")
+        others = [a for at, a in enumerate(f.place) if a not in self.stack.axes and at not in (f.row, len(f.place) - 1)]
         for a in others:
             n = loop_name(a)
             self._open(f"for (ptrdiff_t {n} = 0; {n} < {dimension(a)}; {n}++) {{")
         row, column, term = f.place[f.row], f.place[-1], f.term
-        c = dict(zip(f.place, steps(tuple(map(dimension, f.place))), strict=True))
-        a, b = _apart(f.a), _apart(f.b)
-        operands = [
-            *map(dimension, (row, column, term)),
-            *(self._entry(str(f.a.data[0]), others, a), a[row], a[term]),
-            *(self._entry(str(f.b.data[0]), others, b), b[column], b[term]),
-            *(self._entry(c_name(step.name), others, c), c[row]),
-        ]
+        shape = tuple(map(dimension, f.place))
+
+        def first(array: str, lengths: Shape, apart: Mapping[Axis, str]) -> str:
+            places = [f"{loop_name(x)} * ({apart[x]})" for x in others if x in apart]
+            return " + ".join([self._start(array, lengths, i), *places])
+
+        left, right, result = _apart(f.a), _apart(f.b), dict(zip(f.place, steps(shape), strict=True))
+        operands = [*map(dimension, (row, column, term))]
+        operands += [first(str(f.a.data[0]), _shape(f.a), left), left[row], left[term]]
+        operands += [first(str(f.b.data[0]), _shape(f.b), right), right[column], right[term]]
+        operands += [first(c_name(step.name), shape, result), result[row]]
         self._put(f"nn_slice_product_{self.suffix}({', '.join(operands)}, {self.panels});")
-        for _ in others:
+        for _ in (*others, i):
             self._close()
 
-    def _entry(self, name: str, others: Sequence[Axis], apart: dict[Axis, str]) -> str:
-        """The address of the first entry of a matrix, at the places of these loops."""
-        return " + ".join([self._at(name), *(f"{loop_name(a)} * ({apart[a]})" for a in others if a in apart)])
-
-    def _at(self, name: str) -> str:
-        return self.starts.get(name, name)
+    def _start(self, name: str, shape: Shape, more: str = "") -> str:
+        """Where an array begins at the slice at hand, or so many slices later."""
+        own = self.stack.leading.get(name, ())
+        if not own:
+            return name
+        rest = " * ".join(shape[len(own) :]) or "1"
+        number = more or "0" if name in self.kept else f"{self.slice} + {more}" if more else self.slice
+        if own == self.stack.axes:
+            return f"{name} + ({number}) * ({rest})" if number != "0" else name
+        text = ""
+        for at, a in enumerate(self.stack.axes):
+            if a in own:
+                inner = " * ".join(self.stack.axes[at + 1 :])
+                place = f"({number}) / ({inner})" if inner else f"({number})"
+                place = f"{place} % {a}" if at else place
+                text = f"({text}) * {a} + {place}" if text else place
+        return f"{name} + ({text}) * ({rest})"
 
     def _factors(self) -> list[Factors]:
         return [s.factors for s in self.stack.steps if isinstance(s, Product) and s.factors]
 
+    def _entries(self, shape: Shape) -> str:
+        """How many entries of an array are in a slice."""
+        return " * ".join(shape[len(self.stack.axes) :]) or "1"
+
     def _length(self, shape: Shape) -> str:
-        """Entries of one slice, up to the next line of the cache."""
-        return f"({' * '.join(shape[len(self.stack.axes) :]) or '1'} + 15) / 16 * 16"
+        """Entries of the slices at hand, up to the next line of the cache."""
+        return f"({self.few} * {self._entries(shape)} + 15) / 16 * 16"
 
     def _fresh(self, base: str) -> str:
         return fresh_name(base, self.taken, RESERVED)
@@ -180,6 +187,9 @@ class _Writer:
 
 def _apart(load: Scalar) -> dict[Axis, str]:
     """How far apart entries of an operand are along each loop variable."""
-    lengths: Shape = load.data[1]  # type: ignore[assignment]
     at = [str(s.data[0]) if s.op == "counter" else "" for s in load.args]
-    return {a: text for a, text in zip(at, steps(lengths), strict=True) if a}
+    return {a: text for a, text in zip(at, steps(_shape(load)), strict=True) if a}
+
+
+def _shape(load: Scalar) -> Shape:
+    return load.data[1]  # type: ignore[return-value]

@@ -18,14 +18,13 @@ OTHERWISE = "return otherwise"
 class Product:
     """A product that NumPy computes.
 
-    name, shape: of the result. lines: of Python. reads: the C names of its operands. factors: the same as a product of
-    stacks of matrices in C, where it is one.
+    name, shape: of the result. lines: of Python. factors: the same as a product of stacks of matrices in C, where it is
+    one.
     """
 
     name: str
     shape: Shape
     lines: tuple[str, ...]
-    reads: tuple[str, ...]
     factors: Factors | None = None
 
 
@@ -42,14 +41,13 @@ class Stack:
     """Steps that one C function makes slice by slice; where that does not pay, Python calls them one by one.
 
     axes: the leading axes of what they compute, whose entries are the slices. leading: those that an array has, by its
-    C name. alone: no step of the function is left to NumPy.
+    C name.
     """
 
     function: CFunction
     axes: tuple[Axis, ...]
     steps: tuple[Product | Stage, ...]
     leading: Mapping[str, tuple[Axis, ...]]
-    alone: bool
 
 
 @dataclass(frozen=True)
@@ -72,3 +70,8 @@ class Driver:
     @property
     def stacks(self) -> tuple[Stack, ...]:
         return tuple(s for s in self.steps if isinstance(s, Stack))
+
+    @property
+    def parts(self) -> tuple[Stage | Stack, ...]:
+        """What is in C."""
+        return (*self.stages, *self.stacks)

@@ -41,8 +41,9 @@ static int nn_outside(ptrdiff_t n, const int64_t *y, int64_t below) {
 class CompiledModule:
     """Functions of a derivation as attributes, by their names in the generated NumPy module.
 
-    functions: those names. notes: for each function that NumPy serves, why. products: those whose matrix products NumPy
-    computes. source: the C text. library: what it was compiled to; None if it was not. failed: the error then.
+    functions: those names. notes: for each function that NumPy serves, why. products: those with matrix products, which
+    NumPy computes, or C where they are of stacks. source: the C text. library: what it was compiled to; None if it was
+    not. failed: the error then.
     """
 
     def __init__(
@@ -56,8 +57,8 @@ class CompiledModule:
     ) -> None:
         """chosen: what the functions return; by default those of the generated NumPy module.
 
-        products: NumPy multiplies matrices; else C does, as it is printed. elsewhere: from a NumPy function to what
-        takes the calls that do not go to C. altered: from the C text to the one that is compiled.
+        products: NumPy multiplies matrices, but for stacks of them; else C does, as it is printed. elsewhere: from a
+        NumPy function to what takes the calls that do not go to C. altered: from the C text to what is compiled.
         """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)
@@ -71,7 +72,8 @@ class CompiledModule:
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
         self.library = library = None
         self.failed: NoCompiler | None = None
-        compiled = (*module.functions, *(s.function for d in module.drivers for s in d.stages))
+        parts = [part.function for d in module.drivers for part in d.parts]
+        compiled = (*module.functions, *parts)
         if compiled or module.drivers:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}
             entries = "".join(_entry(f, below) for f in compiled)
@@ -84,7 +86,7 @@ class CompiledModule:
         if library is not None and ready:
             _alone_after_fork(library)
             if module.drivers and threads_spin():
-                _one_thread(library)
+                _one_thread(library, "nn_thread_limit")
         for f in generated.functions:
             self.__dict__[f.name] = self.numpy[f.name]
         for name, make in made.items():
@@ -140,9 +142,10 @@ def _reads_objects(library: ctypes.CDLL) -> bool:
     return all(probe(a) == a.ctypes.data for a in arrays)
 
 
-def _one_thread(library: ctypes.CDLL) -> None:
-    if hasattr(library, "nn_thread_limit"):
-        ctypes.c_int.in_dll(library, "nn_thread_limit").value = 1
+def _one_thread(library: ctypes.CDLL, *limits: str) -> None:
+    for limit in limits:
+        if hasattr(library, limit):
+            ctypes.c_int.in_dll(library, limit).value = 1
 
 
 def _alone_after_fork(library: ctypes.CDLL) -> None:
@@ -152,7 +155,7 @@ def _alone_after_fork(library: ctypes.CDLL) -> None:
     def single() -> None:
         found = kept()
         if found is not None:
-            _one_thread(found)
+            _one_thread(found, "nn_thread_limit", "nn_slice_limit")
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=single)

@@ -142,9 +142,12 @@ def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude
         values[:] = [v * float(f) for v, f in zip(exact.values, factor, strict=True)]
     size = np.abs(factor.astype(float))
     rounded = float(np.finfo(dtype).eps) * np.array([abs(float(v.mid())) if v.is_finite() else 0.0 for v in values])
-    with np.errstate(over="ignore"):
-        movement = size * (exact.movement + underflow(dtype, magnitude)) + rounded
-    return ExactArray(values, movement, exact.kink)
+
+    def moved(movement: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.asarray(size * (movement + underflow(dtype, magnitude)) + rounded)
+
+    return ExactArray(values, moved(exact.movement), exact.kink, lambda: moved(exact.closer().movement))
 
 
 def with_products(

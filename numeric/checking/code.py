@@ -16,7 +16,7 @@ from ..numpy_code.generator import assemble, generate
 from ..plans import GeneratedFunction, GeneratedModule, Plan, is_elementwise
 from .exact import PRECISION, ExactArray
 from .execution import load_source
-from .long_arrays import WORDS, in_blocks_of_rows, larger_sizes
+from .long_arrays import larger_sizes, on_rare_paths
 from .regimes import Case, Regime
 from .tolerance import underflow
 
@@ -128,8 +128,8 @@ def _runs(
 
 
 def _in_ways(described: Sequence[GeneratedFunction], functions: Mapping[str, Callable[..., Any]]) -> tuple[Run, ...]:
-    made = {f.name: in_blocks_of_rows(functions[f.name], f) for f in described}
-    return _runs(described, functions, {name: (WORDS["rows"], run) for name, run in made.items() if run is not None})
+    made = {f.name: on_rare_paths(functions[f.name], f) for f in described}
+    return _runs(described, functions, {name: way for name, way in made.items() if way is not None})
 
 
 def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude: Array) -> ExactArray:

@@ -12,7 +12,7 @@ from ...calculus.derivation import Derivation
 from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
 from .code import Checkable, Code, Together, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, digits, distance, joined
-from .execution import arguments_of
+from .execution import arguments_of, other_default
 from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
 from .regimes import Case, Regime, applicable, coarser, draw, without_subnormals
 from .report import CheckReport, Kind, RegimeResult
@@ -189,9 +189,11 @@ class _Check:
         arguments = arguments_of(function, self.code.derivation, case)
         before = {n: np.array(v, copy=True) for n, v in arguments.items() if isinstance(v, np.ndarray)}
         place = (function.name, case.regime.name, dtype, form)
+        if wrong := other_default(function, self.code.derivation, run):
+            return [self._error(place, r, wrong) for r in function.returns]
         try:
             out = self._call(run, function, arguments, exact, working)
-        except (FloatingPointError, ValueError, TypeError, IndexError, NameError) as error:
+        except Exception as error:  # whatever a user would see
             return [self._error(place, r, f"{type(error).__name__}: {error}") for r in function.returns]
         arrays = out if len(function.returns) > 1 else (out,)
         changed = [n for n, v in before.items() if not np.array_equal(v, arguments[n])]

@@ -138,10 +138,7 @@ def read_sum(scope: Scope, node: ast.Call) -> ArrayExpr:
     """``sum(x)``, along axes too, or ``sum(… for i in n if …)``."""
     if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
         return reduction(arrays.total, "axis", "keepdims")(scope, node)
-    _check_call(scope, node, 1)
-    inner, bound, filters = bind_all(scope, node.args[0])
-    value = inner.read(node.args[0].elt)
-    refuse_undefined_terms(inner, node.args[0], value)
+    value, bound, filters = read_terms(scope, node)
     return ArrayExpr(value.indices, bound_sum(sympy.Mul(value.body, *filters), *bound))
 
 
@@ -161,10 +158,7 @@ def read_prod(scope: Scope, node: ast.Call) -> ArrayExpr:
     """``prod(x)``, along axes too, or ``prod(… for i in n if …)``: a condition makes a factor 1."""
     if len(node.args) != 1 or not isinstance(node.args[0], ast.GeneratorExp):
         return reduction(arrays.product, "axis", "keepdims")(scope, node)
-    _check_call(scope, node, 1)
-    inner, bound, filters = bind_all(scope, node.args[0])
-    value = inner.read(node.args[0].elt)
-    refuse_undefined_terms(inner, node.args[0], value)
+    value, bound, filters = read_terms(scope, node)
     factors = ArrayExpr((*bound, *value.indices), value.body)
     return arrays.product(factors, range(len(bound)), where=sympy.Mul(*filters))
 
@@ -180,19 +174,21 @@ def bind(scope: Scope, loop: ast.comprehension) -> tuple[Scope, Index]:
     return replace(scope, indices={**scope.indices, name: index}), index
 
 
-def bind_all(scope: Scope, generator: ast.GeneratorExp) -> tuple[Scope, list[Index], list[Expr]]:
-    """The scope inside of ``… for i in n for j in m if j != i``, its indices, and its conditions as factors."""
+def read_terms(scope: Scope, node: ast.Call) -> tuple[ArrayExpr, list[Index], list[Expr]]:
+    """The only argument of a call, ``… for i in n for j in m if j != i``: its value at bound indices, these indices,
+    and its conditions as factors."""
+    _check_call(scope, node, 1)
+    (generator,) = node.args
+    assert isinstance(generator, ast.GeneratorExp)
     inner, bound, conditions = scope, [], []
     for loop in generator.generators:
         inner, index = bind(inner, loop)
         bound.append(index)
         conditions += [index_condition(inner, test) for test in loop.ifs]
-    return inner, bound, conditions
-
-
-def refuse_undefined_terms(inner: Scope, generator: ast.GeneratorExp, value: ArrayExpr) -> None:
+    value = inner.read(generator.elt)
     for test in (t for loop in generator.generators for t in loop.ifs):
         refuse_undefined(inner, test, value.body)
+    return value, bound, conditions
 
 
 def dimension_of(scope: Scope, node: ast.expr) -> Expr:
@@ -266,11 +262,8 @@ def read_extremum(scope: Scope, node: ast.Call) -> ArrayExpr:
         hint = f"Write {name}(a, b), or logsumexp for a smooth {name}imum."
         scope.fail(node, f"{name} compares two arrays; the {name}imum over an axis is not known here", hint)
     if isinstance(node.args[0], ast.GeneratorExp):
-        _check_call(scope, node, 1)
-        inner, bound, conditions = bind_all(scope, node.args[0])
-        array = inner.read(node.args[0].elt)
-        refuse_undefined_terms(inner, node.args[0], array)
-        over, kept = bound, array.indices
+        array, over, conditions = read_terms(scope, node)
+        kept = array.indices
     else:
         (array,) = _values(scope, node, 1, ("axis", "keepdims"))
         options, conditions = _options(scope, node), []

@@ -23,7 +23,7 @@ from .folding import fold, match
 from .functions import Indicator, Where, relu
 from .simplification import smaller
 from .softmax_notation import SoftmaxEntry, named_softmax
-from .sums import BoundSum, count_nodes, rebuild
+from .sums import BoundSum, count_nodes, index_key, rebuild
 from .tensors import Element, Index
 
 
@@ -87,7 +87,7 @@ def _through_softmax(expr: Expr, definition: Definition) -> Expr | None:
 
 def _entry_of(definition: Definition, own: SoftmaxEntry, entry: SoftmaxEntry) -> Element | None:
     """Which element of the output an entry of a softmax is."""
-    free = [s for s in entry.free_symbols if isinstance(s, Index)]
+    free = sorted((s for s in entry.free_symbols if isinstance(s, Index)), key=index_key)
     for at in permutations(free, len(definition.indices)):
         if own.xreplace(dict(zip(definition.indices, at, strict=True))) == entry:
             return Element(definition.tensor, *at)
@@ -114,7 +114,7 @@ def _through_product(expr: Expr, definition: Definition) -> Expr | None:
         if isinstance(e, BoundSum):
             return e
         if isinstance(e, exp):
-            for element in e.atoms(Element):
+            for element in sorted(e.atoms(Element), key=str):
                 if element.tensor != carrier.tensor:
                     continue
                 at = dict(zip(carrier.indices, element.indices, strict=True))

@@ -57,8 +57,12 @@ def _make_index(cls: type[Index], name: str, dim: Expr) -> Index:
 
 
 def fresh_index(dim: Expr | int) -> Index:
-    """An index that occurs nowhere else: opening a sum with it cannot capture anything."""
-    return Index(f"~{next(_fresh)}", dim)
+    """An index that occurs nowhere else: opening a sum with it cannot capture anything.
+
+    SymPy orders by name. With leading zeros the order of two fresh indices is that in which they were made; without, it
+    would be the other one for ~99 and ~100, and so depend on what was derived before.
+    """
+    return Index(f"~{next(_fresh):09d}", dim)
 
 
 def bound_index(level: int, dim: Expr) -> Index:

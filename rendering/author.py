@@ -175,7 +175,7 @@ class Author:
         )  # fmt: skip
 
     def _pair(self, definition: Definition) -> tuple[Tensor, Element]:
-        elements = sorted(definition.body.atoms(Element), key=lambda e: e.tensor.name)
+        elements = sorted(definition.body.atoms(Element), key=lambda e: (e.tensor.name, str(e)))
         for a in elements:
             for b in elements:
                 if a.tensor.name == f"d{b.tensor.name}":

@@ -162,5 +162,5 @@ def _kind(f: Expr) -> int:
 
 
 def _place(f: Expr, places: Mapping[str, int]) -> tuple[int, str]:
-    names = sorted({e.tensor.name for e in f.atoms(Element)}, key=lambda n: places.get(n, len(places)))
+    names = sorted({e.tensor.name for e in f.atoms(Element)}, key=lambda n: (places.get(n, len(places)), n))
     return (places.get(names[0], len(places)), names[0]) if names else (-1, "")

@@ -16,7 +16,7 @@ from ..numpy_code.generator import assemble, generate
 from ..plans import GeneratedFunction, GeneratedModule, Plan, is_elementwise
 from .exact import PRECISION, ExactArray
 from .execution import load_source
-from .long_arrays import WORDS, in_blocks_of_rows, larger_sizes
+from .long_arrays import larger_sizes, on_rare_paths
 from .regimes import Case, Regime
 from .tolerance import underflow
 
@@ -128,8 +128,8 @@ def _runs(
 
 
 def _in_ways(described: Sequence[GeneratedFunction], functions: Mapping[str, Callable[..., Any]]) -> tuple[Run, ...]:
-    made = {f.name: in_blocks_of_rows(functions[f.name], f) for f in described}
-    return _runs(described, functions, {name: (WORDS["rows"], run) for name, run in made.items() if run is not None})
+    made = {f.name: on_rare_paths(functions[f.name], f) for f in described}
+    return _runs(described, functions, {name: way for name, way in made.items() if way is not None})
 
 
 def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude: Array) -> ExactArray:
@@ -142,9 +142,12 @@ def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude
         values[:] = [v * float(f) for v, f in zip(exact.values, factor, strict=True)]
     size = np.abs(factor.astype(float))
     rounded = float(np.finfo(dtype).eps) * np.array([abs(float(v.mid())) if v.is_finite() else 0.0 for v in values])
-    with np.errstate(over="ignore"):
-        movement = size * (exact.movement + underflow(dtype, magnitude)) + rounded
-    return ExactArray(values, movement, exact.kink)
+
+    def moved(movement: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.asarray(size * (movement + underflow(dtype, magnitude)) + rounded)
+
+    return ExactArray(values, moved(exact.movement), exact.kink, lambda: moved(exact.closer().movement))
 
 
 def with_products(

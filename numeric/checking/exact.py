@@ -4,13 +4,17 @@ Next to every value stands its movement: the largest change when every continuou
 moves by one unit of rounding, with random signs. A named intermediate counts because a program that rounds it correctly
 cannot do better than that; so does a sum inside a formula (the Σ of ``P (dP − Σ P dP)``), which has no name but is
 computed and rounded before it is subtracted.
+
+A few patterns of signs tell how far a sum of many terms moves. Of a sum of two terms that nearly cancel, they may all
+move both terms alike, and such a sum does not seem to move at all. So where a movement is about to decide that a value
+is wrong, it is taken from many patterns first (see :meth:`ExactArray.closer`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from itertools import product
 from typing import Any
 
@@ -28,6 +32,9 @@ from ...calculus.tensors import Element, Tensor
 #: Random patterns of signs in which all entries move.
 PATTERNS = 4
 
+#: The same before a value is called wrong: a pattern leaves a sum of two equal terms unmoved three times out of eight.
+MANY = 16
+
 #: Bits of the first attempt; more are taken where a ball is too wide for the comparison.
 PRECISION = 256
 MAX_PRECISION = 16384
@@ -41,12 +48,19 @@ ROUNDING = Tensor("·eps")
 class ExactArray:
     """Exact entries (balls, in an object array), and how far each moves under one rounding of what it depends on.
 
-    kink: True where the value rests on the convention at a kink.
+    kink: True where the value rests on the convention at a kink. closely: the movement, from many patterns.
     """
 
     values: Array
     movement: Array
     kink: Array
+    closely: Callable[[], Array] | None = None
+
+    def closer(self) -> ExactArray:
+        """The same with a movement from many patterns of signs, where that is larger."""
+        if self.closely is None:
+            return self
+        return replace(self, movement=np.maximum(self.movement, self.closely()), closely=None)
 
 
 class Judge:
@@ -95,53 +109,23 @@ class Judge:
         wanted = [self.definitions[n].tensor for n in names]
         precision = PRECISION
         exact = self.at(wanted, sizes, values, precision)
-        movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
+        moving = _Moving(self, wanted, sizes, values, exact, eps, precision)
+        movement = moving.largest(rng)
         while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
             precision *= 4
             exact = self.at(wanted, sizes, values, precision)
-            movement = self._movement(wanted, sizes, values, exact, eps, rng, precision)
+            moving = _Moving(self, wanted, sizes, values, exact, eps, precision)
+            movement = moving.largest(rng)
         kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
         if self.has_kinks:
             smooth = self.at(wanted, sizes, values, precision, kinks=False)
             kink = {n: _undefined(smooth[n]) & ~_undefined(exact[n]) for n in kink}
-        return {t.name: ExactArray(exact[t.name], movement[t.name], kink[t.name]) for t in wanted}
+        closely = {t.name: cache(partial(moving.spread, t)) for t in wanted}
+        return {n: ExactArray(e, movement[n], kink[n], closely[n]) for n, e in exact.items()}
 
     @cached_property
     def has_kinks(self) -> bool:
         return any(d.body.has(Where, Indicator, relu, absolute) for d in self.definitions.values())
-
-    def _movement(
-        self,
-        wanted: Sequence[Tensor],
-        sizes: Mapping[Symbol, int],
-        values: Mapping[Tensor, Array],
-        exact: Mapping[str, Array],
-        eps: float,
-        rng: np.random.Generator,
-        precision: int,
-    ) -> dict[str, Array]:
-        """The largest change over a few patterns of signs, in each of which everything moves at once.
-
-        The last pattern is the one before with every other array turned: of many entries, some have moved with another
-        one all the time until then, and t/x moves little where t and x move alike. Where a side is undefined, nothing
-        moves.
-        """
-        movement = {t.name: np.zeros(exact[t.name].shape) for t in wanted}
-        noise = [*self.noise.values(), *self.sums.values()]
-        signs: dict[Tensor, Array] = {}
-        for pattern in range(PATTERNS + 1):
-            if pattern < PATTERNS:
-                signs = {t: rng.choice((-1, 1), size=v.shape) for t, v in values.items() if not t.domain.is_discrete}
-                signs |= {t: _signs(t, sizes, rng) for t in noise}
-            else:
-                signs = {t: -s if at % 2 else s for at, (t, s) in enumerate(signs.items())}
-            moved = {t: _scaled(v, eps, signs[t]) if t in signs else v for t, v in values.items()}
-            moved |= {ROUNDING: np.array(eps), **{t: signs[t] for t in noise}}
-            shifted = self.at(wanted, sizes, moved, precision, rounded=True)
-            for n in movement:
-                change = np.nan_to_num(_change(shifted[n], exact[n]), nan=0.0, posinf=np.inf)
-                movement[n] = np.maximum(movement[n], change)
-        return movement
 
     def at(
         self,
@@ -177,6 +161,63 @@ class Judge:
         lazy = {t: LazyBalls(v) for t, v in values.items()}
         valuation = Valuation(list(self.definitions.values()), sizes, lazy, precision=precision, lazily=True)
         return [valuation.element(self.definitions[name].tensor, at) for at in positions]
+
+
+@dataclass(frozen=True)
+class _Moving:
+    """Results at some inputs, and how far they move. Where a side is undefined, nothing moves."""
+
+    judge: Judge
+    wanted: Sequence[Tensor]
+    sizes: Mapping[Symbol, int]
+    values: Mapping[Tensor, Array]
+    exact: Mapping[str, Array]
+    eps: float
+    precision: int
+
+    def largest(self, rng: np.random.Generator) -> dict[str, Array]:
+        """The largest change over a few patterns of signs, in each of which everything moves at once.
+
+        The last pattern is the one before with every other array turned: of many entries, some have moved with another
+        one all the time until then, and t/x moves little where t and x move alike.
+        """
+        movement = {n: np.zeros(e.shape) for n, e in self.exact.items()}
+        signs: dict[Tensor, Array] = {}
+        for pattern in range(PATTERNS + 1):
+            if pattern < PATTERNS:
+                signs = self._signs(rng)
+            else:
+                signs = {t: -s if at % 2 else s for at, (t, s) in enumerate(signs.items())}
+            for n, change in self._changes(signs).items():
+                movement[n] = np.maximum(movement[n], change)
+        return movement
+
+    def spread(self, tensor: Tensor) -> Array:
+        """The root mean square of the change of one result over many patterns of signs.
+
+        Its square is, to first order, the sum of the squares of what each single rounding changes.
+        """
+        alone = replace(self, wanted=(tensor,), exact={tensor.name: self.exact[tensor.name]})
+        rng = np.random.default_rng(1)
+        total = np.zeros(self.exact[tensor.name].shape)
+        for _ in range(MANY):
+            (change,) = alone._changes(self._signs(rng)).values()
+            total = np.hypot(total, change / np.sqrt(MANY))
+        return total
+
+    def _signs(self, rng: np.random.Generator) -> dict[Tensor, Array]:
+        """In which direction each continuous input, each definition and each inner sum moves, entry by entry."""
+        moving = [t for t in self.values if not t.domain.is_discrete]
+        signs = {t: rng.choice((-1, 1), size=self.values[t].shape) for t in moving}
+        noise = (*self.judge.noise.values(), *self.judge.sums.values())
+        return signs | {t: _signs(t, self.sizes, rng) for t in noise}
+
+    def _changes(self, signs: Mapping[Tensor, Array]) -> dict[str, Array]:
+        """How far each entry is off when everything moves by ε in the given directions."""
+        moved = {t: _scaled(v, self.eps, signs[t]) if t in signs else v for t, v in self.values.items()}
+        moved |= {t: s for t, s in signs.items() if t not in self.values} | {ROUNDING: np.array(self.eps)}
+        shifted = self.judge.at(self.wanted, self.sizes, moved, self.precision, rounded=True)
+        return {n: np.nan_to_num(_change(shifted[n], e), nan=0.0, posinf=np.inf) for n, e in self.exact.items()}
 
 
 class LazyBalls(dict[tuple[int, ...], Any]):
@@ -299,3 +340,21 @@ def as_floats(exact: Array) -> Array:
     """Midpoints as float64, 0 where a ball cannot be told from it; nan where undefined."""
     flat = [(0.0 if y.contains(0) else float(y.mid())) if y.is_finite() else np.nan for y in exact.ravel()]
     return np.array(flat, dtype=float).reshape(exact.shape)
+
+
+def digits(ball: Any) -> str:
+    """A ball for a report."""
+    if not ball.is_finite():
+        return "undefined"
+    return "0" if ball.contains(0) else str(ball.str(17, radius=False))
+
+
+def joined(points: Sequence[ExactArray], shape: tuple[int, ...]) -> ExactArray:
+    """An array of which every entry was evaluated by itself."""
+
+    def of(entries: Iterable[Any], kind: type) -> Array:
+        return np.array([kind(e[()]) for e in entries], dtype=kind).reshape(shape)
+
+    values = _reshaped([p.values[()] for p in points], shape)
+    movement, kink = of((p.movement for p in points), float), of((p.kink for p in points), bool)
+    return ExactArray(values, movement, kink, lambda: of((p.closer().movement for p in points), float))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,21 @@ def _sech2(x: Array) -> Array:
 
 #: The function that stands for an unspecified one, and its derivatives.
 TANH = (np.tanh, _sech2, lambda x: -2 * np.tanh(x) * _sech2(x))
+
+
+def other_default(function: GeneratedFunction, derivation: Derivation, run: Callable[..., Any]) -> str:
+    """Which parameter has another default than the formula states, in words; empty where none has.
+
+    Every argument is given in a check, so that a default has no part in what is compared.
+    """
+    stated = {identifier(t.name): float(t.domain.value) for t in derivation.givens if t.domain.value is not None}
+    found = inspect.signature(run).parameters
+    for name in function.defaults:
+        default = found[name].default if name in found else stated[name]
+        if default != stated[name]:
+            said = "no default" if default is inspect.Parameter.empty else f"the default {default!r}"
+            return f"its argument {name} has {said}, expected {stated[name]!r}"
+    return ""
 
 
 def arguments_of(function: GeneratedFunction, derivation: Derivation, case: Case) -> dict[str, Any]:

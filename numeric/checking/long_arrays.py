@@ -26,6 +26,9 @@ from .regimes import Case, Regime, draw
 #: How many are added at a time, in the helpers that add many: here so few that these, too, are divided.
 FEW: Mapping[str, int] = {"_ROWS": 2, "_MANY": 0, "_PRODUCTS": 2, "_TERMS": 2, "_SHORT": 0}
 
+#: The helper that scales rows whose squares would leave the range of floats.
+SCALE = "_row_scale"
+
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
 
@@ -34,6 +37,8 @@ WORDS: Mapping[str, str] = {
     "near": "by a form for moderate entries",
     "blocks": "in blocks",
     "rows": "in blocks of rows",
+    "scaled": "with every row scaled",
+    "scaled blocks": "in blocks of rows, with every row scaled",
     "threads": "in threads",
     "past the cache": "in threads and past the cache",
     "short blocks": "in short blocks",
@@ -213,23 +218,35 @@ def _furthest(array: Any, at: Array, alone: Array, found: Array) -> Array:
     return worst
 
 
-def in_blocks_of_rows(run: Run, function: GeneratedFunction) -> Run | None:
-    """A function that computes two thirds of the rows, then the others; None where it never divides its rows.
+def on_rare_paths(run: Run, function: GeneratedFunction) -> tuple[str, Run] | None:
+    """A function on the paths that ordinary inputs do not reach, after words for these; None where it has no such path.
 
-    What adds rows, or products, adds two at a time.
+    It computes two thirds of the rows, then the others. What adds rows, or products, adds two at a time. What scales
+    rows whose squares would leave the range of floats scales all.
     """
     form = next((f for f in function.long if f.kind == "rows"), None)
-    if form is None:
-        return None
     namespace = run.__globals__  # the names of its module
-    usual = {"_LONG": form.above, "_BLOCK": form.block, **{n: namespace[n] for n in FEW if n in namespace}}
+    scales = SCALE in run.__code__.co_names
+    if form is None and not scales:
+        return None
+    names = (*(("_LONG", "_BLOCK", *FEW) if form else ()), *((SCALE,) if scales else ()))
+    usual = {name: namespace[name] for name in names if name in namespace}
 
     def call(**given: Any) -> Any:
-        longest = max(given[n].nbytes for n in form.arrays)
         try:
-            namespace.update(FEW, _LONG=given[form.arrays[0]].nbytes - 1, _BLOCK=2 * longest // 3 + 1)
+            if form is not None:
+                longest = max(given[n].nbytes for n in form.arrays)
+                namespace.update(FEW, _LONG=given[form.arrays[0]].nbytes - 1, _BLOCK=2 * longest // 3 + 1)
+            if scales:
+                namespace[SCALE] = _scale_of_every_row
             return run(**given)
         finally:
             namespace.update(usual)
 
-    return call
+    return WORDS["scaled blocks" if form and scales else "rows" if form else "scaled"], call
+
+
+def _scale_of_every_row(x: Array, axis: int, least: float = 0.0) -> Array:
+    """A power of two somewhat above the largest entry of each row; 1 of a row of zeros."""
+    top = np.maximum(np.max(np.abs(x), axis), least).astype(x.dtype)
+    return np.asarray(np.ldexp(x.dtype.type(1), np.where((top > 0) & (top < np.inf), np.frexp(top)[1] + 1, 0)))

@@ -11,7 +11,7 @@ import numpy as np
 from ...calculus.sums import BoundSum, occurrences
 from ..plans import GeneratedModule
 from .execution import load_source
-from .long_arrays import WORDS, in_blocks_of_rows
+from .long_arrays import WORDS, on_rare_paths
 from .recurrence import FINE, Course
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import ELEMENTWISE, bound, in_ulp
@@ -99,8 +99,9 @@ class _Run:
         self.function = module.functions[0]
         self.run = function or load_source(module.source)[self.function.name]
         #: As long arrays are computed, where that is another way: so runs every other step.
-        self.long = long if function else in_blocks_of_rows(self.run, self.function)
-        self.way = f"every other step {WORDS['threads' if function else 'rows']}" if self.long else ""
+        other = (WORDS["threads"], long) if function else on_rare_paths(self.run, self.function)
+        words, self.long = other or ("", None)
+        self.way = f"every other step {words}" if self.long else ""
         self.notes: list[str] = []
         first = rule.start.get(COUNTER, 1)
         self.first = first if isinstance(first, int) else 1

@@ -12,7 +12,7 @@ from sympy import Symbol
 
 from ...calculus.derivation import Derivation, Result
 from ...calculus.tensors import Tensor
-from ...numeric.checking.exact import ExactArray, Judge, as_floats
+from ...numeric.checking.exact import ExactArray, Judge, as_floats, joined
 from ...numeric.checking.tolerance import Precision, bound, granted, roundings
 from ...numeric.plans import is_elementwise
 from ..subjects.protocol import Array, SubjectError
@@ -145,7 +145,7 @@ class Oracle:
             self._one(names, {}, {t: v[k] for t, v in flat.items()}, eps, rng, quick)
             for k in range(int(np.prod(shape, dtype=int)))
         ]
-        return {n: _joined([p[n] for p in points], shape) for n in names}
+        return {n: joined([p[n] for p in points], shape) for n in names}
 
     def _one(
         self,
@@ -214,11 +214,3 @@ def _pulled(e: ExactArray, r: Result, upstream: Array | None, eps: float, sums: 
     moved = contract(size, e.movement) + eps * contract(size, np.abs(as_floats(e.values)))
     kink = contract((size > 0).astype(int), e.kink.astype(int)) > 0
     return middle, np.asarray(moved, dtype=float), np.asarray(kink)
-
-
-def _joined(points: Sequence[ExactArray], shape: tuple[int, ...]) -> ExactArray:
-    values = np.empty(len(points), dtype=object)
-    values[:] = [p.values[()] for p in points]
-    movement = np.array([float(p.movement[()]) for p in points])
-    kink = np.array([bool(p.kink[()]) for p in points])
-    return ExactArray(values.reshape(shape), movement.reshape(shape), kink.reshape(shape))

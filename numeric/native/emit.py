@@ -174,7 +174,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
             if v in self.guarded or self.text.is_whole(v):
                 continue
             if self._known(v) is None and not v.is_reduction:
-                if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
+                if (v.axes or not self.k.outer) and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
                     self._name(v)
 
     # --- small things ---

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
 from derived import formula as formula_of
 from sympy import cosh, erf, exp, log, sqrt, tanh
 
+import nnmath
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.functions import Where, sigmoid, softplus
-from nnmath.calculus.tensors import Tensor
+from nnmath.calculus.parser import parse_definitions, parse_givens
+from nnmath.calculus.prover import Prover
+from nnmath.calculus.tensors import Element, Tensor
 from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.numpy_code.generator import generate
 from nnmath.numeric.stability.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
@@ -137,3 +142,55 @@ def test_powers_in_a_denominator_do_not_overflow() -> None:
     with np.errstate(all="raise", under="ignore"):
         assert f(np.float32(1e30)) == 0
     assert f(2.0) == pytest.approx(2 / 27, rel=1e-15)
+
+
+#: Logarithms of what underflows, by name: givens, definitions, the names that are unfolded.
+DENSITIES = {
+    "a density": (
+        "t: n\nf: n\ns: positive",
+        "p[i] = exp(-(t[i] - f[i])**2/(2*s**2))/s\nR = -sum(log(p[i]) for i in n)",
+        "p",
+    ),
+    "a weighted one": (
+        "t: n\nw: n positive",
+        "q[i] = exp(-abs(t[i]))\np[i] = w[i]*q[i]\nR[i] = 2*log(p[i])",
+        "pq",
+    ),
+    "a likelihood": (
+        "z: n\nt: n\nw: n positive",
+        "p[i] = w[i]*exp(t[i]*z[i])\nS = sum(t[i]*log(p[i]) for i in n)\nq = exp(-S)/2\nR = log(q)",
+        "pq",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "define", "unfolded"), DENSITIES.values(), ids=DENSITIES)
+def test_the_logarithm_of_a_product_with_an_exponential_is_taken_of_its_factors(
+    given: str, define: str, unfolded: str
+) -> None:
+    givens = list(parse_givens(given))
+    known = {d.name: d for d in parse_definitions(define, givens)}
+    target = known.pop("R").body
+    if "S" in known:
+        known["S"] = replace(known["S"], body=stabilise(known["S"].body, known))
+    better = stabilise(target, known)
+    read = {e.tensor.name for x in (better, *(known[n].body for n in known if n == "S")) for e in x.atoms(Element)}
+    assert not read & {*unfolded}
+    prover = Prover(list(known.values()), givens)
+    assert prover.judge(target, better).kind == "proved"
+    assert prover.judge(target, 2 * better).kind == "refuted"
+
+
+@pytest.mark.parametrize("body", ["a[i]*b[i]", "a[i] + b[i]", "a[i]*(1 + exp(b[i])*a[i])"])
+def test_other_definitions_stay_inside_of_a_logarithm(body: str) -> None:
+    givens = list(parse_givens("a: n positive\nb: n positive"))
+    known = {d.name: d for d in parse_definitions(f"p[i] = {body}\nR[i] = log(p[i])", givens)}
+    assert stabilise(known["R"].body, {"p": known["p"]}) == known["R"].body
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_likelihood_that_underflows_has_a_logarithm(dtype: str) -> None:
+    page = nnmath.derive("p = exp(-(t - f)**2/(2*s**2))/s; -sum(log(p))", given="t: n\nf: n\ns: positive")
+    value = load_source(page.source("numpy"))["expression"]
+    t, f = np.array([40.0, -100.0], dtype), np.zeros(2, dtype)
+    np.testing.assert_allclose(value(t=t, f=f, s=np.dtype(dtype).type(0.5)), 23200 + 2 * np.log(0.5), rtol=1e-6)

@@ -56,18 +56,24 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
         return unfolded(e) if isinstance(e, log) else e
 
     def unfolded(e: Expr) -> Expr:
-        """log of a definition: unfold it when its body has a stable logarithm."""
+        """log of a definition: unfold it when its body, or a factor of it, has a stable logarithm."""
         for element in e.atoms(Element):
             definition = known.get(element.tensor.name)
             if definition is None:
                 continue
             body = with_signs(definition.at(*element.indices), known)
             candidate = visit(log(substitute(e.args[0], {element: body})))
-            if not candidate.has(log):
+            if not isinstance(candidate, log) and all(_of_entries(x.args[0]) for x in candidate.atoms(log)):
                 return candidate
         return e
 
     return without_signs(visit(with_signs(expr, known)), known)
+
+
+def _of_entries(e: Expr) -> bool:
+    """Whether something is a product of powers of numbers and of entries of arrays: no exponential is in it."""
+    bases, powers = zip(*(f.as_base_exp() for f in Mul.make_args(e)), strict=True)
+    return all(b.is_number or b.is_Symbol or isinstance(b, Element) for b in bases) and all(k.is_number for k in powers)
 
 
 def _selected(where: Expr, branch: int) -> Expr:

@@ -12,7 +12,7 @@ from sympy import Add, Expr, Mul, Poly, Pow, S, exp, log
 
 from ...calculus.derivation import Definition
 from ...calculus.functions import Where
-from ...calculus.sums import BoundSum, bound_sum, substitute
+from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element
 from .forms import Clip, ExpRatio, LogSumExp
 from .row_forms import FINAL
@@ -57,17 +57,24 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
 
     def unfolded(e: Expr) -> Expr:
         """log of a definition: unfold it when its body, or a factor of it, has a stable logarithm."""
-        for element in e.atoms(Element):
-            definition = known.get(element.tensor.name)
-            if definition is None:
-                continue
-            body = with_signs(definition.at(*element.indices), known)
-            candidate = visit(log(substitute(e.args[0], {element: body})))
+        names = sorted({x.tensor.name for x in e.atoms(Element)} & known.keys())
+        for definition in map(known.__getitem__, names):
+            candidate = visit(log(_with_bodies(e.args[0], definition, known)))
             if not isinstance(candidate, log) and all(_of_entries(x.args[0]) for x in candidate.atoms(log)):
                 return candidate
         return e
 
     return without_signs(visit(with_signs(expr, known)), known)
+
+
+def _with_bodies(e: Expr, definition: Definition, known: Mapping[str, Definition]) -> Expr:
+    """What a definition says for each of its entries, in sums as well."""
+
+    def leaf(x: Expr) -> Expr | None:
+        return with_signs(definition.at(*x.indices), known) if isinstance(x, Element) and x.tensor == own else None
+
+    own = definition.tensor
+    return rebuild(e, leaf)
 
 
 def _of_entries(e: Expr) -> bool:

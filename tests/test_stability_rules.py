@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import sympy
 from derived import formula as formula_of
-from sympy import cosh, erf, exp, log, sqrt, tanh
+from sympy import cosh, erf, exp, log, sinh, sqrt, tanh
 
 import nnmath
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.functions import Where, sigmoid, softplus
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
-from nnmath.calculus.tensors import Element, Tensor
+from nnmath.calculus.tensors import Domain, Element, Tensor
+from nnmath.numeric.accuracy import measure
 from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.numpy_code.generator import generate
 from nnmath.numeric.stability.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
@@ -179,6 +180,25 @@ def test_the_logarithm_of_a_product_with_an_exponential_is_taken_of_its_factors(
     prover = Prover(list(known.values()), givens)
     assert prover.judge(target, better).kind == "proved"
     assert prover.judge(target, 2 * better).kind == "refuted"
+
+
+def test_a_share_of_two_exponentials_is_a_sigmoid() -> None:
+    givens = list(parse_givens("a: n\nb: n"))
+    (i, *_), share = (d := parse_definitions("R[i] = 3*exp(b[i])/(exp(a[i]) + exp(b[i]))", givens)[0]).indices, d.body
+    a, b = (Element(t, i) for t in givens)
+    assert stabilise(share) == 3 * sigmoid(b - a)
+    assert Prover([], givens).judge(share, 3 * sigmoid(b - a)).kind == "proved"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_logarithm_of_a_hyperbolic_cosine_keeps_its_digits(dtype: str) -> None:
+    page = nnmath.derive("log(cosh(x))", given="x:")
+    (row, _) = measure(page.derivation, dtype, "numpy")
+    assert row.worst < 4 and not row.regions
+    u = Tensor("u", (), Domain(positive=True))()
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), u + log(1 + (exp(-2 * u) - 1) / 2)).kind == "proved"
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), log(1 + 2 * sinh(u / 2) ** 2)).kind == "proved"
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), log(1 + 2 * sinh(u) ** 2)).kind == "refuted"
 
 
 @pytest.mark.parametrize("body", ["a[i]*b[i]", "a[i] + b[i]", "a[i]*(1 + exp(b[i])*a[i])"])

@@ -49,6 +49,8 @@ RULES = [
     (X**2 - X * tanh(X) + 1, 1 + X * tanh_remainder(X)),
     (sigmoid(X) - sigmoid(-X), tanh(X / 2)),
     (2 * X * sigmoid(-3 * X) - 2 * X * sigmoid(3 * X), -2 * X * tanh(3 * X / 2)),
+    (3 * X - 3 * X * X**2 / (X**2 + 2), 6 * X / (X**2 + 2)),
+    (X + 1 - 4 / (X**2 + 4), X + X**2 / (X**2 + 4)),
 ]
 
 #: What looks like one of the forms above and is not.
@@ -184,8 +186,9 @@ def test_the_logarithm_of_a_product_with_an_exponential_is_taken_of_its_factors(
 
 def test_a_share_of_two_exponentials_is_a_sigmoid() -> None:
     givens = list(parse_givens("a: n\nb: n"))
-    (i, *_), share = (d := parse_definitions("R[i] = 3*exp(b[i])/(exp(a[i]) + exp(b[i]))", givens)[0]).indices, d.body
-    a, b = (Element(t, i) for t in givens)
+    (definition,) = parse_definitions("R[i] = 3*exp(b[i])/(exp(a[i]) + exp(b[i]))", givens)
+    share = definition.body
+    a, b = (Element(t, *definition.indices) for t in givens)
     assert stabilise(share) == 3 * sigmoid(b - a)
     assert Prover([], givens).judge(share, 3 * sigmoid(b - a)).kind == "proved"
 

@@ -6,6 +6,7 @@ The rules of :mod:`stable_rules` run bottom up, and again on what they return, u
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy
 from sympy import Add, Expr, Mul, Poly, Pow, S, exp, log
@@ -15,6 +16,7 @@ from ...calculus.functions import Where
 from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element
 from .forms import Clip, ExpRatio, LogSumExp
+from .named_quotients import divided, exponentials, loose, multiplied, without
 from .row_forms import FINAL
 from .row_rules import ROW_RULES
 from .stable_rules import RULES
@@ -25,6 +27,8 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
     """The stable form of an expression. Definitions may be unfolded inside a logarithm where that makes it stable."""
     known = definitions or {}
     memo: dict[Expr, Expr] = {}
+    risky = exponentials(known)
+    is_quotient: dict[str, bool] = {}
 
     def visit(e: Expr) -> Expr:
         if not e.args or isinstance(e, Element):
@@ -53,7 +57,31 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
             better = row_rule(e, known)
             if better is not None and better != e:
                 return visit(better)
+        if isinstance(e, Mul) and risky:
+            return cancelled(e)
         return unfolded(e) if isinstance(e, log) else e
+
+    def stays_quotient(name: str) -> bool:
+        if name not in is_quotient:
+            bodies = [known[name].body] if name in known else []
+            is_quotient[name] = any(divided(b, risky) and divided(visit(b), risky) for b in bodies)
+        return is_quotient[name]
+
+    def cancelled(e: Expr) -> Expr:
+        """A product without divisors that are named exponentials: unfolded, these cancel, or are those of shares."""
+        first = without(e, {x.tensor.name for x in e.atoms(Element) if stays_quotient(x.tensor.name)}, known)
+        if not divided(first, risky):
+            return e if first == e else visit(first)
+        candidate = multiplied(first, risky)
+        if not divided(candidate, risky):
+            return visit(candidate)
+        read = {x.tensor.name for x in first.atoms(Element)} & risky
+        for body in (visit, lambda x: x) if read else ():
+            stated = {n: replace(known[n], body=body(known[n].body)) for n in read}
+            candidate = visit(multiplied(without(first, read, stated), risky))
+            if not divided(candidate, risky) and not loose(candidate):
+                return candidate
+        return e
 
     def unfolded(e: Expr) -> Expr:
         """log of a definition: unfold it when its body, or a factor of it, has a stable logarithm."""

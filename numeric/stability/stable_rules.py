@@ -116,6 +116,20 @@ def complement(e: Expr) -> Expr | None:
     return None
 
 
+def complement_of_share(e: Expr) -> Expr | None:
+    """1 − u/(u + v) = v/(u + v), times any factor."""
+    for s in e.args:
+        for f in Mul.make_args(s):
+            if not (isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, Add)):
+                continue
+            for u in f.base.args:
+                whole = -s * f.base / u
+                if whole in e.args and whole != s:
+                    rest = (t for t in e.args if t not in (s, whole))
+                    return Add(whole * (f.base - u) * f, *rest)  # type: ignore[operator]
+    return None
+
+
 def difference(e: Expr) -> Expr | None:
     """σ(u) − σ(−u) = tanh(u/2), times any factor."""
     for f in sorted(e.atoms(sigmoid), key=sympy.default_sort_key):
@@ -283,7 +297,7 @@ def hyperbolic(e: Expr) -> Expr | None:
 #: Which rules look at which kind of expression, in the order they are tried.
 RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
     log: (log_of_stable, log_of_product, log_of_one_plus),
-    Add: (complement, difference, remainder, factored),
+    Add: (complement, complement_of_share, difference, remainder, factored),
     Pow: (reciprocal,),
     Mul: (
         merge_exponentials,

@@ -132,7 +132,7 @@ def array_function(derivation: Derivation, plan: Plan, *, stable: bool = True, f
         bodies = {d.name: Definition(d.tensor, d.indices, _unfold(d.body, known, stable)) for d in known.values()}
         targets = {name: rewrite(d.body, {}) for name, d in bodies.items()}
     else:
-        if stable and plan.kind != "one step to":  # parameters and gradients of an optimiser are no data
+        if stable and (plan.kind != "one step to" or len(names) == 1):  # beside a state, squares bound the steps
             taken = _names_in_use(derivation, known)
             known = with_scaled_rows(with_differences(known, names, taken), names, taken)
         targets = {name: rewrite(d.body, known) for name, d in known.items()}

@@ -61,7 +61,7 @@ def test_a_call_that_numpy_would_serve_is_an_error() -> None:
 PLANTED: list[tuple[str, Mapping[str, Any], str, str]] = [
     ("softmax-ce", {}, "/ (double)n", "/ (double)(n + 1)"),
     ("adam", {}, "1.0 - beta2", "1.0 - beta1"),
-    ("clip-norm", {}, "sqrt(row2)", "row2"),
+    ("clip-norm", {}, "sqrt(row5)", "row5"),
     ("exponential-decay", {}, "gamma_ * lr", "gamma_ + lr"),
 ]
 

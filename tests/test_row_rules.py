@@ -269,6 +269,12 @@ SYSTEMS = [
         ("V_scale", "V_scaled"),
     ),
     ("a norm", "x: D", "R = sqrt(sum(x[d]**2 for d in D))", ("x_scale",)),
+    (
+        "a norm that is at most c",
+        "x: D\nc: positive",
+        "N = sqrt(sum(x[d]**2 for d in D))\nR[i] = where(N - c > 0, c/N, 1)*x[i]",
+        ("x_scale",),
+    ),
     ("columns", "X: n D", "N[d] = sqrt(sum(X[i, d]**2 for i in n))\nR[i, d] = X[i, d]/N[d]", ("X_scale",)),
     (
         "with a bias that is not scaled",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sympy
 from derived import formula as formula_of
-from sympy import cosh, erf, exp, log, sqrt, tanh
+from sympy import cosh, erf, exp, log, sinh, sqrt, tanh
 
+import nnmath
 from nnmath.calculus.balls import Valuation
 from nnmath.calculus.functions import Where, sigmoid, softplus
-from nnmath.calculus.tensors import Tensor
+from nnmath.calculus.parser import parse_definitions, parse_givens
+from nnmath.calculus.prover import Prover
+from nnmath.calculus.tensors import Domain, Element, Tensor
+from nnmath.numeric.accuracy import measure
 from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.numpy_code.generator import generate
 from nnmath.numeric.stability.forms import Clip, erfc, expm1, log1p, sech2, tanh_remainder
@@ -43,6 +49,8 @@ RULES = [
     (X**2 - X * tanh(X) + 1, 1 + X * tanh_remainder(X)),
     (sigmoid(X) - sigmoid(-X), tanh(X / 2)),
     (2 * X * sigmoid(-3 * X) - 2 * X * sigmoid(3 * X), -2 * X * tanh(3 * X / 2)),
+    (3 * X - 3 * X * X**2 / (X**2 + 2), 6 * X / (X**2 + 2)),
+    (X + 1 - 4 / (X**2 + 4), X + X**2 / (X**2 + 4)),
 ]
 
 #: What looks like one of the forms above and is not.
@@ -137,3 +145,75 @@ def test_powers_in_a_denominator_do_not_overflow() -> None:
     with np.errstate(all="raise", under="ignore"):
         assert f(np.float32(1e30)) == 0
     assert f(2.0) == pytest.approx(2 / 27, rel=1e-15)
+
+
+#: Logarithms of what underflows, by name: givens, definitions, the names that are unfolded.
+DENSITIES = {
+    "a density": (
+        "t: n\nf: n\ns: positive",
+        "p[i] = exp(-(t[i] - f[i])**2/(2*s**2))/s\nR = -sum(log(p[i]) for i in n)",
+        "p",
+    ),
+    "a weighted one": (
+        "t: n\nw: n positive",
+        "q[i] = exp(-abs(t[i]))\np[i] = w[i]*q[i]\nR[i] = 2*log(p[i])",
+        "pq",
+    ),
+    "a likelihood": (
+        "z: n\nt: n\nw: n positive",
+        "p[i] = w[i]*exp(t[i]*z[i])\nS = sum(t[i]*log(p[i]) for i in n)\nq = exp(-S)/2\nR = log(q)",
+        "pq",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "define", "unfolded"), DENSITIES.values(), ids=DENSITIES)
+def test_the_logarithm_of_a_product_with_an_exponential_is_taken_of_its_factors(
+    given: str, define: str, unfolded: str
+) -> None:
+    givens = list(parse_givens(given))
+    known = {d.name: d for d in parse_definitions(define, givens)}
+    target = known.pop("R").body
+    if "S" in known:
+        known["S"] = replace(known["S"], body=stabilise(known["S"].body, known))
+    better = stabilise(target, known)
+    read = {e.tensor.name for x in (better, *(known[n].body for n in known if n == "S")) for e in x.atoms(Element)}
+    assert not read & {*unfolded}
+    prover = Prover(list(known.values()), givens)
+    assert prover.judge(target, better).kind == "proved"
+    assert prover.judge(target, 2 * better).kind == "refuted"
+
+
+def test_a_share_of_two_exponentials_is_a_sigmoid() -> None:
+    givens = list(parse_givens("a: n\nb: n"))
+    (definition,) = parse_definitions("R[i] = 3*exp(b[i])/(exp(a[i]) + exp(b[i]))", givens)
+    share = definition.body
+    a, b = (Element(t, *definition.indices) for t in givens)
+    assert stabilise(share) == 3 * sigmoid(b - a)
+    assert Prover([], givens).judge(share, 3 * sigmoid(b - a)).kind == "proved"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_logarithm_of_a_hyperbolic_cosine_keeps_its_digits(dtype: str) -> None:
+    page = nnmath.derive("log(cosh(x))", given="x:")
+    (row, _) = measure(page.derivation, dtype, "numpy")
+    assert row.worst < 4 and not row.regions
+    u = Tensor("u", (), Domain(positive=True))()
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), u + log(1 + (exp(-2 * u) - 1) / 2)).kind == "proved"
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), log(1 + 2 * sinh(u / 2) ** 2)).kind == "proved"
+    assert Prover([], [u.tensor]).judge(log(cosh(u)), log(1 + 2 * sinh(u) ** 2)).kind == "refuted"
+
+
+@pytest.mark.parametrize("body", ["a[i]*b[i]", "a[i] + b[i]", "a[i]*(1 + exp(b[i])*a[i])"])
+def test_other_definitions_stay_inside_of_a_logarithm(body: str) -> None:
+    givens = list(parse_givens("a: n positive\nb: n positive"))
+    known = {d.name: d for d in parse_definitions(f"p[i] = {body}\nR[i] = log(p[i])", givens)}
+    assert stabilise(known["R"].body, {"p": known["p"]}) == known["R"].body
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_likelihood_that_underflows_has_a_logarithm(dtype: str) -> None:
+    page = nnmath.derive("p = exp(-(t - f)**2/(2*s**2))/s; -sum(log(p))", given="t: n\nf: n\ns: positive")
+    value = load_source(page.source("numpy"))["expression"]
+    t, f = np.array([40.0, -100.0], dtype), np.zeros(2, dtype)
+    np.testing.assert_allclose(value(t=t, f=f, s=np.dtype(dtype).type(0.5)), 23200 + 2 * np.log(0.5), rtol=1e-6)

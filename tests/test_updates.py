@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiler_here import needs_compiler
 from planted_updates import IN_CODE, IN_FORMULAS
 
 import nnmath
@@ -18,6 +19,7 @@ from nnmath.numeric.checking.execution import load_source
 from nnmath.numeric.checking.recurrence import Course
 from nnmath.numeric.checking.trajectories import SIZE, STEPS, check
 from nnmath.numeric.checking.updates import Rule, generate
+from nnmath.numeric.native.rules import compiled_rule
 from nnmath.numeric.plans import GeneratedModule
 
 RULES = {id: entry for id, entry in catalogue().items() if entry.kind == "update"}
@@ -81,6 +83,32 @@ def test_other_numbers_than_the_defaults(id: str, setting: Mapping[str, Any], nu
     assert set(numbers) <= set(rule.givens)
     report = check(rule, counterpart, numbers=numbers)
     assert report.passed, report.summary
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("code", ["numpy", pytest.param("c", marks=needs_compiler)])
+def test_a_gradient_that_explodes_is_clipped_to_the_largest_norm(code: str, dtype: str) -> None:
+    """Its squares overflow from 2e19 on in float32; c over an infinite norm would be 0."""
+    rule, _ = rule_of("clip-norm", {})
+    step = compiled_rule(rule).clip_norm if code == "c" else load_source(generate(rule).source)["clip_norm"]
+    for scale in (1.0, 1e20, 1e36) if dtype == "float32" else (1.0, 1e160, 1e300):
+        g = (np.array([3.0, -4.0] * 50) * scale).astype(dtype)
+        for c in (2.0, 1e-3, 1e30):
+            h = step(g, c=c)
+            assert h.dtype == dtype
+            factor = min(c / (np.sqrt(50) * 5 * scale + 1e-6), 1.0)
+            np.testing.assert_allclose(h, g * factor, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_an_ordinary_gradient_is_not_scaled() -> None:
+    rule, _ = rule_of("clip-norm", {})
+    scale = load_source(generate(rule).source)["_array_scale"]
+    for entries, power in (((1.0, -3.0), 1.0), ((0.0, 0.0), 1.0), ((np.inf, 1.0), 1.0), ((np.nan, 1.0), 1.0)):
+        assert scale(np.array(entries, np.float32)) == power
+    for entries, power in (((1e-30, -3e-30), 2.0**-99), ((-3e30, 0.0), 2.0**101)):
+        found = scale(np.array(entries, np.float32))
+        assert found == power and found.dtype == np.float32
+    assert scale(np.full(3, 1e-30, np.float32), least=0.5) == 1.0
 
 
 @pytest.mark.parametrize(("id", "setting"), [s for s in SETTINGS if s[1]], ids=name)

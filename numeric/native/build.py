@@ -21,6 +21,7 @@ from .products import NeedsArray
 from .rewriting import cheapest
 from .row_moments import in_fewer_passes
 from .scalars import Axis, Scalar, Shape, closure, dimension, load, replaced
+from .scale_at_need import scaled_at_need
 from .text import c_name
 
 #: What writes a kernel, by its mode; all others the Emitter.
@@ -89,8 +90,7 @@ def kernels_for(
     targets = lower_all(roots, [o for o, _ in outputs], [s for _, s in outputs])
     kernels += _fused(targets, temporaries, products, real, defined)
     kernels = in_one_pass(kernels, temporaries, real)
-    if real == "float":
-        kernels = [in_fewer_passes(k) for k in kernels]
+    kernels = [_less_read(k, real) for k in kernels]
     if sum(len(k.values) for k in kernels) > 2000:
         raise Unsupported("it has more than 2000 operations")
     return kernels, temporaries
@@ -184,6 +184,15 @@ def _needed_after(kernel: Kernel) -> list[Scalar]:
         else:
             stack += v.args
     return list(found)
+
+
+def _less_read(kernel: Kernel, real: str) -> Kernel:
+    """A kernel that reads its rows less often, as a rule."""
+    moments = in_fewer_passes(kernel) if real == "float" else kernel
+    if moments.shortcuts:
+        return moments
+    plain = scaled_at_need(kernel, real)
+    return plain if plain.shortcuts else moments
 
 
 def _cheap(kernel: Kernel, real: str) -> Kernel:

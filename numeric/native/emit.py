@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..plans import fresh_name
-from .kernels import COSTLY, Kernel, Target
+from .kernels import COSTLY, Kernel, Target, stages
 from .memory import Memory
 from .nests import Nests
 from .scalars import Axis, Scalar, closure, dimension
@@ -55,7 +55,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         """The lines of the function after its head."""
         k = self.k
         chunked = k.mode == "chunk" or k.flat
-        nests = self._nests()
+        nests = stages(k)
         if not chunked:
             self._choose_unchanging(nests)
             self._choose_buffers(nests)
@@ -112,21 +112,6 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         return self.lines
 
     # --- loops ---
-
-    def _nests(self) -> dict[tuple[int, tuple[Axis, ...]], list[object]]:
-        """What is computed in which stage over which inner variables: reductions and targets."""
-        k = self.k
-        found: dict[tuple[int, tuple[Axis, ...]], list[object]] = {}
-        for v in k.values:
-            if v.is_reduction and (v not in k.late or k.is_late(v)):
-                arg = v.args[0]
-                axes = tuple(a for a in k.inner if a in arg.axes)
-                found.setdefault((k.levels[arg], axes), []).append(v)
-        for t in k.targets:
-            if t.value not in k.late:
-                axes = tuple(a for a in k.inner if a in t.axes)
-                found.setdefault((k.levels[t.value], axes), []).append(t)
-        return dict(sorted(found.items(), key=lambda item: (item[0][0], -len(item[0][1]))))
 
     def _choose_buffers(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         seen: dict[Scalar, int] = {}
@@ -189,7 +174,7 @@ class Emitter(Nests, Totals, Memory, Unchanging):
             if v in self.guarded or self.text.is_whole(v):
                 continue
             if self._known(v) is None and not v.is_reduction:
-                if v.axes and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
+                if (v.axes or not self.k.outer) and (v.op in ("load", "call", "mul", "add") or self.uses.get(v, 0) > 1):
                     self._name(v)
 
     # --- small things ---

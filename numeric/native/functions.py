@@ -302,8 +302,10 @@ _ROW_SCALE = """
 /* A power of two near the larger of top and least, where squares of numbers like it leave the range; else 1. */
 NN_INLINE double nn_row_scale(double top, double least) {
     double m = top > least ? top : least;
+    if (!(m <= 0x1p-256 || m >= 0x1p256))
+        return 1.0;
     double p = nn_double(nn_bits(m < 0x1p-1022 ? 0x1p-1022 : m) & 0x7ff0000000000000);
-    return m > 0.0 && m < INFINITY && (m <= 0x1p-256 || m >= 0x1p256) ? p : 1.0;
+    return m > 0.0 && m < INFINITY ? p : 1.0;
 }
 """
 

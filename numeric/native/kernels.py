@@ -132,6 +132,21 @@ def schedule(targets: Sequence[Target], also: Sequence[Scalar] = ()) -> Kernel:
     )
 
 
+def stages(k: Kernel) -> dict[tuple[int, tuple[Axis, ...]], list[object]]:
+    """What is computed in which stage over which inner variables: reductions and targets."""
+    found: dict[tuple[int, tuple[Axis, ...]], list[object]] = {}
+    for v in k.values:
+        if v.is_reduction and (v not in k.late or k.is_late(v)):
+            arg = v.args[0]
+            axes = tuple(a for a in k.inner if a in arg.axes)
+            found.setdefault((k.levels[arg], axes), []).append(v)
+    for t in k.targets:
+        if t.value not in k.late:
+            axes = tuple(a for a in k.inner if a in t.axes)
+            found.setdefault((k.levels[t.value], axes), []).append(t)
+    return dict(sorted(found.items(), key=lambda item: (item[0][0], -len(item[0][1]))))
+
+
 def _first_needed(values: Sequence[Scalar], inner: set[Axis], early: Sequence[Scalar]) -> list[Scalar]:
     """What loops over inner variables need of reductions over these that need no other of their kind; and these
     reductions, so that no later kernel computes them again.

@@ -345,7 +345,7 @@ WRITE: Mapping[str, Callable[[Expressions, Scalar], str]] = {
     "compare": _compare,
     "rounded": lambda w, s: f"(double)(float){w.value(s.args[0])}",
     "widen": lambda w, s: f"{'(double)' if w.narrow(s.args[0]) else ''}{w.value(s.args[0])}",
-    "cast": lambda w, s: w.value(s.args[0]),
+    **dict.fromkeys(("cast", "after"), lambda w, s: w.value(s.args[0])),
     "inside": _inside,
     "apply": lambda w, s: f"{c_name(str(s.data[0]))}({bare(w.value(s.args[0]))})",
     "call": _call,

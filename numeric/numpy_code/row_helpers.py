@@ -182,6 +182,20 @@ def _row_scale(x, axis, least=0.0):
     return np.ldexp(x.dtype.type(1), np.where(off, np.frexp(top)[1] - 1, 0))
 '''
 
+ARRAY_SCALE = '''
+def _array_scale(x, least=0.0):
+    """A power of two near the largest abs(x), or least; 1 where the squares of x are in range anyway."""
+    far, flat = 2.0 ** (np.finfo(x.dtype).maxexp // 4), x.ravel()
+    with np.errstate(over="ignore", under="ignore"):
+        squares = flat.dot(flat)
+    if far**-2 < squares < far**2:
+        return x.dtype.type(1)
+    top = x.dtype.type(max(x.max(), -x.min(), least))
+    if 0 < top < np.inf and not 1 / far < top < far:
+        return np.ldexp(x.dtype.type(1), np.frexp(top)[1] - 1)
+    return x.dtype.type(1)
+'''
+
 OVER = '''
 def _over(x, scale):
     """x / scale, or x itself where every scale is 1."""
@@ -211,6 +225,7 @@ ROW_HELPERS: dict[str, str] = {
     "_sigmoid_minus": SIGMOID_MINUS,
     "_tanh_minus": TANH_MINUS,
     "_row_scale": ROW_SCALE,
+    "_array_scale": ARRAY_SCALE,
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,
 }

@@ -106,8 +106,11 @@ def _over(w: Writer, n: Node) -> str:
 
 def _row_scale(w: Writer, n: Node) -> str:
     x, least = (w.expression(a)[0] for a in n.args)
+    floor = "" if least == "0" else f", least={least}"
+    if n.rank == 0:
+        return f"{w.helper('_array_scale')}({x}{floor})"
     axis = n.data[0] if len(n.data) == 1 else n.data
-    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
+    return f"{w.helper('_row_scale')}({x}, axis={axis}{floor})"
 
 
 def _row_max(w: Writer, n: Node) -> str:

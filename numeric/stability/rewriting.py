@@ -6,15 +6,17 @@ The rules of :mod:`stable_rules` run bottom up, and again on what they return, u
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy
 from sympy import Add, Expr, Mul, Poly, Pow, S, exp, log
 
 from ...calculus.derivation import Definition
 from ...calculus.functions import Where
-from ...calculus.sums import BoundSum, bound_sum, substitute
+from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element
 from .forms import Clip, ExpRatio, LogSumExp
+from .named_quotients import divided, exponentials, loose, multiplied, without
 from .row_forms import FINAL
 from .row_rules import ROW_RULES
 from .stable_rules import RULES
@@ -25,6 +27,8 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
     """The stable form of an expression. Definitions may be unfolded inside a logarithm where that makes it stable."""
     known = definitions or {}
     memo: dict[Expr, Expr] = {}
+    risky = exponentials(known)
+    is_quotient: dict[str, bool] = {}
 
     def visit(e: Expr) -> Expr:
         if not e.args or isinstance(e, Element):
@@ -53,21 +57,58 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
             better = row_rule(e, known)
             if better is not None and better != e:
                 return visit(better)
+        if isinstance(e, Mul) and risky:
+            return cancelled(e)
         return unfolded(e) if isinstance(e, log) else e
 
+    def stays_quotient(name: str) -> bool:
+        if name not in is_quotient:
+            bodies = [known[name].body] if name in known else []
+            is_quotient[name] = any(divided(b, risky) and divided(visit(b), risky) for b in bodies)
+        return is_quotient[name]
+
+    def cancelled(e: Expr) -> Expr:
+        """A product without divisors that are named exponentials: unfolded, these cancel, or are those of shares."""
+        first = without(e, {x.tensor.name for x in e.atoms(Element) if stays_quotient(x.tensor.name)}, known)
+        if not divided(first, risky):
+            return e if first == e else visit(first)
+        candidate = multiplied(first, risky)
+        if not divided(candidate, risky):
+            return visit(candidate)
+        read = {x.tensor.name for x in first.atoms(Element)} & risky
+        for body in (visit, lambda x: x) if read else ():
+            stated = {n: replace(known[n], body=body(known[n].body)) for n in read}
+            candidate = visit(multiplied(without(first, read, stated), risky))
+            if not divided(candidate, risky) and not loose(candidate):
+                return candidate
+        return e
+
     def unfolded(e: Expr) -> Expr:
-        """log of a definition: unfold it when its body has a stable logarithm."""
-        for element in e.atoms(Element):
-            definition = known.get(element.tensor.name)
-            if definition is None:
-                continue
-            body = with_signs(definition.at(*element.indices), known)
-            candidate = visit(log(substitute(e.args[0], {element: body})))
-            if not candidate.has(log):
+        """log of a definition: unfold it when its body, or a factor of it, has a stable logarithm."""
+        names = sorted({x.tensor.name for x in e.atoms(Element)} & known.keys())
+        for definition in map(known.__getitem__, names):
+            candidate = visit(log(_with_bodies(e.args[0], definition, known)))
+            if not isinstance(candidate, log) and all(_of_entries(x.args[0]) for x in candidate.atoms(log)):
                 return candidate
         return e
 
     return without_signs(visit(with_signs(expr, known)), known)
+
+
+def _with_bodies(e: Expr, definition: Definition, known: Mapping[str, Definition]) -> Expr:
+    """What a definition says for each of its entries, in sums as well."""
+
+    def leaf(x: Expr) -> Expr | None:
+        return with_signs(definition.at(*x.indices), known) if isinstance(x, Element) and x.tensor == own else None
+
+    own = definition.tensor
+    return rebuild(e, leaf)
+
+
+def _of_entries(e: Expr) -> bool:
+    """Whether something is a product of powers of numbers and of entries of arrays: no exponential is in it."""
+    bases, powers = zip(*(f.as_base_exp() for f in Mul.make_args(e)), strict=True)
+    return all(b.is_number or b.is_Symbol or isinstance(b, Element) for b in bases) and all(k.is_number for k in powers)
 
 
 def _selected(where: Expr, branch: int) -> Expr:

@@ -206,8 +206,9 @@ class Scaling:
             return Indicator(self.split(e.args[0])[0]), S.One  # type: ignore[arg-type]
         if isinstance(e, Where):
             (a, u), (b, v) = (self.split(branch) for branch in e.args[1:])  # type: ignore[arg-type]
-            if u != v:
-                u, v = (v if a == 0 else u), (u if b == 0 else v)
+            if u != v:  # a number can be in any units
+                a, u = (a / v, v) if a.is_number and u == 1 else (a, u)
+                b, v = (b / u, u) if b.is_number and v == 1 else (b, v)
             if u != v:
                 a, b, u = a * u, b * v, S.One
             return Where(self.split(e.args[0])[0], a, b), u  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import sympy
 from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 
-from ...calculus.functions import Where, sigmoid, softplus
+from ...calculus.functions import Where, absolute, sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, log_or_zero, sech2, tanh_remainder, xlogx
 from .quotient_rules import square_over_variable
@@ -23,7 +23,7 @@ Rule = Callable[[Expr], Expr | None]
 
 
 def log_of_stable(e: Expr) -> Expr | None:
-    """log of a sum of exponentials, of a softmax, of a sigmoid, of an exponential."""
+    """log of a sum of exponentials, of a softmax, of a sigmoid, of an exponential, of a hyperbolic cosine."""
     x = e.args[0]
     if (total := as_exp_sum(x)) is not None:
         return LogSumExp(total)
@@ -33,6 +33,9 @@ def log_of_stable(e: Expr) -> Expr | None:
         return -softplus(-x.args[0])
     if isinstance(x, exp):
         return x.args[0]
+    if isinstance(x, sympy.cosh):
+        u = absolute(x.args[0])
+        return Where(u - 1, u + log1p(expm1(-2 * u) / 2), log1p(2 * sympy.sinh(u / 2) ** 2))
     return None
 
 
@@ -110,6 +113,20 @@ def complement(e: Expr) -> Expr | None:
                 if partner in terms and partner != t:
                     rest = [x for x in terms if x not in (t, partner)]
                     return Add(partner * merged, *rest)
+    return None
+
+
+def complement_of_share(e: Expr) -> Expr | None:
+    """1 − u/(u + v) = v/(u + v), times any factor."""
+    for s in e.args:
+        for f in Mul.make_args(s):
+            if not (isinstance(f, Pow) and f.exp == -1 and isinstance(f.base, Add)):
+                continue
+            for u in f.base.args:
+                whole = -s * f.base / u
+                if whole in e.args and whole != s:
+                    rest = (t for t in e.args if t not in (s, whole))
+                    return Add(whole * (f.base - u) * f, *rest)  # type: ignore[operator]
     return None
 
 
@@ -216,10 +233,10 @@ def exponential_times_sigmoid(e: Expr) -> Expr | None:
     """eᵃ σ(−a) = σ(a), as often as both occur; a sum with such a term is multiplied out first."""
     powers = {f.as_base_exp()[0].args[0]: f.as_base_exp()[1] for f in e.args if isinstance(f.as_base_exp()[0], sigmoid)}
     loose = [f for f in e.args if isinstance(f, exp)]
-    for f in loose:
-        if (found := _absorbed(f.args[0], powers)) is not None:
+    for chosen in ([loose] if len(loose) > 1 else []) + [[f] for f in loose]:
+        if (found := _absorbed(Add(*(f.args[0] for f in chosen)), powers)) is not None:
             w, m, k = found
-            return e / f / sigmoid(w) ** k * sigmoid(-w) ** m * sigmoid(w) ** (k - m)
+            return e / Mul(*chosen) / sigmoid(w) ** k * sigmoid(-w) ** m * sigmoid(w) ** (k - m)
     for f in e.args if powers else ():
         if not isinstance(f, Add):
             continue
@@ -235,7 +252,7 @@ def exponential_times_sigmoid(e: Expr) -> Expr | None:
 def _absorbed(u: Expr, powers: Mapping[Expr, Expr]) -> tuple[Expr, Expr, Expr] | None:
     """(w, m, k) when u = −m·w, where σ(w) occurs to the power k ≥ m."""
     for w, k in powers.items():
-        m = -u / w
+        m = sympy.cancel(-u / w) if isinstance(w, Add) else -u / w
         if k.is_Integer and m.is_Integer and 0 < m <= k:
             return w, m, k
     return None
@@ -280,7 +297,7 @@ def hyperbolic(e: Expr) -> Expr | None:
 #: Which rules look at which kind of expression, in the order they are tried.
 RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
     log: (log_of_stable, log_of_product, log_of_one_plus),
-    Add: (complement, difference, remainder, factored),
+    Add: (complement, complement_of_share, difference, remainder, factored),
     Pow: (reciprocal,),
     Mul: (
         merge_exponentials,

@@ -75,10 +75,10 @@ def _sum_rows(x):
     """x.sum(axis=0) as matrix products, some rows at a time. Row after row, the rounding errors of all would add up."""
     rows, n = x.reshape(len(x), -1), len(x) // _ROWS * _ROWS
     if x.size < _MANY or n == 0:
-        total = np.ones(len(x), x.dtype) @ rows
+        total = _ones(x, len(x)) @ rows
     else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
-        sums = np.ones(_ROWS, x.dtype) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
-        total = _sum_rows(sums) + np.ones(len(x) - n, x.dtype) @ rows[n:]
+        sums = _ones(x, _ROWS) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
+        total = _sum_rows(sums) + _ones(x, len(x) - n) @ rows[n:]
     return total.reshape(x.shape[1:])
 '''
 
@@ -106,18 +106,24 @@ def _inner(x, y):
     return total
 '''
 
-SUM_EACH_ROW = '''
+ONES = '''
 _TERMS = 1024  # entries that are added in one go: of more, the rounding errors of all would add up
 _ONES = {t: np.ones(_TERMS, t) for t in np.typecodes["Float"]}
 
 
+def _ones(x, n):
+    """n times 1, in the dtype of x: a product with it is a sum."""
+    return _ONES[x.dtype.char][:n] if n <= _TERMS else np.ones(n, x.dtype)
+'''
+
+SUM_EACH_ROW = '''
 def _sum_each_row(x):
     """x.sum(axis=-1), as inner products with 1: BLAS takes half the time."""
-    length, ones = x.shape[-1], _ONES[x.dtype.char]
+    length = x.shape[-1]
     n = length // _TERMS * _TERMS
-    total = np.vecdot(x[..., n:], ones[: length - n])
+    total = np.vecdot(x[..., n:], _ones(x, length - n))
     if n:
-        total += np.vecdot(x[..., :n].reshape(*x.shape[:-1], -1, _TERMS), ones[:_TERMS]).sum(axis=-1)
+        total += np.vecdot(x[..., :n].reshape(*x.shape[:-1], -1, _TERMS), _ones(x, _TERMS)).sum(axis=-1)
     return total
 '''
 
@@ -129,7 +135,7 @@ def _sum_exponentials(x):
     """x.sum(axis=-1), where nothing cancels: of short rows as one product, if BLAS leaves other cores alone for it."""
     length = x.shape[-1]
     if length <= _SHORT and x.size < 2**13:
-        return x.dot(_ONES[x.dtype.char][:length])
+        return x.dot(_ones(x, length))
     return _sum_each_row(x)
 '''
 
@@ -198,6 +204,7 @@ def _power_of_two(x):
 #: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
+    "_ones": ONES,
     "_sum_rows": SUM_ROWS,
     "_sum_products": SUM_PRODUCTS,
     "_inner": INNER,

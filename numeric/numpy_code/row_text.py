@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .text import Writer
 
 #: Operations whose result is an array of its own.
-FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "complement", "full")
+FRESH = tuple("add mul neg pow call matmul einsum zero_sum row_minus complement full centred".split())
 
 
 def overwritable(w: Writer, node: Node) -> str:
@@ -64,6 +64,15 @@ def _row_minus(w: Writer, n: Node) -> str:
     w.lines.append(f"{name} = {p} - {t}")
     with inside(w, n.args[4], True):
         w.lines.append(f"{name}.put({place}, {w.expression(n.args[3], inline=True)[0]})")
+    return name
+
+
+def _centred(w: Writer, n: Node) -> str:
+    """In its place, where a condition or the array itself asks for it."""
+    x, place, condition = n.args
+    w.names[n] = name = w.variable(x, "product")
+    where = place_name(w, place)
+    w.lines.append(f"{w.helper('_centre')}({name}, {where}, {w.variable(condition, 'sure')})")
     return name
 
 
@@ -118,6 +127,7 @@ ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "row_max": _row_max,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
+    "centred": _centred,
     "complement": _complement,
     "place": _place,
     "rest": _rest,

@@ -1,8 +1,8 @@
 """Centred rows in NumPy: the place of the largest entry is found once, by ``argmax``, and serves for take and put.
 
 An array of its own that nothing else reads is centred in its place, and only where that saves digits: if some
-probability is near 1, or if the entries of its rows are closer to each other than to 0. Otherwise x and its mean under P
-are far enough apart.
+probability is near 1, or if the entries of its rows are closer to each other than to 0. Otherwise x and its mean under
+P are far enough apart.
 """
 
 from __future__ import annotations

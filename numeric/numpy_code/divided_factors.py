@@ -1,4 +1,4 @@
-"""``S = (Q @ K.T) / u`` and ``dK = (G.T @ Q) / u`` as ``scaled = Q / u``, ``S = scaled @ K.T`` and ``dK = G.T @ scaled``.
+"""``(Q @ K.T) / u`` and ``(G.T @ Q) / u`` as ``scaled @ K.T`` and ``G.T @ scaled`` with ``scaled = Q / u``.
 
 A factor that is multiplied along one of its axes here, and along the other there, is divided once in place of both
 products. Divisors are at least 1: nothing overflows that did not before.

@@ -185,15 +185,26 @@ def _tanh_minus(x, y):
     return found
 '''
 
-ROW_SCALE = '''
-def _row_scale(x, axis, least=0.0):
-    """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
-    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+ROW_SQUARES = '''
+def _row_squares(x):
+    """The sum of the squares of each row; inf, without a warning, where it overflows."""
     with np.errstate(over="ignore", under="ignore"):
-        if axis == x.ndim - 1:
-            squares = np.vecdot(x, x)
-        else:
-            squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
+        return np.vecdot(x, x)
+'''
+
+ROW_SCALE = '''
+def _row_scale(x, axis, least=0.0, squares=None):
+    """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway.
+
+    squares: their sums, if known.
+    """
+    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+    if squares is None:
+        with np.errstate(over="ignore", under="ignore"):
+            if axis == x.ndim - 1:
+                squares = np.vecdot(x, x)
+            else:
+                squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
     if squares.min() > far**-2 and squares.max() < far**2:
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
@@ -231,6 +242,7 @@ ROW_HELPERS: dict[str, str] = {
     "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,
     "_tanh_minus": TANH_MINUS,
+    "_row_squares": ROW_SQUARES,
     "_row_scale": ROW_SCALE,
     "_over": OVER,
     "_power_of_two": POWER_OF_TWO,

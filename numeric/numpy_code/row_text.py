@@ -114,9 +114,19 @@ def _over(w: Writer, n: Node) -> str:
 
 
 def _row_scale(w: Writer, n: Node) -> str:
-    x, least = (w.expression(a)[0] for a in n.args)
+    x, least, *squares = (w.expression(a)[0] for a in n.args)
     axis = n.data[0] if len(n.data) == 1 else n.data
-    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'})"
+    known = "".join(f", squares={s}" for s in squares)
+    return f"{w.helper('_row_scale')}({x}, axis={axis}{'' if least == '0' else f', least={least}'}{known})"
+
+
+def _row_squares(w: Writer, n: Node) -> str:
+    return f"{w.helper('_row_squares')}({w.expression(n.args[0])[0]})"
+
+
+def _squares_again(w: Writer, n: Node) -> str:
+    squares, scaled, x, inner = (w.expression(a, inline=True)[0] for a in n.args)
+    return f"({squares} if {scaled} is {x} else {inner})"
 
 
 def _row_max(w: Writer, n: Node) -> str:
@@ -134,4 +144,6 @@ ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "one_of": one_of,
     "over": _over,
     "row_scale": _row_scale,
+    "row_squares": _row_squares,
+    "squares_again": _squares_again,
 }

@@ -10,8 +10,8 @@ from nnmath.numeric.checking.execution import arguments_of, load_source
 from nnmath.numeric.checking.regimes import applicable, draw
 from nnmath.numeric.numpy_code import generator
 
-#: What knows them, and what cannot: the squares of a row less its mean are others, and a computed row may be overwritten
-#: when it is scaled.
+#: What knows them, and what cannot: the squares of a row less its mean are others, and a computed row may be
+#: overwritten when it is scaled.
 KNOWN, UNKNOWN = ("rmsnorm", "weightnorm", "cosine-embedding"), ("layernorm", "batchnorm", "triplet-margin")
 
 

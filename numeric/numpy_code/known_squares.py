@@ -1,4 +1,4 @@
-"""Sums of squares of rows, which tell whether these need a scale: they serve for the scaled rows too, where no row does.
+"""Sums of squares of rows, which tell whether these need a scale: they serve for scaled rows too, where no row does.
 
 That is nearly always: scales are for rows whose squares would overflow, or vanish.
 """
@@ -13,7 +13,7 @@ from ..program import Node
 
 
 def with_known_squares(names: Sequence[str], roots: Sequence[Node], taken: set[str]) -> tuple[list[str], list[Node]]:
-    """The same programs, and the names of the first of them, which the others may read. taken: names that are in use."""
+    """The same programs, and the names of the first of them, which the others may read. taken: names in use."""
     found, nodes = list(names), list(roots)
     for name in names:
         known = dict(zip(found, nodes, strict=False))

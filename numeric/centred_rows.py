@@ -13,31 +13,35 @@ from dataclasses import dataclass
 from . import program
 from .program import Node
 
-#: Makes the node of the entry of x where P is largest, one for each row, along an axis that stays.
-Entry = Callable[[Node, "Distribution"], Node]
+#: Makes the node of x less its entry where P is largest, in each row.
+Centred = Callable[[Node, "Distribution"], Node]
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """P, the axes along which it sums to 1, and what is largest where P is: its logits, if they have a name, or P."""
+    """P, the axes along which it sums to 1, and what is largest where P is: its logits, if they have a name, or P.
+
+    terms: what P is over its own sum.
+    """
 
     p: Node
     axes: tuple[int, ...]
     key: Node
+    terms: Node
 
 
 def with_centred_rows(names: Sequence[str], roots: Sequence[Node]) -> list[Node]:
     """The same programs with entries called ``at_largest``; names: those of the first of them."""
 
-    def entry(x: Node, rows: Distribution) -> Node:
-        return Node("at_largest", (x, rows.key), rows.axes, x.rank)
+    def centred(x: Node, rows: Distribution) -> Node:
+        return program.add(((1, x), (-1, Node("at_largest", (x, rows.key), rows.axes, x.rank))))
 
-    change = centring(names, roots, entry)[0]
+    change = centring(names, roots, centred)[0]
     return list(map(program.rebuilder(change), roots))
 
 
 def centring(
-    names: Sequence[str], roots: Sequence[Node], entry: Entry
+    names: Sequence[str], roots: Sequence[Node], centred: Centred
 ) -> tuple[Callable[[Node, Node], Node | None], list[Distribution]]:
     """What :func:`~.program.rebuilder` needs to centre the rows of programs, and the distributions that are met.
 
@@ -51,8 +55,8 @@ def centring(
             return None
         x, total = node.args if node.args[1].op == "reduce" else node.args[::-1]
         p = total.args[0].args[total.args[0].args[0] == x]
-        centred = program.add(((1, x), (-1, entry(x, found[old]))))
-        less = {x: centred, total: program.reduce("sum", program.mul((p, centred)), found[old].axes, True)}
+        shifted = centred(x, found[old])
+        less = {x: shifted, total: program.reduce("sum", program.mul((p, shifted)), found[old].axes, True)}
         return Node("add", tuple(less[a] for a in node.args), node.data, node.rank, node.kind)
 
     return replaced, list(found.values())
@@ -69,8 +73,8 @@ def _centred(node: Node, known: Mapping[str, Node]) -> Distribution | None:
         if product.op != "mul" or product.data != (2,) or x not in product.args or len(axes) != 1:  # type: ignore[arg-type]
             continue
         p = product.args[product.args[0] == x]
-        if _terms(p, axes, known) is not None:
-            return Distribution(p, axes, _logits(p, axes, known) or p)  # type: ignore[arg-type]
+        if (terms := _terms(p, axes, known)) is not None:
+            return Distribution(p, axes, _logits(p, axes, known) or p, terms)  # type: ignore[arg-type]
     return None
 
 

@@ -16,6 +16,7 @@ from nnmath.numeric.numpy_code.in_place import reuse_buffers
 LINES = [
     ("A = (1 - X**2) * (X @ q)\nreturn A", "A = X @ q\nA *= 1 - X**2\nreturn A"),
     ("A = (X @ q) * np.tanh(X)\nreturn A", "A = X @ q\nA *= np.tanh(X)\nreturn A"),
+    ("P = np.exp(-np.abs(X))\nreturn P", "P = -np.abs(X)\nnp.exp(P, out=P)\nreturn P"),
     ("e = X - m\nP = np.exp(e)\nreturn P", "P = X - m\nnp.exp(P, out=P)\nreturn P"),
     ("e = np.exp(X - m)\nP = e / e.sum()\nreturn P", "P = X - m\nnp.exp(P, out=P)\nP /= P.sum()\nreturn P"),
     ("A = X * c\nB = np.tanh(A)\nreturn B", "A = X * c\nB = np.tanh(A, out=A)\nreturn B"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Any
 
 import numpy as np
@@ -132,3 +133,21 @@ def test_many_rows_by_default() -> None:
     for f in module("softmax-ce").functions:
         found, expected = calls[f.name](Z, Y), never[f.name](Z, Y)
         assert found.dtype == expected.dtype and np.abs(found - expected).max() <= 2e-7 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", ["rows", "rows/n", "sum", "sum/n"])
+def test_what_a_block_returned_is_gone_before_the_next(kind: str) -> None:
+    """Otherwise the next one is computed in other memory, which is not in the cache. Sums are short, and are kept."""
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def doubled(x: np.ndarray) -> np.ndarray:
+        assert not any(ref() is not None and ref().size > 1 for ref in made)  # type: ignore[union-attr]
+        found = 2 * x if kind.startswith("rows") else x[:, :1].sum(axis=0)
+        made.append(weakref.ref(found))
+        return found
+
+    x = np.ones((3, 2**18))
+    found = load_source(module("softmax-ce").source)["_by_rows"](doubled, {"x": x}, {}, (kind,))
+    assert len(made) == 3
+    whole = 2 * x if kind.startswith("rows") else np.array([3.0])
+    np.testing.assert_allclose(found, whole / 3 if kind.endswith("/n") else whole, rtol=1e-15)

@@ -10,7 +10,7 @@ import pytest
 from derived import module
 
 from nnmath.numeric.checking.execution import load_source
-from nnmath.numeric.numpy_code.helpers import HELPERS
+from nnmath.numeric.numpy_code.helpers import HELPERS, with_called
 
 Layout = Callable[[np.ndarray], np.ndarray]
 
@@ -79,7 +79,7 @@ def test_a_distribution_that_is_returned_keeps_its_largest_entries() -> None:
 
 def helpers(*names: str) -> dict[str, Any]:
     space: dict[str, Any] = {"np": np}
-    for name in names:
+    for name in with_called(names):
         exec(HELPERS[name], space)
     return space
 

@@ -15,9 +15,11 @@ from ..program import Node, all_nodes
 from . import near_functions
 from .array_bounds import beyond_last, with_array_bounds
 from .centred_rows import with_centred_rows
+from .divided_factors import with_divided_factors
 from .entry_buffers import reuse_entries
 from .helpers import BLOCK, CACHED, HELPERS, LONG, NEAR_BLOCK, with_called
 from .in_place import reuse_buffers
+from .known_squares import with_known_squares
 from .last_factors import overwrite_last_factors
 from .line_comments import with_reasons
 from .names import CALLS
@@ -68,12 +70,13 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     dtype = f"{function.anchor}.dtype" if function.anchor else "float"
     writer = Writer(function.taken | {"np", "math", "sizes"}, dtype)
     names, nodes = with_factors_outside([name for name, _ in function.assigned], function.roots)
-    nodes = with_centred_rows(names, nodes)
+    nodes = with_divided_factors(names, with_centred_rows(names, nodes))
     long = _is_long(function.roots, OPERATIONS)
     names, nodes = with_shared_sums(names, nodes, _distributions(function), writer.taken)
     rows = _row_blocks(function)
     nodes = with_shared_exponentials(nodes, names, rows is not None)
-    nodes = with_tables(with_inner_products(nodes, names, rows is not None))
+    names, nodes = with_known_squares(names, with_inner_products(nodes, names, rows is not None), writer.taken)
+    nodes = with_tables(nodes)
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
     order = small_results_first(names, nodes[: len(names)])

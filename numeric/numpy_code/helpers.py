@@ -145,14 +145,17 @@ def _by_rows(function, split, others, kinds):
         rows = slice(start, min(start + step, n))
         parts = function(**{name: x[rows] for name, x in split.items()}, **others)
         for whole, part, kind in zip(found, parts if len(kinds) > 1 else (parts,), kinds):
-            if kind.endswith("/n"):
-                part = part * part.dtype.type((rows.stop - start) / n)
+            share = part.dtype.type((rows.stop - start) / n) if kind.endswith("/n") else None
             if kind.startswith("sum"):
-                whole.append(part)
-            else:
-                if not whole:
-                    whole.append(np.empty((n, *part.shape[1:]), part.dtype))
+                whole.append(part if share is None else part * share)
+                continue
+            if not whole:
+                whole.append(np.empty((n, *part.shape[1:]), part.dtype))
+            if share is None:
                 whole[0][rows] = part
+            else:
+                np.multiply(part, share, out=whole[0][rows])
+        del parts, part  # the next rows are computed where these were
     found = tuple(np.sum(x, axis=0) if k.startswith("sum") else x[0] for x, k in zip(found, kinds))
     return found if len(kinds) > 1 else found[0]
 '''
@@ -182,7 +185,9 @@ def _softplus(x):
 SECH2 = '''
 def _sech2(x):
     """1 - tanh(x)**2, without cancellation."""
-    e = np.exp(-2.0 * np.abs(x))
+    e = np.abs(x)
+    e *= -2.0
+    e = np.exp(e)
     d = 1.0 + e
     d *= d
     e /= d

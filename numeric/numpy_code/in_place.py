@@ -232,6 +232,8 @@ def _inside_function(value: ast.expr) -> tuple[str, ast.expr] | None:
     """(f, x) for ``np.f(x)`` where x is computed on the spot."""
     named = _elementary(value)
     x = value.args[0] if named else None  # type: ignore[attr-defined]
+    if isinstance(x, ast.UnaryOp) and isinstance(x.op, ast.USub) and isinstance(x.operand, ast.Call):
+        return named, x
     return (named, x) if isinstance(x, ast.BinOp) and type(x.op) in OPERATORS else None
 
 

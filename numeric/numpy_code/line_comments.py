@@ -28,6 +28,7 @@ REASONS = (
     (r"\w+ = (\w+)\.argmax\(axis=1\) \+ np\.arange\(0, \1\.size, .*", "of the largest in each row, for take and put"),
     (r"sure\d* = (np\.count_nonzero\()?\w+ < 1\.25\)?", "a probability above 0.8: digits would be lost"),
     (r"\w+\.put\(place, \(1 - own - own \* rest\) / total\)", "no digit is lost where P is near 1"),
+    (r"\w+_scale = _row_scale\(.*, squares=.*", "a power of two: no digit is lost"),
     (r"\w+_scale = _(row|array)_scale\(.*", "a power of two: squares stay in range, and no digit is lost"),
 )
 #: Longest line with its comment.

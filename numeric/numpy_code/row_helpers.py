@@ -39,6 +39,19 @@ def _row_minus(p, t, axis):
     return p
 '''
 
+CENTRE = '''
+def _centre(x, place, sure):
+    """x less its entry at ``place`` in each row, where this saves digits of x less a mean. It overwrites x.
+
+    That is if a weight of the mean is near 1, or if entries of a row are closer to each other than to 0.
+    """
+    top = x.take(place)
+    apart = top - x[..., 0]
+    if sure or np.vdot(top, top) > 4.0 * np.vdot(apart, apart):
+        x -= top[..., None]
+    return x
+'''
+
 COMPLEMENT = '''
 def _complement(p, axis):
     """1 - p for rows that sum to 1: where p is above 1/2, the sum of the others."""
@@ -75,10 +88,10 @@ def _sum_rows(x):
     """x.sum(axis=0) as matrix products, some rows at a time. Row after row, the rounding errors of all would add up."""
     rows, n = x.reshape(len(x), -1), len(x) // _ROWS * _ROWS
     if x.size < _MANY or n == 0:
-        total = np.ones(len(x), x.dtype) @ rows
+        total = _ones(x, len(x)) @ rows
     else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
-        sums = np.ones(_ROWS, x.dtype) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
-        total = _sum_rows(sums) + np.ones(len(x) - n, x.dtype) @ rows[n:]
+        sums = _ones(x, _ROWS) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
+        total = _sum_rows(sums) + _ones(x, len(x) - n) @ rows[n:]
     return total.reshape(x.shape[1:])
 '''
 
@@ -106,18 +119,24 @@ def _inner(x, y):
     return total
 '''
 
-SUM_EACH_ROW = '''
+ONES = '''
 _TERMS = 1024  # entries that are added in one go: of more, the rounding errors of all would add up
 _ONES = {t: np.ones(_TERMS, t) for t in np.typecodes["Float"]}
 
 
+def _ones(x, n):
+    """n times 1, in the dtype of x: a product with it is a sum."""
+    return _ONES[x.dtype.char][:n] if n <= _TERMS else np.ones(n, x.dtype)
+'''
+
+SUM_EACH_ROW = '''
 def _sum_each_row(x):
     """x.sum(axis=-1), as inner products with 1: BLAS takes half the time."""
-    length, ones = x.shape[-1], _ONES[x.dtype.char]
+    length = x.shape[-1]
     n = length // _TERMS * _TERMS
-    total = np.vecdot(x[..., n:], ones[: length - n])
+    total = np.vecdot(x[..., n:], _ones(x, length - n))
     if n:
-        total += np.vecdot(x[..., :n].reshape(*x.shape[:-1], -1, _TERMS), ones[:_TERMS]).sum(axis=-1)
+        total += np.vecdot(x[..., :n].reshape(*x.shape[:-1], -1, _TERMS), _ones(x, _TERMS)).sum(axis=-1)
     return total
 '''
 
@@ -129,7 +148,7 @@ def _sum_exponentials(x):
     """x.sum(axis=-1), where nothing cancels: of short rows as one product, if BLAS leaves other cores alone for it."""
     length = x.shape[-1]
     if length <= _SHORT and x.size < 2**13:
-        return x.dot(_ONES[x.dtype.char][:length])
+        return x.dot(_ones(x, length))
     return _sum_each_row(x)
 '''
 
@@ -166,15 +185,26 @@ def _tanh_minus(x, y):
     return found
 '''
 
-ROW_SCALE = '''
-def _row_scale(x, axis, least=0.0):
-    """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway."""
-    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+ROW_SQUARES = '''
+def _row_squares(x):
+    """The sum of the squares of each row; inf, without a warning, where it overflows."""
     with np.errstate(over="ignore", under="ignore"):
-        if axis == x.ndim - 1:
-            squares = np.vecdot(x, x)
-        else:
-            squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
+        return np.vecdot(x, x)
+'''
+
+ROW_SCALE = '''
+def _row_scale(x, axis, least=0.0, squares=None):
+    """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway.
+
+    squares: their sums, if known.
+    """
+    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+    if squares is None:
+        with np.errstate(over="ignore", under="ignore"):
+            if axis == x.ndim - 1:
+                squares = np.vecdot(x, x)
+            else:
+                squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
     if squares.min() > far**-2 and squares.max() < far**2:
         return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
@@ -212,18 +242,21 @@ def _power_of_two(x):
 #: In the order in which they appear in a module.
 ROW_HELPERS: dict[str, str] = {
     "_row_max": ROW_MAX,
+    "_ones": ONES,
     "_sum_rows": SUM_ROWS,
     "_sum_products": SUM_PRODUCTS,
     "_inner": INNER,
     "_sum_each_row": SUM_EACH_ROW,
     "_sum_exponentials": SUM_EXPONENTIALS,
     "_place": PLACE,
+    "_centre": CENTRE,
     "_complement": COMPLEMENT,
     "_rest": REST,
     "_zero_sum": ZERO_SUM,
     "_row_minus": ROW_MINUS,
     "_sigmoid_minus": SIGMOID_MINUS,
     "_tanh_minus": TANH_MINUS,
+    "_row_squares": ROW_SQUARES,
     "_row_scale": ROW_SCALE,
     "_array_scale": ARRAY_SCALE,
     "_over": OVER,

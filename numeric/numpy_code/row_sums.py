@@ -23,6 +23,13 @@ from .branches import either
 SURE = 1.25
 
 
+def sure(terms: Node, axes: tuple[int, ...]) -> Node:
+    """Whether a probability is above 0.8, of rows of exponentials whose largest is 1."""
+    total = program.reduce("sum", terms, axes)
+    small = Node("compare", (total, program.const(SURE)), ("<",), total.rank, "bool")
+    return Node("call", (small,), ("count_nonzero",), 0, "int") if total.rank else small
+
+
 @dataclass(frozen=True)
 class _Rows:
     """exp(values - largest): the values, the axis of the rows, and the position of the largest in each row."""
@@ -51,9 +58,7 @@ def with_shared_sums(
     logarithms = {n.args[0] for n in program.all_nodes(roots) if n.op == "log_sum"}
 
     def condition(terms: Node) -> Node:
-        total = program.reduce("sum", visit(terms), (rows[terms].axis,))
-        small = Node("compare", (total, program.const(SURE)), ("<",), total.rank, "bool")
-        return Node("call", (small,), ("count_nonzero",), 0, "int") if total.rank else small
+        return sure(visit(terms), (rows[terms].axis,))
 
     def sums(terms: Node) -> tuple[Node, Node]:
         """The sum of each row, and its logarithm."""

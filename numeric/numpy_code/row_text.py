@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .text import Writer
 
 #: Operations whose result is an array of its own.
-FRESH = ("add", "mul", "neg", "pow", "call", "matmul", "einsum", "zero_sum", "row_minus", "complement", "full")
+FRESH = tuple("add mul neg pow call matmul einsum zero_sum row_minus complement full centred".split())
 
 
 def overwritable(w: Writer, node: Node) -> str:
@@ -67,6 +67,15 @@ def _row_minus(w: Writer, n: Node) -> str:
     return name
 
 
+def _centred(w: Writer, n: Node) -> str:
+    """In its place, where a condition or the array itself asks for it."""
+    x, place, condition = n.args
+    w.names[n] = name = w.variable(x, "product")
+    where = place_name(w, place)
+    w.lines.append(f"{w.helper('_centre')}({name}, {where}, {w.variable(condition, 'sure')})")
+    return name
+
+
 def _complement(w: Writer, n: Node) -> str:
     return f"{w.helper('_complement')}({w.expression(n.args[0])[0]}, axis={n.data[0]})"
 
@@ -105,12 +114,22 @@ def _over(w: Writer, n: Node) -> str:
 
 
 def _row_scale(w: Writer, n: Node) -> str:
-    x, least = (w.expression(a)[0] for a in n.args)
+    x, least, *squares = (w.expression(a)[0] for a in n.args)
     floor = "" if least == "0" else f", least={least}"
     if n.rank == 0:
         return f"{w.helper('_array_scale')}({x}{floor})"
     axis = n.data[0] if len(n.data) == 1 else n.data
-    return f"{w.helper('_row_scale')}({x}, axis={axis}{floor})"
+    known = "".join(f", squares={s}" for s in squares)
+    return f"{w.helper('_row_scale')}({x}, axis={axis}{floor}{known})"
+
+
+def _row_squares(w: Writer, n: Node) -> str:
+    return f"{w.helper('_row_squares')}({w.expression(n.args[0])[0]})"
+
+
+def _squares_again(w: Writer, n: Node) -> str:
+    squares, scaled, x, inner = (w.expression(a, inline=True)[0] for a in n.args)
+    return f"({squares} if {scaled} is {x} else {inner})"
 
 
 def _row_max(w: Writer, n: Node) -> str:
@@ -121,10 +140,13 @@ ROW_TEXT: dict[str, Callable[[Writer, Node], str]] = {
     "row_max": _row_max,
     "zero_sum": _zero_sum,
     "row_minus": _row_minus,
+    "centred": _centred,
     "complement": _complement,
     "place": _place,
     "rest": _rest,
     "one_of": one_of,
     "over": _over,
     "row_scale": _row_scale,
+    "row_squares": _row_squares,
+    "squares_again": _squares_again,
 }

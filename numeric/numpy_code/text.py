@@ -153,6 +153,8 @@ class Writer:
             base = "s"
         elif key == "mul" and node.args == (e := node.args[0], program.add(((1, program.const(1)), (1, e)))):
             base = "q"  # of e and 1, the share of e
+        elif key == "mul" and node.data == (1,) and node.args[0].op == "name" and node.args[1].kind == "python":
+            base = "scaled"
         elif key == "clip" and node.args[0].op == "call" and str(node.args[0].data[0]).startswith("exp"):
             base = "e"
         else:

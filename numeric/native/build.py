@@ -215,32 +215,27 @@ def c_text(
     suffix = "f32" if real == "float" else "f64"
     ints = frozenset(c_name(a) for a, _, whole in signature.arrays if whole)
     texts = []
-    arguments = [f"ptrdiff_t {s}" for s in signature.sizes]
-    alone = "" if signature.in_place else "restrict "
-    arguments += [f"const {'int64_t' if whole else real} *{alone}{c_name(a)}" for a, _, whole in signature.arrays]
-    arguments += [f"double (*{c_name(f)})(double)" for f in signature.functions]
-    arguments += [f"double {c_name(p)}" for p in signature.parameters]
-    arguments += [f"{real} *{alone}{c_name(o)}" for o, _ in signature.outputs]
+    arguments = c_arguments(signature, real)
     extra = [f"double *restrict {t}" for t in temporaries]
     single = len(kernels) == 1 and not temporaries
-    head = f"{signature.name}_{suffix}"
+    called = f"{signature.name}_{suffix}"
     for at, kernel in enumerate(kernels, 1):
-        cname = f"int {head}" if single else f"static int {head}_{at}"
+        cname = f"int {called}" if single else f"static int {called}_{at}"
         writer = WRITERS.get(kernel.mode, Emitter)
         emitter = writer(kernel, real, ints, taken | set(temporaries), used, frozenset(temporaries))
         if isinstance(emitter, Accumulator):
             emitter.defined = frozenset(d for d, _ in signature.defined)
         lines = emitter.body()
         lines = [*_unused(signature, temporaries, single), *lines]
-        texts.append(_head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join(lines) + "\n}")
+        texts.append(head(cname, [*arguments, *extra]) + "\n{\n" + "\n".join(lines) + "\n}")
     if single:
         return texts[0]
     own = (*(a for a, *_ in signature.arrays), *signature.functions, *signature.parameters)
     own = (*own, *(o for o, _ in signature.outputs))
     passed = ", ".join([*signature.sizes, *map(c_name, own), *temporaries])
-    calls = " || ".join(_called(kernel, f"{head}_{at}({passed})") for at, kernel in enumerate(kernels, 1))
+    calls = " || ".join(_called(kernel, f"{called}_{at}({passed})") for at, kernel in enumerate(kernels, 1))
     if not temporaries:
-        texts.append(_head(f"int {head}", arguments) + f"\n{{\n    return {calls};\n}}")
+        texts.append(head(f"int {called}", arguments) + f"\n{{\n    return {calls};\n}}")
         return "\n\n".join(texts)
     total = " + ".join(" * ".join(s) or "1" for s in temporaries.values()) or "1"
     lines = [
@@ -253,8 +248,18 @@ def c_text(
         lines.append(f"    double *restrict const {t} = {start};")
         start = f"{t} + {' * '.join(shape) or '1'}"
     lines += [f"    const int failed = {calls};", "    free(memory);", "    return failed;"]
-    texts.append(_head(f"int {head}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
+    texts.append(head(f"int {called}", arguments) + "\n{\n" + "\n".join(lines) + "\n}")
     return "\n\n".join(texts)
+
+
+def c_arguments(signature: CFunction, real: str) -> list[str]:
+    """What a C function takes: sizes, arrays, functions, parameters, outputs."""
+    alone = "" if signature.in_place else "restrict "
+    found = [f"ptrdiff_t {s}" for s in signature.sizes]
+    found += [f"const {'int64_t' if whole else real} *{alone}{c_name(a)}" for a, _, whole in signature.arrays]
+    found += [f"double (*{c_name(f)})(double)" for f in signature.functions]
+    found += [f"double {c_name(p)}" for p in signature.parameters]
+    return found + [f"{real} *{alone}{c_name(o)}" for o, _ in signature.outputs]
 
 
 def _called(kernel: Kernel, call: str) -> str:
@@ -269,7 +274,8 @@ def _unused(signature: CFunction, temporaries: Mapping[str, Shape], single: bool
     return [f"    {' '.join(f'(void){n};' for n in names)}"] if names else []
 
 
-def _head(cname: str, arguments: Sequence[str]) -> str:
+def head(cname: str, arguments: Sequence[str]) -> str:
+    """The head of a C function, on as many lines as it needs."""
     lines, line = [], f"{cname}("
     for at, a in enumerate(arguments):
         piece = a + (", " if at < len(arguments) - 1 else ")")

@@ -71,7 +71,8 @@ class CompiledModule:
         made |= {d.signature.name: partial(driven, d) for d in module.drivers}
         self.library = library = None
         self.failed: NoCompiler | None = None
-        compiled = (*module.functions, *(s.function for d in module.drivers for s in d.stages))
+        parts = [part.function for d in module.drivers for part in d.parts]
+        compiled = (*module.functions, *parts)
         if compiled or module.drivers:
             below = {str(t.name): str(t.domain.below) for t in derivation.givens if t.domain.below is not None}
             entries = "".join(_entry(f, below) for f in compiled)
@@ -84,7 +85,7 @@ class CompiledModule:
         if library is not None and ready:
             _alone_after_fork(library)
             if module.drivers and threads_spin():
-                _one_thread(library)
+                _one_thread(library, "nn_thread_limit")
         for f in generated.functions:
             self.__dict__[f.name] = self.numpy[f.name]
         for name, make in made.items():
@@ -140,9 +141,10 @@ def _reads_objects(library: ctypes.CDLL) -> bool:
     return all(probe(a) == a.ctypes.data for a in arrays)
 
 
-def _one_thread(library: ctypes.CDLL) -> None:
-    if hasattr(library, "nn_thread_limit"):
-        ctypes.c_int.in_dll(library, "nn_thread_limit").value = 1
+def _one_thread(library: ctypes.CDLL, *limits: str) -> None:
+    for limit in limits:
+        if hasattr(library, limit):
+            ctypes.c_int.in_dll(library, limit).value = 1
 
 
 def _alone_after_fork(library: ctypes.CDLL) -> None:
@@ -152,7 +154,7 @@ def _alone_after_fork(library: ctypes.CDLL) -> None:
     def single() -> None:
         found = kept()
         if found is not None:
-            _one_thread(found)
+            _one_thread(found, "nn_thread_limit", "nn_slice_limit")
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=single)

@@ -8,46 +8,27 @@ more than a view of an array in memory is computed by the stage before, once, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 from ..array_function import ArrayFunction
+from ..lower import Unsupported
 from ..plans import fresh_name
 from ..program import Node, all_nodes
 from .build import CFunction, kernels_for
-from .entries import Lowering
-from .kernels import Kernel
-from .products import VIEWS, WINDOWS
+from .entries import Lowering, axes_for
+from .matrix_products import Factors, matched
+from .products import VIEWS, WINDOWS, NeedsArray
 from .scalars import Shape, loads
+from .slices import in_stack
+from .steps import OTHERWISE, Driver, Product, Stage
 from .text import c_name
 
 #: Operations that stay with NumPy, and those that are a view of their operand.
 PRODUCTS = ("matmul", "einsum", "apply")
 REALS = ("float", "double")
 
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a function in C: for float and for double its kernels, and the arrays between these."""
-
-    function: CFunction
-    kernels: Mapping[str, tuple[list[Kernel], dict[str, Shape]]]
-
-
-@dataclass(frozen=True)
-class Driver:
-    """A function whose steps Python calls in order.
-
-    steps: lines that assign the result of a product, or a stage. returned: text of what is returned.
-    """
-
-    signature: CFunction
-    steps: tuple[str | Stage, ...]
-    returned: tuple[str, ...]
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        return tuple(s for s in self.steps if isinstance(s, Stage))
+#: Sums of so few products in all are made sooner by ``einsum`` than by matrices, which take some calls of Python.
+FEW = 2**14
 
 
 def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) -> Driver | None:
@@ -55,7 +36,7 @@ def split(function: ArrayFunction, signature: CFunction, roots: Sequence[Node]) 
     nodes = all_nodes(roots)
     if not any(map(is_product, nodes)):
         return None
-    return _Splitter(function, signature, roots).driver()
+    return in_stack(_Splitter(function, signature, roots).driver())
 
 
 class _Splitter:
@@ -87,17 +68,18 @@ class _Splitter:
                 self.arrays[node] = (name if node not in wanted else fresh_name(name, self.taken), shape)
         for product in self.products:
             self.arrays[product] = (fresh_name("product", self.taken), lowering.shape(product))
-        steps: list[str | Stage] = []
+        steps: list[Product | Stage] = []
         known = {n: a for n, a in self.arrays.items() if n.op == "name"}
         for level in range(max(self.levels.values()) + 1):
             for product in self.products:
                 if self.levels[product] == level:
-                    steps += self._steps(product)
+                    steps.append(self._step(product, known))
                     known[product] = self.arrays[product]
             if self.stored.get(level):
                 steps.append(self._stage(level, self.stored[level], known))
                 known.update({n: self.arrays[n] for n in self.stored[level]})
-        return Driver(self.signature, tuple(steps), tuple(map(self._returned, self.roots)))
+        needed = tuple(dict.fromkeys(self.arrays[_array(root, self.arrays)][0] for root in self.roots))
+        return Driver(self.signature, tuple(steps), tuple(map(self._returned, self.roots)), needed)
 
     def _collect(self, root: Node) -> None:
         """The level of each node, and the products in an order in which they can be computed."""
@@ -136,14 +118,25 @@ class _Splitter:
         )
         return Stage(function, made)
 
-    def _steps(self, node: Node) -> list[str]:
-        """The lines that compute a product, or what an argument gives; that may be no array of the same kind."""
+    def _step(self, node: Node, known: dict[Node, tuple[str, Shape]]) -> Product:
+        """A product, or what an argument gives; that may be no array of the same kind."""
         name, shape = self.arrays[node]
         lines = [f"{name} = {'contiguous' if shape else 'asarray'}({self._product(node)})"]
         if node.op == "apply":
             expected = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
-            lines.append(f"if {name}.dtype is not kind or {name}.shape != {expected}:")
-        return lines
+            lines += [f"if {name}.dtype is not kind or {name}.shape != {expected}:", f"    {OTHERWISE}"]
+        return Product(name, shape, tuple(lines), self._factors(node, known))
+
+    def _factors(self, node: Node, known: dict[Node, tuple[str, Shape]]) -> Factors | None:
+        """A product as one of stacks of matrices in C, where it is one."""
+        lowering = Lowering({n: (c_name(name), shape) for n, (name, shape) in known.items()})
+        if node.op == "apply":
+            return None
+        try:
+            value = lowering.entry(node, axes_for(lowering.shape(node)))
+        except (NeedsArray, Unsupported):
+            return None
+        return matched(value) if value.op == "product" else None
 
     def _product(self, node: Node) -> str:
         operands = [self._view(a) for a in node.args]
@@ -151,7 +144,15 @@ class _Splitter:
             return " @ ".join(operands)
         if node.op == "apply":
             return f"{node.data[0]}({operands[0]})"
-        return f'einsum("{node.data[0]}", {", ".join(operands)}, optimize={len(operands) > 2})'
+        spec = str(node.data[0])
+        text = f'einsum("{spec}", {", ".join(operands)}, optimize={len(operands) > 2})'
+        matrices = _as_matrices(spec, operands)
+        if matrices is None:
+            return text
+        lowering = Lowering(self.arrays)
+        letters = "".join(spec.split("->")[0].split(","))
+        sizes = dict(zip(letters, (d for a in node.args for d in lowering.shape(a)), strict=True))
+        return f"{matrices} if {' * '.join(sizes.values())} > {FEW} else {text}"
 
     def _view(self, node: Node) -> str:
         if node in self.arrays:
@@ -174,6 +175,33 @@ def is_product(node: Node) -> bool:
 def _base(node: Node) -> Node:
     """What a node is a view of."""
     while node.op in VIEWS:
+        node = node.args[0]
+    return node
+
+
+def _as_matrices(spec: str, operands: Sequence[str]) -> str | None:
+    """A sum over several axes as one product of matrices, where each axis is summed or belongs to one operand.
+
+    BLAS makes these; ``einsum`` adds up term by term.
+    """
+    given, out = spec.split("->")
+    parts = given.split(",")
+    if len(parts) != 2 or any(len(set(p)) < len(p) for p in parts):
+        return None
+    left, right = parts
+    summed = [c for c in left if c in right]
+    free = [c for c in left + right if c not in summed]
+    if not summed or any(c in out for c in summed) or sorted(free) != sorted(out):
+        return None
+    axes = tuple(tuple(p.index(c) for c in summed) for p in parts)
+    text = f"tensordot({', '.join(operands)}, {axes})"
+    order = [free.index(c) for c in out]
+    return text if order == sorted(order) else f"{text}.transpose({', '.join(map(str, order))})"
+
+
+def _array(node: Node, arrays: Collection[Node]) -> Node:
+    """The array in memory that a node is, or is a view of."""
+    while node not in arrays:
         node = node.args[0]
     return node
 

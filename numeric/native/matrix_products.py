@@ -21,7 +21,8 @@ MODE = "matrix"
 #: Of the result of a product: as NN_AXES below.
 AXES = 6
 
-TEXT = r"""
+#: What the products of slices (:mod:`.slice_products`) have too.
+TILES = r"""
 /* Products of matrices. Bytes of a vector, and rows of a tile: as many as the registers hold. */
 #if defined __AVX512F__
 enum { NN_VECTOR = 64, NN_TALL = 14 };
@@ -31,11 +32,14 @@ enum { NN_VECTOR = 32, NN_TALL = 6 };
 enum { NN_VECTOR = 16, NN_TALL = 6 };
 #endif
 /* Terms of a sum, and rows and columns, that are taken at a time: panels stay in the caches. */
-enum { NN_LANES = NN_VECTOR / sizeof(double), NN_WIDE = 2 * NN_LANES, NN_DEEP = 256, NN_HIGH = 8 * NN_TALL };
-enum { NN_BROAD = 2048, NN_AXES = 6 };
+enum { NN_DEEP = 256, NN_HIGH = 8 * NN_TALL, NN_BROAD = 2048 };
+#define NN_UNROLL _Pragma("GCC unroll 14")
+"""
+
+TEXT = r"""
+enum { NN_LANES = NN_VECTOR / sizeof(double), NN_WIDE = 2 * NN_LANES, NN_AXES = 6 };
 #ifdef __GNUC__
 typedef double nn_vector __attribute__((vector_size(NN_VECTOR), aligned(sizeof(double)), may_alias));
-#define NN_UNROLL _Pragma("GCC unroll 14")
 #endif
 
 /* A tile of c, whose rows are cm apart, is set to the sum of k terms, or grows by it. high, wide: how much is there. */

@@ -20,11 +20,16 @@ from ..program import Node, all_nodes, rebuilder
 from .build import CFunction, c_text, kernels_for
 from .float_functions import as_floats, float_support
 from .functions import FUNCTIONS, support
-from .hybrid import REALS, Driver, split
+from .hybrid import REALS, split
 from .kernels import Cut
 from .matrix_products import TEXT as PRODUCT
+from .matrix_products import TILES
 from .memory import AHEAD, STREAM
 from .scalars import Shape
+from .slice_products import DECISION
+from .slice_products import text as slice_products
+from .slice_text import slice_text
+from .steps import Driver
 from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
@@ -56,13 +61,15 @@ HEADER = """#include <float.h>
 """
 
 THREADS = """
-/* How many threads a loop over rows gets: one where there are fewer than 32768 entries in all. */
+/* How many threads a loop over rows gets: one where there are fewer than 32768 entries in all, or where one of several
+   threads calls this. */
 int nn_thread_limit = 0;
 double nn_thread_entries = 32768.0;
 static inline ptrdiff_t nn_threads(ptrdiff_t rows, double entries) {
     ptrdiff_t most = 1;
 #ifdef _OPENMP
-    most = omp_get_max_threads();
+    if (!omp_in_parallel())
+        most = omp_get_max_threads();
 #endif
     if (nn_thread_limit > 0 && most > nn_thread_limit)
         most = nn_thread_limit;
@@ -128,6 +135,9 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
                     for stage in driver.stages
                     for real in REALS
                 ]
+                for stack in driver.stacks:
+                    texts += [slice_text(stack, real, names_in(stack.function)) for real in REALS]
+                    used |= {"threads": None, "slices": None}
                 drivers.append(driver)
                 continue
             text, function = _function(program, used)
@@ -146,7 +156,9 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
     pieces += [THREADS.strip()] if "threads" in used else []
     pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
+    pieces += [TILES.strip()] if "product" in used or "slices" in used else []
     pieces += [PRODUCT.strip()] if "product" in used else []
+    pieces += [DECISION.strip(), *(slice_products(real).strip() for real in REALS)] if "slices" in used else []
     pieces += [t for t in (small, elementary, shorter) if t]
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .hybrid import Driver, Stage
 from .in_place import into, usable
 from .module import CFunction
 from .results import Results
+from .slice_text import DECLINED
+from .steps import OTHERWISE, Driver, Product, Stack, Stage
 
 #: A function of one number, for C.
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
@@ -33,12 +34,23 @@ def driven(driver: Driver, library: ctypes.CDLL, numpy: Callable[..., Any]) -> C
     """The same of a function whose matrix products NumPy computes."""
     lines: list[str] = []
     runs: list[tuple[Any, Any]] = []
-    for step in driver.steps:
+
+    def add(step: Product | Stage | Stack, indent: str = "") -> None:
+        if isinstance(step, Product):
+            lines.extend(indent + line for line in step.lines)
+            return
+        lines_of = _stage(step.function, len(runs))
+        runs.append(_runs(step.function, library))
         if isinstance(step, Stage):
-            lines += _stage(step.function, len(runs))
-            runs.append(_runs(step.function, library))
-        else:
-            lines.append(step)
+            lines.extend(indent + line for line in lines_of)
+            return
+        lines.extend([*lines_of[:-2], f"if failed == {DECLINED}:"])
+        for inner in step.steps:
+            add(inner, "    ")
+        lines.extend(["elif failed:", f"    {OTHERWISE}"])
+
+    for step in driver.steps:
+        add(step)
     return _made(driver.signature, lines, ", ".join(driver.returned), runs, numpy)
 
 
@@ -63,7 +75,8 @@ def _stage(c: CFunction, at: int) -> list[str]:
         lines = [f"{', '.join(fresh)}, = ({', '.join(fresh.values())},) if out is None else out"]
     own = [*(f"CALLBACK({f})" for f in c.functions), *c.parameters, *(o for o, _ in c.outputs)]
     passed = ", ".join([*c.sizes, *(a for a, *_ in c.arrays), *own])
-    return [*lines, f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
+    called = [f"failed = steps[{at}]({passed})", "if failed == 1:", "    raise MemoryError"]
+    return [*lines, *called, "if failed:", f"    {OTHERWISE}"]
 
 
 def _tuple(shape: Sequence[str]) -> str:
@@ -133,13 +146,7 @@ def _made(
         rest = f"{rest} if out is None else into(out, {c.name}({names}), {results!r})"
         shape = "shape" if c.elementwise else _tuple(c.outputs[0][1])
         tests = [*tests, f"(out is None or usable(out, ({inputs}), kind, {shape}, {len(results)}))"]
-    inside = []
-    for call in calls:
-        inside.append(call)
-        if call == "    raise MemoryError":
-            inside += ["if failed:", f"    return {rest}"]
-        elif call.startswith("if "):  # what a function gave is no such array
-            inside.append(f"    return {rest}")
+    inside = [line.replace(OTHERWISE, f"return {rest}") for line in calls]
     text = [f"def {c.name}({head}):", "    try:"]
     text += [f"        {line}" for line in lines]
     text += [f"        if {' and '.join(tests)}:"]
@@ -151,7 +158,8 @@ def _made(
     text += [f"    return {rest}"]
     kept = Results(2 * sum(call.count("empty(") for call in calls))  # those of the last call are often still held
     namespace: dict[str, Any] = {"ndarray": np.ndarray, "empty": kept.empty, "F32": F32, "F64": F64, "I64": I64}
-    namespace |= {"einsum": np.einsum, "contiguous": np.ascontiguousarray, "asarray": np.asarray, "CALLBACK": CALLBACK}
+    namespace |= {"einsum": np.einsum, "tensordot": np.tensordot, "CALLBACK": CALLBACK}
+    namespace |= {"contiguous": np.ascontiguousarray, "asarray": np.asarray}
     namespace |= {"STEPS32": tuple(r[0] for r in runs), "STEPS64": tuple(r[1] for r in runs)}
     namespace |= {"usable": usable, "into": into}
     namespace["NUMBERS"] = (float, int, np.float64, np.float32)

@@ -1,0 +1,317 @@
+"""Compiled functions that go through stacks of matrices slice by slice, and those that must not."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from compiler_here import needs_compiler
+from test_native_matrices import sanitized
+
+from nnmath.derivations.build import derive_entry
+from nnmath.derivations.entry import Entry
+from nnmath.numeric.joint import joint
+from nnmath.numeric.native.calling import CompiledModule
+from nnmath.numeric.native.checkable import in_threads
+from nnmath.numeric.native.module import write
+from nnmath.numeric.native.slices import results
+from nnmath.numeric.plans import plans
+
+pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
+
+#: Arrays, definitions, what is differentiated by (nothing: the value alone), and the leading axes that are slices.
+SLICED: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
+    "attention": (
+        "Q: b n d\nK: b m d\nV: b m v\ndO: b n v",
+        """S[a, i, j] = sum(Q[a, i, e]*K[a, j, e] for e in d)/sqrt(d)
+        P = softmax(S)
+        O[a, i, e] = sum(P[a, i, j]*V[a, j, e] for j in m)
+        L = upstream(dO, O)""",
+        ("dL/dQ", "dL/dK", "dL/dV"),
+        ("b",),
+    ),
+    "two axes, one of them in a bias, a shared mask": (
+        "Q: b h n d\nK: b h m d\nB: h n\nM: n m\ndO: b h n m",
+        """S[a, c, i, j] = tanh(M[i, j] + B[c, i] + sum(Q[a, c, i, e]*K[a, c, j, e] for e in d))
+        L = upstream(dO, S)""",
+        ("dL/dQ", "dL/dK"),
+        ("b", "h"),
+    ),
+    "heads of a batch, keys of heads": (
+        "Q: b h n d\nK: h m d\ndO: b h n m",
+        """S[a, c, i, j] = tanh(sum(Q[a, c, i, e]*K[c, j, e] for e in d))
+        L = upstream(dO, S)""",
+        (),
+        ("b", "h"),
+    ),
+    "heads inside": (
+        "Q: b n h d\nK: b m h d\ndO: b h n m",
+        """S[a, c, i, j] = tanh(sum(Q[a, i, c, e]*K[a, j, c, e] for e in d))
+        L = upstream(dO, S)""",
+        ("dL/dQ",),
+        ("b",),
+    ),
+    "shared weights": (
+        "X: b n d\nW: d m\ndY: b n m",
+        """Y[a, i, j] = sin(sum(X[a, i, e]*W[e, j] for e in d))
+        L = upstream(dY, Y)""",
+        ("dL/dX",),
+        ("b",),
+    ),
+}
+#: Formulas in which slices depend on each other.
+ENTANGLED = {
+    "a sum over the stack": ("X: b n d\nW: b d m\ndY: n m", "Y[i, j] = sum(X[a, i, e]*W[a, e, j] for e in d for a in b)"),
+    "a sum over the stack of a function": (
+        "X: b n d\nW: b d m\ndY: n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[i, j] = sum(tanh(Z[a, i, j]) for a in b)",
+    ),
+    "a softmax over the stack": (
+        "X: b n d\nW: b d m\ndY: b n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\n"
+        "Y[a, i, j] = exp(Z[a, i, j])/sum(exp(Z[c, i, j]) for c in b)",
+    ),
+    "the length of the stack": (
+        "X: b n d\nW: b d m\ndY: b n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j]/b)",
+    ),
+    "the number of a slice": (
+        "X: b n d\nW: b d m\ndY: b n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])*indicator(a <= j)",
+    ),
+    "a matrix as long as the stack": (
+        "X: b n d\nW: b d b\ndY: b n b",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])",
+    ),
+    "a slice of another one": (
+        "X: b n d\nW: b d m\nT: b b\ndY: b n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])*T[a, a]",
+    ),
+    "its rows and its slices": (
+        "X: b n d\nW: b d m\nC: b m\ndY: b n m",
+        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\n"
+        "Y[a, i, j] = tanh(Z[a, i, j])*C[a, j] + sum(C[c, j] for c in b)",
+    ),
+}
+#: Lengths by dimension: all distinct, equal, one, whole tiles, one beyond, few rows and columns, blocks of terms.
+SIZES = [
+    dict(b=3, h=2, n=5, d=7, m=11, v=4),
+    dict(b=4, h=4, n=4, d=4, m=4, v=4),
+    dict(b=1, h=1, n=1, d=1, m=1, v=1),
+    dict(b=2, h=3, n=28, d=16, m=64, v=32),
+    dict(b=5, h=1, n=29, d=33, m=65, v=17),
+    dict(b=2, h=2, n=3, d=40, m=2, v=90),
+    dict(b=2, h=2, n=90, d=3, m=70, v=1),
+    dict(b=1, h=2, n=21, d=600, m=300, v=40),
+    dict(b=70, h=2, n=6, d=5, m=9, v=8),
+]
+ALWAYS, NEVER = 1, 0
+
+
+def derived(given: str, define: str, wanted: tuple[str, ...]) -> Any:
+    entry = Entry(id="stack", title="A stack", given=given, define=define, wanted=wanted or ("dL/dQ",))
+    d = derive_entry(entry)
+    return joint(d) if wanted else (d, plans(d)[0])
+
+
+def decided(answer: int) -> Any:
+    """The C text with this answer to whether slices pay."""
+    head = re.compile(r"(static inline int nn_in_slices\(.*\) \{\n)")
+    return lambda source: head.sub(rf"\1    return {answer};\n", source)
+
+
+def function(module: CompiledModule) -> Any:
+    assert not module.notes, module.notes
+    return getattr(module, module.functions[0])
+
+
+@pytest.fixture(scope="module", params=SLICED)
+def sliced(request: pytest.FixtureRequest, own_cache: None) -> tuple[str, CompiledModule, CompiledModule]:
+    given, define, wanted, axes = SLICED[request.param]
+    d, plan = derived(given, define, wanted)
+    (driver,) = write(d, [plan], products=True).drivers
+    assert [s.axes for s in driver.stacks] == [axes]
+    return given, *(CompiledModule(d, [plan], altered=decided(answer)) for answer in (ALWAYS, NEVER))
+
+
+def arrays(given: str, sizes: dict[str, int], dtype: Any, seed: int = 0) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    shapes = [[sizes[c] for c in line.split(":")[1].split()] for line in given.splitlines()]
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def called(module: CompiledModule, f: Any, given: str, values: list[Any]) -> tuple[Any, ...]:
+    by_name = dict(zip((line.split(":")[0] for line in given.splitlines()), values, strict=True))
+    wanted = module.described[0].arguments
+    found = f(**{n: by_name[n] for n in wanted})
+    return found if isinstance(found, tuple) else (found,)
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_slices_give_what_numpy_gives(sliced: Any, sizes: dict[str, int], dtype: Any) -> None:
+    given, module, driven = sliced
+    values = arrays(given, sizes, dtype)
+    exact = called(module, module.numpy[module.functions[0]], given, [v.astype(np.float64) for v in values])
+    beside = called(driven, function(driven), given, values)
+    for call in (function(module), in_threads(function(module), module)):
+        found = called(module, call, given, values)
+        for f, e, g in zip(found, exact, beside, strict=True):
+            assert f.dtype == dtype and f.shape == e.shape == g.shape
+            near = 4e-6 if dtype is np.float32 else 1e-14
+            np.testing.assert_allclose(f, e, rtol=near * 10, atol=near * np.abs(e).max() * sizes["d"] ** 0.5)
+
+
+def test_strided_arrays_and_two_dtypes(sliced: Any) -> None:
+    given, module, _ = sliced
+    values = arrays(given, SIZES[0], np.float64)
+    expected = called(module, function(module), given, values)
+    for changed in (
+        [np.asfortranarray(v) for v in values],
+        [np.repeat(v, 2, axis=-1)[..., ::2] for v in values],
+        [values[0].astype(np.float32).astype(np.float64), *values[1:]],
+        [values[0].astype(np.float32), *values[1:]],
+    ):
+        found = called(module, function(module), given, changed)
+        for f, e in zip(found, expected, strict=True):
+            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", (np.inf, np.nan))
+def test_infinities_and_nan_stay_in_their_slices(sliced: Any, value: float) -> None:
+    given, module, driven = sliced
+    values = arrays(given, SIZES[3], np.float32)
+    values[0][(1, *(0 for _ in values[0].shape[1:]))] = value
+    with np.errstate(invalid="ignore"):
+        found = called(module, function(module), given, values)
+        expected = called(driven, function(driven), given, values)
+    for f, e in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.isfinite(f), np.isfinite(e))
+        np.testing.assert_array_equal(np.isnan(f), np.isnan(e))
+        assert np.isfinite(f[0]).all()
+
+
+def test_arrays_are_not_overrun(sliced: Any) -> None:
+    """Under the sanitizer of addresses every size is read and written within its arrays."""
+    given, module, _ = sliced
+    name = module.functions[0]
+    shapes = {line.split(":")[0]: line.split(":")[1].split() for line in given.splitlines()}
+    head = re.search(rf"int {name}_stack_f32\(([^)]*)\)", module.source)
+    assert head
+    arguments = [" ".join(part.split()) for part in head.group(1).split(",")]
+    known = {**shapes, **outputs(given, module)}
+    calls = ""
+    for sizes in SIZES:
+        names = {a: a.split()[-1].lstrip("*") for a in arguments}
+        passed = [str(sizes[names[a]]) if "ptrdiff_t" in a else names[a] for a in arguments]
+        made = [names[a] for a in arguments if "*" in a]
+        lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in known[n])}, 4);" for n in made]
+        lines += [f"if ({name}_stack_f32({', '.join(passed)})) return 1;", *(f"free({n});" for n in made)]
+        calls += "    { " + " ".join(lines) + " }\n"
+    run = sanitized(f"{module.source}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
+    if "sanitize" in run and "unrecognized" in run:
+        pytest.skip("the compiler has no sanitizer")
+    assert run == ""
+
+
+def outputs(given: str, module: CompiledModule) -> dict[str, list[str]]:
+    define, wanted = next((d, w) for g, d, w, _ in SLICED.values() if g == given)
+    d, plan = derived(given, define, wanted)
+    (driver,) = write(d, [plan], products=True).drivers
+    return {name: list(shape) for s in driver.stacks[0].steps for name, shape in results(s)}
+
+
+@pytest.mark.parametrize("name", ENTANGLED)
+def test_slices_that_need_each_other_are_not_taken_apart(name: str) -> None:
+    given, define = ENTANGLED[name]
+    d, plan = derived(given, f"{define}\nL = upstream(dY, Y)", ("dL/dX",))
+    (driver,) = write(d, [plan], products=True).drivers
+    assert not driver.stacks and len(driver.steps) > 1
+    module = CompiledModule(d, [plan])
+    values = arrays(given, SIZES[0], np.float64)
+    exact = called(module, module.numpy[module.functions[0]], given, values)
+    for f, e in zip(called(module, function(module), given, values), exact, strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-12, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def attention(own_cache: None) -> tuple[str, Any]:
+    given, define, wanted, _ = SLICED["attention"]
+    return given, derived(given, define, wanted)
+
+
+def counted(source: str) -> str:
+    """The C text that counts calls which are answered slice by slice."""
+    text = re.sub(r"(    ptrdiff_t next = 0;\n)", r"\1    nn_sliced++;\n", source)
+    assert text.count("nn_sliced++") == 2  # floats and doubles
+    return text.replace("/* How many threads slices", "int nn_sliced = 0;\n/* How many threads slices", 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are counted elsewhere")
+def test_slices_are_made_where_they_pay(attention: Any) -> None:
+    given, (d, plan) = attention
+    vectors = "#if defined __AVX512F__ || defined __AVX2__ && defined __FMA__\n    return"
+    module = CompiledModule(d, [plan], altered=lambda s: counted(s.replace(vectors, "#if 1\n    return")))
+    assert module.library is not None
+    total = ctypes.c_int.in_dll(module.library, "nn_sliced")
+    limit = ctypes.c_double.in_dll(module.library, "nn_slice_bytes")
+
+    def slices(sizes: dict[str, int], call: Any) -> bool:
+        before, values = total.value, arrays(given, sizes, np.float32)
+        found = called(module, call, given, values)
+        exact = called(module, module.numpy[plan.name], given, [v.astype(np.float64) for v in values])
+        for f, e in zip(found, exact, strict=True):
+            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-5)
+        return total.value > before
+
+    call = function(module)
+    small, threads = dict(SIZES[0], b=1), in_threads(call, module)  # three threads
+    assert slices(small, call)
+    for stack, pays in ((1, False), (2, False), (3, True), (4, False), (5, True), (6, True), (7, True)):
+        assert slices(dict(small, b=stack), threads) is pays, stack
+    before, limit.value = limit.value, 1000.0
+    assert not slices(small, call)
+    limit.value = before
+    assert slices(small, call)
+
+
+def test_memory_that_runs_out(attention: Any) -> None:
+    given, (d, plan) = attention
+    values = arrays(given, SIZES[0], np.float32)
+    whole = "aligned_alloc(64, (size_t)(threads * each) * sizeof(float))"
+    for text in (f"float *const memory = {whole}", "double *const scratch = aligned_alloc(64, "):
+        altered = decided(ALWAYS)
+
+        def short(source: str, text: str = text, altered: Any = altered) -> str:
+            assert text in source
+            return altered(source).replace(text, text.replace("aligned_alloc(", "(void *)(size_t)(0 * "))  # type: ignore[no-any-return]
+
+        module = CompiledModule(d, [plan], altered=short)
+        with pytest.raises(MemoryError):
+            called(module, function(module), given, values)
+
+
+@pytest.mark.parametrize("limit", ("1", "3"))
+def test_fewer_threads_than_asked_for_make_every_slice(limit: str) -> None:
+    given, define, wanted, _ = SLICED["attention"]
+    program = f"""
+import numpy as np
+from test_native_stacks import SLICED, ALWAYS, arrays, called, decided, derived, function
+from nnmath.numeric.native.calling import CompiledModule
+d, plan = derived({given!r}, {define!r}, {wanted!r})
+module = CompiledModule(d, [plan], altered=decided(ALWAYS))
+values = arrays({given!r}, dict(b=9, n=60, d=30, m=50, v=40), np.float64)
+exact = called(module, module.numpy[plan.name], {given!r}, values)
+for f, e in zip(called(module, function(module), {given!r}, values), exact, strict=True):
+    np.testing.assert_allclose(f, e, rtol=1e-11, atol=1e-12)
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": limit}
+    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(__file__), *filter(None, sys.path)])
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]

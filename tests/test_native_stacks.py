@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,10 @@ SLICED: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
 }
 #: Formulas in which slices depend on each other.
 ENTANGLED = {
-    "a sum over the stack": ("X: b n d\nW: b d m\ndY: n m", "Y[i, j] = sum(X[a, i, e]*W[a, e, j] for e in d for a in b)"),
+    "a sum over the stack": (
+        "X: b n d\nW: b d m\ndY: n m",
+        "Y[i, j] = sum(X[a, i, e]*W[a, e, j] for e in d for a in b)",
+    ),
     "a sum over the stack of a function": (
         "X: b n d\nW: b d m\ndY: n m",
         "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[i, j] = sum(tanh(Z[a, i, j]) for a in b)",
@@ -111,7 +116,6 @@ SIZES = [
     dict(b=1, h=2, n=21, d=600, m=300, v=40),
     dict(b=70, h=2, n=6, d=5, m=9, v=8),
 ]
-ALWAYS, NEVER = 1, 0
 
 
 def derived(given: str, define: str, wanted: tuple[str, ...]) -> Any:
@@ -120,10 +124,20 @@ def derived(given: str, define: str, wanted: tuple[str, ...]) -> Any:
     return joint(d) if wanted else (d, plans(d)[0])
 
 
-def decided(answer: int) -> Any:
-    """The C text with this answer to whether slices pay."""
+def decided(source: str) -> str:
+    """The C text in which nothing but the length of a slice decides whether slices pay."""
     head = re.compile(r"(static inline int nn_in_slices\(.*\) \{\n)")
-    return lambda source: head.sub(rf"\1    return {answer};\n", source)
+    return head.sub(r"\1    return bytes <= nn_slice_bytes;\n", source)
+
+
+@contextmanager
+def longest_slice(module: CompiledModule, length: float) -> Iterator[None]:
+    """Slices of more bytes are left to NumPy and the stages between its products."""
+    assert module.library is not None
+    limit = ctypes.c_double.in_dll(module.library, "nn_slice_bytes")
+    before, limit.value = limit.value, length
+    yield
+    limit.value = before
 
 
 def function(module: CompiledModule) -> Any:
@@ -132,12 +146,12 @@ def function(module: CompiledModule) -> Any:
 
 
 @pytest.fixture(scope="module", params=SLICED)
-def sliced(request: pytest.FixtureRequest, own_cache: None) -> tuple[str, CompiledModule, CompiledModule]:
+def sliced(request: pytest.FixtureRequest, own_cache: None) -> tuple[str, CompiledModule]:
     given, define, wanted, axes = SLICED[request.param]
     d, plan = derived(given, define, wanted)
     (driver,) = write(d, [plan], products=True).drivers
     assert [s.axes for s in driver.stacks] == [axes]
-    return given, *(CompiledModule(d, [plan], altered=decided(answer)) for answer in (ALWAYS, NEVER))
+    return given, CompiledModule(d, [plan], altered=decided)
 
 
 def arrays(given: str, sizes: dict[str, int], dtype: Any, seed: int = 0) -> list[Any]:
@@ -156,10 +170,11 @@ def called(module: CompiledModule, f: Any, given: str, values: list[Any]) -> tup
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda s: "-".join(map(str, s.values())))
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_slices_give_what_numpy_gives(sliced: Any, sizes: dict[str, int], dtype: Any) -> None:
-    given, module, driven = sliced
+    given, module = sliced
     values = arrays(given, sizes, dtype)
     exact = called(module, module.numpy[module.functions[0]], given, [v.astype(np.float64) for v in values])
-    beside = called(driven, function(driven), given, values)
+    with longest_slice(module, -1):
+        beside = called(module, function(module), given, values)
     for call in (function(module), in_threads(function(module), module)):
         found = called(module, call, given, values)
         for f, e, g in zip(found, exact, beside, strict=True):
@@ -169,7 +184,7 @@ def test_slices_give_what_numpy_gives(sliced: Any, sizes: dict[str, int], dtype:
 
 
 def test_strided_arrays_and_two_dtypes(sliced: Any) -> None:
-    given, module, _ = sliced
+    given, module = sliced
     values = arrays(given, SIZES[0], np.float64)
     expected = called(module, function(module), given, values)
     for changed in (
@@ -185,46 +200,42 @@ def test_strided_arrays_and_two_dtypes(sliced: Any) -> None:
 
 @pytest.mark.parametrize("value", (np.inf, np.nan))
 def test_infinities_and_nan_stay_in_their_slices(sliced: Any, value: float) -> None:
-    given, module, driven = sliced
+    given, module = sliced
     values = arrays(given, SIZES[3], np.float32)
     values[0][(1, *(0 for _ in values[0].shape[1:]))] = value
     with np.errstate(invalid="ignore"):
         found = called(module, function(module), given, values)
-        expected = called(driven, function(driven), given, values)
+        with longest_slice(module, -1):
+            expected = called(module, function(module), given, values)
     for f, e in zip(found, expected, strict=True):
         np.testing.assert_array_equal(np.isfinite(f), np.isfinite(e))
         np.testing.assert_array_equal(np.isnan(f), np.isnan(e))
         assert np.isfinite(f[0]).all()
 
 
-def test_arrays_are_not_overrun(sliced: Any) -> None:
+@pytest.mark.parametrize("name", ("attention", "heads inside"))
+def test_arrays_are_not_overrun(name: str) -> None:
     """Under the sanitizer of addresses every size is read and written within its arrays."""
-    given, module, _ = sliced
-    name = module.functions[0]
-    shapes = {line.split(":")[0]: line.split(":")[1].split() for line in given.splitlines()}
-    head = re.search(rf"int {name}_stack_f32\(([^)]*)\)", module.source)
+    given, define, wanted, _ = SLICED[name]
+    d, plan = derived(given, define, wanted)
+    module = write(d, [plan], products=True)
+    called = f"{plan.name}_stack_f32"
+    shapes: dict[str, Any] = {line.split(":")[0]: line.split(":")[1].split() for line in given.splitlines()}
+    shapes |= {n: shape for s in module.drivers[0].stacks[0].steps for n, shape in results(s)}
+    head = re.search(rf"int {called}\(([^)]*)\)", module.source)
     assert head
-    arguments = [" ".join(part.split()) for part in head.group(1).split(",")]
-    known = {**shapes, **outputs(given, module)}
+    arguments = [(part.split()[-1].lstrip("*"), "*" in part) for part in head.group(1).split(",")]
     calls = ""
     for sizes in SIZES:
-        names = {a: a.split()[-1].lstrip("*") for a in arguments}
-        passed = [str(sizes[names[a]]) if "ptrdiff_t" in a else names[a] for a in arguments]
-        made = [names[a] for a in arguments if "*" in a]
-        lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in known[n])}, 4);" for n in made]
-        lines += [f"if ({name}_stack_f32({', '.join(passed)})) return 1;", *(f"free({n});" for n in made)]
+        passed = [n if array else str(sizes[n]) for n, array in arguments]
+        made = [n for n, array in arguments if array]
+        lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in shapes[n])}, 4);" for n in made]
+        lines += [f"if ({called}({', '.join(passed)})) return 1;", *(f"free({n});" for n in made)]
         calls += "    { " + " ".join(lines) + " }\n"
-    run = sanitized(f"{module.source}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
+    run = sanitized(f"{decided(module.source)}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
     if "sanitize" in run and "unrecognized" in run:
         pytest.skip("the compiler has no sanitizer")
     assert run == ""
-
-
-def outputs(given: str, module: CompiledModule) -> dict[str, list[str]]:
-    define, wanted = next((d, w) for g, d, w, _ in SLICED.values() if g == given)
-    d, plan = derived(given, define, wanted)
-    (driver,) = write(d, [plan], products=True).drivers
-    return {name: list(shape) for s in driver.stacks[0].steps for name, shape in results(s)}
 
 
 @pytest.mark.parametrize("name", ENTANGLED)
@@ -260,7 +271,6 @@ def test_slices_are_made_where_they_pay(attention: Any) -> None:
     module = CompiledModule(d, [plan], altered=lambda s: counted(s.replace(vectors, "#if 1\n    return")))
     assert module.library is not None
     total = ctypes.c_int.in_dll(module.library, "nn_sliced")
-    limit = ctypes.c_double.in_dll(module.library, "nn_slice_bytes")
 
     def slices(sizes: dict[str, int], call: Any) -> bool:
         before, values = total.value, arrays(given, sizes, np.float32)
@@ -275,26 +285,27 @@ def test_slices_are_made_where_they_pay(attention: Any) -> None:
     assert slices(small, call)
     for stack, pays in ((1, False), (2, False), (3, True), (4, False), (5, True), (6, True), (7, True)):
         assert slices(dict(small, b=stack), threads) is pays, stack
-    before, limit.value = limit.value, 1000.0
-    assert not slices(small, call)
-    limit.value = before
+    with longest_slice(module, 1000.0):
+        assert not slices(small, call)
     assert slices(small, call)
 
 
-def test_memory_that_runs_out(attention: Any) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ("float *const memory = aligned_alloc(64, (size_t)(threads * each)", "double *const scratch = aligned_alloc(64, "),
+    ids=("of slices", "of a stage"),
+)
+def test_memory_that_runs_out(attention: Any, text: str) -> None:
     given, (d, plan) = attention
-    values = arrays(given, SIZES[0], np.float32)
-    whole = "aligned_alloc(64, (size_t)(threads * each) * sizeof(float))"
-    for text in (f"float *const memory = {whole}", "double *const scratch = aligned_alloc(64, "):
-        altered = decided(ALWAYS)
 
-        def short(source: str, text: str = text, altered: Any = altered) -> str:
-            assert text in source
-            return altered(source).replace(text, text.replace("aligned_alloc(", "(void *)(size_t)(0 * "))  # type: ignore[no-any-return]
+    def short(source: str) -> str:
+        assert text in source
+        source = decided(source).replace(text, text.replace("aligned_alloc", "none"))
+        return source.replace("/* How many", "static void *none(size_t a, size_t b) { return NULL; }\n/* How many", 1)
 
-        module = CompiledModule(d, [plan], altered=short)
-        with pytest.raises(MemoryError):
-            called(module, function(module), given, values)
+    module = CompiledModule(d, [plan], altered=short)
+    with pytest.raises(MemoryError):
+        called(module, function(module), given, arrays(given, SIZES[0], np.float32))
 
 
 @pytest.mark.parametrize("limit", ("1", "3"))
@@ -302,10 +313,10 @@ def test_fewer_threads_than_asked_for_make_every_slice(limit: str) -> None:
     given, define, wanted, _ = SLICED["attention"]
     program = f"""
 import numpy as np
-from test_native_stacks import SLICED, ALWAYS, arrays, called, decided, derived, function
+from test_native_stacks import SLICED, arrays, called, decided, derived, function
 from nnmath.numeric.native.calling import CompiledModule
 d, plan = derived({given!r}, {define!r}, {wanted!r})
-module = CompiledModule(d, [plan], altered=decided(ALWAYS))
+module = CompiledModule(d, [plan], altered=decided)
 values = arrays({given!r}, dict(b=9, n=60, d=30, m=50, v=40), np.float64)
 exact = called(module, module.numpy[plan.name], {given!r}, values)
 for f, e in zip(called(module, function(module), {given!r}, values), exact, strict=True):

@@ -19,10 +19,14 @@ from test_native_matrices import sanitized
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
 from nnmath.numeric.joint import joint
+from nnmath.numeric.native.accumulate import accumulation
 from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.checkable import in_threads
+from nnmath.numeric.native.kernels import Target
 from nnmath.numeric.native.module import write
-from nnmath.numeric.native.slices import results
+from nnmath.numeric.native.scalars import Scalar, load
+from nnmath.numeric.native.slices import Entangled, kernel_accesses, results
+from nnmath.numeric.native.steps import Driver
 from nnmath.numeric.plans import plans
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
@@ -67,46 +71,30 @@ SLICED: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
         ("b",),
     ),
 }
-#: Formulas in which slices depend on each other.
+#: What Z, a product of slices, is part of where slices depend on each other, or steps have none.
 ENTANGLED = {
-    "a sum over the stack": (
-        "X: b n d\nW: b d m\ndY: n m",
-        "Y[i, j] = sum(X[a, i, e]*W[a, e, j] for e in d for a in b)",
+    "a sum over the stack": ("dY: n m", "Y[i, j] = sum(tanh(Z[a, i, j]) for a in b)"),
+    "a softmax over the stack": ("dY: b n m", "Y[a, i, j] = exp(Z[a, i, j])/sum(exp(Z[c, i, j]) for c in b)"),
+    "the length of the stack": ("dY: b n m", "Y[a, i, j] = tanh(Z[a, i, j]/b)"),
+    "the number of a slice": ("dY: b n m", "Y[a, i, j] = tanh(Z[a, i, j])*indicator(a <= j)"),
+    "the stack behind": ("C: n b\ndY: b n m", "Y[a, i, j] = tanh(Z[a, i, j])*C[i, a]"),
+    "a diagonal": ("T: b b\ndY: b n m", "Y[a, i, j] = tanh(Z[a, i, j])*T[a, a]"),
+    "rows of all slices": ("C: b m\ndY: b n m", "Y[a, i, j] = tanh(Z[a, i, j] + sum(C[c, j] for c in b))"),
+    "as many copies as slices": ("dY: b n b", "Y[a, i, c: b] = sum(tanh(Z[a, i, j]) for j in m)"),
+    "a product of what is shared": (
+        "U: n k\nR: k m\ndY: b n m",
+        "Y[a, i, j] = tanh(Z[a, i, j] + sum(U[i, c]*R[c, j] for c in k))",
     ),
-    "a sum over the stack of a function": (
-        "X: b n d\nW: b d m\ndY: n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[i, j] = sum(tanh(Z[a, i, j]) for a in b)",
+    "another stack": (
+        "U: h n k\nR: h k m\ndY: b h n m",
+        "Y[a, q, i, j] = tanh(Z[a, i, j] + sum(U[q, i, c]*R[q, c, j] for c in k))",
     ),
-    "a softmax over the stack": (
-        "X: b n d\nW: b d m\ndY: b n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\n"
-        "Y[a, i, j] = exp(Z[a, i, j])/sum(exp(Z[c, i, j]) for c in b)",
-    ),
-    "the length of the stack": (
-        "X: b n d\nW: b d m\ndY: b n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j]/b)",
-    ),
-    "the number of a slice": (
-        "X: b n d\nW: b d m\ndY: b n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])*indicator(a <= j)",
-    ),
-    "a matrix as long as the stack": (
-        "X: b n d\nW: b d b\ndY: b n b",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])",
-    ),
-    "a slice of another one": (
-        "X: b n d\nW: b d m\nT: b b\ndY: b n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\nY[a, i, j] = tanh(Z[a, i, j])*T[a, a]",
-    ),
-    "its rows and its slices": (
-        "X: b n d\nW: b d m\nC: b m\ndY: b n m",
-        "Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\n"
-        "Y[a, i, j] = tanh(Z[a, i, j])*C[a, j] + sum(C[c, j] for c in b)",
-    ),
+    "an array of what is shared": ("U: m k\ndY: b n k", "Y[a, i, j] = sum(Z[a, i, c]*tanh(U[c, j]) for c in m)"),
+    "chosen slices": ("y: h int<b\ndY: h n m", "Y[q, i, j] = tanh(Z[y[q], i, j])"),
 }
 #: Lengths by dimension: all distinct, equal, one, whole tiles, one beyond, few rows and columns, blocks of terms.
 SIZES = [
-    dict(b=3, h=2, n=5, d=7, m=11, v=4),
+    dict(b=3, h=2, n=5, d=7, m=11, v=4, k=6),
     dict(b=4, h=4, n=4, d=4, m=4, v=4),
     dict(b=1, h=1, n=1, d=1, m=1, v=1),
     dict(b=2, h=3, n=28, d=16, m=64, v=32),
@@ -119,7 +107,8 @@ SIZES = [
 
 
 def derived(given: str, define: str, wanted: tuple[str, ...]) -> Any:
-    entry = Entry(id="stack", title="A stack", given=given, define=define, wanted=wanted or ("dL/dQ",))
+    by = wanted or (f"dL/d{given.split(':')[0]}",)
+    entry = Entry(id="stack", title="A stack", given=given, define=define, wanted=by)
     d = derive_entry(entry)
     return joint(d) if wanted else (d, plans(d)[0])
 
@@ -238,17 +227,26 @@ def test_arrays_are_not_overrun(name: str) -> None:
     assert run == ""
 
 
+def entangled(name: str) -> list[Driver]:
+    """The value, its gradient, and both in one function."""
+    more, define = ENTANGLED[name]
+    define = f"Z[a, i, j] = sum(X[a, i, e]*W[a, e, j] for e in d)\n{define}\nL = upstream(dY, Y)"
+    d, plan = derived(f"X: b n d\nW: b d m\n{more}", define, ("dL/dX",))
+    drivers = write(d, [*plans(d), plan], products=True).drivers
+    assert len(drivers) == 3
+    return list(drivers)
+
+
 @pytest.mark.parametrize("name", ENTANGLED)
 def test_slices_that_need_each_other_are_not_taken_apart(name: str) -> None:
-    given, define = ENTANGLED[name]
-    d, plan = derived(given, f"{define}\nL = upstream(dY, Y)", ("dL/dX",))
-    (driver,) = write(d, [plan], products=True).drivers
-    assert not driver.stacks and len(driver.steps) > 1
-    module = CompiledModule(d, [plan])
-    values = arrays(given, SIZES[0], np.float64)
-    exact = called(module, module.numpy[module.functions[0]], given, values)
-    for f, e in zip(called(module, function(module), given, values), exact, strict=True):
-        np.testing.assert_allclose(f, e, rtol=1e-12, atol=1e-12)
+    assert not any(driver.stacks for driver in entangled(name))
+
+
+def test_sums_that_are_scattered_over_slices_are_not_taken_apart() -> None:
+    values, places = (load(name, ("h",), ("h",)) for name in ("x", "y"))
+    put = Scalar("put", (values, places), (("b",), ("b",)), frozenset({"b"}), ("h",))
+    with pytest.raises(Entangled):
+        list(kernel_accesses(accumulation(Target("z", put, ("b",)), frozenset()), ("b",)))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from .steps import Driver, Product, Stack, Stage
 from .text import c_name
 
 
-class _Entangled(Exception):
+class Entangled(Exception):
     """A step in which slices need other slices."""
 
 
@@ -31,9 +31,8 @@ def in_stack(driver: Driver) -> Driver:
         found: dict[str, tuple[Axis, ...]] = {}
         try:
             for step in steps:
-                for name, own in _accesses(step, axes):
-                    _need(found.setdefault(name, own) == own)
-        except _Entangled:
+                found |= _accesses(step, axes)
+        except Entangled:
             continue
         needed = {c_name(name) for name in driver.needed}
         outputs = tuple((name, shape) for s in steps for name, shape in results(s) if c_name(name) in needed)
@@ -49,35 +48,35 @@ def results(step: Product | Stage) -> tuple[tuple[str, Shape], ...]:
 
 
 def _accesses(step: Product | Stage, axes: tuple[Axis, ...]) -> Iterator[tuple[str, tuple[Axis, ...]]]:
-    """The arrays of a step by their C names, with the stack axes that they have in front."""
+    """The arrays of a step by their C names, with the stack axes that they have in front. Raises ``Entangled``."""
     if isinstance(step, Product):
         f = step.factors
         if f is None or f.row < len(axes):
-            raise _Entangled
-        _need(f.place[: len(axes)] == axes and not _mentions((*f.place[len(axes) :], f.term), axes))
+            raise Entangled
+        _need(f.place[: len(axes)] == axes)
         yield c_name(step.name), axes
         yield from ((str(x.data[0]), _leading(x, axes)) for x in (f.a, f.b))
         return
     for kernels, _ in step.kernels.values():
         for kernel in kernels:
-            yield from _kernel_accesses(kernel, axes)
+            yield from kernel_accesses(kernel, axes)
 
 
-def _kernel_accesses(kernel: Kernel, axes: tuple[Axis, ...]) -> Iterator[tuple[str, tuple[Axis, ...]]]:
-    _need(not kernel.only_if)
+def kernel_accesses(kernel: Kernel, axes: tuple[Axis, ...]) -> Iterator[tuple[str, tuple[Axis, ...]]]:
+    """The same of a kernel. Raises ``Entangled``."""
     for t in kernel.targets:
         _need(t.place[: len(axes)] == axes and not _mentions([a or "1" for a in t.place[len(axes) :]], axes))
         yield t.name, axes
     roots = [t.value for t in kernel.targets]
     roots += [s for short in kernel.shortcuts.values() for s in (short.value, *short.tests)]
-    _need(not any(_counts(s, axes) for s in roots))
-    for v in closure([*kernel.values, *roots]):
-        _need(not _mentions((*v.over, *(scattered(v) if v.is_reduction else ())), axes))
+    values = closure([*kernel.values, *roots])
+    read = [*roots, *(a for v in values if v.op != "load" for a in v.args)]
+    _need(not any(s.op == "counter" and _mentions([str(s.data[0])], axes) for s in read))
+    for v in values:
+        _need(not _mentions(scattered(v) if v.is_reduction else (), axes))
         _need(v.op != "dim" or not _mentions([str(v.data[0])], axes))
         if v.op == "load":
             yield str(v.data[0]), _leading(v, axes)
-        else:
-            _need(not any(_counts(a, axes) for a in v.args))
 
 
 def _leading(load: Scalar, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
@@ -91,13 +90,7 @@ def _leading(load: Scalar, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
         own.append(c)
     _need(not _mentions((*counters[len(own) :], *lengths[len(own) :]), axes))
     _need(tuple(own) == tuple(a for a in axes if a in own) and len(set(own)) == len(own))
-    _need(tuple(lengths[: len(own)]) == tuple(own))
     return tuple(own)
-
-
-def _counts(s: Scalar, axes: tuple[Axis, ...]) -> bool:
-    """Whether a value is the number of a slice."""
-    return s.op == "counter" and _mentions([str(s.data[0])], axes)
 
 
 def _mentions(names: Sequence[str], axes: Sequence[Axis]) -> bool:
@@ -107,4 +100,4 @@ def _mentions(names: Sequence[str], axes: Sequence[Axis]) -> bool:
 
 def _need(condition: bool) -> None:
     if not condition:
-        raise _Entangled
+        raise Entangled

@@ -17,6 +17,7 @@ from nnmath.cli import main
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import compiler
+from nnmath.numeric.native.hybrid import as_matrices
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -127,6 +128,31 @@ def test_numpy_multiplies_matrices_between_the_stages() -> None:
     assert module.dense(X[::2], np.asfortranarray(W), b).shape == (3, 4)
     with pytest.raises(ValueError, match="W has shape"):
         module.dense(X, W[:2], b)
+
+
+@pytest.mark.parametrize("spec", ("abc,acd->bd", "abc,adc->db", "abc,dac->bd", "abc,ca->b", "ab,ba->", "abcd,dbe->eac"))
+def test_a_sum_over_several_axes_is_a_product_of_matrices(spec: str) -> None:
+    rng = np.random.default_rng(0)
+    A, B = (rng.integers(-9, 9, [3 + "abcde".index(c) for c in part]) for part in spec.split("->")[0].split(","))
+    text = as_matrices(spec, ("A", "B"))
+    assert text is not None
+    found = eval(text, {"tensordot": np.tensordot, "A": A, "B": B})
+    np.testing.assert_array_equal(found, np.einsum(spec, A, B))
+
+
+@pytest.mark.parametrize("spec", ("abc,acd->abd", "aab,bc->c", "ab,c->c", "ab,bc->c", "ab,bc,cd->ad", "ab,cd->abcd"))
+def test_other_sums_are_left_to_einsum(spec: str) -> None:
+    assert as_matrices(spec, ("A", "B")) is None
+
+
+@needs_compiler
+def test_heads_are_summed_alike_by_matrices_and_by_einsum() -> None:
+    module = nnmath.compiled("multi-head-attention")
+    rng = np.random.default_rng(0)
+    for n, E, d in ((3, 4, 2), (24, 32, 8)):
+        X, *W = (rng.normal(size=s) for s in ((n, E), *[(4, E, d)] * 3, (4, d, E)))
+        expected = module.numpy["multi_head_attention"](X, *W)
+        np.testing.assert_allclose(module.multi_head_attention(X, *W), expected, rtol=1e-10, atol=1e-12)
 
 
 @needs_compiler

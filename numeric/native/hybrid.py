@@ -146,7 +146,7 @@ class _Splitter:
             return f"{node.data[0]}({operands[0]})"
         spec = str(node.data[0])
         text = f'einsum("{spec}", {", ".join(operands)}, optimize={len(operands) > 2})'
-        matrices = _as_matrices(spec, operands)
+        matrices = as_matrices(spec, operands)
         if matrices is None:
             return text
         lowering = Lowering(self.arrays)
@@ -179,7 +179,7 @@ def _base(node: Node) -> Node:
     return node
 
 
-def _as_matrices(spec: str, operands: Sequence[str]) -> str | None:
+def as_matrices(spec: str, operands: Sequence[str]) -> str | None:
     """A sum over several axes as one product of matrices, where each axis is summed or belongs to one operand.
 
     BLAS makes these; ``einsum`` adds up term by term.

@@ -3,7 +3,8 @@
 So it is with functions that are arguments: they are called with whole arrays, as the NumPy code calls them.
 
 What needs no product is stage 0; stage k needs the products of the stages before it. An operand of a product that is
-more than a view of an array in memory is computed by the stage before, once, and read by all later ones.
+more than a view of an array in memory is computed by the stage before, once, and read by all later ones. Where all
+steps go through stacks of matrices slice by slice, C can make the products too (:mod:`.slices`).
 """
 
 from __future__ import annotations

@@ -221,10 +221,10 @@ def test_arrays_are_not_overrun(name: str) -> None:
         lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in shapes[n])}, 4);" for n in made]
         lines += [f"if ({called}({', '.join(passed)})) return 1;", *(f"free({n});" for n in made)]
         calls += "    { " + " ".join(lines) + " }\n"
-    run = sanitized(f"{decided(module.source)}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
-    if "sanitize" in run and "unrecognized" in run:
+    said = sanitized(f"{decided(module.source)}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
+    if "sanitize" in said and "unrecognized" in said:
         pytest.skip("the compiler has no sanitizer")
-    assert run == ""
+    assert said == ""
 
 
 def entangled(name: str) -> list[Driver]:
@@ -306,21 +306,51 @@ def test_memory_that_runs_out(attention: Any, text: str) -> None:
         called(module, function(module), given, arrays(given, SIZES[0], np.float32))
 
 
-@pytest.mark.parametrize("limit", ("1", "3"))
-def test_fewer_threads_than_asked_for_make_every_slice(limit: str) -> None:
-    given, define, wanted, _ = SLICED["attention"]
-    program = f"""
+PROGRAM = """
+import os
 import numpy as np
 from test_native_stacks import SLICED, arrays, called, decided, derived, function
 from nnmath.numeric.native.calling import CompiledModule
-d, plan = derived({given!r}, {define!r}, {wanted!r})
+given, define, wanted, _ = SLICED["attention"]
+d, plan = derived(given, define, wanted)
 module = CompiledModule(d, [plan], altered=decided)
-values = arrays({given!r}, dict(b=9, n=60, d=30, m=50, v=40), np.float64)
-exact = called(module, module.numpy[plan.name], {given!r}, values)
-for f, e in zip(called(module, function(module), {given!r}, values), exact, strict=True):
-    np.testing.assert_allclose(f, e, rtol=1e-11, atol=1e-12)
+values = arrays(given, dict(b=9, n=60, d=30, m=50, v=40), np.float64)
+exact = called(module, module.numpy[plan.name], given, values)
+def right():
+    for f, e in zip(called(module, function(module), given, values), exact, strict=True):
+        np.testing.assert_allclose(f, e, rtol=1e-11, atol=1e-12)
+right()
 """
-    environment = os.environ | {"OMP_NUM_THREADS": "4", "OMP_THREAD_LIMIT": limit}
-    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(__file__), *filter(None, sys.path)])
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr[-2000:]
+
+
+def run(program: str, **environment: str) -> None:
+    path = os.pathsep.join([os.path.dirname(__file__), *filter(None, sys.path)])
+    given = os.environ | environment | {"PYTHONPATH": path}
+    ended = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+
+
+@pytest.mark.parametrize("limit", ("1", "3"))
+def test_fewer_threads_than_asked_for_make_every_slice(limit: str) -> None:
+    run(PROGRAM, OMP_NUM_THREADS="4", OMP_THREAD_LIMIT=limit)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_makes_slices_alone() -> None:
+    child = """
+process = os.fork()
+if not process:
+    right()
+    os._exit(0)
+import time
+for _ in range(600):
+    ended, status = os.waitpid(process, os.WNOHANG)
+    if ended:
+        assert status == 0
+        break
+    time.sleep(0.05)
+else:
+    os.kill(process, 9)
+    raise AssertionError("the forked process waits for threads that it does not have")
+"""
+    run(PROGRAM + child, OMP_NUM_THREADS="2")

@@ -21,7 +21,7 @@ from nnmath.derivations.entry import Entry
 from nnmath.numeric.joint import joint
 from nnmath.numeric.native.accumulate import accumulation
 from nnmath.numeric.native.calling import CompiledModule
-from nnmath.numeric.native.checkable import in_threads
+from nnmath.numeric.native.checkable import in_threads, refused
 from nnmath.numeric.native.kernels import Target
 from nnmath.numeric.native.module import write
 from nnmath.numeric.native.scalars import Scalar, load
@@ -140,7 +140,7 @@ def sliced(request: pytest.FixtureRequest, own_cache: None) -> tuple[str, Compil
     d, plan = derived(given, define, wanted)
     (driver,) = write(d, [plan], products=True).drivers
     assert [s.axes for s in driver.stacks] == [axes]
-    return given, CompiledModule(d, [plan], altered=decided)
+    return given, CompiledModule(d, [plan], altered=decided, elsewhere=refused)
 
 
 def arrays(given: str, sizes: dict[str, int], dtype: Any, seed: int = 0) -> list[Any]:
@@ -172,19 +172,17 @@ def test_slices_give_what_numpy_gives(sliced: Any, sizes: dict[str, int], dtype:
             np.testing.assert_allclose(f, e, rtol=near * 10, atol=near * np.abs(e).max() * sizes["d"] ** 0.5)
 
 
-def test_strided_arrays_and_two_dtypes(sliced: Any) -> None:
+def test_strided_arrays(sliced: Any) -> None:
     given, module = sliced
     values = arrays(given, SIZES[0], np.float64)
     expected = called(module, function(module), given, values)
     for changed in (
         [np.asfortranarray(v) for v in values],
         [np.repeat(v, 2, axis=-1)[..., ::2] for v in values],
-        [values[0].astype(np.float32).astype(np.float64), *values[1:]],
-        [values[0].astype(np.float32), *values[1:]],
     ):
         found = called(module, function(module), given, changed)
         for f, e in zip(found, expected, strict=True):
-            np.testing.assert_allclose(f, e, rtol=1e-4, atol=1e-5)
+            np.testing.assert_array_equal(f, e)
 
 
 @pytest.mark.parametrize("value", (np.inf, np.nan))

@@ -42,8 +42,8 @@ class CompiledModule:
     """Functions of a derivation as attributes, by their names in the generated NumPy module.
 
     functions: those names. notes: for each function that NumPy serves, why. products: those with matrix products, which
-    NumPy computes, or C where they are products of stacks. source: the C text. library: what it was compiled to; None if
-    it was not. failed: the error then.
+    NumPy computes, or C where they are of stacks. source: the C text. library: what it was compiled to; None if it was
+    not. failed: the error then.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CompiledModule:
         """chosen: what the functions return; by default those of the generated NumPy module.
 
         products: NumPy multiplies matrices, but for stacks of them; else C does, as it is printed. elsewhere: from a
-        NumPy function to what takes the calls that do not go to C. altered: from the C text to the one that is compiled.
+        NumPy function to what takes the calls that do not go to C. altered: from the C text to what is compiled.
         """
         chosen = plans(derivation) if chosen is None else chosen
         generated = assemble(derivation, chosen)

@@ -145,12 +145,24 @@ static void nn_slice_few_SUFFIX(ptrdiff_t n, ptrdiff_t k, const REAL *restrict x
         }
         return;
     }
-    for (ptrdiff_t p = 0; p < k; p++) {
+    for (ptrdiff_t p = 0; p < k; p += 8) { /* fewer roundings than term by term */
+        REAL factor[8];
+        const REAL *from[8];
+        for (int q = 0; q < 8; q++) {
+            const ptrdiff_t at = p + q < k ? p + q : p;
+            factor[q] = few[at * step];
+            from[q] = x + at * term;
+        }
+        const ptrdiff_t terms = nn_smaller(k - p, 8);
 #ifdef _OPENMP
         #pragma omp simd
 #endif
-        for (ptrdiff_t i = 0; i < n; i++)
-            c[i * apart] = (p > 0 ? c[i * apart] : 0) + x[i * line + p * term] * few[p * step];
+        for (ptrdiff_t i = 0; i < n; i++) {
+            REAL total = from[0][i * line] * factor[0];
+            for (int q = 1; q < 8; q++)
+                total += q < terms ? from[q][i * line] * factor[q] : 0;
+            c[i * apart] = (p > 0 ? c[i * apart] : 0) + total;
+        }
     }
 }
 

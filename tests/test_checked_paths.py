@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from derived import derivation, module
 
+from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.checking.report import CheckReport
 
@@ -51,3 +52,28 @@ def test_rows_that_are_scaled_are_checked_on_ordinary_inputs(id: str, old: str, 
 def test_whatever_the_code_raises_is_a_failure() -> None:
     report = checked("dense", "return dX, dW, db", "return dense_backward(X, W, dY)", "unequal sizes")
     assert any("RecursionError" in f.detail for f in report.failures), report.summary
+
+
+@pytest.mark.parametrize(
+    ("id", "old", "new"),
+    [
+        ("elu", " * alpha)", ")"),
+        ("smooth-l1", "r * r / beta / 2", "r * r / 2"),
+        ("huber", "r < -delta, -delta", "r < -1, -1"),
+    ],
+)
+def test_a_parameter_that_is_left_out_is_missed(id: str, old: str, new: str) -> None:
+    """At their default, which is 1, these parameters change nothing."""
+    ordinary = "typical" if id == "elu" else "unequal sizes"
+    assert checked(id, old, new, ordinary).passed
+    report = checked(id, old, new, "other parameters")
+    assert report.failures and all(f.kind == "wrong" for f in report.failures), report.summary
+    assert checked(id, old, old, "other parameters").passed
+
+
+@pytest.mark.parametrize("id", ["selu", "cosine-embedding", "elu"])
+def test_torch_is_asked_only_where_it_takes_the_parameters(id: str) -> None:
+    pytest.importorskip("torch")
+    report = check(derivation(id), catalogue()[id].torch, regimes=["other parameters"], dtypes=("float64",))
+    assert report.passed and not report.notes, report.summary
+    assert all((r.torch is not None) == (id == "elu") for r in report.results if r.result in ("y", "L"))

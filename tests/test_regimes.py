@@ -45,7 +45,7 @@ def test_domains_are_obeyed(regime, dtype) -> None:
     assert v["M"].any() and set(np.unique(v["e"])) <= {-1, 1} and (v["u"] > 0).all() and (v["u"] < 1).all()
     assert (v["s"] > 0).all() and (v["a"] >= 0).all()
     assert v["y"].dtype.kind == "i" and v["y"].min() >= 0 and v["y"].max() < sizes["C"]
-    assert v["lam"].ndim == 0 and v["lam"] == np.dtype(dtype).type(0.01)
+    assert v["lam"].ndim == 0 and v["lam"] == np.dtype(dtype).type(0.01 * regime.parameters)
 
 
 def test_a_regime_is_reproducible_and_depends_on_the_seed() -> None:
@@ -71,6 +71,7 @@ PROMISES = {
     "repeated labels": lambda c: len(np.unique(c.values["y"])) == 1,
     "one entry counts": lambda c: (c.values["M"].sum(axis=-1) == 1).all(),  # in every row
     "all entries count": lambda c: c.values["M"].all(),
+    "other parameters": lambda c: c.values["lam"] == np.float32(0.0075),
     "non-contiguous": lambda c: not c.values["X"].flags.c_contiguous,
     "float extremes": lambda c: np.abs(c.values["X"]).max() > 1e29,
 }
@@ -104,6 +105,13 @@ def test_an_offset_of_columns_is_one_of_the_data() -> None:
     regime = next(r for r in REGIMES if r.name == "column offsets")
     values = draw(layer, regime, np.dtype("float64"), 0, elementwise=False).values
     assert np.abs(values["X"]).min() > 200 and np.abs(values["dY"]).max() < 10 and np.abs(values["b"]).max() < 10
+
+
+def test_a_parameter_that_is_0_is_not_in_another_regime() -> None:
+    scalar = derivation("x: real\nmargin: real = 0\nalpha: positive = 1", "y = alpha*x + margin")
+    (regime,) = (r for r in applicable(scalar, elementwise=True) if r.name == "other parameters")
+    values = draw(scalar, regime, np.dtype("float64"), 0, elementwise=True).values
+    assert (values["margin"], values["alpha"]) == (0.25, 0.75)
 
 
 def test_functions_of_scalars_get_points() -> None:

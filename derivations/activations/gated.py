@@ -38,7 +38,7 @@ gelu_tanh = Entry(
     claim={
         "dy/dx": "(1 + tanh(u))/2 + x*(1 - tanh(u)**2)*sqrt(2/pi)*(1 + 3*k*x**2)/2",
     },
-    torch=lambda torch, x, k: torch.nn.functional.gelu(x, approximate="tanh"),
+    torch=lambda torch, x, **fixed: torch.nn.functional.gelu(x, approximate="tanh"),
     jax=lambda jax, x: jax.nn.gelu(x, approximate=True),
     conventions=(ELEMENTWISE, SMOOTH),
     pitfalls=(

@@ -130,7 +130,7 @@ selu = Entry(
         "d2y/dx2": "lam*where(x > 0, 0, alpha*exp(x))",
         "d2y/dx2 in output": "where(y > 0, 0, y + lam*alpha)",
     },
-    torch=lambda torch, x, lam, alpha: torch.nn.functional.selu(x),
+    torch=lambda torch, x, **fixed: torch.nn.functional.selu(x),
     jax=lambda jax, x: jax.nn.selu(x),
     conventions=(ELEMENTWISE, kink("λα", "[λ, λα]")),
     pitfalls=("λ and α are solutions of the fixed-point equations for mean 0 and variance 1, not tunable values.",),

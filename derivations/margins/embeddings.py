@@ -7,7 +7,7 @@ from ..regimes import distances, normalised
 from .binary import under
 
 
-def _cosine(torch, A, B, y, margin, eps, reduction="mean"):  # type: ignore[no-untyped-def]
+def _cosine(torch, A, B, y, margin, reduction="mean", **fixed):  # type: ignore[no-untyped-def]
     return torch.nn.functional.cosine_embedding_loss(A, B, y, margin=float(margin), reduction=reduction)
 
 

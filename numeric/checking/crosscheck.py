@@ -14,7 +14,7 @@ from .code import Checkable, Code, Together, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, digits, distance, joined
 from .execution import arguments_of, other_default
 from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
-from .regimes import Case, Regime, applicable, coarser, draw, without_subnormals
+from .regimes import Case, Regime, applicable, chosen_parameters, coarser, draw, without_subnormals
 from .report import CheckReport, Kind, RegimeResult
 from .tolerance import bound, in_ulp, roundings
 from .torch_side import Forward, MissingTorch, NoCuda, TorchSide
@@ -140,7 +140,8 @@ class _Check:
         if self.code.products:
             exact = with_products(self.code, exact, case, working, self._magnitude(case))
         theirs: dict[str, Array] = {}
-        if self.side and not long:
+        others = chosen_parameters(self.derivation) if regime.parameters != 1 else ()
+        if self.side and not long and self.side.can_choose(others):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 theirs = self.side.results(case.values, dtype)

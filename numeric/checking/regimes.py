@@ -35,7 +35,8 @@ class Regime:
     deviation means that it computes something else. rows, labels, masks, strided: what this family does to
     distributions, labels, masks and memory layout. needs: tensors it is about. alone: applies only where a single real
     tensor is free. data: only the arrays with two axes or more are drawn this way, and not the upstream gradient, whose
-    own rounding would hide what is looked for.
+    own rounding would hide what is looked for. parameters: their share of the default. At a default of 0
+    or 1 nobody would miss them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Regime:
     alone: bool = False
     data: bool = False
     needs: str = ""
+    parameters: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ REGIMES: tuple[Regime, ...] = (
     Regime("repeated labels", _normal, elementwise=False, labels="repeated", needs="labels"),
     Regime("one entry counts", _normal, elementwise=False, masks="one", needs="masks"),
     Regime("all entries count", _normal, elementwise=False, masks="all", needs="masks"),
+    Regime("other parameters", _normal, elementwise=False, needs="parameters", parameters=0.75),
+    Regime("other parameters", _spread(0.05, 6.0), elementwise=True, needs="parameters", parameters=0.75),
     Regime("non-contiguous", _normal, elementwise=False, strided=True),
     Regime("non-contiguous", _spread(0.05, 6.0), elementwise=True, strided=True),
 )
@@ -152,6 +156,7 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
         "labels": any(t.domain.below is not None for t in givens),
         "columns": any(t.rank > 1 and t not in upstreams(derivation) for t in real),
         "masks": any(t.domain.mask for t in givens),
+        "parameters": bool(chosen_parameters(derivation)),
         "": True,
     }
     dims = len(free_dimensions(derivation.dims))
@@ -169,6 +174,12 @@ def applicable(derivation: Derivation, elementwise: bool) -> tuple[Regime, ...]:
 def _is_real(t: Tensor) -> bool:
     d = t.domain
     return not (d.is_discrete or d.rows or d.positive or d.nonnegative or d.unit or d.function) and d.value is None
+
+
+def chosen_parameters(derivation: Derivation) -> tuple[str, ...]:
+    """The givens with a default, by name, that no derivative is taken by."""
+    trained = {t.name for r in derivation.wanted for t in r.wrt}
+    return tuple(t.name for t in derivation.givens if t.domain.value is not None and t.name not in trained)
 
 
 def upstreams(derivation: Derivation) -> tuple[Tensor, ...]:
@@ -220,7 +231,8 @@ def _entries(
         below = int(d.below.xreplace(dict(sizes)))
         return np.full(shape, rng.integers(below)) if regime.labels == "repeated" else rng.integers(below, size=shape)
     if d.value is not None:
-        return np.full(shape if t.rank else (), float(d.value)).astype(dtype)
+        number = regime.parameters * float(d.value) if d.value else 1 - regime.parameters
+        return np.full(shape if t.rank else (), number).astype(dtype)
     if d.mask:
         return _mask(regime, rng, shape).astype(dtype)
     if d.sign:

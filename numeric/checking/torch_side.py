@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,10 @@ class TorchSide:
         self.elementwise = elementwise
         self.givens = {t.name: t for t in derivation.givens}
         self.trained = {t.name for r in derivation.wanted for t in r.wrt}
+
+    def can_choose(self, parameters: Iterable[str]) -> bool:
+        """Whether the counterpart takes these by name; torch has some constants built in, such as those of selu."""
+        return set(parameters) <= set(inspect.signature(self.forward).parameters)
 
     def results(self, values: Mapping[str, np.ndarray[Any, Any]], dtype: str) -> dict[str, np.ndarray[Any, Any]]:
         """Values of the outputs and every wanted derivative with respect to givens, by name, as float64 arrays."""

@@ -38,8 +38,8 @@ def test_another_default_is_an_error(id: str, old: str, new: str, said: str) -> 
     ("id", "old", "new", "form"),
     [
         ("layernorm", SCALED, SCALED.replace("eps / X_scale / X_scale", "eps / X_scale"), "in blocks of rows, with"),
-        ("batchnorm", SCALED, SCALED.replace("eps / X_scale / X_scale", "eps"), "with every row scaled"),
-        ("rmsnorm", "dX = _over(dX, X_scale[:, None])", "dX = dX", "in blocks of rows, with every row scaled"),
+        ("batchnorm", SCALED, SCALED.replace("eps / X_scale / X_scale", "eps"), "with all rows scaled"),
+        ("rmsnorm", "dX = _over(dX, X_scale[:, None])", "dX = dX", "in blocks of rows, with all rows scaled"),
     ],
 )
 def test_rows_that_are_scaled_are_checked_on_ordinary_inputs(id: str, old: str, new: str, form: str) -> None:

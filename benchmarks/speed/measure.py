@@ -30,7 +30,7 @@ class Effort:
     turn, in which the threads of whoever came before stop waiting for work.
     """
 
-    rounds: int = 15
+    rounds: int = 25
     seconds: float = 0.03
     pause: float = 0.0
 

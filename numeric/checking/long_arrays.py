@@ -26,8 +26,8 @@ from .regimes import Case, Regime, draw
 #: How many are added at a time, in the helpers that add many: here so few that these, too, are divided.
 FEW: Mapping[str, int] = {"_ROWS": 2, "_MANY": 0, "_PRODUCTS": 2, "_TERMS": 2, "_SHORT": 0}
 
-#: The helper that scales rows whose squares would leave the range of floats.
-SCALE = "_row_scale"
+#: The helpers that scale rows, or whole arrays, whose squares would leave the range of floats.
+SCALES = ("_row_scale", "_array_scale")
 
 Array = np.ndarray[Any, Any]
 Run = Callable[..., Any]
@@ -37,8 +37,8 @@ WORDS: Mapping[str, str] = {
     "near": "by a form for moderate entries",
     "blocks": "in blocks",
     "rows": "in blocks of rows",
-    "scaled": "with every row scaled",
-    "scaled blocks": "in blocks of rows, with every row scaled",
+    "scaled": "with all rows scaled",
+    "scaled blocks": "in blocks of rows, with all rows scaled",
     "threads": "in threads",
     "past the cache": "in threads and past the cache",
     "short blocks": "in short blocks",
@@ -226,10 +226,10 @@ def on_rare_paths(run: Run, function: GeneratedFunction) -> tuple[str, Run] | No
     """
     form = next((f for f in function.long if f.kind == "rows"), None)
     namespace = run.__globals__  # the names of its module
-    scales = SCALE in run.__code__.co_names
+    scales = [name for name in SCALES if name in run.__code__.co_names]
     if form is None and not scales:
         return None
-    names = (*(("_LONG", "_BLOCK", *FEW) if form else ()), *((SCALE,) if scales else ()))
+    names = (*(("_LONG", "_BLOCK", *FEW) if form else ()), *scales)
     usual = {name: namespace[name] for name in names if name in namespace}
 
     def call(**given: Any) -> Any:
@@ -237,8 +237,7 @@ def on_rare_paths(run: Run, function: GeneratedFunction) -> tuple[str, Run] | No
             if form is not None:
                 longest = max(given[n].nbytes for n in form.arrays)
                 namespace.update(FEW, _LONG=given[form.arrays[0]].nbytes - 1, _BLOCK=2 * longest // 3 + 1)
-            if scales:
-                namespace[SCALE] = _scale_of_every_row
+            namespace.update(dict.fromkeys(scales, _scale_of_all))
             return run(**given)
         finally:
             namespace.update(usual)
@@ -246,7 +245,7 @@ def on_rare_paths(run: Run, function: GeneratedFunction) -> tuple[str, Run] | No
     return WORDS["scaled blocks" if form and scales else "rows" if form else "scaled"], call
 
 
-def _scale_of_every_row(x: Array, axis: int, least: float = 0.0) -> Array:
-    """A power of two somewhat above the largest entry of each row; 1 of a row of zeros."""
+def _scale_of_all(x: Array, axis: int | None = None, least: float = 0.0, squares: Array | None = None) -> Array:
+    """A power of two somewhat above the largest entry of each row, or of all; 1 where there are only zeros."""
     top = np.maximum(np.max(np.abs(x), axis), least).astype(x.dtype)
     return np.asarray(np.ldexp(x.dtype.type(1), np.where((top > 0) & (top < np.inf), np.frexp(top)[1] + 1, 0)))

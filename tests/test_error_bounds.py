@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from derived import derivation, module
 
+import nnmath
 from nnmath.numeric.checking import crosscheck
 from nnmath.numeric.checking.exact import Judge
 from nnmath.numeric.checking.regimes import REGIMES
@@ -62,3 +64,26 @@ def test_an_error_of_a_few_hundred_roundings_is_found(planted: str) -> None:
     spoiled = replace(made, source=made.source.replace("return dX, dW, db", f"{planted}\n    return dX, dW, db"))
     report = crosscheck.check(derivation("dense"), dtypes=("float64",), seed=2, module=spoiled)
     assert {f.result for f in report.failures} == {"dX"}, report.summary
+
+
+LAYERNORM = """
+import numpy as np
+
+def backward(dY, X, g, eps=1e-5):
+    mu = X.mean(axis=1, keepdims=True)
+    R = 1 / np.sqrt(X.var(axis=1, keepdims=True) + eps)
+    H = (X - mu) * R
+    H = H + np.mean({added})
+    dH = dY * g
+    return R * (dH - dH.mean(axis=1, keepdims=True) - H * (dH * H).mean(axis=1, keepdims=True))
+"""
+
+
+@pytest.mark.parametrize(("added", "verdict"), [("H", "proved"), ("H * H - 1", "wrong"), ("H + X", "wrong")])
+def test_a_mean_that_is_zero_may_be_added(added: str, verdict: str, tmp_path: Path) -> None:
+    """The rows of H are centred, so its mean is 0 whatever X is: adding it is no error, and is proved to be none."""
+    file = tmp_path / "layer.py"
+    file.write_text(LAYERNORM.format(added=added))
+    given = "dY: n D, X: n D, g: D, eps: positive = 1e-5"
+    report = nnmath.verify(f"{file}:backward", against="layernorm", inputs=given, dtypes=("float64",))
+    assert report.verdict == verdict, str(report)

@@ -76,6 +76,13 @@ class Court:
             basis += f"; for {', '.join(self.traced.trace.assumptions)}"
         return Proof(name, verdict.kind, basis, formula, example)
 
+    def value(self, definition: Definition) -> Verdict:
+        """The judgement on an output that stands for what a formula defines.
+
+        **Raises** :class:`ShapeError` where the shapes differ, ``ValueError`` where there is no such output.
+        """
+        return self._judge(self.prover, *self._pair(definition.name, definition))
+
     def _judge(self, prover: Prover, hand: Expr, true: Expr) -> Verdict:
         try:
             verdict = prover.judge(hand, true)

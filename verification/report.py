@@ -13,7 +13,7 @@ VerdictWord = Literal["proved", "agrees", "wrong", "unstable", "unsafe", "undeci
 #: The kinds of finding, by what they say of the code.
 WRONG = (
     *("scale", "sign", "transpose", "missing-term", "extra-term", "wrong-axis", "constant", "chain-factor"),
-    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "unnamed", "error"),
+    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "value", "unnamed", "error"),
 )
 UNSAFE = ("aliasing", "mutation", "state", "stride")
 UNSTABLE = ("overflow", "cancellation", "epsilon", "dtype")
@@ -26,6 +26,8 @@ MEANING: dict[VerdictWord, str] = {
     "unsafe": "a call of its own is right, but the code changes or misreads what it shares, or keeps old state",
     "undecided": "neither proved nor tested",
 }
+#: Where only what forward returns is wrong.
+VALUE_ALONE = "the gradient is right, but forward returns something else"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ class Report:
 
     def _lines(self) -> list[tuple[str, str]]:
         lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
-        lines.append((f"  {MEANING[self.verdict]}", ""))
+        wrong = {f.kind for f in self.findings} & set(WRONG)
+        lines.append((f"  {VALUE_ALONE if wrong == {'value'} else MEANING[self.verdict]}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
         tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
         lines += [(f"  {'' if at else 'tried':<9}{line}", "dim") for at, line in enumerate(tried)]

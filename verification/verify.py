@@ -28,6 +28,7 @@ from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Finding, Proof, Report, verdict_of
+from .returned_value import Returned, judged_value
 from .setting import Setting, is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
@@ -139,6 +140,7 @@ def _judged(
             return judged_by_autograd(adapted, binding, needed, setting.dtypes)
     else:
         reference, binding = _bound(adapted, reference, inputs)
+    value_of = reference.formulas
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
     write = _in_full(write, derivation)
@@ -171,7 +173,12 @@ def _judged(
         proofs = mending.labelled(proofs)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
+    returned = Returned()
+    if against is not None and setting.kernel is None and adapted.kind not in ("gradient function", "jax"):
+        returned = judged_value(traceable, binding, value_of, derivation, reference.words, write)
+        findings += [returned.wrong] if returned.wrong is not None else []
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
+    not_tested += [returned.why_not] if returned.why_not else []
     missing = [r.name for r in derivation.wanted if r.name not in asked]
     if missing:
         not_tested.append(f"the code returns no {', '.join(missing)}")

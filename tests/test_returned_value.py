@@ -9,7 +9,6 @@ import pytest
 
 import nnmath
 
-
 INPUTS = "X: n D, W: D H, b: H"
 
 

@@ -38,6 +38,7 @@ def test_the_command_refuses_an_unknown_target(capsys: pytest.CaptureFixture[str
 OF_NUMPY = {
     *("vecdot", "vdot", "inner", "sum_each_row", "sum_exponentials", "sum_rows", "sum_products", "count_nonzero"),
     *("place", "rest", "one_of", "row_max", "beyond", "precise_tanh", "precise_softplus", "normal_tail"),
+    *("centred", "row_squares", "squares_again"),
 }
 
 

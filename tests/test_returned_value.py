@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nnmath
+from nnmath.verification.report import VALUE_ALONE, Finding, Proof, Report
 
 INPUTS = "X: n D, W: D H, b: H"
 
@@ -105,3 +106,9 @@ def test_a_torch_function() -> None:
 def test_without_a_reference_forward_is_the_reference() -> None:
     assert nnmath.verify(Dense, inputs=INPUTS).verdict == "proved"
     assert nnmath.verify(Doubles, inputs=INPUTS).kinds() == ("scale",)  # db is half the gradient of what it returns
+
+
+@pytest.mark.parametrize("verdict", ["proved", "open", "refuted"])
+def test_nothing_good_is_said_of_a_refuted_gradient(verdict: str) -> None:
+    report = Report("f", "wrong", (Finding("value", "", ""),), proofs=(Proof("dX", verdict, ""),))
+    assert (VALUE_ALONE in str(report)) == (verdict != "refuted")

@@ -27,7 +27,7 @@ MEANING: dict[VerdictWord, str] = {
     "undecided": "neither proved nor tested",
 }
 #: Where only what forward returns is wrong.
-VALUE_ALONE = "the gradient is right, but forward returns something else"
+VALUE_ALONE = "forward does not return the value of the reference; in the gradient nothing was found"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ class Report:
     def _lines(self) -> list[tuple[str, str]]:
         lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
         wrong = {f.kind for f in self.findings} & set(WRONG)
-        lines.append((f"  {VALUE_ALONE if wrong == {'value'} else MEANING[self.verdict]}", ""))
+        alone = wrong == {"value"} and all(p.verdict != "refuted" for p in self.proofs)
+        lines.append((f"  {VALUE_ALONE if alone else MEANING[self.verdict]}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
         tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
         lines += [(f"  {'' if at else 'tried':<9}{line}", "dim") for at, line in enumerate(tried)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..plans import fresh_name
 from .kernels import COSTLY, Kernel, Target, stages
+from .lines import Lines
 from .memory import Memory
 from .nests import Nests
 from .scalars import Axis, Scalar, closure, dimension
@@ -17,7 +18,7 @@ from .unchanging import Unchanging
 CHUNK = 4096
 
 
-class Emitter(Nests, Totals, Memory, Unchanging):
+class Emitter(Lines, Nests, Totals, Memory, Unchanging):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -30,9 +31,8 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         temporaries: frozenset[str] = frozenset(),
     ) -> None:
         self.k, self.real, self.used, self.temporaries = kernel, real, used, temporaries
+        super().__init__()
         self.taken = set(taken)
-        self.lines: list[str] = []
-        self.depth = 1
         self.scopes: list[dict[Scalar, str]] = [{}]
         flat = "e" if kernel.flat else None
         self.text = Expressions(self._known, ints, flat, used, real, temporaries)
@@ -67,9 +67,8 @@ class Emitter(Nests, Totals, Memory, Unchanging):
             count = f"({everything} + {CHUNK - 1}) / {CHUNK}"
         else:
             count = self._product(k.outer) or "1"
-        entries = " * (double)".join(self._dims((*k.outer, *k.inner)))
         self.put(f"const ptrdiff_t rows = {count};")
-        self.put(f"const ptrdiff_t threads = nn_threads(rows, (double){entries});")
+        self.put(f"const ptrdiff_t threads = nn_threads(rows, {self._work()});")
         if self.scratch:
             each = " + ".join(length for _, length in self.scratch)
             self.put(f"const ptrdiff_t each = ({each} + 7) / 8 * 8;")
@@ -112,6 +111,19 @@ class Emitter(Nests, Totals, Memory, Unchanging):
         return self.lines
 
     # --- loops ---
+
+    def _work(self) -> str:
+        """How many entries there are, where what is done once for a row counts as some: rows may be short."""
+        k = self.k
+        rows = [
+            v
+            for v in k.values
+            if v not in k.late and not k.inside(v) and (v.is_reduction or v.op == "call" and v.data[0] in COSTLY)
+        ]
+        outer, inner = (" * ".join(f"(double){d}" for d in self._dims(axes)) for axes in (k.outer, k.inner))
+        if not k.outer or not k.inner:
+            return inner if k.inner else outer
+        return f"{outer} * ({inner} + {16.0 * len(rows)})" if rows else f"{outer} * {inner}"
 
     def _choose_buffers(self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         seen: dict[Scalar, int] = {}
@@ -232,14 +244,3 @@ class Emitter(Nests, Totals, Memory, Unchanging):
 
     def fresh(self, base: str) -> str:
         return fresh_name("chosen" if base == "where" else base, self.taken, RESERVED)
-
-    def put(self, line: str) -> None:
-        self.lines.append(line if line.startswith("#if") or line in ("#else", "#endif") else "    " * self.depth + line)
-
-    def open(self, line: str) -> None:
-        self.put(line)
-        self.depth += 1
-
-    def close(self) -> None:
-        self.depth -= 1
-        self.put("}")

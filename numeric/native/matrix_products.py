@@ -21,7 +21,7 @@ MODE = "matrix"
 #: Of the result of a product: as NN_AXES below.
 AXES = 6
 
-#: What the products of slices (:mod:`.slice_products`) have too.
+#: What the products of slices (:mod:`.team_products`) have too.
 TILES = r"""
 /* Products of matrices. Bytes of a vector, and rows of a tile: as many as the registers hold. */
 #if defined __AVX512F__

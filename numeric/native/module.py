@@ -26,10 +26,11 @@ from .matrix_products import TEXT as PRODUCT
 from .matrix_products import TILES
 from .memory import AHEAD, STREAM
 from .scalars import Shape
-from .slice_products import DECISION
-from .slice_products import text as slice_products
 from .slice_text import slice_text
 from .steps import Driver
+from .team_products import DECISION
+from .team_products import text as team_products
+from .team_text import team_text
 from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
@@ -94,6 +95,24 @@ static inline ptrdiff_t nn_team(void) {
 }
 """
 
+#: In modules whose functions make all of their matrix products.
+ALONE = """
+/* Limits of threads: of loops that are called between products of another library, whose threads wait for more work;
+   and of functions that call no other library. Whether one of these is at work. */
+int nn_slice_limit = 0;
+static _Thread_local int nn_alone = 0;
+"""
+
+
+def limited(threads: str) -> str:
+    """The text of :data:`THREADS` with both limits."""
+    one = "    if (nn_thread_limit > 0 && most > nn_thread_limit)\n        most = nn_thread_limit;\n"
+    both = "    const int limit = nn_alone ? nn_slice_limit : nn_thread_limit;\n"
+    both += "    if (limit > 0 && most > limit)\n        most = limit;\n"
+    assert one in threads
+    return threads.replace(one, both)
+
+
 ADD = """
 /* sum + low grows by x, without the rounding errors of sum. */
 static inline void nn_add(double *sum, double *low, double x) {
@@ -136,8 +155,9 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
                     for real in REALS
                 ]
                 for stack in driver.stacks:
-                    texts += [slice_text(stack, real, names_in(stack.function)) for real in REALS]
-                    used |= {"threads": None, "slices": None}
+                    written = slice_text if stack.axes else team_text
+                    texts += [written(stack, real, names_in(stack.function)) for real in REALS]
+                    used |= {"threads": None, "teams": None}
                 drivers.append(driver)
                 continue
             text, function = _function(program, used)
@@ -154,11 +174,12 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     elementary = support([*(n for n in used if n in FUNCTIONS), *doubles])
     small = "\n".join([*(SMALL[n] for n in SMALL if n in used), *(as_floats(SMALL[n]) for n in SMALL if n in floats)])
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
-    pieces += [THREADS.strip()] if "threads" in used else []
+    pieces += [ALONE.strip()] if "teams" in used else []
+    pieces += [(limited(THREADS) if "teams" in used else THREADS).strip()] if "threads" in used else []
     pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
-    pieces += [TILES.strip()] if "product" in used or "slices" in used else []
+    pieces += [TILES.strip()] if "product" in used or "teams" in used else []
     pieces += [PRODUCT.strip()] if "product" in used else []
-    pieces += [DECISION.strip(), *(slice_products(real).strip() for real in REALS)] if "slices" in used else []
+    pieces += [DECISION.strip(), *(team_products(real).strip() for real in REALS)] if "teams" in used else []
     pieces += [t for t in (small, elementary, shorter) if t]
     return CModule("\n\n".join([*pieces, *texts]) + "\n", tuple(found), missing, tuple(drivers))
 

@@ -15,8 +15,8 @@ import numpy as np
 from .in_place import into, usable
 from .module import CFunction
 from .results import Results
-from .slice_text import DECLINED
 from .steps import OTHERWISE, Driver, Product, Stack, Stage
+from .steps_text import DECLINED
 
 #: A function of one number, for C.
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
@@ -44,10 +44,10 @@ def driven(driver: Driver, library: ctypes.CDLL, numpy: Callable[..., Any]) -> C
         if isinstance(step, Stage):
             lines.extend(indent + line for line in lines_of)
             return
-        lines.extend([*lines_of[:-2], f"if failed == {DECLINED}:"])
-        for inner in step.steps:
-            add(inner, "    ")
-        lines.extend(["elif failed:", f"    {OTHERWISE}"])
+        lines.extend(indent + line for line in (*lines_of[:-2], f"if failed == {DECLINED}:"))
+        for inner in step.otherwise:
+            add(inner, indent + "    ")
+        lines.extend(indent + line for line in ("elif failed:", f"    {OTHERWISE}"))
 
     for step in driver.steps:
         add(step)

@@ -9,7 +9,7 @@ does not pay: the threads of its BLAS wait for more work and take the cores from
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .accumulate import scattered
@@ -24,9 +24,13 @@ class Entangled(Exception):
 
 
 def in_stack(driver: Driver) -> Driver:
-    """The driver, with all of its steps in one stack where they go slice by slice."""
+    """The driver, with all of its steps in one function where C has them all: slice by slice where they go so."""
     steps = [s for s in driver.steps if not isinstance(s, Stack)]
-    prefixes = [p.factors.place[: p.factors.row] for p in steps if isinstance(p, Product) and p.factors]
+    products = [s for s in steps if isinstance(s, Product)]
+    if any(p.factors is None for p in products):
+        return driver
+    team = _stack(driver, steps, "team", (), {}, steps)
+    prefixes = [p.factors.place[: p.factors.row] for p in products if p.factors]
     for axes in sorted({p[:length] for p in prefixes for length in range(1, len(p) + 1)}, key=len, reverse=True):
         found: dict[str, tuple[Axis, ...]] = {}
         try:
@@ -34,12 +38,22 @@ def in_stack(driver: Driver) -> Driver:
                 found |= _accesses(step, axes)
         except Entangled:
             continue
-        needed = {c_name(name) for name in driver.needed}
-        outputs = tuple((name, shape) for s in steps for name, shape in results(s) if c_name(name) in needed)
-        name = f"{driver.signature.name}_stack"
-        function = replace(driver.signature, name=name, function=None, outputs=outputs)
-        return replace(driver, steps=(Stack(function, axes, tuple(steps), found),))
-    return driver
+        return replace(driver, steps=(_stack(driver, steps, "stack", axes, found, [team]),))
+    return replace(driver, steps=(team,))
+
+
+def _stack(
+    driver: Driver,
+    steps: Sequence[Product | Stage],
+    name: str,
+    axes: tuple[Axis, ...],
+    leading: Mapping[str, tuple[Axis, ...]],
+    otherwise: Sequence[Product | Stage | Stack],
+) -> Stack:
+    needed = {c_name(name) for name in driver.needed}
+    outputs = tuple((name, shape) for s in steps for name, shape in results(s) if c_name(name) in needed)
+    function = replace(driver.signature, name=f"{driver.signature.name}_{name}", function=None, outputs=outputs)
+    return Stack(function, axes, tuple(steps), leading, tuple(otherwise))
 
 
 def results(step: Product | Stage) -> tuple[tuple[str, Shape], ...]:

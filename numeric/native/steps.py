@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .build import CFunction
@@ -38,16 +38,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Stack:
-    """Steps that one C function makes slice by slice; where that does not pay, Python calls them one by one.
+    """Steps that one C function makes; where that does not pay, Python calls what there is otherwise, one by one.
 
-    axes: the leading axes of what they compute, whose entries are the slices. leading: those that an array has, by its
-    C name.
+    axes: the leading axes of what they compute, whose entries are slices that are made one after the other; none where
+    all threads make each step. leading: those of these axes that an array has, by its C name.
     """
 
     function: CFunction
     axes: tuple[Axis, ...]
     steps: tuple[Product | Stage, ...]
     leading: Mapping[str, tuple[Axis, ...]]
+    otherwise: tuple[Product | Stage | Stack, ...]
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,20 @@ class Driver:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        every = [inner for s in self.steps for inner in (s.steps if isinstance(s, Stack) else (s,))]
-        return tuple(s for s in every if isinstance(s, Stage))
+        return tuple(s for s in _with_otherwise(self.steps) if isinstance(s, Stage))
 
     @property
     def stacks(self) -> tuple[Stack, ...]:
-        return tuple(s for s in self.steps if isinstance(s, Stack))
+        return tuple(s for s in _with_otherwise(self.steps) if isinstance(s, Stack))
 
     @property
     def parts(self) -> tuple[Stage | Stack, ...]:
         """What is in C."""
         return (*self.stages, *self.stacks)
+
+
+def _with_otherwise(steps: Sequence[Product | Stage | Stack]) -> Iterator[Product | Stage | Stack]:
+    for s in steps:
+        yield s
+        if isinstance(s, Stack):
+            yield from _with_otherwise(s.otherwise)

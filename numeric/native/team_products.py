@@ -1,0 +1,355 @@
+"""C text of matrix products by a team of threads, or by one: on operands as they lie in memory, in their own type.
+
+A tile of the result is NN_TALL rows by two vectors. It reads panels: the right operand is copied to panels that a tile
+reads from end to end, and so are NN_TALL rows of the left one, each row by itself where rows lie in memory, so that all
+places of a panel are known when it is compiled. A thread has rows of the result; panels of the right operand are
+copied by all threads, and shared. Sums are added up in blocks of at most NN_TERMS terms, as BLAS does.
+"""
+
+from __future__ import annotations
+
+#: How many threads there are, and what pays.
+DECISION = r"""
+/* How many threads get slices, or parts of a product: no other library needs cores between their loops. */
+static inline ptrdiff_t nn_slice_threads(double entries) {
+    ptrdiff_t most = 1;
+#ifdef _OPENMP
+    if (!omp_in_parallel())
+        most = omp_get_max_threads();
+#endif
+    if (nn_slice_limit > 0 && most > nn_slice_limit)
+        most = nn_slice_limit;
+    return entries < nn_thread_entries ? 1 : most;
+}
+/* Slices are made here if this machine has vectors for them, no thread waits for others more than a quarter of the
+   time, and each slice fits into a cache; else where this is called from. */
+double nn_slice_bytes = 12e6;
+static inline int nn_in_slices(ptrdiff_t slices, ptrdiff_t threads, double bytes) {
+#if defined __AVX512F__ || defined __AVX2__ && defined __FMA__
+    return 4 * slices >= 3 * ((slices + threads - 1) / threads) * threads && bytes <= nn_slice_bytes;
+#else
+    (void)slices; (void)threads; (void)bytes;
+    return 0;
+#endif
+}
+/* All products are made here where tiles keep up with BLAS. */
+static inline int nn_in_teams(void) {
+#if defined __AVX512F__
+    return 1;
+#else
+    return 0;
+#endif
+}
+#define NN_CALLED static __attribute__((noinline))
+static inline ptrdiff_t nn_smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t nn_larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+/* sum += a x for all lanes of a vector, where a is a number in memory, or all lanes of another vector: with AVX-512 as
+   one instruction. Half of the numbers are read as they are multiplied; compilers would copy all of them first. */
+#if defined __AVX512F__ && defined __x86_64__
+#define NN_GROW_f32(sum, a, x) __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(x), "m"(a))
+#define NN_GROW_f64(sum, a, x) __asm__("vfmadd231pd %2%{1to8%}, %1, %0" : "+v"(sum) : "v"(x), "m"(a))
+#define NN_GROW_ALL_f32(sum, a, x) __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(a))
+#define NN_GROW_ALL_f64(sum, a, x) __asm__("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(a))
+#else
+#define NN_GROW_f32(sum, a, x) sum += (a) * (x)
+#define NN_GROW_f64 NN_GROW_f32
+#define NN_GROW_ALL_f32 NN_GROW_f32
+#define NN_GROW_ALL_f64 NN_GROW_f32
+#endif
+"""
+
+_TEXT = r"""
+enum { NN_LANES_SUFFIX = NN_VECTOR / sizeof(REAL), NN_WIDE_SUFFIX = 2 * NN_LANES_SUFFIX };
+/* At most so many terms at a time, and how far apart rows of a panel are. */
+enum { NN_TERMS_SUFFIX = 1568 / sizeof(REAL), NN_ROW_SUFFIX = NN_TERMS_SUFFIX + NN_LANES_SUFFIX };
+typedef REAL nn_vector_SUFFIX __attribute__((vector_size(NN_VECTOR), aligned(sizeof(REAL)), may_alias));
+
+/* A tile of c is set to the sum of k terms, or grows by it. am, ak, bk, cm, cn: how far apart rows, terms and columns
+   are; columns of b are side by side. tall, vectors: how much is computed. high, wide: how much of it is there. */
+NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t am, const ptrdiff_t ak, ptrdiff_t k,
+    const REAL *restrict a, const REAL *restrict b, ptrdiff_t bk, REAL *restrict c, ptrdiff_t cm, ptrdiff_t cn,
+    int grows, ptrdiff_t high, ptrdiff_t wide)
+{
+    nn_vector_SUFFIX left[NN_TALL], right[NN_TALL];
+    /* from three starting points all rows are at most four steps away: so few addresses fit into registers */
+    const REAL *const five = a + (tall > 5 ? 5 : 0) * am, *const ten = a + (tall > 10 ? 10 : 0) * am;
+    NN_UNROLL
+    for (int i = 0; i < tall; i++)
+        left[i] = right[i] = (nn_vector_SUFFIX){0};
+    for (ptrdiff_t i = 0; i < high; i++) { /* of this tile, and of the next one */
+        __builtin_prefetch(c + i * cm, 1);
+        __builtin_prefetch(c + i * cm + NN_LANES_SUFFIX * cn, 1);
+        __builtin_prefetch(c + i * cm + NN_WIDE_SUFFIX * cn, 1);
+        __builtin_prefetch(c + i * cm + (NN_WIDE_SUFFIX + NN_LANES_SUFFIX) * cn, 1);
+    }
+    const REAL *next = b + 8 * bk;
+    for (ptrdiff_t p = 0; p < k; p++, b += bk, next += bk) {
+        const nn_vector_SUFFIX x = *(const nn_vector_SUFFIX *)b;
+        nn_vector_SUFFIX y = x;
+        __builtin_prefetch(next);
+        if (vectors > 1) {
+            y = *(const nn_vector_SUFFIX *)(b + NN_LANES_SUFFIX);
+            __builtin_prefetch(next + NN_LANES_SUFFIX);
+        }
+        NN_UNROLL
+        for (int i = 0; i < tall; i++) {
+            const REAL *const row = i < 5 ? a + i * am : i < 10 ? five + (i - 5) * am : ten + (i - 10) * am;
+            if (i % 2 || vectors < 2) {
+                NN_GROW_SUFFIX(left[i], row[p * ak], x);
+                if (vectors > 1)
+                    NN_GROW_SUFFIX(right[i], row[p * ak], y);
+            } else {
+                const nn_vector_SUFFIX all = row[p * ak] - (nn_vector_SUFFIX){0};
+                NN_GROW_ALL_SUFFIX(left[i], all, x);
+                NN_GROW_ALL_SUFFIX(right[i], all, y);
+            }
+        }
+    }
+    if (high == tall && wide == vectors * NN_LANES_SUFFIX && cn == 1) {
+        NN_UNROLL
+        for (int i = 0; i < tall; i++) {
+            nn_vector_SUFFIX *const to = (nn_vector_SUFFIX *)(c + i * cm);
+            nn_vector_SUFFIX *const more = (nn_vector_SUFFIX *)(c + i * cm + NN_LANES_SUFFIX);
+            *to = grows ? (nn_vector_SUFFIX)(*to + left[i]) : left[i];
+            if (vectors > 1)
+                *more = grows ? (nn_vector_SUFFIX)(*more + right[i]) : right[i];
+        }
+        return;
+    }
+    REAL part[NN_TALL][NN_WIDE_SUFFIX];
+    NN_UNROLL
+    for (int i = 0; i < tall; i++) {
+        *(nn_vector_SUFFIX *)part[i] = left[i];
+        *(nn_vector_SUFFIX *)(part[i] + NN_LANES_SUFFIX) = right[i];
+    }
+    for (ptrdiff_t i = 0; i < high; i++) {
+        if (grows)
+            for (ptrdiff_t j = 0; j < wide; j++)
+                part[i][j] += c[i * cm + j * cn];
+        if (cn == 1)
+            memcpy(c + i * cm, part[i], (size_t)wide * sizeof(REAL));
+        else
+            for (ptrdiff_t j = 0; j < wide; j++)
+                c[i * cm + j * cn] = part[i][j];
+    }
+}
+/* The tile of rows that lie in memory, of copies of such rows, and of a panel in which terms follow one another. */
+NN_CALLED void nn_rows_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, ptrdiff_t bk, REAL *c,
+    ptrdiff_t cm, ptrdiff_t cn, int grows, ptrdiff_t wide)
+{
+    if (wide > NN_LANES_SUFFIX && am == NN_ROW_SUFFIX)
+        nn_tile_SUFFIX(NN_TALL, 2, NN_ROW_SUFFIX, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+    else if (wide > NN_LANES_SUFFIX)
+        nn_tile_SUFFIX(NN_TALL, 2, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+    else
+        nn_tile_SUFFIX(NN_TALL, 1, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+}
+NN_CALLED void nn_terms_SUFFIX(ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t bk, REAL *c, ptrdiff_t cm,
+    ptrdiff_t cn, int grows, ptrdiff_t high, ptrdiff_t wide)
+{
+    if (wide > NN_LANES_SUFFIX)
+        high > NN_TALL / 2 ? nn_tile_SUFFIX(NN_TALL, 2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide)
+                           : nn_tile_SUFFIX(NN_TALL / 2, 2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
+    else
+        high > NN_TALL / 2 ? nn_tile_SUFFIX(NN_TALL, 1, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide)
+                           : nn_tile_SUFFIX(NN_TALL / 2, 1, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
+}
+
+/* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. */
+NN_INLINE void nn_panels_SUFFIX(REAL *restrict to, const REAL *restrict x, ptrdiff_t n, ptrdiff_t k, ptrdiff_t line,
+    ptrdiff_t term, const ptrdiff_t each)
+{
+    const ptrdiff_t whole = n / each * each, rest = n - whole;
+    if (rest)
+        memset(to + whole * k, 0, (size_t)(each * k) * sizeof(REAL));
+    if (line == 1 && n == each) {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            memcpy(to + p * each, x + p * term, (size_t)each * sizeof(REAL));
+            __builtin_prefetch(x + p * term + each, 0, 2); /* for the panel after this one */
+            __builtin_prefetch(x + p * term + 2 * each - 1, 0, 2);
+        }
+        return;
+    }
+    if (line == 1) {
+        for (ptrdiff_t p = 0; p < k; p++) {
+            for (ptrdiff_t i = 0; i < whole; i += each)
+                memcpy(to + i * k + p * each, x + i + p * term, (size_t)each * sizeof(REAL));
+            for (ptrdiff_t j = 0; j < rest; j++)
+                to[whole * k + p * each + j] = x[whole + j + p * term];
+        }
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i += each)
+        for (ptrdiff_t q = 0; q < k; q += 16) /* as many terms as a line of the cache holds */
+            for (ptrdiff_t j = 0; j < nn_smaller(n - i, each); j++)
+                for (ptrdiff_t p = q; p < nn_smaller(q + 16, k); p++)
+                    to[i * k + p * each + j] = x[(i + j) * line + p * term];
+}
+
+/* A matrix with few rows, or few columns: one of these, of n entries, which are apart. x: what has the long axis. */
+static void nn_few_SUFFIX(ptrdiff_t n, ptrdiff_t k, const REAL *restrict x, ptrdiff_t line, ptrdiff_t term,
+    const REAL *restrict few, ptrdiff_t step, REAL *restrict c, ptrdiff_t apart)
+{
+    if (term == 1) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            REAL total = 0;
+#ifdef _OPENMP
+            #pragma omp simd reduction(+:total)
+#endif
+            for (ptrdiff_t p = 0; p < k; p++)
+                total += x[i * line + p] * few[p * step];
+            c[i * apart] = total;
+        }
+        return;
+    }
+    for (ptrdiff_t p = 0; p < k; p += 8) { /* fewer roundings than term by term */
+        REAL factor[8];
+        const REAL *from[8];
+        for (int q = 0; q < 8; q++) {
+            const ptrdiff_t at = p + q < k ? p + q : p;
+            factor[q] = few[at * step];
+            from[q] = x + at * term;
+        }
+        const ptrdiff_t terms = nn_smaller(k - p, 8);
+#ifdef _OPENMP
+        #pragma omp simd
+#endif
+        for (ptrdiff_t i = 0; i < n; i++) {
+            REAL total = from[0][i * line] * factor[0];
+            for (int q = 1; q < 8; q++)
+                total += q < terms ? from[q][i * line] * factor[q] : 0;
+            c[i * apart] = (p > 0 ? c[i * apart] : 0) + total;
+        }
+    }
+}
+
+/* Entries that a product needs for the panels of its right operand, and each thread for those of its left one. */
+static inline ptrdiff_t nn_shared_SUFFIX(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
+    return nn_smaller(k, NN_TERMS_SUFFIX) * (nn_smaller(nn_larger(m, n), NN_BROAD) + NN_WIDE_SUFFIX);
+}
+enum { NN_PANEL_SUFFIX = NN_TALL * NN_ROW_SUFFIX, NN_OWN_SUFFIX = NN_PANEL_SUFFIX + 64 / sizeof(REAL) };
+
+/* Rows of tiles that a thread has to make, of which others take some when they have no more of their own. */
+typedef struct { ptrdiff_t first, last, from, to; } nn_share_SUFFIX;
+static inline nn_share_SUFFIX nn_share_of_SUFFIX(ptrdiff_t team, ptrdiff_t me, ptrdiff_t tiles, ptrdiff_t broad) {
+    const ptrdiff_t down = nn_smaller(team, tiles), across = team / down, column = me / down;
+    const ptrdiff_t panels = (broad + NN_WIDE_SUFFIX - 1) / NN_WIDE_SUFFIX;
+    if (column >= across)
+        return (nn_share_SUFFIX){0, 0, 0, 0};
+    return (nn_share_SUFFIX){
+        tiles * (me % down) / down, tiles * (me % down + 1) / down, panels * column / across * NN_WIDE_SUFFIX,
+        nn_smaller(panels * (column + 1) / across * NN_WIDE_SUFFIX, broad)};
+}
+
+/* A row of tiles of c, with n columns: high rows of a, and a block of deep terms. Up to the column lying, tiles read
+   the right operand where it is, from there its panels. */
+static inline void nn_row_of_tiles_SUFFIX(ptrdiff_t high, ptrdiff_t n, ptrdiff_t deep, const REAL *a, ptrdiff_t am,
+    ptrdiff_t ak, const REAL *right, ptrdiff_t bk, const REAL *panels, ptrdiff_t lying, REAL *c, ptrdiff_t cm,
+    ptrdiff_t cn, int grows, REAL *own)
+{
+    const int whole = ak == 1 && high == NN_TALL;
+    if (!whole)
+        nn_panels_SUFFIX(own, a, high, deep, am, ak, NN_TALL);
+    else if (n > 2 * NN_WIDE_SUFFIX) {
+        for (int i = 0; i < NN_TALL; i++)
+            memcpy(own + i * NN_ROW_SUFFIX, a + i * am, (size_t)deep * sizeof(REAL));
+        a = own;
+        am = NN_ROW_SUFFIX;
+    }
+    for (ptrdiff_t j = 0; j < n; j += NN_WIDE_SUFFIX) {
+        const REAL *const columns = j < lying ? right + j : panels + j * deep;
+        const ptrdiff_t step = j < lying ? bk : NN_WIDE_SUFFIX, wide = nn_smaller(n - j, NN_WIDE_SUFFIX);
+        if (whole)
+            nn_rows_SUFFIX(deep, a, am, columns, step, c + j * cn, cm, cn, grows, wide);
+        else
+            nn_terms_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, high, wide);
+    }
+}
+
+/* A thread's part of c = a b, with m by n entries that are sums of k terms. am, ak, bn, bk, cm, cn: how far apart
+   rows, columns and terms are. team, me: how many threads there are, and which this is. panels: memory of
+   nn_shared_SUFFIX + team NN_OWN_SUFFIX entries, which all threads share. */
+static void nn_part_SUFFIX(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+    const REAL *restrict a, ptrdiff_t am, ptrdiff_t ak, const REAL *restrict b, ptrdiff_t bn, ptrdiff_t bk,
+    REAL *restrict c, ptrdiff_t cm, ptrdiff_t cn, REAL *panels)
+{
+    if (m < 4 || n < 4) {
+        const ptrdiff_t along = n < 4 ? m : n, begin = along * me / team, count = along * (me + 1) / team - begin;
+        for (ptrdiff_t i = 0; i < (n < 4 ? n : m); i++)
+            if (n < 4)
+                nn_few_SUFFIX(count, k, a + begin * am, am, ak, b + i * bn, bk, c + begin * cm + i * cn, cm);
+            else
+                nn_few_SUFFIX(count, k, b + begin * bn, bn, bk, a + i * am, ak, c + i * cm + begin * cn, cn);
+        return;
+    }
+    if (n <= NN_TALL && n < m && am == 1 && ak != 1) { /* the columns of c as rows: vectors run along the longer axis */
+        nn_part_SUFFIX(team, me, n, m, k, b, bn, bk, a, am, ak, c, cn, cm, panels);
+        return;
+    }
+    const ptrdiff_t tiles = (m + NN_TALL - 1) / NN_TALL;
+    const ptrdiff_t blocks = (k + NN_TERMS_SUFFIX - 1) / NN_TERMS_SUFFIX, most = (k + blocks - 1) / blocks;
+    REAL *const own = panels + me * NN_OWN_SUFFIX, *const shared = panels + team * NN_OWN_SUFFIX;
+    int turn = 0;
+    for (ptrdiff_t left = 0; left < n; left += NN_BROAD) {
+        const ptrdiff_t broad = nn_smaller(n - left, NN_BROAD), count = (broad + NN_WIDE_SUFFIX - 1) / NN_WIDE_SUFFIX;
+        /* up to here the right operand is read once, from where it is */
+        const ptrdiff_t lying = tiles == 1 && bn == 1 ? broad / NN_WIDE_SUFFIX * NN_WIDE_SUFFIX : 0;
+        for (ptrdiff_t p = 0; p < k; p += most, turn ^= 1) {
+            const REAL *const right = b + left * bn + p * bk;
+            const ptrdiff_t deep = nn_smaller(k - p, most), few = 1 + 65536 / (NN_TALL * deep * broad);
+            const ptrdiff_t begin = nn_larger(count * me / team * NN_WIDE_SUFFIX, lying);
+            const ptrdiff_t end = nn_smaller(count * (me + 1) / team * NN_WIDE_SUFFIX, broad);
+            if (begin < end)
+                nn_panels_SUFFIX(shared + begin * deep, right + begin * bn, end - begin, deep, bn, bk, NN_WIDE_SUFFIX);
+            /* the next tile of each thread; where it is for the block of terms after this one nobody looks yet */
+            ((ptrdiff_t *)(own + NN_PANEL_SUFFIX))[turn] = nn_share_of_SUFFIX(team, me, tiles, broad).first;
+            if (team > 1) {
+#ifdef _OPENMP
+                #pragma omp barrier
+#endif
+            }
+            for (ptrdiff_t one = 0; one < team; one++) {
+                const ptrdiff_t whose = (me + one) % team;
+                const nn_share_SUFFIX share = nn_share_of_SUFFIX(team, whose, tiles, broad);
+                ptrdiff_t *const next = (ptrdiff_t *)(panels + whose * NN_OWN_SUFFIX + NN_PANEL_SUFFIX) + turn;
+                for (;;) {
+                    ptrdiff_t tile;
+#ifdef _OPENMP
+                    #pragma omp atomic capture
+#endif
+                    { tile = *next; *next += few; }
+                    if (tile >= share.last)
+                        break;
+                    for (ptrdiff_t t = tile; t < nn_smaller(tile + few, share.last); t++)
+                        nn_row_of_tiles_SUFFIX(nn_smaller(m - t * NN_TALL, NN_TALL), share.to - share.from, deep,
+                            a + t * NN_TALL * am + p * ak, am, ak, right + share.from, bk, shared + share.from * deep,
+                            lying - share.from, c + t * NN_TALL * cm + (left + share.from) * cn, cm, cn, p > 0, own);
+                }
+            }
+            if (team > 1) {
+#ifdef _OPENMP
+                #pragma omp barrier
+#endif
+            }
+        }
+    }
+}
+/* All of it, by so many threads. */
+NN_CALLED void nn_multiply_SUFFIX(ptrdiff_t threads, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const REAL *a, ptrdiff_t am,
+    ptrdiff_t ak, const REAL *b, ptrdiff_t bn, ptrdiff_t bk, REAL *c, ptrdiff_t cm, REAL *panels)
+{
+#ifdef _OPENMP
+    #pragma omp parallel num_threads((int)threads) if (threads > 1)
+#endif
+    nn_part_SUFFIX(nn_team(), nn_thread(), m, n, k, a, am, ak, b, bn, bk, c, cm, 1, panels);
+}
+"""
+
+
+def text(real: str) -> str:
+    """The functions for floats or doubles."""
+    return _TEXT.replace("SUFFIX", suffix(real)).replace("REAL", real)
+
+
+def suffix(real: str) -> str:
+    return "f32" if real == "float" else "f64"

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ from nnmath.numeric.native.accumulate import accumulation
 from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.checkable import in_threads, refused
 from nnmath.numeric.native.kernels import Target
-from nnmath.numeric.native.module import write
+from nnmath.numeric.native.module import CModule, write
 from nnmath.numeric.native.scalars import Scalar, load
 from nnmath.numeric.native.slices import Entangled, kernel_accesses, results
 from nnmath.numeric.native.steps import Driver
@@ -139,7 +139,7 @@ def sliced(request: pytest.FixtureRequest, own_cache: None) -> tuple[str, Compil
     given, define, wanted, axes = SLICED[request.param]
     d, plan = derived(given, define, wanted)
     (driver,) = write(d, [plan], products=True).drivers
-    assert [s.axes for s in driver.stacks] == [axes]
+    assert [s.axes for s in driver.stacks] == [axes, ()]
     return given, CompiledModule(d, [plan], altered=decided, elsewhere=refused)
 
 
@@ -205,21 +205,26 @@ def test_arrays_are_not_overrun(name: str) -> None:
     """Under the sanitizer of addresses every size is read and written within its arrays."""
     given, define, wanted, _ = SLICED[name]
     d, plan = derived(given, define, wanted)
-    module = write(d, [plan], products=True)
-    called = f"{plan.name}_stack_f32"
+    assert_within_arrays(write(d, [plan], products=True), f"{plan.name}_stack_f32", given, SIZES, decided)
+
+
+def assert_within_arrays(
+    module: CModule, called: str, given: str, every: Sequence[dict[str, int]], altered: Callable[[str], str]
+) -> None:
+    """The C function is compiled with the sanitizers of addresses and of undefined behaviour, and called."""
     shapes: dict[str, Any] = {line.split(":")[0]: line.split(":")[1].split() for line in given.splitlines()}
     shapes |= {n: shape for s in module.drivers[0].stacks[0].steps for n, shape in results(s)}
     head = re.search(rf"int {called}\(([^)]*)\)", module.source)
     assert head
     arguments = [(part.split()[-1].lstrip("*"), "*" in part) for part in head.group(1).split(",")]
     calls = ""
-    for sizes in SIZES:
+    for sizes in every:
         passed = [n if array else str(sizes[n]) for n, array in arguments]
         made = [n for n, array in arguments if array]
-        lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in shapes[n])}, 4);" for n in made]
+        lines = [f"float *{n} = calloc({' * '.join(str(sizes[c]) for c in shapes[n]) or '1'}, 4);" for n in made]
         lines += [f"if ({called}({', '.join(passed)})) return 1;", *(f"free({n});" for n in made)]
         calls += "    { " + " ".join(lines) + " }\n"
-    said = sanitized(f"{decided(module.source)}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
+    said = sanitized(f"{altered(module.source)}\nint main(void)\n{{\n{calls}    return 0;\n}}\n")
     if "sanitize" in said and "unrecognized" in said:
         pytest.skip("the compiler has no sanitizer")
     assert said == ""
@@ -237,7 +242,7 @@ def entangled(name: str) -> list[Driver]:
 
 @pytest.mark.parametrize("name", ENTANGLED)
 def test_slices_that_need_each_other_are_not_taken_apart(name: str) -> None:
-    assert not any(driver.stacks for driver in entangled(name))
+    assert not any(stack.axes for driver in entangled(name) for stack in driver.stacks)
 
 
 def test_sums_that_are_scattered_over_slices_are_not_taken_apart() -> None:
@@ -257,7 +262,7 @@ def counted(source: str) -> str:
     """The C text that counts calls which are answered slice by slice."""
     text = re.sub(r"(    ptrdiff_t next = 0;\n)", r"\1    nn_sliced++;\n", source)
     assert text.count("nn_sliced++") == 2  # floats and doubles
-    return text.replace("/* How many threads slices", "int nn_sliced = 0;\n/* How many threads slices", 1)
+    return text.replace("/* How many threads get", "int nn_sliced = 0;\n/* How many threads get", 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="threads are counted elsewhere")

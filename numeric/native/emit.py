@@ -118,7 +118,7 @@ class Emitter(Lines, Nests, Totals, Memory, Unchanging):
         rows = [
             v
             for v in k.values
-            if v not in k.late and not k.inside(v) and (v.is_reduction or v.op == "call" and v.data[0] in COSTLY)
+            if v not in k.late and not k.inside(v) and (v.is_reduction or (v.op == "call" and v.data[0] in COSTLY))
         ]
         outer, inner = (" * ".join(f"(double){d}" for d in self._dims(axes)) for axes in (k.outer, k.inner))
         if not k.outer or not k.inner:

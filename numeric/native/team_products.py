@@ -65,16 +65,16 @@ enum { NN_TERMS_SUFFIX = 1568 / sizeof(REAL), NN_ROW_SUFFIX = NN_TERMS_SUFFIX + 
 typedef REAL nn_vector_SUFFIX __attribute__((vector_size(NN_VECTOR), aligned(sizeof(REAL)), may_alias));
 
 /* A tile of c is set to the sum of k terms, or grows by it. am, ak, bk, cm, cn: how far apart rows, terms and columns
-   are; columns of b are side by side. tall, vectors: how much is computed. high, wide: how much of it is there. */
-NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t am, const ptrdiff_t ak, ptrdiff_t k,
+   are; columns of b are side by side. high, wide: how much of the tile is there. */
+NN_INLINE void nn_tile_SUFFIX(const int vectors, const ptrdiff_t am, const ptrdiff_t ak, ptrdiff_t k,
     const REAL *restrict a, const REAL *restrict b, ptrdiff_t bk, REAL *restrict c, ptrdiff_t cm, ptrdiff_t cn,
     int grows, ptrdiff_t high, ptrdiff_t wide)
 {
     nn_vector_SUFFIX left[NN_TALL], right[NN_TALL];
     /* from three starting points all rows are at most four steps away: so few addresses fit into registers */
-    const REAL *const five = a + (tall > 5 ? 5 : 0) * am, *const ten = a + (tall > 10 ? 10 : 0) * am;
+    const REAL *const five = a + 5 * am, *const ten = a + (NN_TALL > 10 ? 10 : 0) * am;
     NN_UNROLL
-    for (int i = 0; i < tall; i++)
+    for (int i = 0; i < NN_TALL; i++)
         left[i] = right[i] = (nn_vector_SUFFIX){0};
     for (ptrdiff_t i = 0; i < high; i++) { /* of this tile, and of the next one */
         __builtin_prefetch(c + i * cm, 1);
@@ -92,7 +92,7 @@ NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t
             __builtin_prefetch(next + NN_LANES_SUFFIX);
         }
         NN_UNROLL
-        for (int i = 0; i < tall; i++) {
+        for (int i = 0; i < NN_TALL; i++) {
             const REAL *const row = i < 5 ? a + i * am : i < 10 ? five + (i - 5) * am : ten + (i - 10) * am;
             if (i % 2 || vectors < 2) {
                 NN_GROW_SUFFIX(left[i], row[p * ak], x);
@@ -105,9 +105,9 @@ NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t
             }
         }
     }
-    if (high == tall && wide == vectors * NN_LANES_SUFFIX && cn == 1) {
+    if (high == NN_TALL && wide == vectors * NN_LANES_SUFFIX && cn == 1) {
         NN_UNROLL
-        for (int i = 0; i < tall; i++) {
+        for (int i = 0; i < NN_TALL; i++) {
             nn_vector_SUFFIX *const to = (nn_vector_SUFFIX *)(c + i * cm);
             nn_vector_SUFFIX *const more = (nn_vector_SUFFIX *)(c + i * cm + NN_LANES_SUFFIX);
             *to = grows ? (nn_vector_SUFFIX)(*to + left[i]) : left[i];
@@ -118,7 +118,7 @@ NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t
     }
     REAL part[NN_TALL][NN_WIDE_SUFFIX];
     NN_UNROLL
-    for (int i = 0; i < tall; i++) {
+    for (int i = 0; i < NN_TALL; i++) {
         *(nn_vector_SUFFIX *)part[i] = left[i];
         *(nn_vector_SUFFIX *)(part[i] + NN_LANES_SUFFIX) = right[i];
     }
@@ -133,26 +133,21 @@ NN_INLINE void nn_tile_SUFFIX(const int tall, const int vectors, const ptrdiff_t
                 c[i * cm + j * cn] = part[i][j];
     }
 }
-/* The tile of rows that lie in memory, of copies of such rows, and of a panel in which terms follow one another. */
-NN_CALLED void nn_rows_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, ptrdiff_t bk, REAL *c,
-    ptrdiff_t cm, ptrdiff_t cn, int grows, ptrdiff_t wide)
+/* The tile of a panel that has rows, of one that has terms, and of rows where they are for few columns. */
+NN_CALLED void nn_rows_SUFFIX(ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t bk, REAL *c, ptrdiff_t cm,
+    ptrdiff_t cn, int grows, ptrdiff_t wide)
 {
-    if (wide > NN_LANES_SUFFIX && am == NN_ROW_SUFFIX)
-        nn_tile_SUFFIX(NN_TALL, 2, NN_ROW_SUFFIX, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
-    else if (wide > NN_LANES_SUFFIX)
-        nn_tile_SUFFIX(NN_TALL, 2, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
-    else
-        nn_tile_SUFFIX(NN_TALL, 1, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+    nn_tile_SUFFIX(2, NN_ROW_SUFFIX, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
 }
 NN_CALLED void nn_terms_SUFFIX(ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t bk, REAL *c, ptrdiff_t cm,
     ptrdiff_t cn, int grows, ptrdiff_t high, ptrdiff_t wide)
 {
-    if (wide > NN_LANES_SUFFIX)
-        high > NN_TALL / 2 ? nn_tile_SUFFIX(NN_TALL, 2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide)
-                           : nn_tile_SUFFIX(NN_TALL / 2, 2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
-    else
-        high > NN_TALL / 2 ? nn_tile_SUFFIX(NN_TALL, 1, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide)
-                           : nn_tile_SUFFIX(NN_TALL / 2, 1, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
+    nn_tile_SUFFIX(2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
+}
+NN_CALLED void nn_narrow_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, ptrdiff_t bk, REAL *c,
+    ptrdiff_t cm, ptrdiff_t cn, int grows, ptrdiff_t wide)
+{
+    nn_tile_SUFFIX(1, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
 }
 
 /* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. */
@@ -247,20 +242,19 @@ static inline void nn_row_of_tiles_SUFFIX(ptrdiff_t high, ptrdiff_t n, ptrdiff_t
     ptrdiff_t ak, const REAL *right, ptrdiff_t bk, const REAL *panels, ptrdiff_t lying, REAL *c, ptrdiff_t cm,
     ptrdiff_t cn, int grows, REAL *own)
 {
-    const int whole = ak == 1 && high == NN_TALL;
+    const int whole = ak == 1 && high == NN_TALL, narrow = whole && n <= NN_LANES_SUFFIX;
     if (!whole)
         nn_panels_SUFFIX(own, a, high, deep, am, ak, NN_TALL);
-    else if (n > 2 * NN_WIDE_SUFFIX) {
+    else if (!narrow)
         for (int i = 0; i < NN_TALL; i++)
             memcpy(own + i * NN_ROW_SUFFIX, a + i * am, (size_t)deep * sizeof(REAL));
-        a = own;
-        am = NN_ROW_SUFFIX;
-    }
     for (ptrdiff_t j = 0; j < n; j += NN_WIDE_SUFFIX) {
         const REAL *const columns = j < lying ? right + j : panels + j * deep;
         const ptrdiff_t step = j < lying ? bk : NN_WIDE_SUFFIX, wide = nn_smaller(n - j, NN_WIDE_SUFFIX);
-        if (whole)
-            nn_rows_SUFFIX(deep, a, am, columns, step, c + j * cn, cm, cn, grows, wide);
+        if (narrow)
+            nn_narrow_SUFFIX(deep, a, am, columns, step, c, cm, cn, grows, wide);
+        else if (whole)
+            nn_rows_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, wide);
         else
             nn_terms_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, high, wide);
     }

@@ -19,8 +19,8 @@ class _Writer(StepsWriter):
         self.put("if (!nn_in_teams())")
         self.put(f"    return {DECLINED};")
         self.put(f"ptrdiff_t {threads} = 1;")
-        for f in self.factors():
-            self.put(f"{threads} = nn_larger({threads}, {self._threads(self.work(f))});")
+        for work in map(self.work, self.factors()):
+            self.put(f"{threads} = nn_larger({threads}, {self._threads(work)});")
         panels = f"{self.shared()} + {threads} * NN_OWN_{self.suffix}"
         total = " + ".join([panels, *map(_length, self.kept.values())])
         self.allocate(memory, f"({total} + 15) / 16 * 16")

@@ -132,14 +132,14 @@ def less_mean(e: Expr, known: Known) -> Expr | None:
         for x in (*e.args[:at], *e.args[at + 1 :]):
             for c in sorted((i for i in x.free_symbols if isinstance(i, Index) and i.dim == k.dim), key=str):
                 p = weighted / substitute(x, {c: k})  # type: ignore[operator]
-                if not total.has(c) and _is_computed(p, k, known):
+                if not total.has(c) and is_computed(p, k, known):
                     rest = [t for t in e.args if t not in (x, total)]
                     sign = -1 if x.could_extract_minus_sign() else 1
                     return Add(LessMean(sign * x, substitute(p, {k: c}), c, sign), *rest)  # type: ignore[operator]
     return None
 
 
-def _is_computed(p: Expr, c: Index, known: Known) -> bool:
+def is_computed(p: Expr, c: Index, known: Known) -> bool:
     """Whether p is a distribution over c that is computed."""
     if isinstance(p, Element) and p.tensor.name not in known:
         return False

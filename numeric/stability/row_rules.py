@@ -8,6 +8,7 @@ from sympy import Add, Expr, log
 
 from ...calculus.derivation import Definition
 from .centring import second_mean_correction
+from .covariances import covariance
 from .exact_differences import (
     complement_of_entry,
     complement_of_named,
@@ -28,6 +29,7 @@ ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
         difference_of_units,
         complement_of_named,
         complement_of_entry,
+        covariance,
         less_mean,
         second_mean_correction,
     ),

@@ -13,6 +13,7 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 from ...calculus.functions import Where, absolute, sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, log_or_zero, sech2, tanh_remainder, xlogx
+from .normalised_sums import sum_over_total
 from .quotient_rules import square_over_variable
 from .vanishing_rules import x_log_x_in_sum
 from .weights import as_exp_sum, split_weight, weighted
@@ -302,6 +303,7 @@ RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
     Mul: (
         merge_exponentials,
         reciprocal_into_sum,
+        sum_over_total,
         exponential_times_sigmoid,
         ratio_of_expm1,
         hyperbolic,

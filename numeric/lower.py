@@ -57,7 +57,7 @@ CALLS: dict[type[Expr], str] = {
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
-VANISHING = (sympy.exp, sigmoid, forms.sech2, forms.erfc, forms.ExpRatio)
+VANISHING = (sympy.exp, sigmoid, forms.sech2, forms.erfc, forms.ShiftedRatio)
 
 
 def lower(expr: Expr, hint: Layout = ()) -> Array:

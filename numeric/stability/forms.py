@@ -237,6 +237,10 @@ class LogSumExp(NamedFunction):
         return sympy.log(self.args[0])
 
 
+class LogTotal(LogSumExp):
+    """The same where its absolute error is what counts: a digit less is kept where S is near 1."""
+
+
 class ShiftedRatio(NamedFunction):
     """What exp(u) / (S₁^k₁ ⋯) is a function of, where each S is a sum of exponentials: u, S₁, k₁, and so on."""
 

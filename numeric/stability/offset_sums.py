@@ -9,7 +9,7 @@ from sympy import Add, Expr, Mul, S, exp, log
 
 from ...calculus.functions import sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
-from .forms import ExpRatio, LogSumExp
+from .forms import ExpRatio, LogTotal
 from .weights import as_exp_sum
 
 
@@ -29,7 +29,7 @@ def log_of_offset_sum(e: Expr) -> Expr | None:
     if (found := _offset(e.args[0])) is None:  # type: ignore[arg-type]
         return None
     c, total = found
-    return log(c) + softplus(LogSumExp(total) - log(c))  # type: ignore[no-any-return]
+    return log(c) + softplus(LogTotal(total) - log(c))  # type: ignore[no-any-return]
 
 
 def reciprocal_of_offset_sum(e: Expr) -> Expr | None:
@@ -38,7 +38,7 @@ def reciprocal_of_offset_sum(e: Expr) -> Expr | None:
     if not (power.is_Integer and power < 0) or (found := _offset(base)) is None:
         return None
     c, total = found
-    return (sigmoid(log(c) - LogSumExp(total)) / c) ** -power
+    return (sigmoid(log(c) - LogTotal(total)) / c) ** -power
 
 
 def exponential_over_offset_sum(e: Expr) -> Expr | None:
@@ -56,7 +56,7 @@ def exponential_over_offset_sum(e: Expr) -> Expr | None:
 
 def _logarithms(e: Expr) -> tuple[Expr, Expr] | None:
     """(log c, S) for log c − log S."""
-    found = [t for t in Add.make_args(e) if isinstance(-t, LogSumExp)]
+    found = [t for t in Add.make_args(e) if isinstance(-t, LogTotal)]
     return (e - found[0], (-found[0]).args[0]) if len(found) == 1 else None  # type: ignore[return-value]
 
 

@@ -39,9 +39,9 @@ def with_scaled_rows(known: Known, returned: Sequence[str], taken: set[str]) -> 
     found = _scaled(known, _candidates(known, returned), returned, taken)
     named = with_named_rows(found, _norm_powers(found, returned), set(taken))
     scaled = _scaled(named, _computed_rows(named, returned), returned, taken)
-    return scaled if any(f"{n}_scaled" in scaled for n in named.keys() - found.keys()) else _scaled(
-        found, _computed_rows(found, returned), returned, taken
-    )
+    if any(f"{n}_scaled" in scaled for n in named.keys() - found.keys()):
+        return scaled
+    return _scaled(found, _computed_rows(found, returned), returned, taken)  # a name alone brings nothing
 
 
 def _scaled(known: Known, arrays: Sequence[Tensor], returned: Sequence[str], taken: set[str]) -> dict[str, Definition]:

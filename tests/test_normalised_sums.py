@@ -13,7 +13,7 @@ import nnmath
 from nnmath.calculus.derivation import Definition
 from nnmath.calculus.parser import parse_definitions, parse_givens
 from nnmath.calculus.prover import Prover
-from nnmath.calculus.sums import rebuild
+from nnmath.calculus.sums import BoundSum, rebuild
 from nnmath.calculus.tensors import Tensor
 from nnmath.numeric.accuracy.implementations import Subject, implementation
 from nnmath.numeric.stability.forms import ExpRatio
@@ -74,6 +74,14 @@ RULES: Mapping[str, tuple[str, type[Expr]]] = {
         "/sum(m[k]*exp(z[k]) for k in n)**2",
         ExpRatio,
     ),
+    "several terms less their mean": (
+        f"{SOFTMAX}\nR[i] = P[i]*(sum(P[k]*(2*x[k] + y[k] + 1) for k in n) - 2*x[i] - y[i] - 1)",
+        LessMean,
+    ),
+    "a logarithm less its mean": (
+        f"{SOFTMAX}\nR[i] = P[i]*(log(P[i]) + 1 - sum(P[k]*(log(P[k]) + 1) for k in n))",
+        LessMean,
+    ),
     "a variance": (f"{SOFTMAX}\nR = 3*sum(P[k]*x[k]**2 for k in n) - 3*sum(P[k]*x[k] for k in n)**2", LessMean),
     "a covariance": (
         f"{SOFTMAX}\nR[i] = y[i]*sum(P[k]*x[k] for k in n)*sum(P[k]*z[k] for k in n)"
@@ -108,6 +116,12 @@ def test_a_rule_rewrites_to_something_equal(name: str) -> None:
     prover = Prover(list(known.values()), [*givens, *arbitrary])
     assert prover.judge(target.body, plain).kind == "proved"
     assert prover.judge(target.body, 2 * plain).kind != "proved"  # refuted, but where all weights may be 0
+
+
+def test_a_computed_distribution_sums_to_one_and_a_given_one_only_as_far_as_its_dtype_lets_it() -> None:
+    _, known = parsed(WEIGHTS, f"{SOFTMAX}\nR[i] = y[i]*sum(P[k] for k in n)\nS[i] = y[i]*sum(m[k] for k in n)")
+    assert not stabilise(known["R"].body, known).has(BoundSum)
+    assert stabilise(known["S"].body, known) == known["S"].body
 
 
 #: Sums that are not over their total, and differences that are no covariances.

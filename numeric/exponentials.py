@@ -66,6 +66,12 @@ def log_sum_exp(e: Expr, lower: Lower, hint: Layout) -> Array:
     return Array(program.add(((1, found.largest), (1, found.logarithm))), found.layout)
 
 
+def log_total(e: Expr, lower: Lower, hint: Layout) -> Array:
+    """The same without care for a sum near 1."""
+    found = _shifted(e.args[0], lower, hint)  # type: ignore[arg-type]
+    return Array(program.add(((1, found.largest), (1, program.call("log", found.total)))), found.layout)
+
+
 def _over(exponent: Expr, sums: list[tuple[Shifted, int]], lower: Lower, hint: Layout) -> Array:
     """u − Σ k·max."""
 

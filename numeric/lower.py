@@ -15,7 +15,7 @@ from ..calculus.tensors import Element, Index, Tensor
 from . import decaying, program, rows
 from .affine import apart, positions, put, take
 from .contraction import contract
-from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp
+from .exponentials import exp_ratio, log_exp_ratio, log_sum_exp, log_total
 from .layout import Array, Layout, align
 from .masks import index_comparison, masked_exponent, with_comparisons
 from .program import Node
@@ -57,7 +57,7 @@ CALLS: dict[type[Expr], str] = {
 }
 
 #: Factors that may vanish come first in a product, so that 0·x·x stays 0 where x² alone would overflow.
-VANISHING = (sympy.exp, sigmoid, forms.sech2, forms.erfc, forms.ExpRatio)
+VANISHING = (sympy.exp, sigmoid, forms.sech2, forms.erfc, forms.ShiftedRatio)
 
 
 def lower(expr: Expr, hint: Layout = ()) -> Array:
@@ -380,6 +380,7 @@ LOWER: dict[type, Callable[[Expr, Layout], Array]] = {
     **decaying.table(lower),
     forms.WeightedExponent: lambda e, hint: masked_exponent(e, lower, hint),
     forms.log_or_zero: lambda e, hint: _log_or_zero(e, hint),
+    forms.LogTotal: lambda e, hint: log_total(e, lower, hint),
     forms.LogSumExp: lambda e, hint: log_sum_exp(e, lower, hint),
     forms.ExpRatio: lambda e, hint: _quotient(*exp_ratio(e, lower, hint), hint),
     forms.LogExpRatio: lambda e, hint: log_exp_ratio(e, lower, hint),

@@ -298,6 +298,24 @@ SYSTEMS = [
         ("V_scale", "V_scaled", "W_scale", "W_scaled"),
     ),
     (
+        "two distances, of rows without a name",
+        "A: n D\nB: n D\nC: n D\nm: positive",
+        "R[i] = m + sqrt(sum((A[i, d] - B[i, d])**2 for d in D)) - sqrt(sum((A[i, d] - C[i, d])**2 for d in D))",
+        ("difference_scale", "difference2_scale"),
+    ),
+    (
+        "a distance without a name and its square",
+        "a: D\nb: D\nc: D",
+        "r = sqrt(sum((3*a[d] - 3*b[d])**2 for d in D))\nR[i: D] = r**2*(b[i] - a[i])/r - r*c[i]",
+        ("difference_scale",),
+    ),
+    (
+        "cosine of scaled rows",
+        "a: D\nb: D",
+        "R[i: D] = a[i]*sum(a[d]*b[d] for d in D)/sqrt(sum(a[d]**2 for d in D))/sqrt(sum(b[d]**2 for d in D))",
+        ("a_scale", "b_scale"),
+    ),
+    (
         "a length that shall be 1, of rows that are computed",
         "X: n D\nW: D D\neps: positive",
         "G[i, j] = sum(X[i, d]*W[d, j] for d in D)\nq[i] = sqrt(sum(G[i, d]**2 for d in D) + eps)\n"

@@ -42,9 +42,13 @@ def with_centred_rows(names: Sequence[str], roots: Sequence[Node]) -> list[Node]
 
 
 def _own(names: Sequence[str], roots: Sequence[Node]) -> set[Node]:
-    """The named arrays that only ``x - (P * x).sum()`` reads: that is, a sum and a product."""
+    """The named arrays that only ``x - (P * x).sum()`` reads: that is, a sum and a product.
+
+    None that other programs have as a part: they will read it by its name.
+    """
     known = dict(zip(names, roots, strict=False))
-    made = {name: node for name, node in known.items() if node.op in FRESH and node not in roots[len(names) :]}
+    parts = {*roots[len(names) :], *program.all_nodes([a for root in roots for a in root.args])}
+    made = {name: node for name, node in known.items() if node.op in FRESH and node not in parts}
     readers: dict[Node, list[str]] = {program.name(name, node.rank): [] for name, node in made.items()}
     for node in program.all_nodes(roots):
         for a in {*node.args} & readers.keys():

@@ -27,10 +27,14 @@ def overwritable(w: Writer, node: Node) -> str:
 
 
 def owners(w: Writer) -> dict[str, int]:
-    """The names of arrays that were made for them and have all of their axes, with the number of these."""
+    """The names of arrays that were made for them and have all of their axes, with the number of these.
+
+    A number is none: NumPy cannot write into it.
+    """
     named = {**{k: n for n, k in w.names.items()}, **w.locals}
     found = {k: _divided(w, n) if n.op == "over" else n for k, n in named.items()}
-    return {k: n.rank for k, n in found.items() if n.op in FRESH and n.kind == "float" and not singletons(n)}
+    arrays = {k: n for k, n in found.items() if n.rank and not singletons(n)}
+    return {k: n.rank for k, n in arrays.items() if n.op in FRESH and n.kind == "float"}
 
 
 def _divided(w: Writer, n: Node) -> Node:

@@ -15,7 +15,7 @@ from ...calculus.derivation import Definition
 from ...calculus.functions import sigmoid
 from ...calculus.sums import BoundSum, Delta, bound_sum, substitute
 from ...calculus.tensors import Element, Index
-from .forms import ExpRatio, log1p
+from .forms import ExpRatio, LogExpRatio, WeightedExponent, log1p
 from .row_forms import Complement, Largest, LessMean, RowMinus, UnitMinus, ZeroSum, sigmoid_minus, tanh_minus
 from .stable_rules import complement
 
@@ -123,23 +123,62 @@ def complement_of_entry(e: Expr, known: Known) -> Expr | None:
 
 
 def less_mean(e: Expr, known: Known) -> Expr | None:
-    """x − Σ P x for a distribution P that is computed."""
+    """x − Σ P x for a distribution P that is computed. What all entries of x have in common changes nothing."""
     for at, total in enumerate(e.args):
         sums = [f for f in Mul.make_args(total) if isinstance(f, BoundSum)]
         if len(sums) != 1 or len(bound := (opened := sums[0].open())[1]) != 1:
             continue
         weighted, (k,) = -total / sums[0] * opened[0], bound
-        for x in (*e.args[:at], *e.args[at + 1 :]):
-            for c in sorted((i for i in x.free_symbols if isinstance(i, Index) and i.dim == k.dim), key=str):
-                p = weighted / substitute(x, {c: k})  # type: ignore[operator]
-                if not total.has(c) and _is_computed(p, k, known):
-                    rest = [t for t in e.args if t not in (x, total)]
-                    sign = -1 if x.could_extract_minus_sign() else 1
-                    return Add(LessMean(sign * x, substitute(p, {k: c}), c, sign), *rest)  # type: ignore[operator]
+        for terms, x, c, p in (*_single(e, at, weighted, k), *_several(e, at, weighted, k)):
+            if not total.has(c) and is_computed(p, k, known):
+                rest = [t for t in e.args if t != total and t not in terms]
+                x = Add(*(_moving(t, c) for t in Add.make_args(x)))
+                sign = -1 if x.could_extract_minus_sign() else 1
+                return Add(LessMean(sign * x, substitute(p, {k: c}), c, sign), *rest)  # type: ignore[operator]
     return None
 
 
-def _is_computed(p: Expr, c: Index, known: Known) -> bool:
+def _moving(t: Expr, c: Index) -> Expr:
+    """What a term has that is not the same for all c: of log(eᵛ/Σ eᵛ), that is v."""
+    number, f = t.as_coeff_Mul()
+    if isinstance(f, LogExpRatio) and not isinstance(f.exponent, WeightedExponent):
+        return number * f.exponent if not any(s.has(c) for s, _ in f.sums) else t  # type: ignore[no-any-return]
+    return t if t.has(c) else S.Zero
+
+
+def sum_of_distribution(e: Expr, known: Known) -> Expr | None:
+    """Σ P = 1 for a distribution P that is computed."""
+    body, bound = e.open()  # type: ignore[attr-defined]
+    if len(bound) == 1 and is_computed(body, bound[0], known):
+        return S.One
+    return None
+
+
+Candidate = tuple[tuple[Expr, ...], Expr, Index, Expr]
+
+
+def _single(e: Expr, at: int, weighted: Expr, k: Index) -> Iterator[Candidate]:
+    """A term, as terms and as their sum, an index of it that may be the one summed over, and what is then P."""
+    for x in (*e.args[:at], *e.args[at + 1 :]):
+        for c in sorted((i for i in x.free_symbols if isinstance(i, Index) and i.dim == k.dim), key=str):
+            yield (x,), x, c, weighted / substitute(x, {c: k})  # type: ignore[misc, operator]
+
+
+def _several(e: Expr, at: int, weighted: Expr, k: Index) -> Iterator[Candidate]:
+    """The same for a sum of terms, such as log P + 1, that stands as a factor under the sum."""
+    others = (*e.args[:at], *e.args[at + 1 :])
+    for f in Mul.make_args(weighted):
+        rest = weighted / f
+        if not isinstance(f, Add) or len(others) < len(f.args):
+            continue
+        for p in (g for g in Mul.make_args(rest) if g.has(k)):
+            for c in sorted((i for i in e.free_symbols if isinstance(i, Index) and i.dim == k.dim), key=str):
+                x = substitute(sympy.expand_mul(rest / p * f), {k: c})
+                if all(t in others for t in Add.make_args(x)):
+                    yield Add.make_args(x), x, c, p  # type: ignore[misc]
+
+
+def is_computed(p: Expr, c: Index, known: Known) -> bool:
     """Whether p is a distribution over c that is computed."""
     if isinstance(p, Element) and p.tensor.name not in known:
         return False

@@ -237,15 +237,14 @@ class LogSumExp(NamedFunction):
         return sympy.log(self.args[0])
 
 
-class ExpRatio(NamedFunction):
-    """``ExpRatio(u, S₁, k₁, …)``: exp(u) / (S₁^k₁ ⋯) where each S is a sum of exponentials; shifted by the largest."""
+class LogTotal(LogSumExp):
+    """The same where its absolute error is what counts: a digit less is kept where S is near 1."""
+
+
+class ShiftedRatio(NamedFunction):
+    """What exp(u) / (S₁^k₁ ⋯) is a function of, where each S is a sum of exponentials: u, S₁, k₁, and so on."""
 
     nargs = tuple(range(3, 21, 2))  # type: ignore[assignment]
-    is_nonnegative = True
-
-    def _eval_is_positive(self) -> bool | None:
-        """A weighted exponential may be zero."""
-        return None if self.args[0].has(MaskedExponent, WeightedExponent) else True
 
     @property
     def exponent(self) -> Expr:
@@ -256,17 +255,25 @@ class ExpRatio(NamedFunction):
         rest = self.args[1:]
         return tuple((s, int(k)) for s, k in zip(rest[::2], rest[1::2], strict=True))  # type: ignore[arg-type, misc]
 
+
+class ExpRatio(ShiftedRatio):
+    """``ExpRatio(u, S₁, k₁, …)``: exp(u) / (S₁^k₁ ⋯), shifted by the largest exponent."""
+
+    is_nonnegative = True
+
+    def _eval_is_positive(self) -> bool | None:
+        """A weighted exponential may be zero."""
+        return None if self.args[0].has(MaskedExponent, WeightedExponent) else True
+
     def as_elementary(self) -> Expr:
         return Mul(sympy.exp(self.exponent), *(s**-k for s, k in self.sums))
 
 
-class LogExpRatio(ExpRatio):
-    """The logarithm of an :class:`ExpRatio`: u − k₁ log S₁ − …, shifted before anything is subtracted."""
+class LogExpRatio(ShiftedRatio):
+    """The logarithm of an :class:`ExpRatio`: u − k₁ log S₁ − …, shifted before anything is subtracted.
 
-    is_nonnegative = None  # type: ignore[assignment]
-
-    def _eval_is_positive(self) -> bool | None:
-        return None
+    It is no :class:`ExpRatio`: rows of logarithms do not sum to 1.
+    """
 
     def as_elementary(self) -> Expr:
         return self.exponent - sum(k * sympy.log(s) for s, k in self.sums)

@@ -15,7 +15,7 @@ from ...calculus.derivation import Definition
 from ...calculus.functions import sigmoid
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element
-from .forms import ExpRatio, LogSumExp
+from .forms import LogSumExp, ShiftedRatio
 
 Known = Mapping[str, Definition]
 
@@ -28,7 +28,7 @@ def exponentials(known: Known) -> frozenset[str]:
 
 def divided(e: Expr, risky: Collection[str]) -> bool:
     """Whether an exponential, or what is named so, is a divisor somewhere."""
-    if isinstance(e, ExpRatio | LogSumExp | Element) or not e.args:
+    if isinstance(e, ShiftedRatio | LogSumExp | Element) or not e.args:
         return False
     if isinstance(e, Pow) and e.exp.could_extract_minus_sign():
         return e.base.has(exp, sigmoid) or bool(_names(e.base) & {*risky}) or divided(e.base, risky)
@@ -39,7 +39,7 @@ def loose(e: Expr) -> bool:
     """Whether there is an exponential that nothing is known of."""
     if isinstance(e, exp):
         return True
-    if isinstance(e, ExpRatio | LogSumExp | Element):
+    if isinstance(e, ShiftedRatio | LogSumExp | Element):
         return False
     return any(loose(a) for a in e.args if isinstance(a, Expr))
 

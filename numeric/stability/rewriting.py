@@ -15,7 +15,7 @@ from ...calculus.derivation import Definition
 from ...calculus.functions import Where
 from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element
-from .forms import Clip, ExpRatio, LogSumExp
+from .forms import Clip, LogSumExp, ShiftedRatio
 from .named_quotients import divided, exponentials, loose, multiplied, without
 from .row_forms import FINAL
 from .row_rules import ROW_RULES
@@ -43,7 +43,7 @@ def stabilise(expr: Expr, definitions: Mapping[str, Definition] | None = None) -
             return bound_sum(visit(body), *fresh)
         if isinstance(e, Where):
             return Where(e.args[0], *(visit(_selected(e, branch)) for branch in (1, 2)))
-        if isinstance(e, ExpRatio | LogSumExp | FINAL):
+        if isinstance(e, ShiftedRatio | LogSumExp | FINAL):
             return e
         args = [visit(a) if isinstance(a, Expr) else a for a in e.args]
         return e if all(a is b for a, b in zip(args, e.args, strict=True)) else e.func(*args)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sympy import Expr, Function, tanh
+from sympy import Abs, Expr, Function, tanh
 
-from ...calculus.functions import NamedFunction, sigmoid
+from ...calculus.functions import NamedFunction, absolute, relu, sigmoid
 from ...calculus.sums import Delta, bound_sum, rebuild, substitute
 from ...calculus.tensors import Domain, Element, Index, Tensor
 
@@ -160,6 +160,9 @@ class Over(NamedFunction):
 class power_of_two(NamedFunction):
     """The power of two nearest to x, with its sign; 0 at 0."""
 
+
+#: f(s·x) = s·f(x) for every s > 0; the last one for powers of two.
+HOMOGENEOUS = absolute | relu | Abs | power_of_two
 
 #: Nothing inside these is rewritten again.
 FINAL = ZeroSum | RowMinus | Complement | UnitMinus | LessMean | Centred | RowScale

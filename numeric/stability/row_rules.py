@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from sympy import Add, Expr, log
 
 from ...calculus.derivation import Definition
+from ...calculus.sums import BoundSum
 from .centring import second_mean_correction
+from .covariances import covariance
 from .exact_differences import (
     complement_of_entry,
     complement_of_named,
@@ -16,6 +18,7 @@ from .exact_differences import (
     less_mean,
     log_of_complement,
     sigmoid_minus_target,
+    sum_of_distribution,
 )
 
 RowRule = Callable[[Expr, Mapping[str, Definition]], Expr | None]
@@ -28,8 +31,10 @@ ROW_RULES: Mapping[type[Expr], tuple[RowRule, ...]] = {
         difference_of_units,
         complement_of_named,
         complement_of_entry,
+        covariance,
         less_mean,
         second_mean_correction,
     ),
+    BoundSum: (sum_of_distribution,),
     log: (log_of_complement,),
 }

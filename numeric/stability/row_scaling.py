@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import sympy
 from sympy import Add, Expr, Mul, Number, Pow, S, Symbol
 
 from ...calculus.derivation import Definition
-from ...calculus.functions import Indicator, Where, absolute, relu
+from ...calculus.functions import Indicator, Where
 from ...calculus.sums import BoundSum, Delta, bound_sum, occurrences
 from ...calculus.tensors import Domain, Element, Index, Tensor
-from .row_forms import Over, RowScale, power_of_two
-
-#: f(s·x) = s·f(x) for every s > 0; the last one for powers of two.
-HOMOGENEOUS = absolute | relu | sympy.Abs | power_of_two
+from .named_rows import with_named_rows
+from .row_forms import HOMOGENEOUS, Over, RowScale
 
 Known = Mapping[str, Definition]
 
@@ -39,8 +36,18 @@ def with_scaled_rows(known: Known, returned: Sequence[str], taken: set[str]) -> 
     What is returned keeps its value; other definitions may be in units of a scale. ``taken`` are names that mean
     something already.
     """
+    found = _scaled(known, _candidates(known, returned), returned, taken)
+    named = with_named_rows(found, _norm_powers(found, returned), set(taken))
+    scaled = _scaled(named, _computed_rows(named, returned), returned, taken)
+    if any(f"{n}_scaled" in scaled for n in named.keys() - found.keys()):
+        return scaled
+    return _scaled(found, _computed_rows(found, returned), returned, taken)  # a name alone brings nothing
+
+
+def _scaled(known: Known, arrays: Sequence[Tensor], returned: Sequence[str], taken: set[str]) -> dict[str, Definition]:
+    """The definitions, with the rows of these arrays scaled where that brings something."""
     found = dict(known)
-    for x in (*_candidates(known, returned), *_computed_rows(known, returned)):
+    for x in arrays:
         if x.name in found and _is_scaled(x.name, found):
             continue
         for axes in _summed_axes(x, found, returned):
@@ -53,6 +60,11 @@ def with_scaled_rows(known: Known, returned: Sequence[str], taken: set[str]) -> 
                 found = {**scaling.first(), **{n: bodies.get(n, d) for n, d in found.items()}}
                 break
     return found
+
+
+def _norm_powers(known: Known, returned: Sequence[str]) -> list[Pow]:
+    """The roots of something that are read."""
+    return [p for n in _needed(known, returned) for p in occurrences(known[n].body, Pow) if _is_norm_power(p)]
 
 
 def _needed(known: Known, returned: Sequence[str]) -> list[str]:
@@ -212,8 +224,11 @@ class Scaling:
             if u != v:
                 a, b, u = a * u, b * v, S.One
             return Where(self.split(e.args[0])[0], a, b), u  # type: ignore[arg-type]
+        if isinstance(e, Over):  # of another array that is scaled
+            over, unit = self.split(e.args[0])  # type: ignore[arg-type]
+            return Over(over, e.args[1]), unit
         parts = [self.split(a) for a in e.args]  # type: ignore[arg-type]
-        return (e if all(u == 1 for _, u in parts) else e.func(*(p * u for p, u in parts))), S.One
+        return e.func(*(p * u for p, u in parts)), S.One
 
     def _element(self, e: Element) -> tuple[Expr, Expr]:
         if e.tensor == self.x:
@@ -228,17 +243,25 @@ class Scaling:
     def _add(self, e: Add) -> tuple[Expr, Expr]:
         parts = [self.split(t) for t in e.args]  # type: ignore[arg-type]
         unit = max((u for _, u in parts), key=self._degree)
+        mixed = any(own != unit for _, own in parts)
+        if mixed and self.computed and self._degree(unit) >= 1 and self._reads_norm(e):
+            return Add(*(term * own for term, own in parts)), S.One  # a length beside others: its root is taken
         try:
             floors = [self._floor(term, own / unit) for term, own in parts if own != unit]
         except NotScalable as error:
             # x − m for a given m: as it was.
             if not isinstance(error, MixedUnits) and all(map(self._in_plain_units, e.args)):  # type: ignore[arg-type]
                 return e, S.One
-            if self.computed and self._degree(unit) == 1:  # a length beside other lengths: its root is taken
+            if self.computed and self._degree(unit) == 1:
                 return Add(*(term * own for term, own in parts)), S.One
             raise
         self.floors += [f for f in floors if f not in self.floors]
         return Add(*(term * own / unit for term, own in parts)), unit
+
+    def _reads_norm(self, e: Expr) -> bool:
+        """Whether there is a root of something in an expression, or in a definition that it reads."""
+        read = [self.known[x.tensor.name].body for x in e.atoms(Element) if x.tensor.name in self.known]
+        return any(_is_norm_power(p) for body in (e, *read) for p in body.atoms(Pow))
 
     def _in_plain_units(self, e: Expr) -> bool:
         """Whether an expression reads no definition that is now in units of a scale."""

@@ -13,6 +13,8 @@ from sympy import Add, Expr, Integer, Mul, Pow, S, exp, log, tanh
 from ...calculus.functions import Where, absolute, sigmoid, softplus
 from ...calculus.sums import BoundSum, bound_sum
 from .forms import Clip, ExpRatio, LogExpRatio, LogSumExp, erfc, expm1, log1p, log_or_zero, sech2, tanh_remainder, xlogx
+from .normalised_sums import sum_over_total
+from .offset_sums import exponential_over_offset_sum, log_of_offset_sum, reciprocal_of_offset_sum
 from .quotient_rules import square_over_variable
 from .vanishing_rules import x_log_x_in_sum
 from .weights import as_exp_sum, split_weight, weighted
@@ -296,12 +298,14 @@ def hyperbolic(e: Expr) -> Expr | None:
 
 #: Which rules look at which kind of expression, in the order they are tried.
 RULES: Mapping[type[Expr], tuple[Rule, ...]] = {
-    log: (log_of_stable, log_of_product, log_of_one_plus),
+    log: (log_of_stable, log_of_product, log_of_offset_sum, log_of_one_plus),
     Add: (complement, complement_of_share, difference, remainder, factored),
-    Pow: (reciprocal,),
+    Pow: (reciprocal, reciprocal_of_offset_sum),
     Mul: (
         merge_exponentials,
         reciprocal_into_sum,
+        sum_over_total,
+        exponential_over_offset_sum,
         exponential_times_sigmoid,
         ratio_of_expm1,
         hyperbolic,

@@ -47,7 +47,7 @@ def weighted(exponent: Expr, weight: Expr) -> Expr:
 
 def split_weight(factors: Sequence[Expr], totals: Sequence[Expr]) -> tuple[Expr, list[Expr]]:
     """The weight that one of these sums has at some index, where it is among the factors, and the other factors."""
-    places = list(dict.fromkeys(i for f in factors for i in _index_expressions(f)))
+    places = list(dict.fromkeys(i for f in factors for i in index_expressions(f)))
     for total in totals:
         body, bound = total.open()  # type: ignore[attr-defined]
         if not isinstance(body.args[0], WeightedExponent):
@@ -61,7 +61,7 @@ def split_weight(factors: Sequence[Expr], totals: Sequence[Expr]) -> tuple[Expr,
     return S.One, list(factors)
 
 
-def _index_expressions(e: Expr) -> list[Expr]:
+def index_expressions(e: Expr) -> list[Expr]:
     found = [i for a in sorted(e.atoms(Element), key=str) for i in a.indices]
     return found + sorted((k for k in e.free_symbols if isinstance(k, Index)), key=str)
 

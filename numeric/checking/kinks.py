@@ -120,8 +120,11 @@ def _drawn(
 
 def changed_parameters(derivation: Derivation, case: Case, names: Sequence[str]) -> tuple[str, ...]:
     """The parameters that do not have their default in a case."""
-    defaults = {t.name: t.domain.value for t in derivation.givens}
-    return tuple(n for n in names if np.any(case.values[n] != np.asarray(float(defaults[n]), case.values[n].dtype)))
+    given = [t for t in derivation.givens if t.name in names and t.domain.value is not None]
+    dtypes = {t.name: case.values[t.name].dtype for t in given}
+    return tuple(
+        t.name for t in given if np.any(case.values[t.name] != np.asarray(float(t.domain.value or 0), dtypes[t.name]))
+    )
 
 
 # -- what the kinks are ----------------------------------------------------------------------------------------------

@@ -70,6 +70,12 @@ class Backward:
         """
         return _Run(self, of, tuple(targets), names, claims or {}).parts()
 
+    def gradient_name(self, of: Tensor, wrt: Tensor) -> str:
+        """``dW``, or ``dL_dW`` where ``dW`` is the name of something else."""
+        name = f"d{wrt.name}"
+        taken = {t.name for t in (*self.prover.givens, *self.definitions)}
+        return f"d{of.name}_{name}" if name in taken else name
+
     def second(self, first: Result, wrt: Tensor, *, name: str, claims: Claims | None = None) -> Part:
         """The part that derives ∂²of/∂x∂wrt by differentiating the first derivative in ``first``."""
         assert first.of is not None
@@ -218,7 +224,7 @@ class _Run:
             trail.follow(collect(trail.last), COLLECT)
             _name_sigmoid(trail)
             expr, shown = state(trail, claims, every, trail.last)
-        name = self.names.get(tensor, f"d{tensor.name}")
+        name = self.names.get(tensor) or owner.gradient_name(self.of, tensor)
         result = Result(name, every, expr, self.of, (tensor,), tensor in self.targets, shown)
         known = Known(self.of, self.output.indices, tensor, indices, shown if shown is not None else expr)
         renamed = isinstance(expr, Element) and tensor not in self.targets

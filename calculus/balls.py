@@ -38,6 +38,14 @@ class Setup:
         for name in self.units:  # in order, so that a deep chain of definitions is not walked by recursion
             self.upstream(name)
 
+    def extend(self, definitions: Sequence[Definition]) -> None:
+        """More definitions, which those that are here do not read."""
+        self.units |= {d.name: (d, compiled(d.body)) for d in definitions}
+        for d in definitions:
+            self._upstream.pop(d.name, None)
+            self.upstream(d.name)
+        self._downstream.clear()
+
     def size(self, dim: Expr) -> int:
         """The value of a dimension. Raises :class:`ImpossibleSize` where it is not a positive integer."""
         found = self.sizes.get(dim)
@@ -208,9 +216,24 @@ class Valuation:
         with ctx.workprec(self.precision):
             return primal(compiled(expr)(self.world, indices or {}))
 
+    def extended(self, definitions: Sequence[Definition]) -> bool:
+        """Take more definitions in; False, and nothing is taken in, where one of them is another one here."""
+        units = self.setup.units
+        if any(d.name in units and units[d.name][0] != d for d in definitions):
+            return False
+        new = [d for d in definitions if d.name not in units]
+        if new:
+            self._forget_all([*self.world.children.values()])  # what moves with a tensor may be more now
+            self.world.children.clear()
+            self.setup.extend(new)
+        return True
+
     def forget(self) -> None:
         """Let all values go at once: worlds refer to each other, and would stay until such circles are looked for."""
-        worlds = [self.world]
+        self._forget_all([self.world])
+
+    @staticmethod
+    def _forget_all(worlds: list[World]) -> None:
         while worlds:
             world = worlds.pop()
             worlds += world.children.values()

@@ -14,7 +14,7 @@ from fractions import Fraction
 from math import floor
 
 import sympy
-from sympy import Add, E, Expr, Function, Integer, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
+from sympy import Add, E, Expr, Function, Mul, Pow, Rational, cosh, exp, log, sinh, tanh
 
 from .affine import has_one_term, spread, tidy_delta
 from .deltas import apply_deltas
@@ -45,13 +45,13 @@ from .polynomials import (
     is_idempotent,
     is_onehot,
     is_positive,
-    is_positive_poly,
     joined,
     primitive,
     scale,
     single,
     tidy,
 )
+from .powers import joined_powers, repeated, root, varying_power
 from .summation import sum_over
 from .sums import BoundSum, Delta
 from .tensors import Element, Index, Tensor
@@ -156,14 +156,11 @@ class Normalizer:
         base, exponent = expr.args
         if exponent.is_Rational:
             if base.is_Integer and not exponent.is_Integer:
-                return self._root(Fraction(int(base)), Fraction(int(exponent.p), int(exponent.q)))
+                return root(self, Fraction(int(base)), Fraction(int(exponent.p), int(exponent.q)))
             return self.power(self.poly(base), exponent_of(exponent))
         if base is E:
             return self.exponential(self.poly(exponent))
-        body = self.poly(base)
-        if is_positive_poly(body):
-            return self.exponential(self.multiply(self.poly(exponent), self.logarithm(body)))
-        return single(Pow(self.expr(body), self.expr(self.poly(exponent))))
+        return varying_power(self, self.poly(base), self.poly(exponent))
 
     def _indicator(self, x: Expr) -> Poly:
         defined = self.unfold.get(x.tensor) if isinstance(x, Element) else None
@@ -244,7 +241,7 @@ class Normalizer:
             coefficient, rest = -coefficient, scale(rest, -1)
         base = self.expr(rest)
         self.bases[base] = rest
-        out = self._root(coefficient, Fraction(exponent))
+        out = root(self, coefficient, Fraction(exponent))
         factors = {a: e * exponent for a, e in monomial}
         factors[base] = factors.get(base, 0) + exponent
         return self.multiply(out, self.finish(factors))
@@ -269,7 +266,7 @@ class Normalizer:
         sign = 1
         if rest and c < 0:
             c, sign = -c, -1
-        out = self.multiply(self._root(c, exponent), self.finish(safe))
+        out = self.multiply(root(self, c, exponent), self.finish(safe))
         if not rest:
             return out
         inner: Poly = {rest: Fraction(sign)}
@@ -277,24 +274,16 @@ class Normalizer:
         self.bases.setdefault(base, inner)
         return self.multiply(out, {frozenset({(base, exponent)}): Fraction(1)})
 
-    def _root(self, c: Fraction, exponent: Fraction) -> Poly:
-        """c to a rational power, over its primes."""
-        if exponent.denominator == 1:
-            return constant(c ** int(exponent))
-        if c < 0:
-            return single(Pow(Rational(c.numerator, c.denominator), Rational(exponent.numerator, exponent.denominator)))
-        factors: dict[Expr, Exponent] = {}
-        for number, sign in ((c.numerator, 1), (c.denominator, -1)):
-            for prime, times in sympy.factorint(number).items():
-                factors[Integer(prime)] = factors.get(Integer(prime), 0) + exponent * times * sign
-        return self.finish(factors)
-
     def finish(self, factors: Mapping[Expr, Exponent]) -> Poly:
         """The normal form of a product of atoms: exponents folded, composite atoms multiplied out, deltas applied."""
         clean: dict[Expr, Exponent] = {}
         coefficient = Fraction(1)
         extra: list[Poly] = []
         special = False
+        powers = repeated(factors)
+        if powers:
+            extra.append(joined_powers(self, powers))
+            factors = {a: e for a, e in factors.items() if a not in powers}
         for atom, e in factors.items():
             e = folded(atom, e)
             if e == 0:

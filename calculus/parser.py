@@ -169,7 +169,8 @@ def _upstream(scope: Scope, target: ast.expr, call: ast.Call) -> Expr:
     pair: list[ArrayExpr] = []
     for node in call.args:
         if not isinstance(node, ast.Name):
-            scope.fail(node, "upstream takes the names of two arrays", "Write L = upstream(dY, Y).")
+            hint = f"Give it a name first: Y = {ast.unparse(node)}; L = upstream(dY, Y)."
+            scope.fail(node, "upstream takes the names of two arrays", hint)
         pair.append(find_array(scope, node))
     gradient, array = pair
     if gradient.dims != array.dims:

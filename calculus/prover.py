@@ -24,6 +24,7 @@ from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
 from .tensors import Domain, Element, Index, Tensor
+from .valuations import Valuations
 
 _T = Symbol("t", real=True)
 MAX_CASES = 243
@@ -46,6 +47,7 @@ class Prover:
         self.thorough = thorough
         self._opaque = {elementary: Normalizer(elementary=elementary) for elementary in (False, True)}
         self._below: dict[Tensor, frozenset[Tensor]] = {}
+        self._valuations = Valuations()
         for definition in definitions:
             self.define(definition)
 
@@ -77,13 +79,9 @@ class Prover:
     def _sample(self, left: Expr, right: Expr) -> Counterexample | None:
         from .refutation import refute
 
-        return refute(
-            left,
-            right,
-            definitions=tuple(self.definitions.values()),
-            givens=self.givens,
-            thorough=self.thorough,
-        )
+        known = tuple(self.definitions.values())
+        shared, thorough = self._valuations, self.thorough
+        return refute(left, right, definitions=known, givens=self.givens, thorough=thorough, shared=shared)
 
     def _prove(self, left: Expr, right: Expr) -> str | None:
         try:

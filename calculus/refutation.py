@@ -16,14 +16,15 @@ from typing import Any
 from flint import arb, ctx
 from sympy import Expr, Symbol
 
-from .balls import ImpossibleSize, Valuation
+from .balls import ImpossibleSize
 from .compiled import compiled
 from .derivation import Counterexample, Definition
 from .duals import Position
 from .expectation import is_random
 from .functions import Indicator, Where, absolute, relu
-from .sampling import Point, points
+from .sampling import Point
 from .tensors import Index, Tensor
+from .valuations import Valuations
 
 PRECISIONS = (170, 340, 680)
 #: A difference this small, relative to the sides, counts as agreement.
@@ -76,9 +77,10 @@ def refute(
     thorough: bool = True,
     seed: int = 0,
     kinks: bool = False,
+    shared: Valuations | None = None,
 ) -> Counterexample | None:
     """A counterexample to ``left = right``, the smallest among the points tried, or None. See :func:`sample`."""
-    options: dict[str, Any] = {"free": free, "thorough": thorough, "seed": seed, "kinks": kinks}
+    options: dict[str, Any] = {"free": free, "thorough": thorough, "seed": seed, "kinks": kinks, "shared": shared}
     return sample(left, right, definitions=definitions, givens=givens, **options).counterexample
 
 
@@ -93,6 +95,7 @@ def sample(
     seed: int = 0,
     kinks: bool = False,
     entries: int = 8,
+    shared: Valuations | None = None,
 ) -> Sampled:
     """Compare two sides rigorously at random points of the domain, smallest first, until one refutes.
 
@@ -104,20 +107,22 @@ def sample(
         holds almost everywhere is not refuted there. At generic points they are not: a formula that is at a border
         there, such as ``y < 1`` where y is clipped at 1, is so all around.
     entries: at how many values of the free indices a point is tried at most.
+    shared: the points of other comparisons over the same definitions, and their values.
 
     A place where a side is undefined, or reads an element outside its array, gives no information.
     """
     problem = _problem(left, right, tuple(definitions), tuple(givens), free)
     rng = random.Random(seed)
+    shared = Valuations() if shared is None else shared
     tried = agreed = 0
-    for point in _planned(problem, seed, thorough, kinks):
+    for point in _planned(problem, shared, seed, thorough, kinks):
         # Extra points are for formulas that the usual ones leave undefined: log and sqrt of reals.
         if point is None:
             if agreed >= ENOUGH:
                 break
             continue
         try:
-            outcome = _compare(problem, point, _places(problem, point, rng, entries), kinks)
+            outcome = _compare(problem, shared, point, _places(problem, point, rng, entries), kinks)
         except ImpossibleSize:
             continue
         tried += 1
@@ -187,14 +192,14 @@ def _read_by(
     return reads, inputs, tuple(sorted(dims, key=lambda d: d.name))
 
 
-def _planned(problem: Problem, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
+def _planned(problem: Problem, shared: Valuations, seed: int, thorough: bool, kinks: bool) -> Iterator[Point | None]:
     """The usual points, generic ones for case distinctions, then (after None) points where more is defined."""
-    yield from points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
+    yield from shared.points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
     if problem.is_piecewise:
-        yield from points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
-        yield from points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
+        yield from shared.points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
+        yield from shared.points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
     yield None
-    yield from points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
+    yield from shared.points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))
 
 
 def _places(problem: Problem, point: Point, rng: random.Random, entries: int) -> list[Position]:
@@ -206,13 +211,13 @@ def _places(problem: Problem, point: Point, rng: random.Random, entries: int) ->
     return sorted(chosen | {(0,) * len(shape)})
 
 
-def _compare(problem: Problem, point: Point, places: Sequence[Position], kinks: bool) -> Counterexample | bool:
+def _compare(
+    problem: Problem, shared: Valuations, point: Point, places: Sequence[Position], kinks: bool
+) -> Counterexample | bool:
     """A counterexample, or whether the point gave any information."""
     agreed = False
     for precision in PRECISIONS:
-        valuation = Valuation(
-            problem.definitions, point.sizes, point.values, precision=precision, kinks=kinks or point.generic
-        )
+        valuation = shared.at(point, problem.definitions, precision=precision, kinks=kinks or point.generic)
         undecided = []
         for place in places:
             indices = dict(zip(problem.free, place, strict=True))

@@ -187,7 +187,8 @@ class _Builder:
             return f"d2{of.name}_d{wrt.name}2"
         alone = len(self._sources) == 1
         elementwise = all(t.rank == 0 for t in self.tensors.values())
-        return f"d{wrt.name}" if alone and of.rank == 0 and not elementwise else f"d{of.name}_d{wrt.name}"
+        short = alone and of.rank == 0 and not elementwise
+        return self.backward.gradient_name(of, wrt) if short else f"d{of.name}_d{wrt.name}"
 
     def _claims(self, wanted: Wanted) -> Claims:
         axes = (*wanted.of.dims, *wanted.wrt.dims * wanted.order)

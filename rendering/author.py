@@ -52,9 +52,11 @@ class Author:
             ordinary=all(t.rank == 0 for t in tensors) and len(_variables(derivation)) == 1,
         )
         self.writer = replace(self.writer, both=_pairs(derivation))
-        self.adjoints = {r.name for r in derivation.results if any(r.name == f"d{w.name}" for w in r.wrt)}
         exprs = [r.expr for r in derivation.results] + [s.right for s in derivation.steps]
-        self.names_in_use = any(t.name in self.adjoints for e in exprs for t in e.atoms(Tensor))
+        read = {t.name for e in exprs for t in e.atoms(Tensor)} - set(names)
+        short = {r.name for r in derivation.results if any(r.name == f"d{w.name}" for w in r.wrt)}
+        self.adjoints = short | {r.name for r in derivation.results if r.wrt and r.name in read}
+        self.names_in_use = not read.isdisjoint(self.adjoints)
 
     def page(self, brief: bool, detail: bool) -> Page:
         d = self.derivation

@@ -136,3 +136,27 @@ REFUSED = {
 def test_what_is_refused_says_what_to_type(formula: str) -> None:
     with pytest.raises(ParseError, match=REFUSED[formula]):
         nnmath.derive(formula, given="x: n, A: n n, s: int<n")
+
+
+def test_a_gradient_whose_name_is_taken_gets_another() -> None:
+    page = nnmath.derive("sum((x + dx)**2*dx)", given="x: n, dx: n", wrt=["x", "dx"])
+    assert [r.name for r in page.results] == ["dL_dx", "ddx"] and page.derivation.proved
+    space: dict[str, Any] = {}
+    exec(page.numpy_source(), space)
+    x, dx = np.array([1.0, 2.0]), np.array([0.5, -1.0])
+    assert np.allclose(space["expression_gradient"](x, dx)[0], 2 * (x + dx) * dx)
+
+
+def test_a_definition_may_be_called_as_the_gradient_of_another() -> None:
+    page = nnmath.derive(
+        "u = tanh(a*x + b); du = a*(1-u**2); sum((du + u)**2 + u**3)",
+        given="x: n, a: real, b: real",
+        wrt=["a", "b"],
+    )
+    assert {r.name for r in page.results} == {"ddu", "dL_du", "da", "db"} and page.derivation.proved
+    assert "∂L/∂u = dL_du, shape n" in str(page)
+
+
+def test_an_expression_that_has_an_upstream_gradient_is_to_be_named() -> None:
+    with pytest.raises(ParseError, match=r"Y = x \* tanh\(x\); L = upstream\(dY, Y\)"):
+        nnmath.derive("upstream(dy, x*tanh(x))", given="x: n, dy: n")

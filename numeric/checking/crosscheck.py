@@ -13,6 +13,7 @@ from ..plans import GeneratedFunction, GeneratedModule, is_elementwise
 from .code import Checkable, Code, Together, Way, code_of, with_products
 from .exact import ExactArray, Judge, as_floats, digits, distance, joined
 from .execution import arguments_of, other_default
+from .kinks import at_kinks, changed_parameters, regimes_of
 from .long_arrays import OTHERWISE, REGIME, WORDS, case_of, forms_in, on_long_arrays
 from .regimes import Case, Regime, applicable, chosen_parameters, coarser, draw, without_subnormals
 from .report import CheckReport, Kind, RegimeResult
@@ -95,12 +96,13 @@ class _Check:
         self.side = TorchSide(derivation, forward, device, self.elementwise) if forward else None
         self.device = self.side.device if self.side else "cpu"
         self.judge = Judge(derivation)
+        self.kinks = regimes_of(derivation, self.elementwise) if self.judge.has_kinks else {}
         self.code = code
         self.notes: dict[str, dict[str, None]] = {}
         self.compared: set[tuple[str, str, str]] = set()
 
     def run(self, chosen: Sequence[str] | None) -> CheckReport:
-        available = (*applicable(self.derivation, self.elementwise), *self.code.regimes)
+        available = (*applicable(self.derivation, self.elementwise), *self.kinks, *self.code.regimes)
         if self.elementwise:
             available += tuple(r for r in (REGIME, OTHERWISE) if forms_in(self.code.described, r))
         if chosen is not None:
@@ -130,7 +132,10 @@ class _Check:
         if long:
             case = case_of(self.code.derivation, regime, long, working, self.seed)
         else:
-            case = draw(self.code.derivation, regime, working, self.seed, self.elementwise)
+            drawn = self._drawn(regime, working)
+            if drawn is None:
+                return []
+            case = drawn
         if dtype in TORCH_ONLY:
             case = coarser(case, dtype, self.code.derivation.givens)
         if self.flushes:
@@ -140,7 +145,7 @@ class _Check:
         if self.code.products:
             exact = with_products(self.code, exact, case, working, self._magnitude(case))
         theirs: dict[str, Array] = {}
-        others = chosen_parameters(self.derivation) if regime.parameters != 1 else ()
+        others = changed_parameters(self.derivation, case, chosen_parameters(self.derivation))
         if self.side and not long and self.side.can_choose(others):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -161,16 +166,22 @@ class _Check:
                 found += self.function(function, case, dtype, working, exact, theirs, other, words)
         return found
 
+    def _drawn(self, regime: Regime, working: np.dtype[Any]) -> Case | None:
+        if regime in self.kinks:
+            return at_kinks(self.code.derivation, regime, *self.kinks[regime], working, self.seed, self.elementwise)
+        return draw(self.code.derivation, regime, working, self.seed, self.elementwise)
+
     def exact(self, case: Case, eps: float, functions: Sequence[GeneratedFunction]) -> dict[str, ExactArray]:
         returned = {self.code.products.get(n, (n,))[0] for f in functions for n in f.returns}
         names = sorted(returned & set(self.judge.definitions))
+        held = case.regime in self.kinks
         rng = np.random.default_rng(self.seed)
         tensors = {t: case.values[t.name] for t in self.derivation.givens if t.name in case.values}
         if not self.elementwise:
-            return self.judge.evaluate(names, case.sizes, tensors, eps, rng)
+            return self.judge.evaluate(names, case.sizes, tensors, eps, rng, held=held)
         count = max(v.size for v in tensors.values())
         points = [
-            self.judge.evaluate(names, {}, {t: v[k] if v.ndim else v for t, v in tensors.items()}, eps, rng)
+            self.judge.evaluate(names, {}, {t: v[k] if v.ndim else v for t, v in tensors.items()}, eps, rng, held=held)
             for k in range(count)
         ]
         return {n: joined([p[n] for p in points], (count,)) for n in names}

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import sympy
 from flint import arb, ctx
-from sympy import Add, Expr, Symbol
+from sympy import Add, Expr, Integer, Symbol
 
 from ...calculus.balls import Valuation
 from ...calculus.derivation import Definition, Derivation
@@ -94,6 +94,24 @@ class Judge:
 
         return tuple(noisy(name, d) for name, d in self.definitions.items())
 
+    @cached_property
+    def held(self) -> tuple[Definition, ...]:
+        """The rounded definitions, in which every case is decided by what is not rounded."""
+
+        def unmoved(expr: Expr) -> Expr:
+            return rebuild(expr, lambda e: _twin(e) if isinstance(e, Element) else None)
+
+        def leaf(e: Expr) -> Expr | None:
+            if isinstance(e, relu | absolute):
+                return rebuild(e.as_elementary(), leaf)
+            if isinstance(e, Where):
+                return Where(unmoved(e.args[0]), *(rebuild(branch, leaf) for branch in e.args[1:]))
+            return Indicator(unmoved(e.args[0])) if isinstance(e, Indicator) else None
+
+        rounded = (replace(d, body=rebuild(d.body, leaf)) for d in self.rounded)
+        plain = (Definition(_twin_of(d.tensor), d.indices, unmoved(d.body)) for d in self.definitions.values())
+        return (*plain, *rounded)
+
     def evaluate(
         self,
         names: Iterable[str],
@@ -101,20 +119,23 @@ class Judge:
         values: Mapping[Tensor, Array],
         eps: float,
         rng: np.random.Generator,
+        *,
+        held: bool = False,
     ) -> dict[str, ExactArray]:
         """Exact arrays of definitions and results by name. eps is the unit of rounding of the tested dtype.
 
+        held: every case distinction is decided without a rounding, so nothing crosses a kink when it moves.
         Entries that are undefined at the inputs (log of zero) are ``nan`` balls.
         """
         wanted = [self.definitions[n].tensor for n in names]
         precision = PRECISION
         exact = self.at(wanted, sizes, values, precision)
-        moving = _Moving(self, wanted, sizes, values, exact, eps, precision)
+        moving = _Moving(self, wanted, sizes, values, exact, eps, precision, held)
         movement = moving.largest(rng)
         while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
             precision *= 4
             exact = self.at(wanted, sizes, values, precision)
-            moving = _Moving(self, wanted, sizes, values, exact, eps, precision)
+            moving = _Moving(self, wanted, sizes, values, exact, eps, precision, held)
             movement = moving.largest(rng)
         kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
         if self.has_kinks:
@@ -134,15 +155,15 @@ class Judge:
         values: Mapping[Tensor, Array],
         precision: int,
         *,
-        rounded: bool = False,
+        definitions: Sequence[Definition] = (),
         kinks: bool = True,
     ) -> dict[str, Array]:
         """Balls of definitions and results by name, at one precision in bits.
 
-        rounded: every entry, and every sum that is a term, is moved by ε s, with ε and s among the values. kinks: False
-        leaves entries that rest on the convention at a kink undefined.
+        definitions: others in place of the exact ones, such as the rounded ones, with ε and the signs among the values.
+        kinks: False leaves entries that rest on the convention at a kink undefined.
         """
-        definitions = self.rounded if rounded else tuple(self.definitions.values())
+        definitions = definitions or tuple(self.definitions.values())
         inputs = {t: _entries(v) for t, v in values.items()}
         valuation = Valuation(definitions, sizes, inputs, precision=precision, kinks=kinks)
         found = {t.name: _object_array(valuation.array(t)) for t in wanted}
@@ -174,6 +195,7 @@ class _Moving:
     exact: Mapping[str, Array]
     eps: float
     precision: int
+    held: bool = False
 
     def largest(self, rng: np.random.Generator) -> dict[str, Array]:
         """The largest change over a few patterns of signs, in each of which everything moves at once.
@@ -216,7 +238,9 @@ class _Moving:
         """How far each entry is off when everything moves by ε in the given directions."""
         moved = {t: _scaled(v, self.eps, signs[t]) if t in signs else v for t, v in self.values.items()}
         moved |= {t: s for t, s in signs.items() if t not in self.values} | {ROUNDING: np.array(self.eps)}
-        shifted = self.judge.at(self.wanted, self.sizes, moved, self.precision, rounded=True)
+        moved |= {_twin_of(t): v for t, v in self.values.items()} if self.held else {}
+        moving = self.judge.held if self.held else self.judge.rounded
+        shifted = self.judge.at(self.wanted, self.sizes, moved, self.precision, definitions=moving)
         return {n: np.nan_to_num(_change(shifted[n], e), nan=0.0, posinf=np.inf) for n, e in self.exact.items()}
 
 
@@ -244,6 +268,15 @@ class LazyBalls(dict[tuple[int, ...], Any]):
             return self[at]
         except KeyError:
             return default
+
+
+def _twin_of(tensor: Tensor) -> Tensor:
+    """What stands for an array as it is before it moves."""
+    return Tensor(f"·unmoved {tensor.name}", tensor.dims, tensor.domain)
+
+
+def _twin(e: Element) -> Expr:
+    return Integer(0) if e.tensor == ROUNDING else Element(_twin_of(e.tensor), *e.indices)
 
 
 def _inner_sums(d: Definition) -> tuple[Expr, ...]:

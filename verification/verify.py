@@ -28,7 +28,7 @@ from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
 from .report import Finding, Proof, Report, verdict_of
-from .returned_value import Returned, judged_value
+from .returned_value import Values
 from .setting import Setting, is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
@@ -164,6 +164,10 @@ def _judged(
             seen = run(derivation)
         left = seen if mending is None else mending.rest(seen)
         diagnosis = diagnose(traceable, derivation, left, court, proofs, write, binding, Experiments(run, die))
+        traced = court.traced.trace if court is not None else None
+        returned = Values(
+            traceable, setting, binding, value_of, derivation, reference.words, write, traced, why_not, against is None
+        ).judged()
     findings, proofs = list(diagnosis.findings), diagnosis.settled(proofs)
     if sized is not None:
         proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
@@ -173,12 +177,8 @@ def _judged(
         proofs = mending.labelled(proofs)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
-    returned = Returned()
-    if against is not None and setting.kernel is None and adapted.kind not in ("gradient function", "jax"):
-        returned = judged_value(traceable, binding, value_of, derivation, reference.words, write)
-        findings += [returned.wrong] if returned.wrong is not None else []
-    not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
-    not_tested += [returned.why_not] if returned.why_not else []
+    findings += returned.findings
+    not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else []), *returned.not_tested]
     missing = [r.name for r in derivation.wanted if r.name not in asked]
     if missing:
         not_tested.append(f"the code returns no {', '.join(missing)}")
@@ -190,7 +190,7 @@ def _judged(
         binding=str(binding),
         proofs=tuple(proofs),
         reference=reference.words,
-        covered=grouped(seen.covered),
+        covered=grouped((*seen.covered, *returned.covered)),
         explained=seen.explained,
         where=adapted.where,
         notes=(

@@ -178,6 +178,10 @@ def test_a_loss_beside_its_gradients(returned: str, tmp_path: Any) -> None:
     assert VALUE_ALONE in str(report) and all(p.verdict == "proved" for p in report.proofs)
 
 
+def test_a_loss_as_a_number_of_python(tmp_path: Any) -> None:
+    assert beside(tmp_path, f"float({RIGHT})", "loss, dz.astype(float)").verdict == "proved"
+
+
 def test_a_loss_with_a_small_constant_is_no_other_formula(tmp_path: Any) -> None:
     report = beside(tmp_path, "-np.log(p[np.arange(n), y] + 1e-8).mean()", "loss, dz")
     assert (report.verdict, report.kinds()) == ("unstable", ("epsilon",)), str(report)

@@ -16,7 +16,9 @@ from sympy import Expr
 from ..calculus.arrays import ShapeError
 from ..calculus.derivation import Definition, Derivation
 from ..calculus.tensors import Tensor
+from .diagnosis.diagnose import subject_objects
 from .diagnosis.edits import Write
+from .diagnosis.instability import guarded_against_zero
 from .diagnosis.lifting import lifted, pointwise
 from .formulas import trace_forward
 from .probing.observations import as_array
@@ -104,6 +106,10 @@ class Values:
         prober.settle()
         return Runs(prober, self.setting.stated)
 
+    @property
+    def _objects(self) -> tuple[Any, ...]:
+        return subject_objects(self.subject)
+
     # -- which values there are ----------------------------------------------------------------------------------------
 
     def _forward(self) -> tuple[Trace, int] | str:
@@ -135,7 +141,8 @@ class Values:
             if array is None:
                 found.not_tested.append(f"{what}: it is not an array of numbers")
                 continue
-            is_value = _is_value(name, definition, is_loss, without_units(array.shape), at)
+            first = at == 0 and without_units(array.shape) == self.runs.shape(definition.name)
+            is_value = _is_value(name, definition, is_loss, first)
             wrong = f"{what} is not {definition.name} of {self.words}"
             values.append(Value(what, wrong if is_value else "", partial(self._gradients, at), partial(_picked, at)))
         return values
@@ -192,6 +199,10 @@ class Values:
         if tried.kind == "agrees":
             found.covered.append(value.what)
             found.not_tested.append(f"not proved: {value.what}: {why}")
+        elif tried.kind == "wrong" and value.wrong and tried.barely and guarded_against_zero(self._objects):
+            said = f"{value.what} is {name} of {self.words} but for a small constant"
+            where = self.subject.where
+            found.findings.append(Finding("epsilon", where, said, tried.example, self._formula(definition)))
         elif tried.kind == "wrong" and value.wrong:
             found.findings.append(self._finding(value, definition, tried.example))
         elif tried.kind == "wrong":
@@ -212,10 +223,10 @@ def _picked(at: int, _: Any, returned: Named) -> Any:
     return returned[at][1]
 
 
-def _is_value(name: str | None, definition: Definition, is_loss: bool, shape: tuple[int, ...], at: int) -> bool:
-    """Whether a value is meant as that of the reference: by its name, or a number without one that comes first."""
+def _is_value(name: str | None, definition: Definition, is_loss: bool, first: bool) -> bool:
+    """Whether a value is meant as that of the reference: by its name, or without one since it comes first and fits."""
     if name is None:
-        return at == 0 and not shape and is_loss
+        return first
     said = is_loss_name(name) if is_loss else is_output_name(name)
     return said or matching(name, [definition.name], aliases=False) is not None
 
@@ -231,6 +242,7 @@ def _is(court: Court, definition: Definition) -> bool:
 def _value(formulas: Formulas) -> Tensor | None:
     """What a forward pass of the reference returns; None where a loss is paired with several arrays."""
     pairings = [d for d in formulas.definitions if d.pairing]
+    pairings = [d for d in pairings if d.tensor == formulas.value] or pairings
     if not pairings:
         return formulas.value
     paired = {t for d in pairings for t in d.inputs()}

@@ -26,7 +26,16 @@ from .joining import joined
 from .mending.mend import mended
 from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
-from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
+from .reference import (
+    Formulas,
+    at_defaults,
+    derivation_of,
+    from_entry,
+    from_expression,
+    from_traced,
+    paired,
+    with_the_loss,
+)
 from .report import Finding, Proof, Report, verdict_of
 from .returned_value import Values
 from .setting import Setting, is_id, settled
@@ -182,6 +191,7 @@ def _judged(
     missing = [r.name for r in derivation.wanted if r.name not in asked]
     if missing:
         not_tested.append(f"the code returns no {', '.join(missing)}")
+    not_tested += _left_out(adapted, binding)
     return Report(
         subject=adapted.name,
         verdict=verdict_of(findings, proofs, len(asked), len(compared)),
@@ -199,6 +209,18 @@ def _judged(
             *(text for text in seen.covered if text.endswith("as the code keeps it")),
         ),
     )
+
+
+def _left_out(subject: Subject, binding: Binding) -> list[str]:
+    """The parameters that an object holds and of which no gradient was found: it may be where nobody looks for it."""
+    found = {t for t in binding.gradient_of if t is not None}
+    pairs = zip(binding.arguments, binding.tensors, strict=True)
+    held = [a for a, t in pairs if a in subject.optional and t.rank and t not in found and not t.domain.is_discrete]
+    if subject.kind != "class" or not held:
+        return []
+    attribute = f"d{held[0].rpartition('.')[2]}"
+    where = f"it is not returned, in no attribute such as {attribute}, and not applied in an update"
+    return [f"the gradient of {', '.join(held)}: {where}"]
 
 
 def _in_full(write: Callable[[Any], str], derivation: Derivation) -> Callable[[Any], str]:
@@ -304,8 +326,11 @@ def _asked(reference: Reference, binding: Binding) -> Reference:
 def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, Binding]:
     """The loss that belongs to an upstream gradient that the code takes and the reference does not have."""
     formulas = reference.formulas
-    if binding.upstream is None or formulas.upstream is not None:
+    if binding.upstream is None:
         return reference, binding
+    if formulas.upstream is not None:
+        paired_with = with_the_loss(formulas) if formulas.upstream == binding.upstream else formulas
+        return replace(reference, formulas=paired_with), binding
     taken = {t.name for t in formulas.givens}
     name = binding.upstream.name if binding.upstream.name not in taken else "upstream"
     formulas = paired(formulas, name)

@@ -19,16 +19,22 @@ from .observations import as_array
 from .prober import EXACT_UP_TO, Point, Prober
 from .stated import Stated
 
+#: Relative to an exact value, or to 1: constants below 1e-4 add no more to a logarithm of ordinary inputs.
+BARELY = 1e-3
 #: What forward returns first, and what backward returns: one of their values is looked at.
 Pick = Callable[[Any, Named], Any]
 
 
 @dataclass(frozen=True)
 class Tried:
-    """agrees: at every point. wrong: the example is the smallest. shape: it has another one. unknown: why it is."""
+    """agrees: at every point. wrong: the example is the smallest. shape: it has another one. unknown: why it is.
+
+    barely: wrong by no more than what a small constant does.
+    """
 
     kind: Literal["agrees", "wrong", "shape", "unknown"]
     example: str = ""
+    barely: bool = False
 
 
 class Runs:
@@ -58,6 +64,10 @@ class Runs:
         """What backward returns, at the first inputs."""
         return self.seen[0][2] if self.seen else ()
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """That of a definition at the first inputs, without axes of length one."""
+        return without_units(self._shape(name, self.seen[0][0])) if self.seen else ()
+
     def judged(self, names: Sequence[str], pick: Pick) -> Tried:
         """A returned value against the first of the definitions named, and where it has another shape, the others."""
         first = self._against(names[0], pick)
@@ -66,7 +76,7 @@ class Runs:
         return first
 
     def _against(self, name: str, pick: Pick) -> Tried:
-        compared = 0
+        compared, wrong, most = 0, "", 0.0
         for point, out, returned in sorted(self.seen, key=lambda s: s[0].elements):
             got = as_array(pick(out, returned))
             if got is None:
@@ -84,8 +94,11 @@ class Runs:
                 bad = np.flatnonzero(np.isfinite(exact) & ~(np.abs(value - exact) <= bound))
             if bad.size:
                 k = int(bad[0])
-                return Tried("wrong", _example(name, point, places[k], float(value[k]), float(exact[k])))
+                wrong = wrong or _example(name, point, places[k], float(value[k]), float(exact[k]))
+                most = max(most, float(np.max(np.abs(value - exact)[bad] / (1 + np.abs(exact[bad])))))
             compared += 1
+        if wrong:
+            return Tried("wrong", wrong, most <= BARELY)
         return Tried("agrees") if compared else Tried("unknown", self.failed or "there was no time to run it")
 
     def _shape(self, name: str, point: Point) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from .protocol import Named
 
 _UPSTREAM = re.compile(
     r"(d|g|gy|gout|gO|ct|d_?(out|o|y|z|h|a|s|p|l|loss|u|x|values|v|next|top|chain|ys|outputs?|logits|probs?|c|r)|"
-    r"d[A-Z]\w*|d_\w+|dl_d\w+|.*grad.*|upstream\w*|delta\w*|cotangent\w*|adjoint\w*|adj|err|error)",
+    r"d[A-Z]\w*|d_\w+|dl_d\w+|.*grad.*|upstream\w*|(out|output|next|upper)_?(err|error)s?|delta\w*|cotangent\w*|adjoint\w*|adj|err|error)",
 )
 _NOT_UPSTREAM = re.compile(r"(d_model|d_k|d_in|d_out_features|d_ff|d_head|dim\w*|data|dtype|device|depth|dropout\w*)")
 _RATE = re.compile(r"(lr|learning_?rate|eta|alpha|step_?size|rate)", re.IGNORECASE)
@@ -24,6 +24,9 @@ _LOSS = re.compile(r"(l|j|value|objective|nll|mse|bce|ce|.*(loss|cost)|(loss|cos
 _OUTPUT = re.compile(r"(y|o|f|fx|out|output|outputs|value|result|y_?(hat|pred)|preds?|predictions?)", re.IGNORECASE)
 
 _TARGETS = frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"})
+_PREDICTED = re.compile(r"yhat|ypred|pred|preds|predictions?")
+#: Tables and draws that a torch Function takes and has no gradient of.
+_FIXED = frozenset({"cos", "sin", "freqs", "freqscis", "mask", "attnmask", "dropoutmask", "noise", "positions"})
 #: Names that stand for the same thing; used where no tensor has the name itself.
 ALIASES: tuple[frozenset[str], ...] = (
     frozenset({"w", "weight", "weights", "kernel", "theta", "gamma", "scale", "g", "gain"}),
@@ -46,6 +49,11 @@ def is_upstream(name: str) -> bool:
 def is_target(name: str) -> bool:
     """Whether a parameter is what a prediction is compared with, and not something to learn."""
     return _bare(name) in _TARGETS
+
+
+def is_fixed(name: str) -> bool:
+    """Whether a parameter is what nobody learns: a target, a table, a mask."""
+    return is_target(name) or _bare(name) in _FIXED
 
 
 def is_rate(name: str) -> bool:
@@ -83,6 +91,14 @@ def matching(name: str, names: Iterable[str], *, aliases: bool = True) -> str | 
             if len(same) == 1:
                 return same[0]
     return None
+
+
+def predicted(name: str, names: Iterable[str]) -> str | None:
+    """The one of the names that a parameter called ``y_pred`` means, beside a target: Y, or p."""
+    if not _PREDICTED.fullmatch(_bare(name)):
+        return None
+    same = [n for n in names if _bare(n) in ("y", "p") or _PREDICTED.fullmatch(_bare(n))]
+    return same[0] if len(same) == 1 else None
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from sympy import Symbol
 
 from ...calculus.tensors import Tensor
 from ..probing.observations import as_array
-from .naming import is_gradient_name, is_loss_name, is_output_name, is_target, target_of
+from .naming import is_fixed, is_gradient_name, is_loss_name, is_output_name, target_of
 from .protocol import Subject
 from .sandbox import Outcome
 
@@ -42,7 +42,10 @@ def gradients_of(
             free = [t for t in ordinary if t not in found]
             fits = [t for t in free if shapes[k] is not None and shape_of(t, sizes) == shapes[k]]
             alone = len(names) - sum(f is not None for f in found) - len(beside) == 1
-            is_value = len(names) > 1 and (_is_value(name) or shapes[k] == ()) and not fits
+            first = k == 0 and name is None and shapes[k] == () and all(found[1:])  # a loss, and not a rate's gradient
+            is_loss = name is not None and is_loss_name(name)
+            is_value = is_loss or first or ((_is_value(name) or shapes[k] == ()) and not fits)
+            is_value = is_value and len(names) > 1
             if is_value and any(t.rank for t in pairs.values()):
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
@@ -52,9 +55,9 @@ def gradients_of(
             if found[k] is None and name is None and len(names) == len(ordinary) + len(others):
                 left = [t for t in others.values() if t not in found and _has_shape(t, sizes, shapes[k])]
                 found[k] = left[0] if len(left) == 1 else None
-    if ran.error is None:  # a torch Function says with None that a target needs no gradient
-        targets = {t for a, t in pairs.items() if is_target(a)}
-        found = [None if v is None and t in targets else t for t, (_, v) in zip(found, ran.value, strict=True)]
+    if ran.error is None:  # a torch Function says with None that a target or a table needs no gradient
+        fixed = {t for a, t in pairs.items() if is_fixed(a)}
+        found = [None if v is None and t in fixed else t for t, (_, v) in zip(found, ran.value, strict=True)]
     return tuple(found)
 
 

@@ -161,7 +161,7 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
             return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
         both = combined(obj)
         if both is not None:
-            return layer(both, name)
+            return layer(class_of_arrays(both) if is_torch_class(obj) else both, name)
         if isinstance(obj, type) or not callable(obj):
             has = [n for n in dir(obj) if not n.startswith("_")]
             raise SubjectError(

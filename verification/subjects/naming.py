@@ -25,6 +25,7 @@ _OUTPUT = re.compile(r"(y|o|f|fx|out|output|outputs|value|result|y_?(hat|pred)|p
 
 _TARGETS = frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"})
 _PREDICTED = re.compile(r"yhat|ypred|pred|preds|predictions?")
+_SETTING = re.compile(r"lam(bda?)?_?\d?|l[12]|reg(ulari[sz]ation)?|c|margin|delta|eps(ilon)?|weight_?decay|wd|tau", re.IGNORECASE)
 #: Tables and draws that a torch Function takes and has no gradient of.
 _FIXED = frozenset({"cos", "sin", "freqs", "freqscis", "mask", "attnmask", "dropoutmask", "noise", "positions"})
 #: Names that stand for the same thing; used where no tensor has the name itself.
@@ -54,6 +55,11 @@ def is_target(name: str) -> bool:
 def is_fixed(name: str) -> bool:
     """Whether a parameter is what nobody learns: a target, a table, a mask."""
     return is_target(name) or _bare(name) in _FIXED
+
+
+def is_setting(name: str) -> bool:
+    """Whether a number is a setting, such as the strength of a penalty, of which few take the gradient."""
+    return is_rate(name) or bool(_SETTING.fullmatch(name))
 
 
 def is_rate(name: str) -> bool:

@@ -8,7 +8,7 @@ from sympy import Symbol
 
 from ...calculus.tensors import Tensor
 from ..probing.observations import as_array
-from .naming import is_fixed, is_gradient_name, is_loss_name, is_output_name, target_of
+from .naming import is_fixed, is_gradient_name, is_loss_name, is_output_name, is_setting, target_of
 from .protocol import Subject
 from .sandbox import Outcome
 
@@ -42,7 +42,8 @@ def gradients_of(
             free = [t for t in ordinary if t not in found]
             fits = [t for t in free if shapes[k] is not None and shape_of(t, sizes) == shapes[k]]
             alone = len(names) - sum(f is not None for f in found) - len(beside) == 1
-            first = k == 0 and name is None and shapes[k] == () and all(found[1:])  # a loss, and not a rate's gradient
+            settings = all(is_setting(a) for a, t in real.items() if t in fits)
+            first = k == 0 and name is None and shapes[k] == () and (settings or all(found[1:]))  # a loss, by custom
             is_loss = name is not None and is_loss_name(name)
             is_value = is_loss or first or ((_is_value(name) or shapes[k] == ()) and not fits)
             is_value = is_value and len(names) > 1

@@ -54,6 +54,27 @@ def softmax_regression_half(W, X, y, reg):
     return loss - 0.5 * reg * np.sum(W * W), dW
 
 
+def ridge(X, y, w, lam):
+    r = X @ w - y
+    return r @ r + lam * w @ w, 2 * X.T @ r + 2 * lam * w
+
+
+def ridge_of_norms(X, y, w, lam):
+    r = X @ w - y
+    return r @ r + lam * np.sqrt(w @ w), 2 * X.T @ r + 2 * lam * w
+
+
+def tanh_layer_forward(x, w, b):
+    a = np.tanh(x @ w + b)
+    return {"out": a, "cache": (x, w, a)}
+
+
+def tanh_layer_backward(dout, cache):
+    x, w, a = cache
+    dz = dout * (1 - a * a)
+    return {"dx": dz @ w.T, "dw": x.T @ dz, "db": dz.sum(0)}
+
+
 class Accumulating:
     def __init__(self, n_in, n_out):
         self.W, self.b = np.random.randn(n_in, n_out), np.zeros((1, n_out))

@@ -15,6 +15,7 @@ REGRESSION = {
     "against": "P = softmax(X @ W)\nL = -sum(log(P[i, y[i]]) for i in n)/n + reg*sum(W**2)",
     "inputs": "W: D C, X: n D, y: n int<C, reg: real",
 }
+RIDGE = {"against": "sum((X@w - y)**2) + lam*sum(w**2)", "inputs": "X: n d, y: n, w: d, lam: positive"}
 MLP, ROTARY = "x: n D, w1: D H, w2: H D", "x: n 4, cos_: n 2, sin_: n 2"
 
 #: The code, what it is verified with, the verdict, the kinds of finding.
@@ -23,6 +24,9 @@ NUMPY: list[tuple[str, dict[str, Any], str, tuple[str, ...]]] = [
     ("LayerNorm", {"against": "layernorm"}, "proved", ()),
     ("softmax_regression", REGRESSION, "proved", ()),
     ("softmax_regression_half", REGRESSION, "wrong", ("value",)),
+    ("ridge", RIDGE, "proved", ()),
+    ("ridge_of_norms", RIDGE, "wrong", ("value",)),
+    ("tanh_layer", {"inputs": "x: n D, w: D H, b: H"}, "proved", ()),
     ("Accumulating", {"against": "dense"}, "proved", ()),
     ("Columns", {"inputs": COLUMNS}, "proved", ()),
     ("Propagating", {"against": "dense"}, "proved", ()),

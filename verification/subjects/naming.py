@@ -25,7 +25,9 @@ _OUTPUT = re.compile(r"(y|o|f|fx|out|output|outputs|value|result|y_?(hat|pred)|p
 
 _TARGETS = frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"})
 _PREDICTED = re.compile(r"yhat|ypred|pred|preds|predictions?")
-_SETTING = re.compile(r"lam(bda?)?_?\d?|l[12]|reg(ulari[sz]ation)?|c|margin|delta|eps(ilon)?|weight_?decay|wd|tau", re.IGNORECASE)
+_SETTING = re.compile(
+    r"lam(bda?)?_?\d?|l[12]|reg(ulari[sz]ation)?|c|margin|delta|eps(ilon)?|weight_?decay|wd|tau", re.IGNORECASE
+)
 #: Tables and draws that a torch Function takes and has no gradient of.
 _FIXED = frozenset({"cos", "sin", "freqs", "freqscis", "mask", "attnmask", "dropoutmask", "noise", "positions"})
 #: Names that stand for the same thing; used where no tensor has the name itself.

@@ -46,3 +46,14 @@ def test_planted_errors_are_named(kinds: str, name: str, old: str, new: str, tmp
 def test_a_function_without_rules_is_an_error_that_says_so() -> None:
     with pytest.raises(ValueError, match="defvjp"):
         nnmath.verify(f"{FILE}:without_rules", against="relu")
+
+
+def test_what_a_function_returns_is_compared(tmp_path: Path) -> None:
+    report = judge(str(FILE), "softmax_ce")
+    assert "what forward returns" in "; ".join(report.covered), str(report)
+    assert any(line.startswith("not proved: what forward returns: ") for line in report.not_tested)
+    text = FILE.read_text()
+    old = "-jnp.mean(log_p["
+    assert text.count(old) == 1
+    (tmp_path / FILE.name).write_text(text.replace(old, "-jnp.sum(log_p["))
+    assert judge(str(tmp_path / FILE.name), "softmax_ce").kinds() == ("value",)

@@ -22,8 +22,8 @@ REFUSED = {
     "loop_over_rows_of_any_number": ("x: n C", "loop over an array", "return [row"),
     "while_loop": ("x: n C", "n > ", "while i"),
     "inverse": ("x: n n", "np.linalg.inv", "return np.linalg"),
-    "to_float": ("x: n C", "float()", "return float"),
-    "caught": ("x: n C", "float()", "return x * float"),
+    "to_int": ("x: n C", "int()", "return int"),
+    "caught": ("x: n C", "int()", "return x * int"),
     "random_mask": ("x: n C", "np.random.rand", "return x * (np"),
     "generator": ("x: n C", "np.random.default_rng", "return x * np"),
     "sorted_entries": ("x: n C", "np.sort", "return np.sort"),
@@ -148,7 +148,7 @@ def test_no_assumption_without_a_question():
 
 def test_numpy_is_as_it_was():
     before = np.zeros, np.random.rand, dict(vars(traced_code)), dict(vars(untraceable))
-    for function in (traced_code.scalars, untraceable.to_float):
+    for function in (traced_code.scalars, untraceable.to_int):
         with suppress(Untraceable):
             trace(function, parse_givens("x: n C, v: C")[: function.__code__.co_argcount])
     assert (np.zeros, np.random.rand, vars(traced_code), vars(untraceable)) == before

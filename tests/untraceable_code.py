@@ -35,13 +35,13 @@ def inverse(x):
     return np.linalg.inv(x)
 
 
-def to_float(x):
-    return float(x.sum()) * x
+def to_int(x):
+    return int(x.sum()) * x
 
 
 def caught(x):
     try:
-        return x * float(x.sum())
+        return x * int(x.sum())
     except Exception:
         return x
 
@@ -65,7 +65,7 @@ def large_size(x):
 def size_as_plain_number(x):
     scale = 1.0
     for _ in range(2):
-        scale = scale * 0.7 + float(len(x)) * 0.3
+        scale = scale * 0.7 + np.float64(len(x)) * 0.3
     return x * scale
 
 

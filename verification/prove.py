@@ -147,6 +147,21 @@ class Court:
             return False
         return self._judge(Prover(plain, self.derivation.givens), without_small(hand), true).is_proved
 
+    def guards(self, definition: Definition) -> list[Expr]:
+        """The small constants in an output that stands for what a formula defines; [] where the formula has some."""
+        try:
+            hand, _ = self._pair(definition.name, definition)
+        except (ShapeError, ValueError):
+            return []
+        own = {x for d in self.formulas for x in d.body.atoms(Rational) if is_small(x)}
+        found = {x for x in hand.atoms(Rational) if is_small(x)}
+        return [] if own else sorted(found, key=float)
+
+    def is_value_but_for_guards(self, definition: Definition) -> bool:
+        """Whether such an output is proved to be the value once the small constants in its sums are left out."""
+        hand, true = self._pair(definition.name, definition)
+        return self._judge(self.prover, without_small(hand), true).is_proved
+
     def small_constants(self, name: str) -> list[Expr]:
         """The small constants that the code adds somewhere, such as 1e-8."""
         try:

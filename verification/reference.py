@@ -73,6 +73,18 @@ def _upstream(definitions: Sequence[Definition], givens: Sequence[Tensor]) -> Te
     return None
 
 
+def with_the_loss(formulas: Formulas) -> Formulas:
+    """The formulas of an entry whose first derivative is another than that of the loss which it pairs with an upstream
+    gradient, such as a Jacobian: with that loss as the value."""
+    losses = [d.tensor for d in formulas.definitions if d.pairing and formulas.upstream in d.inputs()]
+    if formulas.entry is None or formulas.value in losses or not losses:
+        return formulas
+    by_name = {t.name: t for t in (*formulas.givens, *(d.tensor for d in formulas.definitions))}
+    parts = [tuple(p.strip()[1:] for p in w.split("/")) for w in formulas.entry.wanted if "=" not in w]  # type: ignore[union-attr]
+    wrt = [by_name[p[1]] for p in parts if len(p) == 2 and p[0] == losses[0].name]
+    return replace(formulas, value=losses[0], wrt=tuple(wrt)) if wrt else formulas
+
+
 def from_expression(text: str, inputs: str) -> Formulas:
     """The formulas of an expression over described arrays.
 

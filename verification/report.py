@@ -26,8 +26,8 @@ MEANING: dict[VerdictWord, str] = {
     "unsafe": "a call of its own is right, but the code changes or misreads what it shares, or keeps old state",
     "undecided": "neither proved nor tested",
 }
-#: Where only what forward returns is wrong.
-VALUE_ALONE = "forward does not return the value of the reference; in the gradient nothing was found"
+#: Where only a returned value is wrong, that of forward or a loss beside the gradients.
+VALUE_ALONE = "a value that it returns is not that of the reference; in the gradient nothing was found"
 
 
 @dataclass(frozen=True)

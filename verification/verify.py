@@ -26,9 +26,18 @@ from .joining import joined
 from .mending.mend import mended
 from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
-from .reference import Formulas, at_defaults, derivation_of, from_entry, from_expression, from_traced, paired
+from .reference import (
+    Formulas,
+    at_defaults,
+    derivation_of,
+    from_entry,
+    from_expression,
+    from_traced,
+    paired,
+    with_the_loss,
+)
 from .report import Finding, Proof, Report, verdict_of
-from .returned_value import Returned, judged_value
+from .returned_value import Values
 from .setting import Setting, is_id, settled
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
@@ -164,6 +173,10 @@ def _judged(
             seen = run(derivation)
         left = seen if mending is None else mending.rest(seen)
         diagnosis = diagnose(traceable, derivation, left, court, proofs, write, binding, Experiments(run, die))
+        traced = court.traced.trace if court is not None else None
+        returned = Values(
+            traceable, setting, binding, value_of, derivation, reference.words, write, traced, why_not, against is None
+        ).judged()
     findings, proofs = list(diagnosis.findings), diagnosis.settled(proofs)
     if sized is not None:
         proofs, why_not = list(sized.proofs), "" if sized.proofs else sized.why_not
@@ -173,15 +186,12 @@ def _judged(
         proofs = mending.labelled(proofs)
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
-    returned = Returned()
-    if against is not None and setting.kernel is None and adapted.kind not in ("gradient function", "jax"):
-        returned = judged_value(traceable, binding, value_of, derivation, reference.words, write)
-        findings += [returned.wrong] if returned.wrong is not None else []
-    not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else [])]
-    not_tested += [returned.why_not] if returned.why_not else []
+    findings += returned.findings
+    not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else []), *returned.not_tested]
     missing = [r.name for r in derivation.wanted if r.name not in asked]
     if missing:
         not_tested.append(f"the code returns no {', '.join(missing)}")
+    not_tested += _left_out(adapted, binding)
     return Report(
         subject=adapted.name,
         verdict=verdict_of(findings, proofs, len(asked), len(compared)),
@@ -190,7 +200,7 @@ def _judged(
         binding=str(binding),
         proofs=tuple(proofs),
         reference=reference.words,
-        covered=grouped(seen.covered),
+        covered=grouped((*seen.covered, *returned.covered)),
         explained=seen.explained,
         where=adapted.where,
         notes=(
@@ -199,6 +209,18 @@ def _judged(
             *(text for text in seen.covered if text.endswith("as the code keeps it")),
         ),
     )
+
+
+def _left_out(subject: Subject, binding: Binding) -> list[str]:
+    """The parameters that an object holds and of which no gradient was found: it may be where nobody looks for it."""
+    found = {t for t in binding.gradient_of if t is not None}
+    pairs = zip(binding.arguments, binding.tensors, strict=True)
+    held = [a for a, t in pairs if a in subject.optional and t.rank and t not in found and not t.domain.is_discrete]
+    if subject.kind != "class" or not held:
+        return []
+    attribute = f"d{held[0].rpartition('.')[2]}"
+    where = f"it is not returned, in no attribute such as {attribute}, and not applied in an update"
+    return [f"the gradient of {', '.join(held)}: {where}"]
 
 
 def _in_full(write: Callable[[Any], str], derivation: Derivation) -> Callable[[Any], str]:
@@ -304,8 +326,11 @@ def _asked(reference: Reference, binding: Binding) -> Reference:
 def _with_upstream(reference: Reference, binding: Binding) -> tuple[Reference, Binding]:
     """The loss that belongs to an upstream gradient that the code takes and the reference does not have."""
     formulas = reference.formulas
-    if binding.upstream is None or formulas.upstream is not None:
+    if binding.upstream is None:
         return reference, binding
+    if formulas.upstream is not None:
+        paired_with = with_the_loss(formulas) if formulas.upstream == binding.upstream else formulas
+        return replace(reference, formulas=paired_with), binding
     taken = {t.name for t in formulas.givens}
     name = binding.upstream.name if binding.upstream.name not in taken else "upstream"
     formulas = paired(formulas, name)

@@ -98,6 +98,44 @@ class LargeOracle:
                 self._checked(r.name, middle, allowed, sizes, values)
         return found
 
+    def entries(
+        self,
+        name: str,
+        places: Sequence[tuple[int, ...]],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[str, Array],
+        dtype: Precision,
+    ) -> tuple[Array, Array]:
+        """A few entries of a definition by balls, and the error that each is granted. Raises NoLargeOracle."""
+        terms = self._terms(name, sizes) * len(places)
+        if terms > TERMS:
+            raise NoLargeOracle(f"{len(places)} entries add up more than {TERMS} terms at {_words(sizes)}")
+        wide = {n: v.astype(float) if v.dtype.kind == "f" else v for n, v in values.items()}
+        working = precision("float32") if self.kernel and dtype.is_half else dtype
+        step = max(working.eps, STEP)
+        rng = np.random.default_rng(0)
+        moving = [self._moved(wide, step, rng) for _ in range(PATTERNS)]
+        exact, *moved = (self._balls(name, places, sizes, v) for v in (wide, *moving))
+        movement = np.max([np.abs(m - exact) for m in moved], axis=0) * (working.eps / step)
+        count = granted(roundings(self.oracle.judge.definitions, name, sizes), working)
+        allowed = slack_in(working) * bound(exact, movement, working, count, self._magnitude(wide))
+        if working is not dtype:
+            allowed = allowed + KERNEL_SLACK * bound(exact, 0.0 * exact, dtype, 1.0)
+        return exact, allowed
+
+    def _balls(
+        self, name: str, places: Sequence[tuple[int, ...]], sizes: Mapping[Symbol, int], values: Mapping[str, Array]
+    ) -> Array:
+        tensors = list(self._tensors(values))
+        judge = self.oracle.judge
+        if not self.oracle.elementwise:
+            found = judge.entries(name, places, sizes, {t: values[t.name] for t in tensors})
+        else:
+            shape = np.broadcast_shapes(*(values[t.name].shape for t in tensors))
+            spread = {t: np.broadcast_to(values[t.name], shape) for t in tensors}
+            found = [judge.entries(name, [()], {}, {t: v[at] for t, v in spread.items()})[0] for at in places]
+        return as_floats(np.array([None, *found], dtype=object)[1:])
+
     def _run(self, sizes: Mapping[Symbol, int], values: Mapping[str, Array]) -> dict[str, Array]:
         case = Case(REGIMES[0], sizes, values)
         found: dict[str, Array] = {}
@@ -138,7 +176,7 @@ class LargeOracle:
             said = f"each entry adds up more than {TERMS} terms at {_words(sizes)}"
             self.unchecked.setdefault(name, f"{said}; it is compared with generated float64 code alone")
             return
-        for at in _sample(middle):
+        for at in sample(middle.shape):
             if self.oracle.elementwise:
                 spread = {t: np.broadcast_to(values[t.name], middle.shape)[at] for t in self._tensors(values)}
                 (ball,) = self.oracle.judge.entries(name, [()], {}, spread)
@@ -170,15 +208,15 @@ class LargeOracle:
         return float(own * (1.0 + sum(self._terms(t.name, sizes) for t in definition.inputs())))
 
 
-def _sample(a: Array) -> list[tuple[int, ...]]:
-    """The first and last entries, and some between."""
-    rng = np.random.default_rng(2)
-    flat = dict.fromkeys([0, a.size - 1, *(int(k) for k in rng.integers(a.size, size=SAMPLE - 2))])
-    return [tuple(int(k) for k in np.unravel_index(f, a.shape)) for f in flat] if a.ndim else [()]
+def sample(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The first and last entries of an array, and some between."""
+    rng, size = np.random.default_rng(2), int(np.prod(shape, dtype=int))
+    flat = dict.fromkeys([0, size - 1, *(int(k) for k in rng.integers(size, size=SAMPLE - 2))])
+    return [tuple(int(k) for k in np.unravel_index(f, shape)) for f in flat] if shape else [()]
 
 
 def _words(sizes: Mapping[Symbol, int]) -> str:
     return ", ".join(f"{d} = {s}" for d, s in sizes.items())
 
 
-__all__ = ["LargeOracle", "NoLargeOracle"]
+__all__ = ["LargeOracle", "NoLargeOracle", "sample"]

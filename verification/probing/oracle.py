@@ -115,6 +115,19 @@ class Oracle:
             found[name] = Exact(middle, sharp + floor, sharp, kink, low, high)
         return found
 
+    def value(
+        self, name: str, sizes: Mapping[Symbol, int], values: Mapping[str, Array], dtype: Precision
+    ) -> tuple[Array, Array]:
+        """A definition, and the error allowed; nan where it rests on the convention at a kink, or is undefined."""
+        exact = self._exact([name], sizes, values, dtype.eps)[name].closer()
+        middle = np.where(exact.kink, np.nan, as_floats(exact.values))
+        count = granted(roundings(self.judge.definitions, name, sizes), dtype)
+        largest = max((float(np.max(np.abs(v))) for v in values.values() if v.size), default=1.0)
+        slack = slack_in(dtype)
+        allowed = slack * bound(middle, exact.movement, dtype, count, largest if self.elementwise else 1.0)
+        finite = np.abs(middle[np.isfinite(middle)])
+        return middle, allowed + slack * count * dtype.eps * float(np.max(finite, initial=0.0))
+
     def values(
         self, names: Sequence[str], sizes: Mapping[Symbol, int], values: Mapping[str, Array]
     ) -> dict[str, Array]:

@@ -170,20 +170,12 @@ def _sizes(point: Point) -> str:
 
 def _with_out(prober: Prober, point: Point, arguments: Mapping[str, Array]) -> tuple[Array | None, Named] | str:
     """What forward returns and the gradients, or the error."""
-    seen: list[Any] = []
-    start = prober.subject.start
-
-    def noted(inputs: Mapping[str, Any], previous: Any) -> Any:
-        one = start(inputs, previous)
-        seen.append(one.out)
-        return one
-
-    other = replace(prober.subject, start=noted)
-    ran = prober.call(replace(point, arguments=arguments), other)
+    ran = prober.passes(replace(point, arguments=arguments))
     failed = prober.failure(point, ran)
     if failed is not None:
         return f"raises {_with_line(failed.message, prober)}"
-    return as_array(seen[-1]) if seen else None, ran.value
+    out, returned = ran.value
+    return as_array(out), returned
 
 
 def _changed(

@@ -154,7 +154,13 @@ class Prober:
     # -- one call ----------------------------------------------------------------------------------------------------
 
     def call(self, point: Point, subject: Subject | None = None) -> Outcome:
-        """One forward and backward pass from fresh state, on copies with the memory layout of the point.
+        """The gradients of :meth:`passes`, which may fail in either pass."""
+        ran = self.passes(point, subject)
+        return ran if ran.error is not None else replace(ran, value=ran.value[1])
+
+    def passes(self, point: Point, subject: Subject | None = None) -> Outcome:
+        """What forward returns first, as it is before backward runs, and the gradients: from fresh state, on copies
+        with the memory layout of the point.
 
         subject: another one in the place of the prober's.
         """
@@ -162,7 +168,13 @@ class Prober:
         upstream = None if point.upstream is None else fresh(point.upstream)
         chosen = subject or self.subject
         start = (chosen if point.dtype.name != "bfloat16" else placed(chosen, dtype="bfloat16")).start
-        return guarded(lambda: start(arguments, None).backward(upstream), self.limit)
+
+        def run() -> tuple[Any, Named]:
+            one = start(arguments, None)
+            out = np.array(one.out) if isinstance(one.out, np.ndarray) else one.out
+            return out, one.backward(upstream)
+
+        return guarded(run, self.limit)
 
     def exact(self, point: Point) -> dict[str, Exact]:
         tensors = [t for t in dict.fromkeys(self.targets) if t is not None]

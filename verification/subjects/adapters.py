@@ -22,6 +22,7 @@ from .autograd import (
     torch_callable,
     torch_function,
 )
+from .combined import combined
 from .jax_functions import jax_function, jax_gradient
 from .kernels import kernel_of
 from .layers import layer, methods
@@ -30,6 +31,7 @@ from .protocol import Pass, Subject, SubjectError, shown
 from .sandbox import TOTAL, guarded
 from .torch_classes import class_of_arrays
 from .torch_code import on_arrays
+from .torch_modules import is_module_by_hand, plain_object
 
 __all__ = ["Pass", "Subject", "SubjectError", "adapt", "load"]
 
@@ -148,6 +150,8 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
         return pair(*_halves(forward, obj), name)
     if is_torch_function(obj):
         return torch_function(obj, name)
+    if is_module_by_hand(obj):
+        return layer(class_of_arrays(plain_object(obj, name)), name)
     if (is_torch_callable(obj) or is_torch_code(obj)) and not returns_gradients(obj) and not _halves_beside(obj):
         return torch_callable(obj, name)
     if is_jax(obj):
@@ -155,6 +159,9 @@ def adapt(obj: Any, *, forward: Callable[..., Any] | None = None, name: str = ""
     if isinstance(obj, type) or not (inspect.isroutine(obj) or hasattr(obj, "func")):
         if methods(obj) is not None:
             return layer(class_of_arrays(obj) if is_torch_class(obj) else obj, name)
+        both = combined(obj)
+        if both is not None:
+            return layer(class_of_arrays(both) if is_torch_class(obj) else both, name)
         if isinstance(obj, type) or not callable(obj):
             has = [n for n in dir(obj) if not n.startswith("_")]
             raise SubjectError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...calculus.parser import parse_givens
 from ...calculus.tensors import REAL, Domain, Tensor, dimension
 from ...numeric.checking.regimes import REGIMES, Regime, draw
 from ..probing.observations import as_array
-from .naming import is_upstream, matching
+from .naming import is_upstream, matching, predicted
 from .protocol import Array, Subject, SubjectError
 from .returned import gradients_of
 from .sandbox import Endless, Outcome, guarded
@@ -212,7 +212,8 @@ def _assign(
         for n in some:
             free = [t for t in by_name if by_name[t] not in pairs.values()]
             last = n.rpartition(".")[2]
-            if n not in pairs and (found := matching(last, free, aliases=aliases)):
+            real = [t for t in free if not by_name[t].domain.is_discrete] if aliases else []
+            if n not in pairs and (found := matching(last, free, aliases=aliases) or predicted(last, real)):
                 pairs[n] = by_name[found]
 
     must = [n for n in names if n not in subject.optional]
@@ -247,7 +248,7 @@ def _upstream(subject: Subject, names: Sequence[str], tensors: Sequence[Tensor])
     tensors = [t for t in tensors if t.domain == REAL]
     same = matching(subject.upstream_name, [t.name for t in tensors], aliases=False)
     others = [t for t in tensors if is_upstream(t.name) and not matching(t.name, names, aliases=False)]
-    if same and (is_upstream(same)):
+    if same and is_upstream(same) and (len(same) > 1 or not others):  # g may be a gain
         return next(t for t in tensors if t.name == same)
     return others[-1] if others else None
 
@@ -258,6 +259,9 @@ def _stated(
     """What a person declared, parameter by parameter, matched with the tensors of the reference by name or by shape."""
     pairs: dict[str, Tensor] = {}
     for s in stated:
+        # The grammar has words of its own, such as cos and mask; there a parameter is written cos_.
+        if s.name not in names and s.name.endswith("_") and s.name[:-1] in names:
+            s = replace(s, name=s.name[:-1])
         if s.name not in subject.parameter_names:
             known = ", ".join(subject.parameter_names)
             raise SubjectError(f"--inputs names {s.name}, which {subject.name} does not take; it takes {known}")

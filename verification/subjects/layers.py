@@ -12,14 +12,21 @@ from typing import Any
 import numpy as np
 
 from .modes import settle_mode
-from .naming import is_cache, is_gradient_name, is_rate, is_upstream, named, returned_names, target_of
+from .naming import is_cache, is_gradient_name, is_output_name, is_rate, is_upstream, named, returned_names, target_of
 from .pairs import _arrays
 from .protocol import Array, Named, Pass, Subject, SubjectError, call, parameters, place
 from .sandbox import Endless, guarded
 from .state import install, slots, snapshot
 
-FORWARDS = ("forward", "__call__", "call", "loss")
-BACKWARDS = ("backward", "backprop", "bwd", "grad", "gradient", "gradients")
+FORWARDS = (
+    *("forward", "__call__", "call", "loss", "forward_pass", "forward_prop", "forward_propagation", "fprop"),
+    *("forward_propagate", "feedforward", "feed_forward", "fwd"),
+)
+BACKWARDS = (
+    *("backward", "backprop", "bwd", "grad", "gradient", "gradients", "backward_pass", "backward_prop", "bprop"),
+    *("backward_propagation", "backward_propagate", "backpropagation", "backpropagate", "back_propagation"),
+    "back_prop",
+)
 
 #: A large power of two: the update then swallows the parameter, and (before − after)/rate is the gradient.
 RATE = 2.0**20
@@ -156,6 +163,8 @@ class _Layer:
             places = _places(state, own)
         else:
             state, places = previous.state, dict(previous.places)
+            shapes = {s.path: s.value.shape for s in slots(state)}
+            own = {n: _with_units(v, shapes.get(places[n], ())) for n, v in own.items()}
             install(state, {places[n]: v for n, v in own.items()})
             if any(type(v).__name__ == "SymbolicArray" for v in own.values()):
                 _renew_buffers(state, places, own)
@@ -173,7 +182,7 @@ class _Layer:
         def backward(upstream: Array | None) -> Named:
             return self._backward(state, inputs, out, upstream)
 
-        return Pass(_arrays("the output of forward", out) + kept, _first(out), backward, state, places)
+        return Pass(_arrays("the output of forward", out) + kept, _out(out, kept), backward, state, places)
 
     def _backward(self, state: Any, inputs: Mapping[str, Any], out: Any, upstream: Array | None) -> Named:
         values: dict[str, Any] = {n: inputs[n] for n in self.needs if n in inputs}
@@ -255,8 +264,19 @@ def _shaped(value: Any, shape: tuple[int, ...] | None) -> Any:
     return value.reshape(shape) if _without_units(shape) == _without_units(value.shape) else value
 
 
-def _first(out: Any) -> Any:
-    return out[0] if isinstance(out, tuple) and len(out) > 1 else out
+def _with_units(value: Any, shape: tuple[int, ...]) -> Any:
+    """A symbolic parameter with the axes of length one in which the class keeps it."""
+    if type(value).__name__ != "SymbolicArray" or len(_without_units(shape)) != value.ndim or len(shape) == value.ndim:
+        return value
+    return value[tuple(None if s == 1 else slice(None) for s in shape)]
+
+
+def _out(returned: Any, kept: Sequence[tuple[str, Any]]) -> Any:
+    """What forward returns first; where it returns nothing, what it leaves in the one attribute for an output."""
+    if returned is None:
+        left = [v for path, v in kept if is_output_name(path.rpartition(".")[2])]
+        return left[0] if len(left) == 1 else None
+    return returned[0] if isinstance(returned, tuple) and len(returned) > 1 else returned
 
 
 def _method_parameters(cls: type, name: str) -> dict[str, inspect.Parameter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import re
 import textwrap
@@ -13,16 +14,25 @@ from .protocol import Named
 
 _UPSTREAM = re.compile(
     r"(d|g|gy|gout|gO|ct|d_?(out|o|y|z|h|a|s|p|l|loss|u|x|values|v|next|top|chain|ys|outputs?|logits|probs?|c|r)|"
-    r"d[A-Z]\w*|d_\w+|dl_d\w+|.*grad.*|upstream\w*|delta\w*|cotangent\w*|adjoint\w*|adj|err|error)",
+    r"d[A-Z]\w*|d_\w+|dl_d\w+|.*grad.*|upstream\w*|(out|output|next|upper)_?(err|error)s?|delta\w*|cotangent\w*|adjoint\w*|adj|err|error)",
 )
 _NOT_UPSTREAM = re.compile(r"(d_model|d_k|d_in|d_out_features|d_ff|d_head|dim\w*|data|dtype|device|depth|dropout\w*)")
 _RATE = re.compile(r"(lr|learning_?rate|eta|alpha|step_?size|rate)", re.IGNORECASE)
 _CACHE = re.compile(r"(cache\w*|saved\w*|ctx|context|memo|state|residuals?|tape|\w*_cache)", re.IGNORECASE)
 
+_LOSS = re.compile(r"(l|j|value|objective|nll|mse|bce|ce|.*(loss|cost)|(loss|cost)_.*)", re.IGNORECASE)
+_OUTPUT = re.compile(r"(y|o|f|fx|out|output|outputs|value|result|y_?(hat|pred)|preds?|predictions?)", re.IGNORECASE)
+
 _TARGETS = frozenset({"y", "label", "labels", "target", "targets", "t", "onehot", "ytrue"})
+_PREDICTED = re.compile(r"yhat|ypred|pred|preds|predictions?")
+_SETTING = re.compile(
+    r"lam(bda?)?_?\d?|l[12]|reg(ulari[sz]ation)?|c|margin|delta|eps(ilon)?|weight_?decay|wd|tau", re.IGNORECASE
+)
+#: Tables and draws that a torch Function takes and has no gradient of.
+_FIXED = frozenset({"cos", "sin", "freqs", "freqscis", "mask", "attnmask", "dropoutmask", "noise", "positions"})
 #: Names that stand for the same thing; used where no tensor has the name itself.
 ALIASES: tuple[frozenset[str], ...] = (
-    frozenset({"w", "weight", "weights", "kernel", "theta", "gamma", "scale"}),
+    frozenset({"w", "weight", "weights", "kernel", "theta", "gamma", "scale", "g", "gain"}),
     frozenset({"b", "bias", "biases", "beta", "shift"}),
     frozenset({"x", "input", "inputs", "inp", "aprev", "xs", "a", "features"}),
     _TARGETS,
@@ -44,12 +54,32 @@ def is_target(name: str) -> bool:
     return _bare(name) in _TARGETS
 
 
+def is_fixed(name: str) -> bool:
+    """Whether a parameter is what nobody learns: a target, a table, a mask."""
+    return is_target(name) or _bare(name) in _FIXED
+
+
+def is_setting(name: str) -> bool:
+    """Whether a number is a setting, such as the strength of a penalty, of which few take the gradient."""
+    return is_rate(name) or bool(_SETTING.fullmatch(name))
+
+
 def is_rate(name: str) -> bool:
     return bool(_RATE.fullmatch(name))
 
 
 def is_cache(name: str) -> bool:
     return bool(_CACHE.fullmatch(name))
+
+
+def is_loss_name(name: str) -> bool:
+    """Whether a returned value by this name is the loss."""
+    return bool(_LOSS.fullmatch(name))
+
+
+def is_output_name(name: str) -> bool:
+    """Whether a returned value by this name is what a layer puts out."""
+    return bool(_OUTPUT.fullmatch(name))
 
 
 def matching(name: str, names: Iterable[str], *, aliases: bool = True) -> str | None:
@@ -69,6 +99,14 @@ def matching(name: str, names: Iterable[str], *, aliases: bool = True) -> str | 
             if len(same) == 1:
                 return same[0]
     return None
+
+
+def predicted(name: str, names: Iterable[str]) -> str | None:
+    """The one of the names that a parameter called ``y_pred`` means, beside a target: Y, or p."""
+    if not _PREDICTED.fullmatch(_bare(name)):
+        return None
+    same = [n for n in names if _bare(n) in ("y", "p") or _PREDICTED.fullmatch(_bare(n))]
+    return same[0] if len(same) == 1 else None
 
 
 def _plain(name: str) -> str:
@@ -153,13 +191,24 @@ _VIEWS = frozenset({"reshape", "copy", "astype", "squeeze", "ravel"})
 
 def named(value: Any, names: Sequence[str | None]) -> Named:
     """What a backward pass returned, flattened to gradients with the names that the code gives them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):  # a named tuple
+        value = value._asdict()
     if isinstance(value, dict):
-        return tuple((str(k), v) for k, v in value.items())
+        return tuple(found for k, v in value.items() for found in (named(v, ()) if _nested(v) else ((str(k), v),)))
     if isinstance(value, tuple | list):
         items = tuple(value)
         known = names if len(names) == len(items) else (None,) * len(items)
         flat: list[tuple[str | None, Any]] = []
         for name, item in zip(known, items, strict=True):
-            flat += named(item, ()) if isinstance(item, dict) else [(name, item)]
+            flat += named(item, ()) if _nested(item) else [(name, item)]
         return tuple(flat)
     return ((names[0] if len(names) == 1 else None, value),)
+
+
+def _nested(value: Any) -> bool:
+    """Whether a value holds gradients, and is none: not a list of numbers."""
+    if isinstance(value, list | tuple) and not hasattr(value, "_asdict"):
+        return bool(value) and all(hasattr(v, "shape") for v in value)
+    return isinstance(value, dict) or hasattr(value, "_asdict") or dataclasses.is_dataclass(value)

@@ -88,6 +88,10 @@ def _is_extra_input(name: str, needs: tuple[str, ...], upstream: str | None) -> 
 
 
 def _split(produced: Any) -> tuple[Any, tuple[Any, ...]]:
+    if isinstance(produced, dict) and any(is_cache(str(k)) for k in produced):  # {"out": …, "cache": …}
+        out = [k for k in produced if not is_cache(str(k))]
+        if len(out) == 1:
+            return produced[out[0]], tuple(v for k, v in produced.items() if k != out[0])
     if isinstance(produced, tuple) and len(produced) > 1:
         return produced[0], produced[1:]
     return produced, ()

@@ -8,7 +8,7 @@ from sympy import Symbol
 
 from ...calculus.tensors import Tensor
 from ..probing.observations import as_array
-from .naming import is_target, target_of
+from .naming import is_fixed, is_gradient_name, is_loss_name, is_output_name, is_setting, target_of
 from .protocol import Subject
 from .sandbox import Outcome
 
@@ -36,13 +36,18 @@ def gradients_of(
         shapes = [None] * len(names)
     others = {t.name: t for t in unused if wanted is not None and t.name in wanted}
     found: list[Tensor | None] = [_by_name(n, pairs) or _by_name(n, others) for n in names]
+    beside = _beside(names, shapes, found, [t for t in ordinary if t not in found])
     for k, name in enumerate(names):
-        if found[k] is None:
+        if found[k] is None and k not in beside:
             free = [t for t in ordinary if t not in found]
             fits = [t for t in free if shapes[k] is not None and shape_of(t, sizes) == shapes[k]]
-            alone = len(names) - sum(f is not None for f in found) == 1
-            beside = len(names) > 1 and (_is_value(name) or shapes[k] == ()) and not fits
-            if beside and any(t.rank for t in pairs.values()):
+            alone = len(names) - sum(f is not None for f in found) - len(beside) == 1
+            settings = all(is_setting(a) for a, t in real.items() if t in fits)
+            first = k == 0 and name is None and shapes[k] == () and (settings or all(found[1:]))  # a loss, by custom
+            is_loss = name is not None and is_loss_name(name)
+            is_value = is_loss or first or ((_is_value(name) or shapes[k] == ()) and not fits)
+            is_value = is_value and len(names) > 1
+            if is_value and any(t.rank for t in pairs.values()):
                 continue
             in_order = [t for t in free if t == _at(ordinary, k, len(names))]
             turned = [t for t in free if shapes[k] is not None and shape_of(t, sizes) == (shapes[k] or ())[::-1]]
@@ -51,14 +56,33 @@ def gradients_of(
             if found[k] is None and name is None and len(names) == len(ordinary) + len(others):
                 left = [t for t in others.values() if t not in found and _has_shape(t, sizes, shapes[k])]
                 found[k] = left[0] if len(left) == 1 else None
-    if ran.error is None:  # a torch Function says with None that a target needs no gradient
-        targets = {t for a, t in pairs.items() if is_target(a)}
-        found = [None if v is None and t in targets else t for t, (_, v) in zip(found, ran.value, strict=True)]
+    if ran.error is None:  # a torch Function says with None that a target or a table needs no gradient
+        fixed = {t for a, t in pairs.items() if is_fixed(a)}
+        found = [None if v is None and t in fixed else t for t, (_, v) in zip(found, ran.value, strict=True)]
     return tuple(found)
 
 
+def _beside(
+    names: Sequence[str | None],
+    shapes: Sequence[tuple[int, ...] | None],
+    found: Sequence[Tensor | None],
+    free: Sequence[Tensor],
+) -> set[int]:
+    """Where values stand that are no gradients, though one of them could be by its shape: ``return y, dx``.
+
+    By their names; where all have one shape and names say nothing, the value comes first by custom.
+    """
+    unknown = [k for k, t in enumerate(found) if t is None]
+    surplus = len(unknown) - len(free) if free else 0
+    called = [k for k in unknown if _is_value(names[k])][: max(surplus, 0)]
+    if called or surplus <= 0 or len({shapes[k] for k in unknown}) > 1:
+        return set(called)
+    silent = [k for k in unknown if (name := names[k]) is None or not is_gradient_name(name)]
+    return set((silent if len(silent) < len(unknown) else unknown)[:surplus])
+
+
 def _is_value(name: str | None) -> bool:
-    return name is not None and name.casefold() in ("loss", "l", "out", "cost", "j", "value", "probs", "p", "y_pred")
+    return name is not None and (is_loss_name(name) or is_output_name(name) or name.casefold() in ("probs", "p"))
 
 
 def _at(tensors: Sequence[Tensor], k: int, count: int) -> Tensor | None:

@@ -32,7 +32,10 @@ def numpy_original(name: str) -> Callable[..., Any]:
 
 
 class SymbolicRange:
-    """``range`` with a symbolic size: it indexes like ``np.arange``, and cannot be looped over."""
+    """``range`` with a symbolic size: it indexes like ``np.arange``, and cannot be looped over.
+
+    Without ``__getitem__``: torch asks an index that has one for its entries.
+    """
 
     def __init__(self, start: Expr, stop: Expr, step: int = 1) -> None:
         self.start, self.stop, self.step = start, stop, step
@@ -54,9 +57,6 @@ class SymbolicRange:
             self.start,
             self.stop,
         )
-
-    def __getitem__(self, index: Any) -> Any:
-        raise untraceable("an entry of a range", "it has a symbolic size", self.start, self.stop)
 
     def __repr__(self) -> str:
         return f"range({self.start}, {self.stop})"

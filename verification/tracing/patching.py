@@ -41,6 +41,26 @@ class _Range(metaclass=_RangeMeta):
     """Stands for ``range`` in the person's code."""
 
 
+class _FloatMeta(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, float)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, float)
+
+    def __call__(cls, value: Any = 0.0) -> Any:
+        if type(value).__name__ in ("SymbolicArray", "SymbolicTensor") and not value.shape:
+            return value.item()
+        return value if isinstance(value, SymbolicNumber) else float(value)
+
+
+class _Float(metaclass=_FloatMeta):
+    """Stands for ``float`` in the person's code: the number in an array keeps its formula. As a dtype it is float64."""
+
+    dtype = numpy.dtype(float)
+    fromhex = float.fromhex
+
+
 def _is_large(value: Any) -> bool:
     return type(value) is int and abs(value) > 1000
 
@@ -130,7 +150,7 @@ def _prod(values: Any, *, start: Any = 1) -> Any:
 
 
 #: Names of Python that the person's modules see differently.
-_BUILTINS: dict[str, Any] = {"range": _Range, "len": _len}
+_BUILTINS: dict[str, Any] = {"range": _Range, "len": _len, "float": _Float}
 
 
 @contextmanager
@@ -157,8 +177,9 @@ def numpy_made_symbolic(function: Any) -> Iterator[None]:
             for name, value in list(namespace.items()):
                 if id(value) in replaced and not name.startswith("__"):
                     _set(undo, namespace, name, replaced[id(value)])
+            of_torch = any(getattr(v, "__name__", "") == "torch" for v in list(namespace.values()))
             for name, new in _BUILTINS.items():
-                if name not in namespace:
+                if name not in namespace and not (of_torch and new is _Float):  # torch takes no other class as a dtype
                     _set(undo, namespace, name, new)
             if namespace.get("math") is math:
                 _set(undo, namespace, "math", _Math(replaced))

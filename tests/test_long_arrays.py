@@ -63,7 +63,7 @@ PLANTED = [
     ("softmax-ce", ROWS, "_by_rows(", 'kind.endswith("/n")', 'kind.endswith("/m")', {"value_and_gradient"}),
     ("layernorm", ROWS, "_by_rows(", "np.sum(x, axis=0)", "x[0]", {"layernorm_backward", "value_and_gradient"}),
     ("layernorm", ROWS, "_by_rows(", "min(start + step, n)", "min(start + step, n - 1)", {"layernorm"}),
-    ("layernorm", ROWS, "_sum_rows(", "= _sum_rows(sums) +", "= -_sum_rows(sums) +", {"layernorm_backward"}),
+    ("layernorm", ROWS, "_sum_rows(", "total = _sum_rows(_ones", "total = -_sum_rows(_ones", {"layernorm_backward"}),
     ("layernorm", ROWS, "_sum_products(", "total +=", "total -=", {"layernorm_backward", "value_and_gradient"}),
     ("bce-with-logits", ROWS, "_inner(", "total +=", "total -=", {"bce_with_logits", "value_and_gradient"}),
     ("bce-with-logits", ROWS, "_sum_each_row(", "total +=", "total -=", {"bce_with_logits", "value_and_gradient"}),

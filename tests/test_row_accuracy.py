@@ -306,6 +306,19 @@ def test_ordinary_rows_are_not_scaled() -> None:
     assert scale(x[:1], axis=1).tolist() == [1.0]
     assert scale(x[4:5], axis=1, least=1e-3).tolist() == [1.0]
     assert scale(x[5:], axis=0).tolist() == [2.0**101, 1.0]
+    assert scale(x[:1].repeat(3, axis=0), axis=1).shape == (1,)  # one number for all rows
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("id", "name"), [("rmsnorm", "_row_scale"), ("clip-norm", "_array_scale")])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floats_of_every_length_are_scaled(id: str, name: str, dtype: type) -> None:
+    scale = load_source(module(id).source)[name]
+    least = np.finfo(dtype).maxexp // 2
+    rows = {"axis": 1} if name == "_row_scale" else {}
+    for power, expected in ((0, 0), (least, least), (-least, -least)):
+        found = scale(np.full((2, 3), np.ldexp(dtype(1), power)), **rows)
+        assert found.dtype == dtype and np.all(found == np.ldexp(dtype(1), expected))
 
 
 @pytest.mark.parametrize(

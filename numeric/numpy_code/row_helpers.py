@@ -88,10 +88,11 @@ def _sum_rows(x):
     """x.sum(axis=0) as matrix products, some rows at a time. Row after row, the rounding errors of all would add up."""
     rows, n = x.reshape(len(x), -1), len(x) // _ROWS * _ROWS
     if x.size < _MANY or n == 0:
-        total = _ones(x, len(x)) @ rows
+        total = _ones(x, len(x)).dot(rows)
     else:  # rows of usual lengths make products so small that BLAS leaves other cores alone
-        sums = _ones(x, _ROWS) @ rows[:n].reshape(-1, _ROWS, rows.shape[1])
-        total = _sum_rows(sums) + _ones(x, len(x) - n) @ rows[n:]
+        total = _sum_rows(_ones(x, _ROWS) @ rows[:n].reshape(-1, _ROWS, rows.shape[1]))
+        if n < len(x):
+            total += _ones(x, len(x) - n).dot(rows[n:])
     return total.reshape(x.shape[1:])
 '''
 
@@ -99,7 +100,7 @@ SUM_PRODUCTS = '''
 def _sum_products(x, y):
     """(x * y).sum(axis=0), some rows at a time. Row after row, the rounding errors of all would add up."""
     n = len(x) // _ROWS * _ROWS
-    total = np.einsum("ij,ij->j", x[n:], y[n:])
+    total = np.einsum("ij,ij->j", x[n:], y[n:]) if n < len(x) else 0.0
     if n:
         blocks = (v[:n].reshape(-1, _ROWS, x.shape[1]) for v in (x, y))
         total += _sum_rows(np.einsum("kij,kij->kj", *blocks))
@@ -193,20 +194,23 @@ def _row_squares(x):
 '''
 
 ROW_SCALE = '''
+_FAR = {t: np.dtype(t).type(2) ** (np.finfo(t).maxexp // 4) for t in np.typecodes["Float"]}  # its square is in range
+
+
 def _row_scale(x, axis, least=0.0, squares=None):
     """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway.
 
-    squares: their sums, if known.
+    Where those of all rows are, it is one number for all. squares: their sums, if known.
     """
-    far = 2.0 ** (np.finfo(x.dtype).maxexp // 4)
+    far = _FAR[x.dtype.char]
     if squares is None:
         with np.errstate(over="ignore", under="ignore"):
             if axis == x.ndim - 1:
                 squares = np.vecdot(x, x)
             else:
                 squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
-    if squares.min() > far**-2 and squares.max() < far**2:
-        return np.ones_like(squares)
+    if squares.min() > 1 / (far * far) and squares.max() < far * far:
+        return np.ones((1,) * squares.ndim, squares.dtype)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
     off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
     return np.ldexp(x.dtype.type(1), np.where(off, np.frexp(top)[1] - 1, 0))
@@ -215,10 +219,10 @@ def _row_scale(x, axis, least=0.0, squares=None):
 ARRAY_SCALE = '''
 def _array_scale(x, least=0.0):
     """A power of two near the largest abs(x), or least; 1 where the squares of x are in range anyway."""
-    far, flat = 2.0 ** (np.finfo(x.dtype).maxexp // 4), x.ravel()
+    far, flat = x.dtype.type(2) ** (np.finfo(x.dtype).maxexp // 4), x.ravel()
     with np.errstate(over="ignore", under="ignore"):
         squares = flat.dot(flat)
-    if far**-2 < squares < far**2:
+    if 1 / (far * far) < squares < far * far:
         return x.dtype.type(1)
     top = x.dtype.type(max(x.max(), -x.min(), least))
     if 0 < top < np.inf and not 1 / far < top < far:
@@ -229,6 +233,8 @@ def _array_scale(x, least=0.0):
 OVER = '''
 def _over(x, scale):
     """x / scale, or x itself where every scale is 1."""
+    if scale.size == 1:
+        return x / scale if scale.item() != 1 else x
     return x / scale if np.count_nonzero(scale != 1) else x
 '''
 

@@ -29,16 +29,6 @@ MADE: dict[str, tuple[str, str, tuple[str, ...]]] = {
         L = -sum(T[i, j]*log(P[i, j]) for i in b for j in m)/b""",
         ("dL/dW", "dL/dc", "dL/dU"),
     ),
-    "the left one lies the other way": (
-        "X: d b\nW: d m\ndY: b m",
-        "Y[i, j] = tanh(sum(X[e, i]*W[e, j] for e in d))\nL = upstream(dY, Y)",
-        ("dL/dX", "dL/dW"),
-    ),
-    "the right one lies the other way": (
-        "X: b d\nW: m d\ndY: b m",
-        "Y[i, j] = tanh(sum(X[i, e]*W[j, e] for e in d))\nL = upstream(dY, Y)",
-        ("dL/dX", "dL/dW"),
-    ),
     "both lie the other way": (
         "X: d b\nW: m d\ndY: b m",
         "Y[i, j] = tanh(sum(X[e, i]*W[j, e] for e in d))\nL = upstream(dY, Y)",

@@ -28,9 +28,9 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     inputs: list[Any] = []
     evaluate = Judge.evaluate
 
-    def noted(self: Judge, names: Any, sizes: Any, values: Any, *rest: Any) -> Any:
+    def noted(self: Judge, names: Any, sizes: Any, values: Any, *rest: Any, **more: Any) -> Any:
         inputs.append(tuple((t.name, v.dtype.str, v.shape, v.tobytes()) for t, v in values.items()))
-        return evaluate(self, names, sizes, values, *rest)
+        return evaluate(self, names, sizes, values, *rest, **more)
 
     monkeypatch.setattr(Judge, "evaluate", noted)
     return inputs
@@ -55,9 +55,9 @@ def test_all_compiled_functions_share_one_exact_value(id: str, evaluated: list[A
 def test_exact_values_are_let_go_before_others_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate, made, most = Judge.evaluate, list[Any](), list[int]()
 
-    def counted(self: Judge, *given: Any) -> Any:
+    def counted(self: Judge, *given: Any, **more: Any) -> Any:
         most.append(sum(ref() is not None for ref in made))
-        found = evaluate(self, *given)
+        found = evaluate(self, *given, **more)
         made.extend(weakref.ref(array) for array in found.values())
         return found
 

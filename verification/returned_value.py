@@ -220,7 +220,7 @@ class Values:
 
 
 def _picked(at: int, _: Any, returned: Named) -> Any:
-    return returned[at][1]
+    return returned[at][1] if at < len(returned) else None
 
 
 def _is_value(name: str | None, definition: Definition, is_loss: bool, first: bool) -> bool:

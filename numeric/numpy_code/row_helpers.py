@@ -200,7 +200,7 @@ _FAR = {t: np.dtype(t).type(2) ** (np.finfo(t).maxexp // 4) for t in np.typecode
 def _row_scale(x, axis, least=0.0, squares=None):
     """A power of two near the largest abs(x) of each row, or least; 1 where the squares of x are in range anyway.
 
-    Where those of all rows are, it is one number for all. squares: their sums, if known.
+    squares: their sums, if known.
     """
     far = _FAR[x.dtype.char]
     if squares is None:
@@ -210,7 +210,7 @@ def _row_scale(x, axis, least=0.0, squares=None):
             else:
                 squares = np.einsum("ij,ij->j", x, x) if axis == 0 and x.ndim == 2 else np.square(x).sum(axis)
     if squares.min() > 1 / (far * far) and squares.max() < far * far:
-        return np.ones((1,) * squares.ndim, squares.dtype)
+        return np.ones_like(squares)
     top = np.maximum(np.maximum(x.max(axis), -x.min(axis)), least).astype(x.dtype)
     off = (top > 0) & (top < np.inf) & ((top <= 1 / far) | (top >= far))
     return np.ldexp(x.dtype.type(1), np.where(off, np.frexp(top)[1] - 1, 0))

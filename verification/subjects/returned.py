@@ -36,7 +36,8 @@ def gradients_of(
         shapes = [None] * len(names)
     others = {t.name: t for t in unused if wanted is not None and t.name in wanted}
     found: list[Tensor | None] = [_by_name(n, pairs) or _by_name(n, others) for n in names]
-    beside = _beside(names, shapes, found, [t for t in ordinary if t not in found])
+    left_over = [t for t in ordinary if t not in found]
+    beside = _beside(names, shapes, found, [shape_of(t, sizes) for t in left_over])
     for k, name in enumerate(names):
         if found[k] is None and k not in beside:
             free = [t for t in ordinary if t not in found]
@@ -66,16 +67,19 @@ def _beside(
     names: Sequence[str | None],
     shapes: Sequence[tuple[int, ...] | None],
     found: Sequence[Tensor | None],
-    free: Sequence[Tensor],
+    free: Sequence[tuple[int, ...]],
 ) -> set[int]:
     """Where values stand that are no gradients, though one of them could be by its shape: ``return y, dx``.
 
-    By their names; where all have one shape and names say nothing, the value comes first by custom.
+    By their names; where all have one shape, that of a gradient, and names say nothing, the value comes first by
+    custom. free: the shapes of the gradients that no value has yet; () may stand for entries of any array.
     """
     unknown = [k for k, t in enumerate(found) if t is None]
     surplus = len(unknown) - len(free) if free else 0
     called = [k for k in unknown if _is_value(names[k])][: max(surplus, 0)]
-    if called or surplus <= 0 or len({shapes[k] for k in unknown}) > 1:
+    common = {shapes[k] for k in unknown}
+    fits = () in free or bool(common & {None, *free})
+    if called or surplus <= 0 or len(common) > 1 or not fits:
         return set(called)
     silent = [k for k in unknown if (name := names[k]) is None or not is_gradient_name(name)]
     return set((silent if len(silent) < len(unknown) else unknown)[:surplus])

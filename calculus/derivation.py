@@ -44,11 +44,15 @@ def _array_text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``proved`` for all inputs and sizes, ``refuted`` with a counterexample, or ``open``. Open is never a pass."""
+    """``proved`` for all inputs and sizes, ``refuted`` with a counterexample, or ``open``. Open is never a pass.
+
+    kinks: what is proved where none of these is zero; empty unless that was asked for.
+    """
 
     kind: VerdictKind
     basis: str = ""
     counterexample: Counterexample | None = None
+    kinks: tuple[Expr, ...] = ()
 
     @property
     def is_proved(self) -> bool:

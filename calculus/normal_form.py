@@ -23,6 +23,7 @@ from .expectation import Average
 from .expected_values import average
 from .exponentials import exponential, logarithm, positive_factors
 from .functions import Indicator, NamedFunction, Unknown, Where, absolute, relu
+from .indicators import chosen, indicator, ramp
 from .polynomials import (
     UNIT,
     Exponent,
@@ -37,7 +38,6 @@ from .polynomials import (
     denominators,
     divided,
     divisor_of,
-    exponent_above_one,
     exponent_of,
     factor_expr,
     folded,
@@ -66,7 +66,7 @@ class Normalizer:
 
     unfold: definitions whose elements are replaced by their bodies. elementary: named functions and hyperbolic ones are
     written with exponentials. facts: domain facts (rows sum to 1, one-hot rows) are used. known: values of indicators
-    in a case of a case analysis.
+    in a case of a case analysis. kinks: where given, x < 0 and x ≤ 0 are the same, and each such x is put there.
     """
 
     def __init__(
@@ -76,11 +76,13 @@ class Normalizer:
         elementary: bool = False,
         facts: bool = True,
         known: Mapping[Expr, int] | None = None,
+        kinks: dict[Expr, None] | None = None,
     ) -> None:
         self.unfold = dict(unfold or {})
         self.elementary = elementary
         self.facts = facts
         self.known = dict(known or {})
+        self.kinks = kinks
         self._memo: dict[Expr, Poly] = {}
         self.bases: dict[Expr, Poly] = {}
         self._budget = 4000
@@ -121,15 +123,13 @@ class Normalizer:
             factors = positive_factors(expr.args[0])
             return add(*(scale(self.logarithm(self.poly(base)), exponent) for base, exponent in factors))
         if isinstance(expr, Where):
-            test = self._indicator(expr.args[0])
-            chosen, other = self.poly(expr.args[1]), self.poly(expr.args[2])
-            return add(self.multiply(test, chosen), other, scale(self.multiply(test, other), -1))
+            return chosen(self, indicator(self, expr.args[0]), self.poly(expr.args[1]), self.poly(expr.args[2]))
         if isinstance(expr, Indicator):
-            return self._indicator(expr.args[0])
+            return indicator(self, expr.args[0])
         if isinstance(expr, Unknown):
             return single(Unknown(expr.args[0], expr.args[1], self.expr(self.poly(expr.argument))))
         if isinstance(expr, relu | absolute) and self.elementary:
-            return self._ramp(expr)
+            return ramp(self, expr)
         if isinstance(expr, NamedFunction) and self.elementary:
             return self.poly(expr.as_elementary())
         if isinstance(expr, tanh) and self.elementary:
@@ -161,40 +161,6 @@ class Normalizer:
         if base is E:
             return self.exponential(self.poly(exponent))
         return varying_power(self, self.poly(base), self.poly(exponent))
-
-    def _indicator(self, x: Expr) -> Poly:
-        defined = self.unfold.get(x.tensor) if isinstance(x, Element) else None
-        meant = x if defined is None else defined.at(*x.indices)  # type: ignore[attr-defined]
-        if isinstance(meant, relu):  # relu(u) > 0 where u > 0
-            return self._indicator(meant.args[0])
-        body = self.poly(x)
-        if not body:
-            return {}
-        coefficient, _, rest = self.primitive(body, positive_only=True)
-        if rest == constant(Fraction(1)):
-            return constant(Fraction(1)) if coefficient > 0 else {}
-        rest = scale(rest, 1 if coefficient > 0 else -1)
-        exponent = exponent_above_one(rest)
-        if exponent is not None:
-            return self._indicator(exponent)
-        argument = self.expr(rest)
-        if argument in self.known:
-            return constant(Fraction(self.known[argument])) if self.known[argument] else {}
-        new = Indicator(argument)
-        return single(new) if isinstance(new, Indicator) else self.poly(new)
-
-    def _ramp(self, expr: Expr) -> Poly:
-        """relu and abs by the indicator of the argument under one of its two signs: relu(−x) = relu(x) − x."""
-        x = self.poly(expr.args[0])
-        if not x:
-            return {}
-        flipped = primitive(x, positive_only=True)[0] < 0
-        up = scale(x, -1) if flipped else x
-        shown = self.expr(up)
-        ramp = up if shown.is_nonnegative else self.multiply(up, self._indicator(shown))
-        if isinstance(expr, absolute):
-            return add(scale(ramp, 2), scale(up, -1))
-        return add(ramp, x) if flipped else ramp
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
 

@@ -8,14 +8,12 @@ Whatever is proved is sampled with balls as well: a proof that a ball contradict
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 
-from sympy import Add, Expr, Integer, Mul, S, Symbol
+from sympy import Expr, Integer, S, Symbol
 
 from .affine import body_at
-from .cancellation import is_multiple
-from .cases import contradictory
+from .case_analysis import is_piecewise, is_thin, vanishes_by_cases, without_signs
 from .derivation import Counterexample, Definition, Known, Verdict
 from .expectation import is_average, is_random
 from .functions import Indicator, NamedFunction, Where
@@ -23,11 +21,10 @@ from .generalisation import generalise
 from .normal_form import Normalizer
 from .polynomials import Poly, Undecided
 from .sums import Delta, Partial, bound_sum, rebuild
-from .tensors import Domain, Element, Index, Tensor
+from .tensors import Element, Tensor
 from .valuations import Valuations
 
 _T = Symbol("t", real=True)
-MAX_CASES = 243
 
 
 class ProverError(Exception):
@@ -64,17 +61,22 @@ class Prover:
 
     # -- judging -----------------------------------------------------------------------------------------------------
 
-    def judge(self, left: Expr, right: Expr) -> Verdict:
-        """The verdict on ``left = right`` for all values of the free indices, all inputs and all sizes."""
-        basis = self._prove(left, right)
+    def judge(self, left: Expr, right: Expr, *, off_kinks: bool = False) -> Verdict:
+        """The verdict on ``left = right`` for all values of the free indices, all inputs and all sizes.
+
+        off_kinks: at kinks, where a slope is a choice, the sides may differ. The verdict says which kinks these are.
+        """
+        basis, kinks = self._prove(left, right), ()
         counterexample = self._sample(left, right)
         if counterexample is not None:
             if basis is not None:
                 raise ProverError(f"{left} = {right} was proved ({basis}), but {counterexample}")
             return Verdict("refuted", "rigorous evaluation", counterexample)
-        return (
-            Verdict("open", "no proof found, no counterexample either") if basis is None else Verdict("proved", basis)
-        )
+        if basis is None and off_kinks:
+            basis, kinks = self._prove_off_kinks(left, right)
+        if basis is None:
+            return Verdict("open", "no proof found, no counterexample either")
+        return Verdict("proved", basis, kinks=kinks)
 
     def _sample(self, left: Expr, right: Expr) -> Counterexample | None:
         from .refutation import refute
@@ -90,6 +92,34 @@ class Prover:
             return self._prove_zero(self.resolve(left) - self.resolve(right))
         except (Undecided, RecursionError):
             return None
+
+    def _prove_off_kinks(self, left: Expr, right: Expr) -> tuple[str | None, tuple[Expr, ...]]:
+        """A proof where no argument of a case distinction is zero, and the arguments that matter."""
+        difference = left - right
+        if not is_piecewise(difference, self.definitions):
+            return None, ()
+        try:
+            difference = self.resolve(difference)
+            for everywhere in (True, False):
+                kinks: dict[Expr, None] = {}
+                for unfolded in ({}, self._read_by(difference)):
+                    kinks.clear()
+                    vanishes = vanishes_by_cases(difference, unfolded, kinks, everywhere=everywhere)
+                    if vanishes and all(map(is_thin, kinks)):
+                        return "case analysis" if everywhere else "normal form", without_signs(kinks)
+        except (Undecided, RecursionError):
+            pass
+        return None, ()
+
+    def _read_by(self, expr: Expr) -> dict[Tensor, Definition]:
+        """The definitions that an expression reads, through others too."""
+        found: dict[Tensor, Definition] = {}
+        present = set(expr.atoms(Tensor))
+        for tensor in reversed(self.definitions):
+            if tensor in present:
+                found[tensor] = self.definitions[tensor]
+                present |= found[tensor].body.atoms(Tensor)
+        return found
 
     def _prove_zero(self, difference: Expr) -> str | None:
         basis = "normal form"
@@ -119,9 +149,7 @@ class Prover:
             residual = normalizer.poly(difference)
             if len(unfolded) > 1 and _vanishes(normalizer, residual):
                 return "normal form, unfolding " + ", ".join(t.name for t in unfolded)
-        if self._vanishes_by_cases(difference, unfolded, {}, {}, MAX_CASES):
-            return "case analysis"
-        return None
+        return "case analysis" if vanishes_by_cases(difference, unfolded) else None
 
     def _vanishes_generally(self, difference: Expr) -> bool:
         """Whether it is zero for any arguments of its functions: as it stands, or with definitions unfolded once."""
@@ -147,55 +175,6 @@ class Prover:
         """The definitions an expression mentions, the latest first."""
         present = expr.atoms(Tensor)
         return [t for t in reversed(self.definitions) if t in present]
-
-    def _vanishes_by_cases(
-        self,
-        difference: Expr,
-        unfolded: Mapping[Tensor, Definition],
-        known: Mapping[Expr, int],
-        given: Mapping[Expr, Expr],
-        budget: int,
-        assumed: tuple[tuple[Expr, int], ...] = (),
-    ) -> bool:
-        """Whether it is zero for every sign (positive, negative, zero) of the arguments of its indicators.
-
-        known: the indicators decided by the case; given: elements in the case, such as −|x| for a negative x; assumed:
-        the signs that make the case. Signs that contradict each other are no case.
-        """
-        normalizer = Normalizer(unfolded, elementary=True, known=known)
-        residual = normalizer.poly(difference)
-        if given:
-            residual = normalizer.poly(_in_case(normalizer.expr(residual), given))
-        if _vanishes(normalizer, residual):
-            return True
-        arguments = [i.args[0] for i in normalizer.expr(residual).atoms(Indicator)]
-        plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
-        if is_average(normalizer.expr(residual)):
-            plain = [x for x in plain if not is_random(x)]  # inside an average no single case covers all outcomes
-        plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
-        if not plain or budget < 3:
-            return False
-        x = plain[0]
-        root = _solve_linear(x)
-        for sign in _signs(x):
-            if root is None and sign == 0:
-                if not is_multiple(_at_zero(difference, unfolded, {**known, x: 0, -x: 0}, given), x):
-                    return False
-                continue
-            new = {} if root is None else _with_sign(x, sign, root)
-            case = tuple((_in_case(e, {**given, **new}), s) for e, s in (*assumed, (x, sign)))
-            if contradictory(case):
-                continue
-            if not self._vanishes_by_cases(
-                difference,
-                unfolded,
-                {**known, x: int(sign > 0), -x: int(sign < 0)},
-                {**given, **new},
-                budget // 3,
-                case,
-            ):
-                return False
-        return True
 
     # -- derivatives, by the prover's own means ----------------------------------------------------------------------
 
@@ -321,76 +300,3 @@ def _has_named(expr: Expr) -> bool:
 
 def _vanishes(normalizer: Normalizer, residual: Poly) -> bool:
     return not residual or not normalizer.clear_denominators(residual)
-
-
-def _at_zero(
-    difference: Expr, unfolded: Mapping[Tensor, Definition], known: Mapping[Expr, int], given: Mapping[Expr, Expr]
-) -> Expr:
-    """What is left of a difference where its indicators have known values."""
-    normalizer = Normalizer(unfolded, elementary=True, known=known)
-    residual = normalizer.poly(difference)
-    if given:
-        residual = normalizer.poly(_in_case(normalizer.expr(residual), given))
-    return normalizer.expr(normalizer.clear_denominators(residual))
-
-
-def _signs(x: Expr) -> list[int]:
-    """The signs that x can have."""
-    excluded = {1: x.is_nonpositive, -1: x.is_nonnegative, 0: x.is_nonzero}
-    return [sign for sign, never in excluded.items() if not never]
-
-
-def _has_bound(expr: Expr) -> bool:
-    """True where it varies inside a sum: then no single case covers it."""
-    return any(isinstance(s, Index) and s.is_bound for s in expr.free_symbols)
-
-
-def _in_case(expr: Expr, given: Mapping[Expr, Expr]) -> Expr:
-    """What an expression is in a case; what was replaced later stands in the values of what was replaced before."""
-    for term, value in given.items():
-        expr = rebuild(expr, {term: value}.get)
-    return expr
-
-
-def _with_sign(x: Expr, sign: int, root: _Root) -> dict[Expr, Expr]:
-    """What a sign of x says of one atom in it: x is plus or minus something that is positive everywhere, or zero.
-
-    For x = y − t > 0 that is y = t + |y − t|.
-    """
-    if sign == 0:
-        return {root.atom: root.zero}
-    coefficient, atom = x.as_coeff_Mul()
-    if isinstance(atom, Element):
-        if atom.tensor.domain.sign:
-            return {atom: Integer(sign if coefficient > 0 else -sign)}
-        size = Tensor(f"|{atom.tensor.name}|", atom.tensor.dims, replace(atom.tensor.domain, positive=True))
-        return {atom: (sign if coefficient > 0 else -sign) * Element(size, *atom.indices)}
-    indices = sorted((i for i in x.free_symbols if isinstance(i, Index)), key=lambda i: i.name)
-    distance = Tensor(f"|{x}|", tuple(i.dim for i in indices), Domain(positive=True))
-    return {root.atom: root.zero + sign * Element(distance, *indices) / root.slope}
-
-
-@dataclass(frozen=True)
-class _Root:
-    """x = slope · (atom − zero), where the slope is never zero and neither it nor ``zero`` contains the atom."""
-
-    atom: Expr
-    slope: Expr
-    zero: Expr
-
-
-def _solve_linear(x: Expr) -> _Root | None:
-    """Solve x = 0 for an atom in which it is linear.
-
-    Elements come first, and among them those whose sign is not known: in a case, what is known of the atom is lost.
-    """
-    found: list[tuple[tuple[bool, bool, bool, str], _Root]] = []
-    for term in Add.make_args(x):
-        coefficient, product = term.as_coeff_Mul()
-        for atom in Mul.make_args(product):
-            slope = coefficient * Mul(*(f for f in Mul.make_args(product) if f is not atom))
-            rest = x - term
-            if not atom.is_Number and slope.is_nonzero and not (rest.has(atom) or slope.has(atom)):
-                rank = (not isinstance(atom, Element), not slope.is_Number, bool(atom.is_nonnegative), str(term))
-                found.append((rank, _Root(atom, slope, -rest / slope)))
-    return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain, product
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from flint import arb, ctx
-from sympy import Expr, Symbol
+from sympy import Add, Expr, Symbol
 
 from .balls import ImpossibleSize
 from .compiled import compiled
@@ -22,13 +22,15 @@ from .derivation import Counterexample, Definition
 from .duals import Position
 from .expectation import is_random
 from .functions import Indicator, Where, absolute, relu
-from .sampling import Point
+from .sampling import FAR, Point
 from .tensors import Index, Tensor
 from .valuations import Valuations
 
 PRECISIONS = (170, 340, 680)
 #: A difference this small, relative to the sides, counts as agreement.
 AGREEMENT_BITS = 64
+#: A border beyond this is left alone: values as large would hide everything else.
+FURTHEST = 1000
 #: With fewer points than this at which the sides agree, more are tried.
 ENOUGH = 3
 
@@ -59,12 +61,28 @@ class Problem:
 
     @cached_property
     def is_piecewise(self) -> bool:
-        return any(map(_is_piecewise, (self.left, self.right, *(d.body for d in self.definitions))))
+        return any(map(_is_piecewise, self.formulas))
+
+    @property
+    def formulas(self) -> tuple[Expr, ...]:
+        return (self.left, self.right, *(d.body for d in self.definitions))
+
+    @cached_property
+    def far(self) -> int:
+        """How far out values have to lie to be beyond the borders of case distinctions."""
+        return max((2 * border for border in map(_border, self.formulas) if FAR < border <= FURTHEST), default=FAR)
 
 
 @cache
 def _is_piecewise(expr: Expr) -> bool:
     return bool(expr.has(Where, Indicator, relu, absolute))
+
+
+@cache
+def _border(expr: Expr) -> int:
+    """The largest number in what a case distinction asks for, such as 20 in min(x, 20); or in what it is a name for."""
+    asked = (expr, *(e.args[0] for e in expr.atoms(Where, Indicator, relu, absolute)))
+    return max((ceil(abs(t)) for test in asked for t in Add.make_args(test) if t.is_Rational), default=0)
 
 
 def refute(
@@ -196,7 +214,8 @@ def _planned(problem: Problem, shared: Valuations, seed: int, thorough: bool, ki
     """The usual points, generic ones for case distinctions, then (after None) points where more is defined."""
     yield from shared.points(problem.inputs, problem.dims, seed, thorough=thorough, kinks=kinks)
     if problem.is_piecewise:
-        yield from shared.points(problem.inputs, problem.dims, seed, thorough=not problem.dims, styles=("generic",))
+        few, far = not problem.dims, problem.far
+        yield from shared.points(problem.inputs, problem.dims, seed, thorough=few, styles=("generic",), far=far)
         yield from shared.points(problem.inputs, problem.dims, seed + 1, styles=("unit", "mixed"), kinks=kinks)
     yield None
     yield from shared.points(problem.inputs, problem.dims, seed, thorough=False, styles=("positive", "unit"))

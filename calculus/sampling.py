@@ -23,7 +23,7 @@ Style = Literal["mixed", "positive", "unit", "ties", "generic"]
 
 #: Generic values are fractions with this denominator, a prime.
 PRIME = 2**31 - 1
-#: How far out they lie: beyond the borders that formulas have.
+#: How far out they lie at least: beyond the borders that formulas usually have.
 FAR = 12
 
 MAX_ELEMENTS = 200
@@ -74,12 +74,14 @@ def points(
     thorough: bool = True,
     kinks: bool = False,
     styles: Sequence[Style] = ("mixed", "mixed", "mixed", "positive"),
+    far: int = FAR,
 ) -> Iterator[Point]:
     """The planned points, smallest first.
 
     kinks: a family of its own, with zeros, ties and repeated values, where equalities that hold almost everywhere may
     fail. Otherwise no value is zero, and no two magnitudes agree as long as short values last.
     A named constant has its own value at every other point, and an admissible random one between.
+    far: how far out generic values lie at most.
     """
     rng = random.Random(seed)
     given = sorted((t for t in set(tensors) if not t.domain.function), key=lambda t: t.name)
@@ -91,7 +93,7 @@ def points(
         if any(prod(_size(d, sizes) for d in t.dims) > MAX_ELEMENTS for t in given):
             sizes = fitted({d: min(size, 2 + at % 2) for d, size in plan.items()}, dims)
         if all(_size(d, sizes) > 0 for t in given for d in t.dims):
-            draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0)
+            draw = Draw(rng, sizes, "ties" if kinks else styles[at % len(styles)], named=at % 2 == 0, far=far)
             found.append(Point(sizes, {t: draw.tensor(t) for t in given}, draw.style == "generic"))
     yield from sorted(found, key=lambda p: p.elements)
 
@@ -116,8 +118,10 @@ def _size(dim: Expr, sizes: Mapping[Symbol, int]) -> int:
 class Draw:
     """Draws the values of one point."""
 
-    def __init__(self, rng: random.Random, sizes: Mapping[Symbol, int], style: Style, *, named: bool) -> None:
-        self.rng, self.sizes, self.style, self.named = rng, sizes, style, named
+    def __init__(
+        self, rng: random.Random, sizes: Mapping[Symbol, int], style: Style, *, named: bool, far: int = FAR
+    ) -> None:
+        self.rng, self.sizes, self.style, self.named, self.far = rng, sizes, style, named, far
         self.used: set[fmpq] = set()
 
     def tensor(self, tensor: Tensor) -> dict[Position, Any]:
@@ -148,7 +152,7 @@ class Draw:
             low = 1 if positive else 0 if nonnegative else -2
             return fmpq(self.rng.randint(low, 2), self.rng.choice((1, 2)))
         if self.style == "generic":
-            magnitude = fmpq(self.rng.randint(1, FAR * PRIME), PRIME)
+            magnitude = fmpq(self.rng.randint(1, self.far * PRIME), PRIME)
             return -magnitude if not positive and not nonnegative and self.rng.random() < 0.5 else magnitude
         limit = 1 if self.style == "unit" else 3
         magnitude = fmpq(1)

@@ -26,6 +26,7 @@ SAMPLED = {
     "test_claim_mutants.py::test_mutants_of_claims_are_refuted": 5,
     "test_codegen.py::test_bad_input_gets_one_clear_line": 2,
     "test_crosscheck.py::test_every_entry_agrees_with_exact_values_and_torch": 2,
+    "test_guards.py::test_a_guard_excuses_nothing_else": 3,
     "test_matrix_notation.py::test_random_expressions_mean_their_index_form": 2,
     "test_mending.py::test_one_finding_names_the_slip": 4,
     "test_mending.py::test_what_is_to_be_written_is_right": 14,

@@ -74,7 +74,18 @@ class Court:
         basis = verdict.basis
         if verdict.is_proved and self.traced.trace.assumptions:
             basis += f"; for {', '.join(self.traced.trace.assumptions)}"
-        return Proof(name, verdict.kind, basis, formula, example)
+        kinks = tuple(dict.fromkeys(map(self._at_kink, verdict.kinks)))
+        return Proof(name, verdict.kind, basis, formula, example, kinks)
+
+    def _at_kink(self, kink: Expr) -> str:
+        """Where a kink is, such as ``x_ij = 1`` or ``a_i = b_i``."""
+        terms = Add.make_args(kink)
+        left = [t for t in terms if not t.is_Number and not t.could_extract_minus_sign()]
+        left = left or [t for t in terms if not t.is_Number]
+        right = [-t for t in terms if t not in left]
+        factor = left[0].as_coeff_Mul()[0] if len(left) == 1 else Integer(1)
+        text = f"{self.write(Add(*left) / factor)} = {self.write(Add(*right) / factor)}"
+        return text if len(text) <= READABLE else ""
 
     def value(self, definition: Definition) -> Verdict:
         """The judgement on an output that stands for what a formula defines.
@@ -85,7 +96,7 @@ class Court:
 
     def _judge(self, prover: Prover, hand: Expr, true: Expr) -> Verdict:
         try:
-            verdict = prover.judge(hand, true)
+            verdict = prover.judge(hand, true, off_kinks=True)
         except ProverError as error:
             return Verdict("open", f"the prover contradicts itself here, which is a bug in nnmath: {error}")
         except (TooLarge, RecursionError):

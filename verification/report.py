@@ -26,6 +26,14 @@ MEANING: dict[VerdictWord, str] = {
     "unsafe": "a call of its own is right, but the code changes or misreads what it shares, or keeps old state",
     "undecided": "neither proved nor tested",
 }
+#: With more kinks than these, or with one that is too long to be shown, they are named together.
+MOST_KINKS = 2
+OFF_KINKS = "a case distinction changes sides"
+#: Where code and formula have other slopes at a kink, and where guards against overflow are read as if not there.
+OFF_KINKS_ONLY = "equal to the derived gradient for all sizes and all inputs off the kinks; nothing else was found"
+WITHOUT_GUARDS = (
+    "equal to the derived gradient for all sizes and all inputs that guards leave alone; nothing else was found"
+)
 #: Where only a returned value is wrong, that of forward or a loss beside the gradients.
 VALUE_ALONE = "a value that it returns is not that of the reference; in the gradient nothing was found"
 
@@ -69,17 +77,23 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Proof:
-    """The judgement on one gradient: ``proved``, ``refuted`` or ``open``, how, and the formula it was compared with."""
+    """The judgement on one gradient: ``proved``, ``refuted`` or ``open``, how, and the formula it was compared with.
+
+    kinks: where there are some, it is proved everywhere but there: at a kink, a slope is a choice.
+    """
 
     gradient: str
     verdict: str
     basis: str
     formula: str = ""
     counterexample: str = ""
+    kinks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         formula = f"{self.formula}  " if self.formula else ""
-        return f"{formula}{self.verdict} ({self.basis})" if self.basis else f"{formula}{self.verdict}"
+        said = f"{formula}{self.verdict} ({self.basis})" if self.basis else f"{formula}{self.verdict}"
+        shown = " or ".join(self.kinks) if all(self.kinks) and len(self.kinks) <= MOST_KINKS else OFF_KINKS
+        return f"{said}, except where {shown}" if self.kinks else said
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,8 @@ class Report:
     verdict: ``proved``, ``agrees``, ``wrong``, ``unstable``, ``unsafe`` or ``undecided``. findings: what is wrong, the
     worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
     gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is
-    no fault, but good to know.
+    no fault, but good to know. guards: bounds such as ``clip(…, -500, 500)`` that were read as if they were not there,
+    so that nothing is proved of numbers that they change.
     """
 
     subject: str
@@ -103,6 +118,7 @@ class Report:
     where: str = ""
     notes: tuple[str, ...] = ()
     explained: tuple[Explanation, ...] = ()
+    guards: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -130,7 +146,10 @@ class Report:
         lines = [(f"{self.subject}: {self.verdict}", "bold green" if self.passed else "bold red")]
         wrong = {f.kind for f in self.findings} & set(WRONG)
         alone = wrong == {"value"} and all(p.verdict != "refuted" for p in self.proofs)
-        lines.append((f"  {VALUE_ALONE if alone else MEANING[self.verdict]}", ""))
+        meaning = VALUE_ALONE if alone else MEANING[self.verdict]
+        if self.verdict == "proved" and (self.guards or any(p.kinks for p in self.proofs)):
+            meaning = WITHOUT_GUARDS if self.guards else OFF_KINKS_ONLY
+        lines.append((f"  {meaning}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
         tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
         lines += [(f"  {'' if at else 'tried':<9}{line}", "dim") for at, line in enumerate(tried)]

@@ -45,6 +45,7 @@ from .subjects.binding import TRIAL_ALIKE, Binding, Trial, bind
 from .subjects.modes import in_mode, starts_in_training, switches
 from .subjects.protocol import Subject, SubjectError
 from .subjects.sandbox import TOTAL, Endless, time_limit
+from .tracing.guards import guards
 from .tracing.intermediates import unfolded
 from .tracing.session import Untraceable
 
@@ -136,7 +137,28 @@ def _in_both_modes(
 def _judged(
     traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
 ) -> Report:
-    """The report on a subject whose code comes to an end."""
+    """The report on a subject whose code comes to an end; read without its guards where only that settles it."""
+    with guards(left_out=False) as found:
+        report = _read(traceable, setting, against, write)
+    if not found.met or report.verdict == "proved":
+        return report
+    with guards(left_out=True) as found:
+        try:
+            other = _read(traceable, setting, against, write)
+        except SubjectError:
+            return report
+    if not other.passed or (report.passed and other.verdict != "proved"):
+        return report
+    met = " and ".join(found.met)
+    note = f"{met} is read as a guard, as if it were not there: nothing is proved of numbers that it changes"
+    words = other.reference + f", read without {met}" * other.reference.endswith("traced")
+    return replace(other, reference=words, notes=(*other.notes, note), guards=tuple(found.met))
+
+
+def _read(
+    traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
+) -> Report:
+    """The report on a subject, with guards read as they are asked to be."""
     from .probing.probe import dying, probe
 
     adapted, inputs = setting.subject, setting.inputs

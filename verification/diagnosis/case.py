@@ -85,6 +85,11 @@ class Case:
         telling = sorted(full, key=lambda s: (s.regime == "zeros", min(s.sizes.values(), default=1) < 2, s.volume))
         by_size = {tuple(s.sizes.values()): s for s in reversed(telling)}
         chosen = [*(s for s in telling if s in by_size.values())][:4] if len(by_size) > 1 else telling[:3]
+        for g in self.wrong:
+            off = (s for s in telling if not same(s.got[g], s.exact[g]))
+            first = next(off, None)
+            if first is not None and not any(s is first or not same(s.got[g], s.exact[g]) for s in chosen):
+                chosen.append(first)
         return [(s, Evaluation(self.derivation, s)) for s in chosen]
 
     @property

@@ -203,6 +203,9 @@ def _case(
 ) -> Case:
     """What the search for a cause reads, for the gradients that are off."""
     ordinary = {c.regime for c in seen.comparisons if c.ordinary}
+    off = [c for c in seen.comparisons if c.gradient in wrong and c.finite and deviates(c)]
+    if not any(c.ordinary for c in off):  # a case that only large inputs reach
+        ordinary |= {c.regime for c in off}
     upstream = binding.upstream.name if binding.upstream is not None else None
     taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary), upstream)
     return Case(

@@ -180,9 +180,10 @@ def _indicator(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[I
 
 def _where(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:
     x, a, b = expr.args
+    shown = write(Indicator(x))
     for branch in (a, b):
-        yield Edit("mask", f"{write(branch)} is used on both sides of the case {write(x)} > 0", branch)
-    yield Edit("mask", f"the branches of the case {write(x)} > 0 are swapped", Where(x, b, a))
+        yield Edit("mask", f"the condition {shown} is not applied, {write(branch)} stands on both sides of it", branch)
+    yield Edit("mask", f"the two sides of the condition {shown} are swapped", Where(x, b, a))
 
 
 def _absolute(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index, ...]) -> Iterator[Edit]:

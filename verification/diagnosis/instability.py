@@ -24,6 +24,9 @@ GRACE = 10.0
 
 #: What helps where only half precision fails.
 IN_SINGLE = "compute in float32, and round once at the end: x.float() first, .to(x.dtype) last"
+#: What helps where a small constant, or bounds, are too near.
+FROM_LOGITS = "compute log-softmax from the logits: z - logsumexp(z)"
+WHERE_CLIPPED = "leave the bounds out, or let no gradient pass where they hold: g * ((low < x) & (x < high))"
 
 
 def deviates(c: Comparison) -> bool:
@@ -118,6 +121,8 @@ def _dying(subject: Subject, regions: Sequence[Region], objects: tuple[Any, ...]
     shown = f"{r.description} = {r.from_value:.6g}: {r.gradient} = {r.got:.6g}, exact {r.exact:.6g} ({r.dtype})"
     line, fix = _culprit("epsilon", objects)
     message = f"{', '.join(gradients)} {verb}, by a small constant: half of it is lost from {places} on"
+    if abs(r.got) > abs(r.exact):  # not what the code computes, but what it belongs to
+        message = f"forward goes flat, and {', '.join(gradients)} does not: the exact gradient dies from {places} on"
     return Finding("epsilon", line.where if line is not None else subject.where, message, shown, fix)
 
 
@@ -144,8 +149,10 @@ def _dies(dtype: str) -> float:
 def _culprit(kind: str, objects: tuple[Any, ...]) -> tuple[Line | None, str]:
     if kind == "overflow" and (found := global_maxima(objects)):
         return found[0], found[0].fixed or "np.max(x, axis=1, keepdims=True)"
-    if kind == "epsilon" and (found := [*small_constants(objects), *clipped(objects)]):
-        return found[0], "compute log-softmax from the logits: z - logsumexp(z)"
+    if kind == "epsilon" and (found := small_constants(objects)):
+        return found[0], FROM_LOGITS
+    if kind == "epsilon" and (found := clipped(objects)):
+        return found[0], FROM_LOGITS if "log" in found[0].text else WHERE_CLIPPED
     if kind == "overflow":
         return None, "subtract the maximum of each row before exp, or use the form with exp(-abs(x))"
     return None, "rearrange the formula so that nearly equal numbers are not subtracted"

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +119,8 @@ def _alarmed(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseExce
 def _threaded(function: Callable[[], Any], seconds: float) -> tuple[Any, BaseException | None]:
     """Outside the main thread no alarm rings; a call that hangs is left behind in a daemon thread."""
     found: list[tuple[Any, BaseException | None]] = []
-    worker = threading.Thread(target=lambda: found.append(_held(function)), daemon=True)
+    context = copy_context()
+    worker = threading.Thread(target=lambda: found.append(context.run(_held, function)), daemon=True)
     worker.start()
     worker.join(seconds)
     return found[0] if found else (None, TimeLimit(f"still running after {seconds:.2g} s"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Expr, Rational
+from sympy import Expr, Integer, Rational
 
 from ...calculus.functions import Indicator, NamedFunction, Where, absolute
 from ...calculus.prover import Prover
@@ -14,6 +14,7 @@ from ...calculus.tensors import Element, Tensor
 _T = Tensor("·x")
 #: Where branches that do not agree are told apart without a proof.
 _SIDES = (Rational(7, 10), Rational(-7, 10))
+_LENGTH = Integer(3)
 
 
 def without_branches(body: Expr) -> Expr:
@@ -33,7 +34,7 @@ def without_branches(body: Expr) -> Expr:
 
 
 def _at(body: Expr, value: Expr) -> float:
-    """The body at a number."""
+    """The body at a number, with dimensions of some length."""
     t = Element(_T)
 
     def leaf(e: Expr) -> Expr | None:
@@ -41,7 +42,7 @@ def _at(body: Expr, value: Expr) -> float:
             return abs(rebuild(e.args[0], leaf))  # type: ignore[arg-type]
         if isinstance(e, NamedFunction):
             return rebuild(e.as_elementary(), leaf)
-        return value if e == t else None
+        return _LENGTH if e.is_Symbol else value if e == t else None
 
     return float(rebuild(body, leaf))
 

@@ -13,6 +13,7 @@ from sympy import Add, Expr, Function, Mul, Pow, exp
 
 from ...calculus.arrays import readable_indices
 from ...calculus.derivation import Definition, Derivation
+from ...calculus.functions import Where
 from ...calculus.sums import BoundSum, Partial, bound_sum, rebuild
 from ...calculus.tensors import Domain, Element, Index, Tensor, fresh_index
 
@@ -56,6 +57,9 @@ class _Intermediates:
         if isinstance(e, BoundSum):
             body, bound = e.open()
             inner = bound_sum(self.named(body), *bound)
+        elif isinstance(e, Where):  # cases in a branch are more cases of it
+            cases = (self.named(a, whole=isinstance(a, Where), argument=True) for a in e.args)
+            inner = Where(*cases)
         elif isinstance(e, Function):
             inner = e.func(*(self.named(a, argument=True) for a in e.args))  # type: ignore[arg-type]
         elif isinstance(e, Pow):

@@ -11,6 +11,7 @@ from sympy import Expr
 
 from ...calculus.functions import Where
 from .conversion import symbolic
+from .guards import is_left_out
 from .numpy_table import FUNCTIONS
 from .opaque import greater, less
 from .session import untraceable
@@ -94,8 +95,14 @@ def extremes(function: Callable[[Expr, Expr], Expr]) -> Rule:
     return rule
 
 
+def _number(bound: Any) -> Expr | None:
+    return None if bound is None else symbolic(bound).entries.body
+
+
 def clamp(input: Any, min: Any = None, max: Any = None) -> SymbolicArray:
     array = symbolic(input)
+    if is_left_out(array.entries.body, _number(min), _number(max), "clamp"):
+        return array
     for bound, function in ((min, low_bound), (max, high_bound)):
         if bound is not None:
             other = symbolic(bound)

@@ -11,7 +11,8 @@ from sympy import Expr, Integer, Rational
 
 from ...calculus.functions import Indicator, Where, absolute, sigmoid, softplus
 from ...calculus.sums import Delta
-from ...calculus.tensors import Element, Index
+from ...calculus.tensors import Element, Index, Tensor
+from .guards import is_left_out
 from .opaque import greater, less
 from .session import untraceable
 
@@ -126,6 +127,18 @@ def either(a: Expr, b: Expr) -> Expr:
     return a + b - a * b
 
 
+def _greater(a: Expr, b: Expr) -> Expr:
+    """max(a, b), where b may be a guard."""
+    x, bound = (b, a) if a.is_number else (a, b)
+    return x if is_left_out(x, bound, None, "maximum") else greater(a, b)
+
+
+def _less(a: Expr, b: Expr) -> Expr:
+    """min(a, b), where b may be a guard."""
+    x, bound = (b, a) if a.is_number else (a, b)
+    return x if is_left_out(x, None, bound, "minimum") else less(a, b)
+
+
 UFUNCS: dict[str, Rule] = {
     "add": Rule(sympy.Add, _number),
     "subtract": Rule(lambda a, b: a - b, _number),
@@ -163,10 +176,10 @@ UFUNCS: dict[str, Rule] = {
     "log_expit": Rule(lambda x: -softplus(-x), _float),
     "sign": Rule(sign, _widest),
     "heaviside": Rule(lambda x, h: Indicator(x) + h * equal(x, Integer(0)), _float),
-    "maximum": Rule(greater, _widest),
-    "minimum": Rule(less, _widest),
-    "fmax": Rule(greater, _widest),
-    "fmin": Rule(less, _widest),
+    "maximum": Rule(_greater, _widest),
+    "minimum": Rule(_less, _widest),
+    "fmax": Rule(_greater, _widest),
+    "fmin": Rule(_less, _widest),
     "greater": Rule(above, _bool),
     "less": Rule(lambda a, b: above(b, a), _bool),
     "greater_equal": Rule(lambda a, b: 1 - above(b, a), _bool),
@@ -192,7 +205,11 @@ def where(mask: Expr, yes: Expr, no: Expr) -> Expr:
 
 
 def clip(x: Expr, low: Expr | None, high: Expr | None) -> Expr:
-    """min(max(x, low), high), as NumPy has it."""
+    """min(max(x, low), high), as NumPy has it; between two numbers, with the slope 0 at both."""
+    if is_left_out(x, low, high, "clip"):
+        return x
+    if low is not None and high is not None and x.atoms(Tensor) and (high - low).is_positive:
+        return Where(x - low, Where(high - x, x, high), low)
     if low is not None and low is not -sympy.oo:
         x = greater(x, low)
     return less(x, high) if high is not None and high is not sympy.oo else x

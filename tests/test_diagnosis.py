@@ -14,9 +14,9 @@ from nnmath.verification.diagnosis.edits import edits
 from nnmath.verification.diagnosis.evidence import Sample
 from nnmath.verification.diagnosis.scales import at_one, factor
 
-#: One gradient of each sort; the whole table is run elsewhere.
+#: One gradient of each sort, every other slip; the whole table is run elsewhere.
 CHOSEN = ("softmax_ce", "dense", "rmsnorm", "tanh")
-SOME = [m for m in MUTANTS if m.gradient in CHOSEN]
+SOME = [m for m in MUTANTS if m.gradient in CHOSEN][::2]
 
 
 @pytest.fixture(scope="session")

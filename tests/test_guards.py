@@ -154,6 +154,38 @@ def test_a_guard_excuses_nothing_else(name: str, slip: Callable[[Any], Any]) -> 
     assert report.verdict == "wrong" and not report.guards
 
 
+def scaled_down(g: Any, most: float) -> Any:
+    return g * np.minimum(1, most / np.linalg.norm(g))
+
+
+CLIPPED = {
+    "near bounds": (lambda g: np.clip(g, -5, 5), "its entries are clipped at -5 from below and 5 from above"),
+    "far bounds": (lambda g: np.clip(g, -50, 60), "its entries are clipped at -50 from below and 60 from above"),
+    "one bound": (lambda g: np.minimum(g, 2), "its entries are clipped at 2 from above"),
+    "a norm": (lambda g: scaled_down(g, 3), "it is scaled down to a norm of 3 where its norm is larger"),
+}
+
+
+@pytest.mark.parametrize("name", CLIPPED)
+def test_a_gradient_that_is_clipped_where_it_is_made_is_named(name: str) -> None:
+    clip, said = CLIPPED[name]
+
+    class Linear:
+        def forward(self, X: Any, W: Any) -> Any:
+            self.X, self.W = X, W
+            return X @ W
+
+        def backward(self, dY: Any) -> Any:
+            dX = dY @ self.W.T
+            dW = self.X.T @ dY
+            return dX, clip(dW)
+
+    report = nnmath.verify(Linear, inputs="X: n D, W: D H")
+    assert report.verdict == "wrong"
+    assert [f.kind for f in report.findings] == ["contract"]
+    assert f"dW: {said}" in report.findings[0].message
+
+
 def hinge_of_classes(W: Any, X: Any, y: Any) -> Any:
     """The multiclass hinge loss as courses teach it."""
     n = len(X)

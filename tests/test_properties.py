@@ -101,7 +101,7 @@ def assert_genuine(left: Expr, right: Expr, example: Counterexample) -> None:
 def test_rewritings_are_proved_equal() -> None:
     used: Counter[str] = Counter()
 
-    @examples(1000)
+    @examples(700)
     def run(rng: Random) -> None:
         expr = draw(rng)
         new, names = rewritten(rng, expr)
@@ -131,7 +131,7 @@ def test_different_expressions_are_never_proved_equal() -> None:
     kinds: Counter[str] = Counter()
     used: Counter[str] = Counter()
 
-    @examples(900)
+    @examples(600)
     def run(rng: Random) -> None:
         expr = draw(rng)
         new, name = changed(rng, expr, MUTATIONS)

@@ -13,7 +13,7 @@ VerdictWord = Literal["proved", "agrees", "wrong", "unstable", "unsafe", "undeci
 #: The kinds of finding, by what they say of the code.
 WRONG = (
     *("scale", "sign", "transpose", "missing-term", "extra-term", "wrong-axis", "constant", "chain-factor"),
-    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "value", "unnamed", "error"),
+    *("detached", "broadcast", "swapped", "shape", "mask", "contract", "value", "kink", "unnamed", "error"),
 )
 UNSAFE = ("aliasing", "mutation", "state", "stride")
 UNSTABLE = ("overflow", "cancellation", "epsilon", "dtype")
@@ -34,6 +34,8 @@ OFF_KINKS_ONLY = "equal to the derived gradient for all sizes and all inputs off
 WITHOUT_GUARDS = (
     "equal to the derived gradient for all sizes and all inputs that guards leave alone; nothing else was found"
 )
+#: Where only values at kinks are wrong, and the formula is right everywhere else.
+AT_KINKS_ALONE = "at a kink, it is no slope between those of the two sides; elsewhere nothing was found"
 #: Where only a returned value is wrong, that of forward or a loss beside the gradients.
 VALUE_ALONE = "a value that it returns is not that of the reference; in the gradient nothing was found"
 
@@ -147,6 +149,8 @@ class Report:
         wrong = {f.kind for f in self.findings} & set(WRONG)
         alone = wrong == {"value"} and all(p.verdict != "refuted" for p in self.proofs)
         meaning = VALUE_ALONE if alone else MEANING[self.verdict]
+        if wrong == {"kink"} and all(p.verdict != "refuted" for p in self.proofs):
+            meaning = AT_KINKS_ALONE
         if self.verdict == "proved" and (self.guards or any(p.kinks for p in self.proofs)):
             meaning = WITHOUT_GUARDS if self.guards else OFF_KINKS_ONLY
         lines.append((f"  {meaning}", ""))

@@ -59,7 +59,8 @@ class Case:
     wrong: the gradients that differ. autograd: they come from automatic differentiation of the person's own loss.
     reported: the loss that the code reports, as a multiple of the reference's. is_loss: what is differentiated is a
     loss, and not an array with an upstream gradient. by_size: for every gradient the sizes tried, and whether it was
-    right there. written: what the code computes, where it was traced.
+    right there. written: what the code computes, where it was traced. beyond: samples at inputs that are large or
+    otherwise out of the ordinary.
     """
 
     derivation: Derivation
@@ -77,6 +78,7 @@ class Case:
     results: Mapping[str, Result] = field(default_factory=dict)
     by_size: Mapping[str, Sequence[tuple[Mapping[str, int], bool]]] = field(default_factory=dict)
     written: Callable[[str], Written | None] = lambda name: None
+    beyond: Sequence[Sample] = ()
 
     @cached_property
     def evaluations(self) -> list[tuple[Sample, Evaluation]]:

@@ -90,7 +90,8 @@ def diagnose(
     is_wrong = bool(named) and written is None
     lost = _lost(named, seen, proved, objects, is_wrong)
     dying = again.dying(derivation if written is None else written, lost) if lost else ()
-    explained = {g for cause in narrowed for g in cause.gradients}
+    settling = (*narrowed, *(c for c in named if written is None and c.kind not in ("epsilon", "unnamed")))
+    explained = {g for cause in settling for g in cause.gradients}
     if any(issue.kind == "state" for issue in seen.safety):  # the numbers are those of other data
         explained |= {c.gradient for c in seen.comparisons}
     found += unstable(subject, seen, proved, objects, is_wrong, dying, explained)
@@ -207,7 +208,9 @@ def _case(
     if not any(c.ordinary for c in off):  # a case that only large inputs reach
         ordinary |= {c.regime for c in off}
     upstream = binding.upstream.name if binding.upstream is not None else None
-    taken = samples((c for c in seen.comparisons if not c.kink), sorted(ordinary), upstream)
+    smooth = [c for c in seen.comparisons if not c.kink]
+    taken = samples(smooth, sorted(ordinary), upstream)
+    beyond = samples(smooth, sorted({c.regime for c in smooth} - ordinary), upstream)
     return Case(
         derivation=derivation,
         samples=taken,
@@ -226,6 +229,7 @@ def _case(
         results={r.name: r for r in derivation.wanted},
         by_size=sizes_of(seen.comparisons, wrong, finest(c.dtype for c in seen.comparisons)),
         written=court.written if court else lambda name: None,
+        beyond=beyond,
     )
 
 
@@ -277,6 +281,5 @@ def _kinks(subject: Subject, seen: Observations) -> Iterable[Finding]:
         c = min((c for c in outside if c.gradient == gradient), key=_complexity)
         smooth = [d for d in seen.of(gradient) if d.ordinary and not d.kink]
         if all(d.ok for d in smooth):
-            yield Finding(
-                "kink", subject.where, f"{gradient} at the kink lies outside the subgradient interval", _example(c)
-            )
+            said = "lies outside the subgradient interval" if c.finite else "is not finite"
+            yield Finding("kink", subject.where, f"{gradient} at the kink {said}", _example(c))

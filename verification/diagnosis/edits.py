@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 from sympy import Add, Expr, Integer, Mul, Pow, Rational, log
 
+from ...calculus.derivation import Definition
 from ...calculus.functions import Indicator, Where, absolute
-from ...calculus.sums import BoundSum, bound_sum, rebuild
+from ...calculus.sums import BoundSum, Delta, bound_sum, rebuild
 from ...calculus.tensors import Element, Index, Tensor, fresh_index
 
 #: Turns an expression into text for a message.
@@ -42,7 +43,7 @@ def edits(expr: Expr, write: Write, others: Sequence[Tensor] = (), free: Sequenc
     others: arrays that may be taken for each other. free: the indices of the array that the formula computes.
     """
     yield from _here(expr, write, others, tuple(free))
-    if isinstance(expr, Element | Index) or not expr.args:
+    if isinstance(expr, Element | Index | Delta) or not expr.args:  # an index is no number to be squared
         return
     if isinstance(expr, BoundSum):
         body, bound = expr.open()
@@ -200,16 +201,27 @@ def _guard(expr: Expr, write: Write, others: Sequence[Tensor], free: tuple[Index
                 yield Edit("epsilon", f"the constant {write(term)} is left out", expr.func(base - term, *expr.args[1:]))
 
 
-def everywhere(expr: Expr, write: Write, tensors: Sequence[Tensor]) -> Iterator[Edit]:
-    """Formulas in which an array is one, wherever it stands."""
+def everywhere(expr: Expr, write: Write, tensors: Sequence[Tensor], named: Sequence[Definition] = ()) -> Iterator[Edit]:
+    """Formulas in which an array is one, wherever it stands; also inside of a product that has a name in ``named``."""
+    products = {d.tensor: d for d in named if isinstance(d.body, Mul)}
     for tensor in tensors:
-        if tensor in expr.atoms(Tensor):
-            rest = rebuild(expr, _one(tensor))
+        inside = {
+            t: d for t, d in products.items() if tensor in (a.tensor for a in d.body.args if isinstance(a, Element))
+        }
+        if not {tensor, *inside}.isdisjoint(expr.atoms(Tensor)):
+            rest = rebuild(expr, _one(tensor, inside))
             yield Edit("chain-factor", f"the factor {tensor.name} is missing everywhere", rest)
 
 
-def _one(tensor: Tensor) -> Callable[[Expr], Expr | None]:
-    return lambda e: Integer(1) if isinstance(e, Element) and e.tensor == tensor else None
+def _one(tensor: Tensor, inside: Mapping[Tensor, Definition]) -> Callable[[Expr], Expr | None]:
+    def leaf(e: Expr) -> Expr | None:
+        if not isinstance(e, Element):
+            return None
+        if e.tensor in inside:
+            return rebuild(inside[e.tensor].at(*e.indices), leaf)
+        return Integer(1) if e.tensor == tensor else None
+
+    return leaf
 
 
 def constants(expr: Expr) -> list[Expr]:

@@ -14,6 +14,7 @@ from sympy import Expr, Symbol
 
 from ...calculus.balls import Valuation
 from ...calculus.derivation import Definition, Derivation
+from ...calculus.dimensions import in_free_dimensions
 from ...calculus.tensors import Tensor
 from ...numeric.checking.tolerance import precision
 from .lifting import pointwise
@@ -45,7 +46,8 @@ class Sample:
         return int(sum(np.size(v) for v in self.inputs.values()))
 
     def size(self, dim: Expr) -> float:
-        return float(dim.subs({Symbol(n, integer=True, positive=True): s for n, s in self.sizes.items()}))
+        known = {Symbol(n, integer=True, positive=True): s for n, s in self.sizes.items()}
+        return float(in_free_dimensions(dim).subs(known))
 
 
 def samples(comparisons: Iterable[Any], ordinary: Sequence[str], upstream: str | None = None) -> list[Sample]:

@@ -60,7 +60,7 @@ def unstable(
     groups: dict[tuple[str, bool], list[Region]] = {}
     for region in seen.regions:
         half, kind = precision(region.dtype).is_half, _kind(region, tuple(objects), region.gradient in proved)
-        if kind != "cancellation" or region.gradient not in explained:
+        if kind not in ("cancellation", "epsilon") or region.gradient not in explained:
             groups.setdefault((kind, half), []).append(region)
     for (kind, _), regions in groups.items():
         if (is_wrong and kind == "cancellation") or (dying and kind == "epsilon"):

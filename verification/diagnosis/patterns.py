@@ -8,8 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from .case import Case, Cause, are, names, samples_with
-from .evidence import Array, Evaluation, same
+from .evidence import Array, Evaluation, close, same
 from .variants import formulas
+
+#: Fewer entries than this may be equal by chance.
+MIN_CLIPPED = 3
 
 
 def repeated(case: Case, left: Sequence[str]) -> Iterator[Cause]:
@@ -40,6 +43,48 @@ def _only_repeated(case: Case, gradient: str, labels: str) -> bool:
             return False
         told |= not same(got, exact)
     return told
+
+
+def limited(case: Case, left: Sequence[str]) -> Iterator[Cause]:
+    """Right but for entries beyond bounds, or for a norm beyond one: a gradient that is clipped where it is made."""
+    for gradient in left:
+        taken = [s for s in (*case.samples, *case.beyond) if gradient in s.got]
+        pairs = [(s.got[gradient], s.exact[gradient]) for s in taken]
+        if any(got.shape != exact.shape or not np.isfinite(exact).all() for got, exact in pairs):
+            continue
+        bounds, norm = _bounds(pairs), _largest_norm(pairs)
+        if bounds is not None:
+            what = f"its entries are clipped at {' and '.join(bounds)}"
+        elif norm is not None:
+            what = f"it is scaled down to a norm of {norm:.6g} where its norm is larger"
+        else:
+            continue
+        fix = "return the gradient as it is, and clip it in the update, where all gradients are known"
+        yield Cause("contract", f"{gradient}: {what}, at every point that was tried", fix, (gradient,))
+
+
+def _bounds(pairs: Sequence[tuple[Array, Array]]) -> list[str] | None:
+    """``-5 from below``, ``5 from above``: what all entries that differ are, if they are one number each."""
+    differ = [(g, e) for got, exact in pairs if not same(got, exact) for g, e in zip(got.flat, exact.flat, strict=True)]
+    size = max((abs(e) for _, e in differ), default=0.0)
+    off = [(g, e) for g, e in differ if abs(g - e) > close() * size]
+    lows, highs = [g for g, e in off if g > e], [g for g, e in off if g < e]
+    if len(off) < MIN_CLIPPED or any(max(side) - min(side) > close() * size for side in (lows, highs) if side):
+        return None
+    low, high = (lows[0] if lows else -np.inf), (highs[0] if highs else np.inf)
+    if low >= high or not all(same(got, np.clip(exact, low, high)) for got, exact in pairs):
+        return None
+    return [f"{b:.6g} from {side}" for b, side in ((low, "below"), (high, "above")) if np.isfinite(b)]
+
+
+def _largest_norm(pairs: Sequence[tuple[Array, Array]]) -> float | None:
+    """The norm that every gradient has whose exact norm is larger."""
+    norms = [(float(np.linalg.norm(got)), float(np.linalg.norm(exact))) for got, exact in pairs]
+    cut = [g for g, e in norms if abs(g - e) > close() * e]
+    if len(cut) < 2 or max(cut) - min(cut) > close() * max(cut) or not min(cut) > 0:
+        return None
+    scaled = [exact * min(1.0, cut[0] / e) if e else exact for (_, exact), (_, e) in zip(pairs, norms, strict=True)]
+    return cut[0] if all(same(got, fits) for (got, _), fits in zip(pairs, scaled, strict=True)) else None
 
 
 def rounded(case: Case, left: Sequence[str]) -> Iterator[Cause]:

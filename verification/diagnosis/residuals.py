@@ -64,7 +64,7 @@ def _multiples(case: Case, gradient: str, tensor: Tensor) -> list[tuple[Sample, 
         if q is None:
             return None
         found += [(sample, q[0][1])]
-    return found or None
+    return found if any(q for _, q in found) else None
 
 
 def quotient(case: Case, left: Sequence[str]) -> Iterator[Cause]:

@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from sympy import Expr, Integer, Rational, Symbol
 
+from ...calculus.dimensions import in_free_dimensions
 from ...calculus.tensors import Element, Tensor
 from .evidence import FURTHEST, Array, Sample, close
 
@@ -61,6 +62,7 @@ def factor(found: Sequence[tuple[Sample, float]], dims: Sequence[Expr], numbers:
 
 
 def value(expr: Expr, sample: Sample, numbers: Sequence[Tensor]) -> float:
+    expr = in_free_dimensions(expr)
     known: dict[Expr, Expr] = {Symbol(n, integer=True, positive=True): Integer(s) for n, s in sample.sizes.items()}
     known |= {Element(t): sympy.Float(float(sample.inputs[t.name]), 17) for t in numbers if t.name in sample.inputs}
     return float(expr.xreplace(known))

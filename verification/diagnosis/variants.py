@@ -53,7 +53,7 @@ def _slips(derivation: Derivation, write: Write) -> Iterator[Variant]:
         own_factors = [t for t in arrays if t != definition.tensor] if definition in results else []
         for edit in (
             *edits(definition.body, write, others, definition.indices),
-            *everywhere(definition.body, write, own_factors),
+            *everywhere(definition.body, write, own_factors, own),
         ):
             slip = Definition(definition.tensor, definition.indices, edit.expr)
             yield Variant(

@@ -115,6 +115,27 @@ class Oracle:
             found[name] = Exact(middle, sharp + floor, sharp, kink, low, high)
         return found
 
+    def around(
+        self,
+        tensor: Tensor,
+        place: tuple[int, ...],
+        sizes: Mapping[Symbol, int],
+        values: Mapping[str, Array],
+        upstream: Array | None,
+    ) -> tuple[float, float]:
+        """An entry of a gradient where its own input alone is a little smaller, and a little larger.
+
+        Of many inputs that are all the maximum, only so does each have its turn.
+        """
+        r, ends = self.result(tensor), []
+        for sign in (-1.0, 1.0):
+            moved = {n: np.asarray(v) for n, v in values.items()}
+            own = moved[tensor.name] = np.array(moved[tensor.name], dtype=float)
+            own[place] += sign * NUDGE * max(abs(own[place]), 1e-3)
+            exact = self._exact([r.name], sizes, moved, 0.0, quick=True)[r.name]
+            ends.append(float(_pulled(exact, r, None if self.paired else upstream, 0.0, False)[0][place]))
+        return min(ends), max(ends)
+
     def value(
         self, name: str, sizes: Mapping[Symbol, int], values: Mapping[str, Array], dtype: Precision
     ) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sympy import Expr
 
+from ...calculus.dimensions import defined_dimensions
 from ...calculus.tensors import Tensor
 from ...numeric.checking.regimes import DISTINCT, REGIMES
 from ..report import Explanation
@@ -104,6 +105,8 @@ def _unlike(prober: Prober, point: Point, returned: Named, batch: tuple[int, ...
 def _batch(prober: Prober) -> Expr | None:
     upstream, tensors = prober.binding.upstream, prober.binding.tensors
     if upstream is None or upstream.rank < 2 or prober.elementwise or not prober.oracle.paired:
+        return None
+    if defined_dimensions(prober.derivation.dims):  # windows: the axes before the last two are not rows of anything
         return None
     batch = upstream.dims[0]
     inside: Sequence[Any] = [d for t in (*tensors, upstream) for d in t.dims[1:]]

@@ -26,6 +26,8 @@ from .oracle import Exact, Oracle
 FLOAT16_UP_TO = 32.0
 #: Of stated inputs: up to this many entries in all together, each is judged by balls; beyond, by the generated code.
 EXACT_UP_TO = 160
+#: Entries at a kink of which each is moved alone.
+ALONE = 6
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,8 @@ class Prober:
             reach = 1e-6 * (np.abs(e.high) + np.abs(e.low) + np.abs(e.high - e.low)) + e.bound
         beside = e.kink & (error > e.bound)
         inside = beside & (outside <= reach)
+        if np.any(beside & ~inside) and self._all_inside(point, t, got, e.bound, beside & ~inside):
+            inside = beside
         bad = known & ~inside & ~(error <= e.bound)
         with np.errstate(over="ignore", invalid="ignore"):
             share = np.where(known & ~inside, error / np.maximum(e.bound, np.finfo(float).tiny), 0.0)
@@ -258,6 +262,18 @@ class Prober:
             sharp=not bool(np.any(known & ~inside & ~(error <= e.sharp))),
             kink="outside" if np.any(bad & e.kink) else "inside" if np.any(inside) else "",
         )
+
+    def _all_inside(self, point: Point, t: Tensor, got: Array, bound: Array, places: Array) -> bool:
+        """Whether entries lie between the slopes to both sides of their own input; of many, some are looked at."""
+        if self.elementwise or t.domain.rows or got.shape != point.values[t.name].shape:
+            return False
+        for at in np.argwhere(places)[:ALONE]:
+            place = tuple(int(k) for k in at)
+            low, high = self.oracle.around(t, place, point.sizes, point.values, point.upstream)  # type: ignore[arg-type]
+            reach = 1e-6 * (abs(low) + abs(high)) + bound[place]
+            if not low - reach <= got[place] <= high + reach:
+                return False
+        return True
 
     def failure(self, point: Point, ran: Outcome) -> CallError | None:
         """The error of a call, if it has one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -261,7 +261,7 @@ def _stated(
     for s in stated:
         # The grammar has words of its own, such as cos and mask; there a parameter is written cos_.
         if s.name not in names and s.name.endswith("_") and s.name[:-1] in names:
-            s = replace(s, name=s.name[:-1])
+            s = Tensor(s.name[:-1], s.dims, s.domain)
         if s.name not in subject.parameter_names:
             known = ", ".join(subject.parameter_names)
             raise SubjectError(f"--inputs names {s.name}, which {subject.name} does not take; it takes {known}")

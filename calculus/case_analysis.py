@@ -39,7 +39,7 @@ class _Case:
 
     def original(self, x: Expr) -> Expr:
         """An expression of the case in terms of what was there before."""
-        for name, value in reversed(self.meant.items()):
+        for name, value in reversed(list(self.meant.items())):
             x = rebuild(x, {name: value}.get)
         return x
 

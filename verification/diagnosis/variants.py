@@ -96,7 +96,7 @@ def _exchanged(expr: Expr, one: Tensor, other: Tensor) -> Expr:
 class _Unjudged(Prover):
     """Takes every step as it comes: an ablation is a guess, and what is judged is whether the code computes it."""
 
-    def judge(self, left: Expr, right: Expr) -> Verdict:
+    def judge(self, left: Expr, right: Expr, *, off_kinks: bool = False) -> Verdict:
         return Verdict("open", "not judged")
 
 

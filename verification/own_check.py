@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..calculus.derivation import Derivation
-from ..numeric.checking.exact import Judge, as_floats, distance
+from ..numeric.checking.errors import distance
+from ..numeric.checking.exact import Judge, as_floats
 from ..numeric.checking.regimes import Case, applicable, draw
 from ..numeric.checking.report import CheckReport, RegimeResult
 from ..numeric.checking.tolerance import bound, roundings
@@ -73,7 +74,7 @@ def _exact(own: OwnFunction, judge: Judge, case: Case, elementwise: bool) -> tup
     tensors = {t: case.values[t.name] for t in judge.derivation.givens if t.name in case.values}
 
     def at(sizes: Mapping[Any, int], values: Mapping[Any, Any]) -> Any:
-        return judge.evaluate([own.value.name], sizes, values, eps, rng)[own.value.name]
+        return judge.evaluate([own.value.name], sizes, values, eps, rng)[own.value.name].closer()
 
     if elementwise:
         count = max(v.size for v in tensors.values())

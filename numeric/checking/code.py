@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -147,7 +148,12 @@ def multiplied(exact: ExactArray, factor: Array, dtype: np.dtype[Any], magnitude
         with np.errstate(over="ignore"):
             return np.asarray(size * (movement + underflow(dtype, magnitude)) + rounded)
 
-    return ExactArray(values, moved(exact.movement), exact.kink, lambda: moved(exact.closer().movement))
+    rest = tuple(partial(_of, moved, more) for more in exact.rest)
+    return ExactArray(values, moved(exact.movement), exact.kink, rest)
+
+
+def _of(change: Callable[[Array], Array], made: Callable[[], Array]) -> Array:
+    return change(made())
 
 
 def with_products(

@@ -20,20 +20,15 @@ from typing import Any
 
 import numpy as np
 import sympy
-from flint import arb, ctx
-from sympy import Add, Expr, Integer, Symbol
+from flint import arb
+from sympy import Add, Expr, Symbol
 
 from ...calculus.balls import Valuation
 from ...calculus.derivation import Definition, Derivation
 from ...calculus.functions import Indicator, Unknown, Where, absolute, relu
 from ...calculus.sums import BoundSum, rebuild
 from ...calculus.tensors import Element, Tensor
-
-#: Random patterns of signs in which all entries move.
-PATTERNS = 4
-
-#: The same before a value is called wrong: a pattern leaves a sum of two equal terms unmoved three times out of eight.
-MANY = 16
+from .movement import ROUNDING, Moving, twin, twin_of
 
 #: Bits of the first attempt; more are taken where a ball is too wide for the comparison.
 PRECISION = 256
@@ -41,26 +36,33 @@ MAX_PRECISION = 16384
 
 Array = np.ndarray[Any, Any]
 
-ROUNDING = Tensor("·eps")
-
 
 @dataclass(frozen=True)
 class ExactArray:
     """Exact entries (balls, in an object array), and how far each moves under one rounding of what it depends on.
 
-    kink: True where the value rests on the convention at a kink. closely: the movement, from many patterns.
+    movement: from one pattern of signs; what is correct is mostly within that already.
+    kink: True where the value rests on the convention at a kink.
+    rest: the movements from a few more patterns, and from many, each computed when it is asked for.
     """
 
     values: Array
     movement: Array
     kink: Array
-    closely: Callable[[], Array] | None = None
+    rest: tuple[Callable[[], Array], ...] = ()
 
     def closer(self) -> ExactArray:
-        """The same with a movement from many patterns of signs, where that is larger."""
-        if self.closely is None:
+        """The same with a movement from more patterns of signs, where that is larger."""
+        if not self.rest:
             return self
-        return replace(self, movement=np.maximum(self.movement, self.closely()), closely=None)
+        return replace(self, movement=np.maximum(self.movement, self.rest[0]()), rest=self.rest[1:])
+
+    def closest(self) -> ExactArray:
+        """The same with a movement from all patterns of signs."""
+        found = self
+        while found.rest:
+            found = found.closer()
+        return found
 
 
 class Judge:
@@ -99,7 +101,7 @@ class Judge:
         """The rounded definitions, in which every case is decided by what is not rounded."""
 
         def unmoved(expr: Expr) -> Expr:
-            return rebuild(expr, lambda e: _twin(e) if isinstance(e, Element) else None)
+            return rebuild(expr, lambda e: twin(e) if isinstance(e, Element) else None)
 
         def leaf(e: Expr) -> Expr | None:
             if isinstance(e, relu | absolute):
@@ -109,7 +111,7 @@ class Judge:
             return Indicator(unmoved(e.args[0])) if isinstance(e, Indicator) else None
 
         rounded = (replace(d, body=rebuild(d.body, leaf)) for d in self.rounded)
-        plain = (Definition(_twin_of(d.tensor), d.indices, unmoved(d.body)) for d in self.definitions.values())
+        plain = (Definition(twin_of(d.tensor), d.indices, unmoved(d.body)) for d in self.definitions.values())
         return (*plain, *rounded)
 
     def evaluate(
@@ -130,19 +132,20 @@ class Judge:
         wanted = [self.definitions[n].tensor for n in names]
         precision = PRECISION
         exact = self.at(wanted, sizes, values, precision)
-        moving = _Moving(self, wanted, sizes, values, exact, eps, precision, held)
-        movement = moving.largest(rng)
+        seed = int(rng.integers(2**32))
+        moving = Moving(self, wanted, sizes, values, exact, eps, precision, held, seed)
+        movement = moving.first()
         while precision < MAX_PRECISION and not all(_narrow(exact[t.name], movement[t.name], eps) for t in wanted):
             precision *= 4
             exact = self.at(wanted, sizes, values, precision)
-            moving = _Moving(self, wanted, sizes, values, exact, eps, precision, held)
-            movement = moving.largest(rng)
+            moving = Moving(self, wanted, sizes, values, exact, eps, precision, held, seed)
+            movement = moving.first()
         kink = {t.name: np.zeros(exact[t.name].shape, dtype=bool) for t in wanted}
         if self.has_kinks:
             smooth = self.at(wanted, sizes, values, precision, kinks=False)
             kink = {n: _undefined(smooth[n]) & ~_undefined(exact[n]) for n in kink}
-        closely = {t.name: cache(partial(moving.spread, t)) for t in wanted}
-        return {n: ExactArray(e, movement[n], kink[n], closely[n]) for n, e in exact.items()}
+        rest = {t.name: (cache(partial(moving.largest, t)), cache(partial(moving.spread, t))) for t in wanted}
+        return {n: ExactArray(e, movement[n], kink[n], rest[n]) for n, e in exact.items()}
 
     @cached_property
     def has_kinks(self) -> bool:
@@ -184,66 +187,6 @@ class Judge:
         return [valuation.element(self.definitions[name].tensor, at) for at in positions]
 
 
-@dataclass(frozen=True)
-class _Moving:
-    """Results at some inputs, and how far they move. Where a side is undefined, nothing moves."""
-
-    judge: Judge
-    wanted: Sequence[Tensor]
-    sizes: Mapping[Symbol, int]
-    values: Mapping[Tensor, Array]
-    exact: Mapping[str, Array]
-    eps: float
-    precision: int
-    held: bool = False
-
-    def largest(self, rng: np.random.Generator) -> dict[str, Array]:
-        """The largest change over a few patterns of signs, in each of which everything moves at once.
-
-        The last pattern is the one before with every other array turned: of many entries, some have moved with another
-        one all the time until then, and t/x moves little where t and x move alike.
-        """
-        movement = {n: np.zeros(e.shape) for n, e in self.exact.items()}
-        signs: dict[Tensor, Array] = {}
-        for pattern in range(PATTERNS + 1):
-            if pattern < PATTERNS:
-                signs = self._signs(rng)
-            else:
-                signs = {t: -s if at % 2 else s for at, (t, s) in enumerate(signs.items())}
-            for n, change in self._changes(signs).items():
-                movement[n] = np.maximum(movement[n], change)
-        return movement
-
-    def spread(self, tensor: Tensor) -> Array:
-        """The root mean square of the change of one result over many patterns of signs.
-
-        Its square is, to first order, the sum of the squares of what each single rounding changes.
-        """
-        alone = replace(self, wanted=(tensor,), exact={tensor.name: self.exact[tensor.name]})
-        rng = np.random.default_rng(1)
-        total = np.zeros(self.exact[tensor.name].shape)
-        for _ in range(MANY):
-            (change,) = alone._changes(self._signs(rng)).values()
-            total = np.hypot(total, change / np.sqrt(MANY))
-        return total
-
-    def _signs(self, rng: np.random.Generator) -> dict[Tensor, Array]:
-        """In which direction each continuous input, each definition and each inner sum moves, entry by entry."""
-        moving = [t for t in self.values if not t.domain.is_discrete]
-        signs = {t: rng.choice((-1, 1), size=self.values[t].shape) for t in moving}
-        noise = (*self.judge.noise.values(), *self.judge.sums.values())
-        return signs | {t: _signs(t, self.sizes, rng) for t in noise}
-
-    def _changes(self, signs: Mapping[Tensor, Array]) -> dict[str, Array]:
-        """How far each entry is off when everything moves by ε in the given directions."""
-        moved = {t: _scaled(v, self.eps, signs[t]) if t in signs else v for t, v in self.values.items()}
-        moved |= {t: s for t, s in signs.items() if t not in self.values} | {ROUNDING: np.array(self.eps)}
-        moved |= {_twin_of(t): v for t, v in self.values.items()} if self.held else {}
-        moving = self.judge.held if self.held else self.judge.rounded
-        shifted = self.judge.at(self.wanted, self.sizes, moved, self.precision, definitions=moving)
-        return {n: np.nan_to_num(_change(shifted[n], e), nan=0.0, posinf=np.inf) for n, e in self.exact.items()}
-
-
 class LazyBalls(dict[tuple[int, ...], Any]):
     """The entries of an array as balls, made when they are asked for."""
 
@@ -268,15 +211,6 @@ class LazyBalls(dict[tuple[int, ...], Any]):
             return self[at]
         except KeyError:
             return default
-
-
-def _twin_of(tensor: Tensor) -> Tensor:
-    """What stands for an array as it is before it moves."""
-    return Tensor(f"·unmoved {tensor.name}", tensor.dims, tensor.domain)
-
-
-def _twin(e: Element) -> Expr:
-    return Integer(0) if e.tensor == ROUNDING else Element(_twin_of(e.tensor), *e.indices)
 
 
 def _inner_sums(d: Definition) -> tuple[Expr, ...]:
@@ -306,18 +240,6 @@ def _specific(body: Expr) -> Expr:
         return None
 
     return rebuild(body, leaf)
-
-
-def _scaled(v: Array, eps: float, signs: Array) -> Array:
-    """Entries times 1 ± eps, as balls, exactly."""
-    with ctx.workprec(PRECISION):  # at the default of 53 bits the product would be rounded, by as much as it moves
-        moved = [arb(float(x)) * (1 + arb(eps) * int(s)) for x, s in zip(v.ravel(), signs.ravel(), strict=True)]
-    return _reshaped(moved, v.shape)
-
-
-def _signs(t: Tensor, sizes: Mapping[Symbol, int], rng: np.random.Generator) -> Array:
-    shape = tuple(int(d.xreplace(dict(sizes))) for d in t.dims)
-    return rng.choice((-1, 1), size=shape)
 
 
 def _entries(v: Array) -> dict[tuple[int, ...], Any]:
@@ -350,25 +272,6 @@ def _undefined(exact: Array) -> Array:
     return np.array([not b.is_finite() for b in exact.ravel()], dtype=bool).reshape(exact.shape)
 
 
-def _change(a: Array, b: Array) -> Array:
-    """|a − b| entry by entry, as floats; nan where a side is undefined."""
-    pairs = zip(a.ravel(), b.ravel(), strict=True)
-    flat = [abs(float((x - y).mid())) if x.is_finite() and y.is_finite() else np.nan for x, y in pairs]
-    return np.array(flat).reshape(a.shape)
-
-
-def distance(values: Array, exact: Array) -> Array:
-    """|value − exact| as floats: inf where a value is not finite but the exact one is, nan where that is undefined."""
-
-    def one(x: float, y: Any) -> float:
-        if not y.is_finite():
-            return np.nan
-        return abs(float((arb(x) - y).mid())) if np.isfinite(x) else np.inf
-
-    flat = [one(float(x), y) for x, y in zip(np.ravel(values), exact.ravel(), strict=True)]
-    return np.array(flat).reshape(exact.shape)
-
-
 def as_floats(exact: Array) -> Array:
     """Midpoints as float64, 0 where a ball cannot be told from it; nan where undefined."""
     flat = [(0.0 if y.contains(0) else float(y.mid())) if y.is_finite() else np.nan for y in exact.ravel()]
@@ -388,6 +291,10 @@ def joined(points: Sequence[ExactArray], shape: tuple[int, ...]) -> ExactArray:
     def of(entries: Iterable[Any], kind: type) -> Array:
         return np.array([kind(e[()]) for e in entries], dtype=kind).reshape(shape)
 
+    def later(stage: int) -> Array:
+        return of((p.rest[stage]() for p in points), float)
+
     values = _reshaped([p.values[()] for p in points], shape)
     movement, kink = of((p.movement for p in points), float), of((p.kink for p in points), bool)
-    return ExactArray(values, movement, kink, lambda: of((p.closer().movement for p in points), float))
+    stages = min((len(p.rest) for p in points), default=0)
+    return ExactArray(values, movement, kink, tuple(partial(later, stage) for stage in range(stages)))

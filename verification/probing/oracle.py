@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,10 @@ KERNEL_SLACK = 1.0
 @dataclass(frozen=True)
 class Exact:
     """One gradient: float64 midpoints, the error allowed (``bound``, and ``sharp`` without the floor that grants every
-    entry the rounding of the largest), and the entries that rest on the convention at a kink with their interval."""
+    entry the rounding of the largest), and the entries that rest on the convention at a kink with their interval.
+
+    closely: ``bound`` and ``sharp`` from more patterns of roundings, which may be larger, where there are more.
+    """
 
     values: Array
     bound: Array
@@ -40,10 +44,37 @@ class Exact:
     kink: Array
     low: Array
     high: Array
+    closely: Callable[[], tuple[Array, Array]] | None = None
+
+    def closer(self) -> Exact:
+        if self.closely is None:
+            return self
+        wider, sharp = self.closely()
+        return replace(self, bound=wider, sharp=sharp, closely=None)
 
 
 def slack_in(dtype: Precision) -> float:
     return HALF_SLACK if dtype.is_half else SLACK
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """The error allowed in a gradient: with the rounding of its largest entry granted to every one, and without it."""
+
+    pulled: Callable[[ExactArray], tuple[Array, Array, Array]]
+    dtype: Precision
+    count: float
+    magnitude: float
+    floor: float
+
+    def __call__(self, exact: ExactArray) -> tuple[Array, Array]:
+        middle, moved, _ = self.pulled(exact)
+        slack = slack_in(self.dtype)
+        sharp = slack * bound(middle, moved, self.dtype, self.count, self.magnitude)
+        return sharp + slack * self.floor, sharp
+
+    def closer(self, exact: ExactArray) -> tuple[Array, Array]:
+        return self(exact.closer())
 
 
 class Oracle:
@@ -98,21 +129,21 @@ class Oracle:
         found: dict[str, Exact] = {}
         for name, r in results.items():
             sums = upstream is not None and self._sums(r, values)
-            middle, moved, kink = _pulled(exact[r.name], r, weights, eps, sums)
+            pull = partial(_pulled, r=r, upstream=weights, eps=eps, sums=sums)
+            middle, _, kink = pull(exact[r.name])
             terms = 0 if weights is None else int(np.size(weights))
             count = granted(roundings(self.judge.definitions, r.name, sizes) + terms, dtype)
             magnitude = float(max((np.max(np.abs(v)) for v in values.values() if v.size), default=1.0))
-            slack = slack_in(dtype)
-            sharp = slack * bound(middle, moved, dtype, count, magnitude if self.elementwise else 1.0)
             finite = np.abs(middle[np.isfinite(middle)])
             largest = float(np.max(finite)) if finite.size else 0.0
             if ordinary:
                 self.scales[name] = max(self.scales.get(name, 0.0), largest)
             scale = max(largest, self.scales.get(name, 0.0)) if self.elementwise else largest
-            floor = slack * count * eps * scale
-            pulled = [_pulled(s[r.name], r, weights, eps, sums)[0] for s in sides] or [middle]
+            pulled = [pull(s[r.name])[0] for s in sides] or [middle]
             low, high = np.fmin.reduce([*pulled, middle]), np.fmax.reduce([*pulled, middle])
-            found[name] = Exact(middle, sharp + floor, sharp, kink, low, high)
+            allowed = _Allowed(pull, dtype, count, magnitude if self.elementwise else 1.0, count * eps * scale)
+            first, more = allowed(exact[r.name]), cache(partial(allowed.closer, exact[r.name]))
+            found[name] = Exact(middle, *first, kink, low, high, more if exact[r.name].rest else None)
         return found
 
     def around(
@@ -140,7 +171,7 @@ class Oracle:
         self, name: str, sizes: Mapping[Symbol, int], values: Mapping[str, Array], dtype: Precision
     ) -> tuple[Array, Array]:
         """A definition, and the error allowed; nan where it rests on the convention at a kink, or is undefined."""
-        exact = self._exact([name], sizes, values, dtype.eps)[name].closer()
+        exact = self._exact([name], sizes, values, dtype.eps)[name].closest()
         middle = np.where(exact.kink, np.nan, as_floats(exact.values))
         count = granted(roundings(self.judge.definitions, name, sizes), dtype)
         largest = max((float(np.max(np.abs(v))) for v in values.values() if v.size), default=1.0)

@@ -14,7 +14,7 @@ from .affine import body_at
 from .derivation import Definition
 from .simplification import collect, smaller, sum_out
 from .sums import BoundSum, index_key, rebuild
-from .tensors import Element, Index
+from .tensors import Element, Index, Tensor
 
 
 def unfold(expr: Expr, definition: Definition) -> Expr:
@@ -26,7 +26,7 @@ def unfold(expr: Expr, definition: Definition) -> Expr:
 def fold(expr: Expr, definition: Definition) -> Expr:
     """Every occurrence of a definition's body (at whatever indices) replaced by its element."""
     body = definition.body
-    if isinstance(body, Element | Integer):
+    if isinstance(body, Element | Integer) or not body.atoms(Tensor) <= expr.atoms(Tensor):
         return expr
 
     def leaf(e: Expr) -> Expr | None:
@@ -101,7 +101,9 @@ def by_their_names(expr: Expr, definitions: Iterable[Definition]) -> Expr:
     """
     for definition in definitions:
         if not definition.pairing and _says_much(definition.body):
-            expr = smaller(expr, collect(fold(expr, definition)))
+            folded = fold(expr, definition)
+            if folded != expr:
+                expr = smaller(expr, collect(folded))
     return expr
 
 

@@ -84,7 +84,7 @@ def test_thorough_sampling_finds_nothing_either() -> None:
 
 
 def test_claims_of_the_catalogue_were_judged() -> None:
-    """An entry with a claim that differs from what the rules give shows a line for it; a few such entries are enough."""
+    """An entry with a claim that differs from what the rules give shows a line for it; a few such entries do."""
     claiming = (id for id, entry in catalogue().items() if entry.at().claim)
     shown = (id for id in claiming if any(step.rule == CLAIM for step in derivation(id).steps))
     assert len(list(islice(shown, 6))) == 6

@@ -27,6 +27,8 @@ from .text import c_name
 #: What writes a kernel, by its mode; all others the Emitter.
 WRITERS: Mapping[str, type[Emitter]] = {MODE: Accumulator, MATRIX: MatrixProduct}
 
+#: Compilers take minutes for a function with more of them.
+MAX_OPERATIONS = 2000
 ENTANGLED = "its loops depend on each other in a way that has no C form yet"
 
 
@@ -91,8 +93,8 @@ def kernels_for(
     kernels += _fused(targets, temporaries, products, real, defined)
     kernels = in_one_pass(kernels, temporaries, real)
     kernels = [_less_read(k, real) for k in kernels]
-    if sum(len(k.values) for k in kernels) > 2000:
-        raise Unsupported("it has more than 2000 operations")
+    if sum(len(k.values) for k in kernels) > MAX_OPERATIONS:
+        raise Unsupported(f"it has more than {MAX_OPERATIONS} operations")
     return kernels, temporaries
 
 

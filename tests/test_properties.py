@@ -101,7 +101,7 @@ def assert_genuine(left: Expr, right: Expr, example: Counterexample) -> None:
 def test_rewritings_are_proved_equal() -> None:
     used: Counter[str] = Counter()
 
-    @examples(700)
+    @examples(500)
     def run(rng: Random) -> None:
         expr = draw(rng)
         new, names = rewritten(rng, expr)
@@ -110,7 +110,7 @@ def test_rewritings_are_proved_equal() -> None:
         used.update(n for n in names if n)
 
     run()
-    assert used.total() >= 1000
+    assert used.total() >= 500
     assert set(used) == {r.__name__ for r in REWRITINGS}, used
 
 
@@ -131,7 +131,7 @@ def test_different_expressions_are_never_proved_equal() -> None:
     kinds: Counter[str] = Counter()
     used: Counter[str] = Counter()
 
-    @examples(600)
+    @examples(450)
     def run(rng: Random) -> None:
         expr = draw(rng)
         new, name = changed(rng, expr, MUTATIONS)
@@ -144,7 +144,7 @@ def test_different_expressions_are_never_proved_equal() -> None:
             used[name] += 1
 
     run()
-    assert kinds["refuted"] >= 500 and kinds["open"] <= 12, kinds
+    assert kinds["refuted"] >= 0.9 * kinds.total() and kinds["open"] <= 0.02 * kinds.total(), kinds
     assert set(used) == {m.__name__ for m in MUTATIONS}, used
 
 
@@ -169,7 +169,7 @@ def test_gradients_agree_with_torch_and_with_dual_numbers() -> None:
     torch = pytest.importorskip("torch")
     compared: Counter[str] = Counter()
 
-    @examples(400)
+    @examples(280)
     def run(rng: Random) -> None:
         program = Writer(rng).program(2)
         wanted = [t for t in rng.sample(SMOOTH, 3) if is_read(program, t)]

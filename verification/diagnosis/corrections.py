@@ -26,6 +26,8 @@ from .variants import formulas
 KINDS = {"missing-term": "extra-term"}
 #: Longer formulas are not shown, and a formula with more parts than this is not searched.
 READABLE, MOST_EDITS = 100, 400
+#: Begins the messages of edits that are worded when one of them is wanted: most are tried and forgotten.
+UNWRITTEN = "·"
 #: A constant below this only guards a division, a root or a logarithm.
 SMALL = 0.01
 
@@ -38,7 +40,7 @@ def corrected(case: Case, left: Sequence[str]) -> Iterator[Cause]:
             continue
         edit = next((e for e in _candidates(case, written) if _mends(case, gradient, written, e.expr)), None)
         if edit is not None:
-            yield _cause(case, gradient, written, edit)
+            yield _cause(case, gradient, written, _worded(edit, case.write))
 
 
 def _candidates(case: Case, written: Written) -> Iterator[Edit]:
@@ -46,9 +48,12 @@ def _candidates(case: Case, written: Written) -> Iterator[Edit]:
     true = [d.body for d in formulas(case.derivation)]
     yield from _numbers(body, list(dict.fromkeys(c for b in true for c in constants(b))), case.write)
     yield from _terms_too_many(body, case.write)
-    for _, edit in zip(range(MOST_EDITS), edits(body, case.write, (), free), strict=False):
-        kind = KINDS.get(edit.kind, edit.kind)
-        yield replace(edit, kind=kind, message=_message(edit, kind, case.write))
+    for _, edit in zip(range(MOST_EDITS), edits(body, lambda e: "", (), free), strict=False):
+        yield replace(edit, kind=KINDS.get(edit.kind, edit.kind), message=UNWRITTEN + edit.message)
+
+
+def _worded(edit: Edit, write: Write) -> Edit:
+    return replace(edit, message=_message(edit, edit.kind, write)) if edit.message.startswith(UNWRITTEN) else edit
 
 
 def _terms_too_many(body: Expr, write: Write) -> Iterator[Edit]:

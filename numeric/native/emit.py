@@ -10,6 +10,7 @@ from .lines import Lines
 from .memory import Memory
 from .nests import Nests
 from .scalars import Axis, Scalar, closure, dimension
+from .short_rows import ShortRows
 from .text import RESERVED, Expressions, bare, loop_name, offset
 from .totals import Totals
 from .unchanging import Unchanging
@@ -18,7 +19,7 @@ from .unchanging import Unchanging
 CHUNK = 4096
 
 
-class Emitter(Lines, Nests, Totals, Memory, Unchanging):
+class Emitter(Lines, Nests, ShortRows, Totals, Memory, Unchanging):
     """Writes one kernel as the body of a C function. real: float or double."""
 
     def __init__(
@@ -60,6 +61,7 @@ class Emitter(Lines, Nests, Totals, Memory, Unchanging):
             self._choose_unchanging(nests)
             self._choose_buffers(nests)
             self._choose_memory(nests)
+            self._choose_side(nests)
         late = [v for v in k.values if k.is_late(v)]
         totals = self.totals = {v: self._accumulator(v) for v in late}
         everything = self._product((*k.outer, *k.inner))
@@ -214,6 +216,8 @@ class Emitter(Lines, Nests, Totals, Memory, Unchanging):
         return offset([loop_name(a) for a in axes], tuple(dimension(a) for a in axes))
 
     def _buffer(self, v: Scalar) -> str:
+        if self.side:
+            return f"{self.buffers[v]}[{loop_name(self.k.inner[0])} * NN_SIDE + {self.side}]"
         return f"{self.buffers[v]}[{self._offset(self.k.inside(v))}]"
 
     def _element(self, t: Target) -> str:
@@ -232,6 +236,9 @@ class Emitter(Lines, Nests, Totals, Memory, Unchanging):
     def _name(self, v: Scalar) -> str:
         name = self.fresh("x" if v.op == "load" else str(v.data[0]) if v.op == "call" else "v")
         kind = "float" if self.text.narrow(v) else "double"
+        if self.side and not self.inside_side and set(self.k.outer) & v.axes:
+            self.scopes[-1][v] = self._of_each(name, kind, self.text.value(v))
+            return self.scopes[-1][v]
         self.put(f"const {kind} {name} = {bare(self.text.value(v))};")
         self.scopes[-1][v] = name
         return name

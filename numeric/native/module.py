@@ -26,6 +26,7 @@ from .matrix_products import TEXT as PRODUCT
 from .matrix_products import TILES
 from .memory import AHEAD, STREAM
 from .scalars import Shape
+from .short_rows import SIDE
 from .slice_text import slice_text
 from .steps import Driver
 from .team_products import DECISION
@@ -123,6 +124,9 @@ static inline void nn_add(double *sum, double *low, double x) {
 }
 """
 
+#: What functions share, by what they say that they use.
+SHARED = {"add": ADD, "stream": STREAM, "ahead": AHEAD, "side": SIDE}
+
 
 @dataclass(frozen=True)
 class CModule:
@@ -176,7 +180,7 @@ def write(derivation: Derivation, plans: Sequence[Plan], products: bool = False)
     pieces = [ABOUT.format(title=derivation.title, id=derivation.id), HEADER.strip()]
     pieces += [ALONE.strip()] if "teams" in used else []
     pieces += [(limited(THREADS) if "teams" in used else THREADS).strip()] if "threads" in used else []
-    pieces += [text.strip() for name, text in (("add", ADD), ("stream", STREAM), ("ahead", AHEAD)) if name in used]
+    pieces += [text.strip() for name, text in SHARED.items() if name in used]
     pieces += [TILES.strip()] if "product" in used or "teams" in used else []
     pieces += [PRODUCT.strip()] if "product" in used else []
     pieces += [DECISION.strip(), *(team_products(real).strip() for real in REALS)] if "teams" in used else []

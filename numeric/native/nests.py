@@ -18,12 +18,13 @@ PART = 1024
 
 #: In the text of :func:`in_short_blocks`.
 FEW = 2
+_SIDE = re.compile(r"(#define NN_SIDE) 16\b")
 _LENGTH = re.compile(r"(\bblock \+= |- block < |: block \+ )\d+\b")
 
 
 def in_short_blocks(source: str) -> str:
-    """The C text with blocks so short that a row of any length is several."""
-    return _LENGTH.sub(rf"\g<1>{FEW}", source)
+    """The C text with blocks so short that a row of any length is several, and few rows side by side."""
+    return _SIDE.sub(rf"\g<1> {FEW}", _LENGTH.sub(rf"\g<1>{FEW}", source))
 
 
 class Nests:

@@ -59,7 +59,10 @@ class Totals:
             self.open(f"for (ptrdiff_t {group} = {low}; {group} < {until}; {group} += {GROUP}) {{")
             self.put(f"const ptrdiff_t {stop} = {until} - {group} < {GROUP} ? {until} : {group} + {GROUP};")
             low, high = group, stop
-        if self._sums_alone(nests):
+        if self.short:
+            self._rows_side_by_side(nests, low, high)
+            self.open(f"for (; row < {high}; row++) {{")
+        elif self._sums_alone(nests):
             self._rows_together(next(iter(nests.values())), low, high)
             self.open(f"for (; row < {high}; row++) {{")
         else:

@@ -29,7 +29,7 @@ class ShortRows:
 
     short: the C name of whether rows are; empty where no loops are written for such rows. side: the variable that
     counts rows side by side; empty in all other loops. inside_side: whether a loop over it is open, and opened
-    its first line. of_each: the lines before, in and after the last loop over nothing but rows.
+    its first line. of_each: where the last loop over nothing but rows starts, its first line, and where it ends.
     """
 
     short: str = ""
@@ -39,8 +39,10 @@ class ShortRows:
     of_each: tuple[int, int, int] = (0, 0, -1)
 
     def _may_be_short(self: Any, nests: Nest) -> bool:
-        """Whether it pays, as it does where a row is read again once its sums are known, and something costs much; and
-        each value is one of a row, of an entry of it, or of all rows."""
+        """Whether each value is one of a row, of an entry of it, or of all rows, and it pays.
+
+        It does where a row is read again once its sums are known, and an entry costs much.
+        """
         k = self.k
         if k.mode != "row" or k.flat or len(k.outer) != 1 or len(k.inner) != 1 or k.shortcuts or self.guarded:
             return False
@@ -52,7 +54,7 @@ class ShortRows:
 
     def _choose_side(self: Any, nests: Nest) -> None:
         """Whether rows are short is known before the loops."""
-        self.short = self.fresh("short") if self._may_be_short(nests) else ""
+        self.short = self.fresh("narrow") if self._may_be_short(nests) else ""
         if self.short:
             self.used["side"] = None
             cached = f" && !{self.past}" if self.rows or self.coming else ""
@@ -117,7 +119,7 @@ class ShortRows:
         self.opened += 1
         self.put(f"{name}[{self.side}] = {bare(text)};")
         self._close_side()
-        self.of_each = declared, self.opened, len(self.lines)
+        self.of_each = declared + 1, self.opened, len(self.lines)
         return f"{name}[{self.side}]"
 
     def _entries_side_by_side(self: Any, vector: Axis, reductions: Sequence[Scalar], targets: Sequence[Target]) -> None:

@@ -29,7 +29,7 @@ SHARE = "row = rows * me / team;"
 PLANTED = [
     ("softmax-ce", "unequal sizes", "t = 1; t < threads", "t = 2; t < threads", True),
     ("layernorm", "unequal sizes", "from, size_t bytes) {", "from, size_t bytes) {\n    bytes -= 4;", True),
-    ("layernorm", "long rows", "block += 512", "block += 513", False),
+    ("softmax-ce", "long rows", "block += 512", "block += 513", False),
     ("layernorm", "many rows", "group += 16", "group += 15", False),
     ("elu", "long arrays", "first = row * 4096", "first = row * 4097", True),
     ("elu", "long arrays", SHARE, "row = rows * me / team + (me > 0);", True),

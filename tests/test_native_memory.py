@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,26 @@ def test_long_arrays_give_what_numpy_gives(layernorm: Any) -> None:
     expected = layernorm.numpy["layernorm_backward"](X, g, dY, 1e-5)
     for f, e in zip(found, expected, strict=True):
         assert np.abs(f - e).max() < 2e-6 * np.abs(e).max()
+
+
+def test_rows_are_read_ahead_where_an_entry_costs_much(layernorm: Any) -> None:
+    """Once in a row, by the loop that has this row in the cache."""
+    source = nnmath.compiled("softmax-ce").source
+    body = source[source.index("int softmax_ce_gradient_f32(") :].partition("\n}\n")[0]
+    largest, rest = body.split("double row2 = (", 1)
+    assert "nn_ahead(" not in largest and re.findall(r"nn_ahead\((\w+) ", rest) == ["Z"]
+    assert "nn_ahead" not in layernorm.source
+
+
+@pytest.mark.parametrize("rows, D", ((3, 600), (2100, 1029), (5, 65536)))
+def test_long_rows_that_are_read_ahead_give_what_numpy_gives(
+    rows: int, D: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STREAM", memory.STREAM.replace("nn_cache_bytes = 24e6", "nn_cache_bytes = 0.0"))
+    compiled = nnmath.compiled("softmax")
+    Z = np.random.default_rng(D).standard_normal((rows, D), np.float32) * 5
+    found, expected = compiled.softmax(Z), compiled.numpy["softmax"](Z.astype(np.float64))
+    assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("real, size", (("double", 1022), ("float", 126)))

@@ -134,14 +134,6 @@ def test_how_often_a_row_is_read(id: str, name: str) -> None:
     assert (simd, rows.count("if (!(")) == LOOPS[id, name]
 
 
-def test_two_loops_share_what_is_read_ahead(layernorm: Any) -> None:
-    source = layernorm.source
-    body = source[source.index("int layernorm_backward_f32(") :].partition("\n}\n")[0]
-    first, *others = re.split("#pragma omp simd", body)
-    found = [re.findall(r"nn_ahead\((\w+) ", part) for part in (first, *others)]
-    assert sorted(f for f in found if f) == [["X"], ["dY"]]
-
-
 def test_a_coefficient_that_is_a_double_in_the_loops_is_none() -> None:
     x = load("X", ("n", "D"), ("n", "D"))
     mean = Scalar("mul", (Scalar("sum", (x,), (), frozenset({"n"}), ("D",)), Scalar("dim", (), ("D",))), (1,))

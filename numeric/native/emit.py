@@ -161,9 +161,9 @@ class Emitter(Lines, Nests, ShortRows, Totals, Memory, Unchanging):
         self, nests: dict[tuple[int, tuple[Axis, ...]], list[object]], totals: dict[Scalar, list[str]], chunked: bool
     ) -> None:
         self.scopes.append({})
-        shares = self._shares(list(nests))
+        reading = self._reads_ahead(list(nests))
         for (level, axes), items in nests.items():
-            self.share = shares.get((level, axes), ())
+            self.reading = (level, axes) == reading
             reductions = [i for i in items if isinstance(i, Scalar)]
             targets = [i for i in items if isinstance(i, Target)]
             roots = [r.args[0] for r in reductions] + [t.value for t in targets]  # type: ignore[attr-defined]

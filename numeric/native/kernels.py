@@ -86,6 +86,11 @@ class Kernel:
             return frozenset()
         return frozenset((*self.outer, *self.inner) if self.flat else self.inner)
 
+    def costs_much(self) -> bool:
+        """Whether an entry of a row does: it takes a function that costs more than reading it."""
+        every = [v for v in self.values if v.op == "call" and v.data[0] in COSTLY]
+        return any(self.inside(v) and set(self.outer) & v.axes for v in every)
+
     def is_late(self, s: Scalar) -> bool:
         """A reduction that is complete after the loops only."""
         return s.is_reduction and s in self.late and not any(a in self.late for a in closure(s.args))

@@ -65,7 +65,8 @@ static inline void nn_ahead(const void *from, size_t bytes) {
 """
 
 
-#: Shorter rows are not read ahead: the hardware does it as well.
+#: Shorter rows are not read ahead: the hardware does it as well. Nor are rows of which an entry costs little, where it
+#: is ahead by itself, and asking for each line costs a twentieth of the time.
 SHORT = 512
 
 
@@ -74,7 +75,7 @@ class Memory:
 
     past, ahead: the C names of whether results go past it, and whether rows are read ahead. rows: where rows of
     such results are computed first. written: to where the loops at hand write them. coming: what is read ahead, and
-    share: by the loops at hand.
+    reading: whether the loops at hand do that.
     """
 
     past: str
@@ -82,7 +83,7 @@ class Memory:
     rows: dict[Target, str]
     written: dict[Target, str]
     coming: tuple[Scalar, ...] = ()
-    share: tuple[Scalar, ...] = ()
+    reading: bool = False
 
     def _choose_memory(self: Any, nests: dict[tuple[int, tuple[Axis, ...]], list[object]]) -> None:
         """Which results go past the cache, and which rows are read ahead, once the arrays are long."""
@@ -96,7 +97,8 @@ class Memory:
                 roots = [i.args[0] if isinstance(i, Scalar) else i.value for i in items]  # type: ignore[attr-defined]
                 first |= set(self._inner_closure(roots))
         staged = len([axes for _, axes in nests if axes == k.inner]) > 1
-        coming = tuple(v for v, place in read.items() if place == every and v in first) if whole or staged else ()
+        ahead = (whole or staged) and k.costs_much()
+        coming = tuple(v for v, place in read.items() if place == every and v in first) if ahead else ()
         if not k.inner or not k.outer or not (whole or coming):
             return
         self.coming = coming
@@ -115,23 +117,17 @@ class Memory:
             self.ahead = self.fresh("ahead")
             self.put(f"const int {self.ahead} = {self.past} && {self._product(k.inner)} >= {SHORT};")
 
-    def _shares(self: Any, nests: Sequence[tuple[int, tuple[Axis, ...]]]) -> dict[object, tuple[Scalar, ...]]:
-        """What the loops over a row read ahead: the second one all of it, which has this row in the cache.
-
-        Two loops divide it: neither waits for nothing but memory.
-        """
+    def _reads_ahead(self: Any, nests: Sequence[tuple[int, tuple[Axis, ...]]]) -> object:
+        """Which loops over a row do: the second ones, which have this row in the cache."""
         needed = {self.k.levels[r.args[0]] for r in self.k.shortcuts}
         whole = [nest for nest in nests if nest[1] == self.k.inner and nest[0] not in needed]
-        if len(whole) != 2:
-            return {nest: self.coming for nest in whole[:2][-1:]}
-        half = (len(self.coming) + 1) // 2
-        return {whole[0]: self.coming[:half], whole[1]: self.coming[half:]}
+        return whole[:2][-1] if whole and self.coming else None
 
     def _read_ahead(self: Any, vector: Axis, low: str, high: str) -> None:
         """Call for the same part of the next row."""
         k = self.k
         self.open(f"if ({self.ahead} && row + 1 < rows) {{")
-        for v in self.share:
+        for v in self.coming:
             at = offset([low if a == vector else loop_name(a) for a in (*k.outer, *k.inner)], v.data[1])
             part = f"({high} - {low}) * sizeof({self.real})"
             self.put(f"nn_ahead({v.data[0]} + {at} + {self._product(k.inner)}, {part});")

@@ -47,7 +47,7 @@ class Nests:
         narrow = {r for r in (*scalar, *here) if self.text.narrow(r.args[0])}
         exact = all(r.op in ("max", "peak") for r in (*scalar, *here))
         blocked = bool(narrow) or (self.real == "double" and not chunked and any(vector in r.over for r in scalar))
-        blocked = (blocked and not exact) or bool(self.share)
+        blocked = (blocked and not exact) or self.reading
         parts: dict[Scalar, list[str]] = {}
         for r in dict.fromkeys(own.values()):
             base = self.fresh("total" if r.op not in ("max", "peak") else "largest")
@@ -79,7 +79,7 @@ class Nests:
             self.open(f"for (ptrdiff_t block = {low}; block < {high}; block += {length}) {{")
             self.put(f"const ptrdiff_t end = {high} - block < {length} ? {high} : block + {length};")
             low, high = "block", "end"
-            if self.share:
+            if self.reading:
                 self._read_ahead(str(vector), low, high)
             inner_parts = {r: [f"{n}_part" for n in names] for r, names in parts.items()}
             for r, names in inner_parts.items():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .kernels import COSTLY, Target
+from .kernels import Target
 from .reductions import SHAPES, SIGN, finished, kept_by, update
 from .scalars import Axis, Scalar, dimension
 from .text import bare, loop_name
@@ -50,7 +50,7 @@ class ShortRows:
             return False
         if not any(v.is_reduction and v not in k.late for v in k.values):
             return False
-        return any(v.op == "call" and v.data[0] in COSTLY and k.inside(v) and set(k.outer) & v.axes for v in k.values)
+        return k.costs_much()
 
     def _choose_side(self: Any, nests: Nest) -> None:
         """Whether rows are short is known before the loops."""

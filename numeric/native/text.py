@@ -229,7 +229,11 @@ def _mul(w: Expressions, s: Scalar) -> str:
     split: int = s.data[0]  # type: ignore[assignment]
     over, under = s.args[:split], s.args[split:]
     narrow = w.narrow(s)
-    text = " * ".join(w.operand(a, narrow) for a in over) or ("1.0f" if narrow else "1.0")
+    shared = next((a for a in over if a.op not in ("const", "dim") and not w.moves(a)), None) if narrow else None
+    sizes = [a for a in under if a.op == "dim"] if shared else []
+    factors = [_over_sizes(w, a, sizes) if sizes and a is shared else w.operand(a, narrow) for a in over]
+    text = " * ".join(factors) or ("1.0f" if narrow else "1.0")
+    under = tuple(a for a in under if a not in sizes)
     plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
         if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
@@ -246,6 +250,11 @@ def _mul(w: Expressions, s: Scalar) -> str:
     elif plain:
         text += f" / ({' * '.join(w.value(a) for a in plain)})"
     return f"({text})"
+
+
+def _over_sizes(w: Expressions, s: Scalar, sizes: list[Scalar]) -> str:
+    """A factor that is the same for a whole loop, divided by lengths of axes once, in double."""
+    return w.once("(float)(" + " / ".join(map(w.value, (s, *sizes))) + ")", "fixed", "float")
 
 
 def _pow(w: Expressions, s: Scalar) -> str:

@@ -178,11 +178,32 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    #: The option that one argument too many was meant for.
+    one_more = ""
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        """Each command speaks for itself of what it does not know."""
+        found, unknown = super().parse_known_args(*args, **named)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> Any:
-        flag = re.search(r"unrecognized arguments: --(\w+)", message)
-        meant = f" Did you mean --format {flag[1]}?" if flag and flag[1] in FORMATS else ""
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        meant = f" Did you mean {self._meant(unknown[1])}?" if unknown and self._meant(unknown[1]) else ""
         _say(f"{message}.{meant} For help: {self.prog} --help")
         raise SystemExit(USAGE)
+
+    def _meant(self, argument: str) -> str:
+        """The option that an argument which is not known was to be, if that can be told."""
+        from difflib import get_close_matches
+
+        known = [o for o in self._option_string_actions if o.startswith("--")]
+        if argument.removeprefix("--") in FORMATS and "--format" in known:
+            return f"--format {argument.removeprefix('--')}"
+        if not argument.startswith("-"):
+            return f"{self.one_more} {argument}" if self.one_more else ""
+        return "".join(get_close_matches(argument.partition("=")[0], known, 1))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -221,7 +242,9 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_options(command("bench", _bench, text, bench.EPILOG))
 
     text = "judge a gradient that was written by hand"
-    verify.add_options(command("verify", _verify, text, verify.EPILOG))
+    judge = command("verify", _verify, text, verify.EPILOG)
+    verify.add_options(judge)
+    judge.one_more = "--against"
     return parser
 
 

@@ -131,7 +131,7 @@ def _own() -> Scan:
 def scan(folder: Path, package: str = "") -> Scan:
     """Read every entry below a folder, whose sub-folders are topics. ``package`` is its import name if it has one."""
     entries: dict[str, Entry] = {}
-    places: dict[str, str] = {}
+    files: dict[str, Path] = {}
     titles: dict[str, str] = {}
     problems: list[str] = []
     folders = (p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(("_", ".")))
@@ -146,14 +146,14 @@ def scan(folder: Path, package: str = "") -> Scan:
                 page = getattr(module, "PAGE", ())
                 continue
             for entry in _entries(module):
-                place = f"{path}:{_line(path, entry.id)}"
                 problem = _problem(entry)
                 if problem:
-                    problems.append(f"{place}: entry {entry.id!r}: {problem}")
-                elif entry.id in places:
-                    problems.append(f"{place}: the id {entry.id!r} is taken by {places[entry.id]}; an id is unique")
+                    problems.append(f"{_place_of(path, entry)}: entry {entry.id!r}: {problem}")
+                elif entry.id in files:
+                    taken = f"the id {entry.id!r} is taken by {_place_of(files[entry.id], entry)}"
+                    problems.append(f"{_place_of(path, entry)}: {taken}; an id is unique")
                 else:
-                    places[entry.id] = place
+                    files[entry.id] = path
                     found[entry.id] = replace(entry, topic=topic.name)
         order = [i for i in page if i in found]
         entries.update({i: found[i] for i in (*order, *(i for i in found if i not in order))})
@@ -194,11 +194,11 @@ def _entries(module: ModuleType | None) -> Iterator[Entry]:
             yield value
 
 
-def _line(path: Path, id: object) -> int:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if re.search(rf"""\bid=["']{re.escape(str(id))}["']""", line):
-            return number
-    return 1
+def _place_of(path: Path, entry: Entry) -> str:
+    """The file and line of an entry."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    own = re.compile(rf"""\bid=["']{re.escape(str(entry.id))}["']""")
+    return f"{path}:{next((number for number, line in enumerate(lines, 1) if own.search(line)), 1)}"
 
 
 def _is_text(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -16,6 +16,7 @@ EXACT = "exact values"
 
 #: What torch has under a name of its own; next, what may be the whole of a forward. The rest is plumbing: cat, stack.
 _OWN = ("torch.nn.functional.", "torch._VF.", "torch.nn.")
+_ROOTS = {"torch": ("torch",), "F": ("torch", "nn", "functional")}
 _ELEMENTARY = ("torch.sigmoid", "torch.tanh", "torch.relu", "torch.softmax", "torch._weight_norm")
 
 
@@ -59,16 +60,21 @@ def _names(forward: Callable[..., Any]) -> Iterator[str]:
         yield from _chains(code)
 
 
-def _chains(code: CodeType) -> Iterator[str]:
+@cache
+def _chains(code: CodeType) -> tuple[str, ...]:
     """``torch.nn.functional.gelu`` where the code reads ``functional`` of ``nn`` of torch; ``F`` is the former."""
+    if not _ROOTS.keys() & {*code.co_names, *code.co_varnames, *code.co_freevars}:
+        return ()
+    found: list[str] = []
     chain: list[str] = []
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and chain:
             chain.append(str(instruction.argval))
             continue
         if len(chain) > 1 and chain != ["torch", "nn", "functional"]:
-            yield ".".join(chain)
+            found.append(".".join(chain))
         # A load may bring two variables at once; the last is on top.
         values = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
         is_load = instruction.opname.startswith("LOAD_")
-        chain = {"torch": ["torch"], "F": ["torch", "nn", "functional"]}.get(values[-1], []) if is_load else []
+        chain = list(_ROOTS.get(values[-1], ())) if is_load else []
+    return tuple(found)

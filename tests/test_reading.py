@@ -92,7 +92,10 @@ def test_document_needs_no_format(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["derive", "x*exp(x)"], ['--given "x: n"', "--given", "real"]),
         (["derive", "x*exp(x)", "--given", "x"], ["x: real", "x: n"]),
-        (["derive", "gelu", "--latex"], ["Did you mean --format latex?"]),
+        (["derive", "gelu", "--latex"], ["Did you mean --format latex?", "nnmath derive --help"]),
+        (["derive", "gelu", "--formt", "latex"], ["Did you mean --format?", "nnmath derive --help"]),
+        (["verify", "net.py:grad", "gelu"], ["Did you mean --against gelu?", "nnmath verify --help"]),
+        (["check", "gelu", "relu", "--tpoic"], ["--tpoic", "nnmath check --help"]),
     ],
 )
 def test_a_formula_says_what_to_type(

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import Any
-
 import pytest
+from compiler_here import needs_compiler
 from derived import derivation, page
 
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import calling
 from nnmath.numeric.native.checkable import checkable
 
-pytestmark = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is installed")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A cache of the tests' own: nothing is left in the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
+pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 
 
 SHARE = "row = rows * me / team;"

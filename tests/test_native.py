@@ -17,7 +17,7 @@ from nnmath.cli import main
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
 from nnmath.numeric.native import compiler
-from nnmath.numeric.native.hybrid import as_matrices
+from nnmath.numeric.native.matrices.hybrid import as_matrices
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

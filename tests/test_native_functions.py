@@ -13,9 +13,9 @@ import pytest
 from compiler_here import needs_compiler
 
 from nnmath.numeric.native import compiler
-from nnmath.numeric.native.float_functions import DOUBLES, FLOAT_FUNCTIONS, float_support
-from nnmath.numeric.native.functions import FUNCTIONS as OF_DOUBLES
-from nnmath.numeric.native.functions import support
+from nnmath.numeric.native.functions.double_functions import FUNCTIONS as OF_DOUBLES
+from nnmath.numeric.native.functions.double_functions import support
+from nnmath.numeric.native.functions.float_functions import DOUBLES, FLOAT_FUNCTIONS, float_support
 from nnmath.numeric.native.module import HEADER
 
 pytestmark = needs_compiler

@@ -15,10 +15,11 @@ from compiler_here import needs_compiler
 import nnmath
 from nnmath.derivations import catalogue
 from nnmath.numeric.checking.crosscheck import check
-from nnmath.numeric.native import memory, module
+from nnmath.numeric.native import module
 from nnmath.numeric.native.compiler import load
-from nnmath.numeric.native.float_functions import float_support
-from nnmath.numeric.native.functions import support
+from nnmath.numeric.native.functions.double_functions import support
+from nnmath.numeric.native.functions.float_functions import float_support
+from nnmath.numeric.native.loops import memory
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 

@@ -12,8 +12,8 @@ from compiler_here import needs_compiler
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
 from nnmath.numeric.joint import joint
-from nnmath.numeric.native import moments
 from nnmath.numeric.native.calling import CompiledModule
+from nnmath.numeric.native.rewriting import moments
 from nnmath.numeric.native.scalars import Scalar, load, signed_sum
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]

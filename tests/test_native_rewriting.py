@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnmath.numeric.native import bounds, choices
-from nnmath.numeric.native.kernels import Target
-from nnmath.numeric.native.ranges import Ranges
-from nnmath.numeric.native.rewriting import cheapest
+from nnmath.numeric.native.loops.kernels import Target
+from nnmath.numeric.native.rewriting import bounds, choices
+from nnmath.numeric.native.rewriting.cheapest import cheapest
+from nnmath.numeric.native.rewriting.ranges import Ranges
 from nnmath.numeric.native.scalars import Scalar, closure, negative, signed_sum
 
 N = frozenset({"n"})

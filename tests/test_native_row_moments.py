@@ -11,8 +11,8 @@ import pytest
 from compiler_here import needs_compiler
 
 import nnmath
-from nnmath.numeric.native import row_moments
-from nnmath.numeric.native.moments import polynomial
+from nnmath.numeric.native.rewriting import row_moments
+from nnmath.numeric.native.rewriting.moments import polynomial
 from nnmath.numeric.native.scalars import Scalar, load, signed_sum
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]

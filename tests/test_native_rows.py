@@ -12,9 +12,9 @@ from compiler_here import needs_compiler
 from nnmath.derivations import find
 from nnmath.derivations.build import derive_entry
 from nnmath.numeric.joint import joint
-from nnmath.numeric.native import nests
 from nnmath.numeric.native.calling import CompiledModule
-from nnmath.numeric.native.reductions import finished, kept_by
+from nnmath.numeric.native.loops import nests
+from nnmath.numeric.native.loops.reductions import finished, kept_by
 from nnmath.numeric.native.scalars import Scalar, load
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]

@@ -9,8 +9,8 @@ import pytest
 from compiler_here import needs_compiler
 
 import nnmath
-from nnmath.numeric.native import scale_at_need
-from nnmath.numeric.native.kernels import Kernel, Target, schedule
+from nnmath.numeric.native.loops.kernels import Kernel, Target, schedule
+from nnmath.numeric.native.rewriting import scale_at_need
 from nnmath.numeric.native.scalars import Scalar, load, signed_sum
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]

@@ -19,14 +19,14 @@ from test_native_matrices import sanitized
 from nnmath.derivations.build import derive_entry
 from nnmath.derivations.entry import Entry
 from nnmath.numeric.joint import joint
-from nnmath.numeric.native.accumulate import accumulation
 from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.checkable import in_threads, refused
-from nnmath.numeric.native.kernels import Target
+from nnmath.numeric.native.loops.accumulate import accumulation
+from nnmath.numeric.native.loops.kernels import Target
+from nnmath.numeric.native.matrices.slices import Entangled, kernel_accesses, results
+from nnmath.numeric.native.matrices.steps import Driver
 from nnmath.numeric.native.module import CModule, write
 from nnmath.numeric.native.scalars import Scalar, load
-from nnmath.numeric.native.slices import Entangled, kernel_accesses, results
-from nnmath.numeric.native.steps import Driver
 from nnmath.numeric.plans import plans
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]

@@ -14,8 +14,8 @@ from test_native_stacks import arrays, assert_within_arrays, called, derived, fu
 
 from nnmath.numeric.native.calling import CompiledModule
 from nnmath.numeric.native.checkable import in_threads, refused
+from nnmath.numeric.native.matrices.team_products import DECISION
 from nnmath.numeric.native.module import write
-from nnmath.numeric.native.team_products import DECISION
 
 pytestmark = [needs_compiler, pytest.mark.usefixtures("own_cache")]
 

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from ..lower import Unsupported
 from ..plans import GeneratedFunction
 from ..program import Node
-from .accumulate import MODE, accumulated, accumulation, alone
-from .accumulator import Accumulator
-from .emit import Emitter
-from .entries import Lowering, axes_for
-from .kernels import Cut, Kernel, Target, Uncovered, schedule
-from .matrix_products import MODE as MATRIX
-from .matrix_products import MatrixProduct, matched
-from .moments import in_one_pass
-from .products import NeedsArray
-from .rewriting import cheapest
-from .row_moments import in_fewer_passes
+from .loops.accumulate import MODE, accumulated, accumulation, alone
+from .loops.accumulator import Accumulator
+from .loops.emit import Emitter
+from .loops.kernels import Cut, Kernel, Target, Uncovered, schedule
+from .loops.text import c_name
+from .lowering.entries import Lowering, axes_for
+from .lowering.products import NeedsArray
+from .matrices.matrix_products import MODE as MATRIX
+from .matrices.matrix_products import MatrixProduct, matched
+from .rewriting.cheapest import cheapest
+from .rewriting.moments import in_one_pass
+from .rewriting.row_moments import in_fewer_passes
+from .rewriting.scale_at_need import scaled_at_need
 from .scalars import Axis, Scalar, Shape, closure, dimension, load, replaced
-from .scale_at_need import scaled_at_need
-from .text import c_name
 
 #: What writes a kernel, by its mode; all others the Emitter.
 WRITERS: Mapping[str, type[Emitter]] = {MODE: Accumulator, MATRIX: MatrixProduct}

@@ -19,7 +19,7 @@ from ..checking.updates import Rule
 from ..lower import Unsupported
 from ..plans import GeneratedFunction, GeneratedModule, LongForm, Plan, identifier, is_elementwise
 from .calling import CompiledModule
-from .nests import in_short_blocks
+from .loops.nests import in_short_blocks
 
 #: How many threads share a loop where that is tried out, whatever there are in the machine.
 THREADS = 3

@@ -18,21 +18,21 @@ from ..lower import Unsupported
 from ..plans import GeneratedModule, Plan, identifier
 from ..program import Node, all_nodes, rebuilder
 from .build import CFunction, c_text, kernels_for
-from .float_functions import as_floats, float_support
-from .functions import FUNCTIONS, support
-from .hybrid import REALS, split
-from .kernels import Cut
-from .matrix_products import TEXT as PRODUCT
-from .matrix_products import TILES
-from .memory import AHEAD, STREAM
+from .functions.double_functions import FUNCTIONS, support
+from .functions.float_functions import as_floats, float_support
+from .loops.kernels import Cut
+from .loops.memory import AHEAD, STREAM
+from .loops.short_rows import SIDE
+from .loops.text import RESERVED, SMALL, c_name
+from .matrices.hybrid import REALS, split
+from .matrices.matrix_products import TEXT as PRODUCT
+from .matrices.matrix_products import TILES
+from .matrices.slice_text import slice_text
+from .matrices.steps import Driver
+from .matrices.team_products import DECISION
+from .matrices.team_products import text as team_products
+from .matrices.team_text import team_text
 from .scalars import Shape
-from .short_rows import SIDE
-from .slice_text import slice_text
-from .steps import Driver
-from .team_products import DECISION
-from .team_products import text as team_products
-from .team_text import team_text
-from .text import RESERVED, SMALL, c_name
 
 #: The dimension of elementwise functions: how many entries there are.
 COUNT = "count"

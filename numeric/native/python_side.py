@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .in_place import into, usable
+from .loops.in_place import into, usable
+from .matrices.steps import OTHERWISE, Driver, Product, Stack, Stage
+from .matrices.steps_text import DECLINED
 from .module import CFunction
 from .results import Results
-from .steps import OTHERWISE, Driver, Product, Stack, Stage
-from .steps_text import DECLINED
 
 #: A function of one number, for C.
 CALLBACK = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)

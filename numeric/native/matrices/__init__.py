@@ -1,0 +1,1 @@
+"""Functions with products of matrices: which steps they have, who makes them, and their C text."""

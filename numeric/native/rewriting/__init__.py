@@ -1,0 +1,1 @@
+"""Rewriting of scalar expressions: the same values for less."""

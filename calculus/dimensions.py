@@ -7,6 +7,7 @@ shown to stay inside an array.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -92,6 +93,22 @@ def fitted(sizes: Mapping[Symbol, int], dims: Iterable[Expr], least: Sequence[in
             for s in growing:
                 found[s] += 1
     found.update({d: int(in_free_dimensions(d).xreplace(found)) for d in defined})
+    return found
+
+
+def with_what_follows(sizes: Mapping[Expr, Expr], dims: Iterable[Expr]) -> dict[Symbol, Expr]:
+    """These sizes of free dimensions, and what becomes of those that follow: numbers, or simpler equations."""
+    free = {d: n for d, n in sizes.items() if isinstance(d, Symbol) and not isinstance(d, DefinedDimension)}
+    found: dict[Symbol, Expr] = dict(free)
+    for dim in defined_dimensions(dims):
+        size = in_free_dimensions(dim).xreplace(free)
+        if size.is_Integer:
+            found[dim] = size
+        elif size != in_free_dimensions(dim):
+            text = dim.text
+            for name, number in free.items():
+                text = re.sub(rf"\b{re.escape(str(name))}\b", str(number), text)
+            found[dim] = DefinedDimension(dim.name, size, text)
     return found
 
 

@@ -17,6 +17,7 @@ from sympy import Expr, Integer, Symbol
 
 from ..calculus.arrays import ShapeError
 from ..calculus.derivation import Definition, Derivation, Result, Verdict
+from ..calculus.dimensions import with_what_follows
 from ..calculus.sums import rebuild
 from ..calculus.tensors import Element, Index, Tensor
 from .diagnosis.edits import Write
@@ -65,7 +66,8 @@ def proofs_at_sizes(
         if len(sizes) > len(SETTINGS[0]):
             return None
         try:
-            first = asked.traced(dict(zip(sizes, SETTINGS[0], strict=False)))
+            setting = asked.setting(sizes, SETTINGS[0])
+            first = asked.traced(setting)
             break
         except Untraceable as error:
             new = [s for s in error.sizes if s not in sizes]
@@ -73,9 +75,9 @@ def proofs_at_sizes(
                 return Sized((), str(error))  # what remains when the loop runs
             sizes += new
     settings = list(dict.fromkeys(tuple(s[: len(sizes)]) for s in SETTINGS))
-    traces: list[tuple[Sizes, Trace]] = [(dict(zip(sizes, settings[0], strict=True)), first)]
+    traces: list[tuple[Sizes, Trace]] = [(setting, first)]
     for numbers in settings[1:]:
-        setting = dict(zip(sizes, numbers, strict=True))
+        setting = asked.setting(sizes, numbers)
         try:
             traces.append((setting, asked.traced(setting)))
         except Untraceable:  # such as a kernel that is larger than its input
@@ -102,8 +104,16 @@ class _Asked:
             if result is not None:
                 self.outputs.setdefault(result.name, at)
 
+    def setting(self, sizes: Sequence[Symbol], numbers: Sequence[int]) -> Sizes:
+        """These numbers in the place of these sizes, and those of the sizes that follow from them."""
+        stated = dict(zip(sizes, numbers, strict=False))
+        follow = with_what_follows(_exact(stated), self.derivation.dims)
+        return stated | {d: int(n) for d, n in follow.items() if n.is_Integer}
+
     def traced(self, sizes: Sizes) -> Trace:
         """The trace at these sizes. **Raises** :class:`Untraceable`."""
+        if any(n < 1 for n in sizes.values()):
+            raise Untraceable("the result", "", 0, "an array has no entries at these sizes")
         exact = _exact(sizes)
 
         def given(t: Tensor) -> Tensor:
@@ -120,9 +130,11 @@ class _Asked:
     def proof(self, name: str, traces: Sequence[tuple[Sizes, Trace]], failure: Untraceable) -> Proof | None:
         """One gradient at all these sizes: proved at all, refuted at one; None where it is open at one."""
         formula = ""
+        kinks: dict[str, None] = {}
         for sizes, traced in traces:
             court = _Court(derivation_at(self.derivation, sizes), Traced(traced, self.outputs), self.write)
             verdict = court.at_every_place(name)
+            kinks |= dict.fromkeys(map(court.at_kink, verdict.kinks))
             true = next(r for r in self.derivation.wanted if r.name == name)
             formula = f"{self.write(true.definition.element)} = {self.write(true.expr)}"
             if verdict.kind == "refuted":
@@ -133,7 +145,8 @@ class _Asked:
         rest = [str(d) for d in self.derivation.dims if d not in traces[0][0]]
         at += f", each for all {', '.join(rest)}" if rest else ""
         place = f" in {os.path.basename(failure.file)}, line {failure.line}," if failure.file else ""
-        return Proof(name, PROVED, f"{at}; {failure.operation}{place} keeps it from being for all sizes", formula)
+        basis = f"{at}; {failure.operation}{place} keeps it from being for all sizes"
+        return Proof(name, PROVED, basis, formula, kinks=tuple(kinks))
 
 
 def entry_by_entry(derivation: Derivation, traced: Traced, proofs: Sequence[Proof], write: Write) -> list[Proof]:
@@ -144,8 +157,10 @@ def entry_by_entry(derivation: Derivation, traced: Traced, proofs: Sequence[Proo
     found = []
     for p in proofs:
         verdict = court.at_every_place(p.gradient) if p.verdict == "open" else None
-        is_proved = verdict is not None and verdict.is_proved
-        found.append(replace(p, verdict="proved", basis="entry by entry") if is_proved else p)
+        if verdict is not None and verdict.is_proved:
+            kinks = tuple(dict.fromkeys(map(court.at_kink, verdict.kinks)))
+            p = replace(p, verdict="proved", basis="entry by entry", kinks=kinks)
+        found.append(p)
     return found
 
 
@@ -161,12 +176,14 @@ class _Court(Court):
         fixed = sorted((i for i in (hand.free_symbols | true.free_symbols) if _is_fixed(i)), key=str)
         if prod(int(i.dim) for i in fixed) > MAX_PLACES:
             return Verdict("open", "there are too many entries")
+        kinks: dict[Expr, None] = {}
         for place in product(*(range(int(i.dim)) for i in fixed)):
             here: dict[Any, Expr] = dict(zip(fixed, map(Integer, place), strict=True))
             verdict = self._judge(self.prover, at_sizes(rename(hand, here), {}), at_sizes(rename(true, here), {}))
             if not verdict.is_proved:
                 return verdict
-        return Verdict("proved")
+            kinks |= dict.fromkeys(verdict.kinks)
+        return Verdict("proved", kinks=tuple(kinks))
 
     def _pair(self, name: str, definition: Definition) -> tuple[Expr, Expr]:
         array = self.traced.trace.outputs[self.traced.outputs[name]]

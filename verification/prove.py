@@ -74,10 +74,10 @@ class Court:
         basis = verdict.basis
         if verdict.is_proved and self.traced.trace.assumptions:
             basis += f"; for {', '.join(self.traced.trace.assumptions)}"
-        kinks = tuple(dict.fromkeys(map(self._at_kink, verdict.kinks)))
+        kinks = tuple(dict.fromkeys(map(self.at_kink, verdict.kinks)))
         return Proof(name, verdict.kind, basis, formula, example, kinks)
 
-    def _at_kink(self, kink: Expr) -> str:
+    def at_kink(self, kink: Expr) -> str:
         """Where a kink is, such as ``x_ij = 1`` or ``a_i = b_i``."""
         terms = Add.make_args(kink)
         left = [t for t in terms if not t.is_Number and not t.could_extract_minus_sign()]

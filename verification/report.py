@@ -106,7 +106,8 @@ class Report:
     worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
     gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is
     no fault, but good to know. guards: bounds such as ``clip(…, -500, 500)`` that were read as if they were not there,
-    so that nothing is proved of numbers that they change.
+    so that nothing is proved of numbers that they change. at_sizes: somebody stated sizes as numbers, and nothing is
+    proved of others in their place.
     """
 
     subject: str
@@ -121,6 +122,7 @@ class Report:
     notes: tuple[str, ...] = ()
     explained: tuple[Explanation, ...] = ()
     guards: tuple[str, ...] = ()
+    at_sizes: bool = False
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -153,6 +155,8 @@ class Report:
             meaning = AT_KINKS_ALONE
         if self.verdict == "proved" and (self.guards or any(p.kinks for p in self.proofs)):
             meaning = WITHOUT_GUARDS if self.guards else OFF_KINKS_ONLY
+        if self.at_sizes:
+            meaning = meaning.replace("all sizes", "all sizes that are not stated as numbers")
         lines.append((f"  {meaning}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
         tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
@@ -194,3 +198,11 @@ def verdict_of(findings: Sequence[Finding], proofs: Sequence[Proof], gradients: 
     if gradients and len(proofs) == gradients and all(p.verdict == "proved" for p in proofs):
         return "proved"
     return "agrees" if compared == gradients and gradients else "undecided"
+
+
+def refuted_alone(where: str, proofs: Sequence[Proof]) -> list[Finding]:
+    """What is to be said where a proof fails and everything that was run agrees."""
+    refuted = [p for p in proofs if p.verdict == "refuted"]
+    return [
+        Finding("unnamed", where, f"{p.gradient} is another function, {p.basis}", p.counterexample) for p in refuted
+    ]

@@ -36,9 +36,10 @@ from .reference import (
     paired,
     with_the_loss,
 )
-from .report import Finding, Proof, Report, verdict_of
+from .report import Finding, Proof, Report, refuted_alone, verdict_of
 from .returned_value import Values
 from .setting import Setting, is_id, settled
+from .stated_sizes import are_stated, at_stated_sizes, has_numbers, the_better
 from .subjects.adapters import adapt, as_reference, load
 from .subjects.autograd import forward_of
 from .subjects.binding import TRIAL_ALIKE, Binding, Trial, bind
@@ -137,14 +138,26 @@ def _in_both_modes(
 def _judged(
     traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
 ) -> Report:
-    """The report on a subject whose code comes to an end; read without its guards where only that settles it."""
+    """The report on a subject whose code comes to an end; at the sizes that are stated where it is for these alone."""
+    free = _with_guards(traceable, setting, against, write, False)
+    if free.verdict == "proved" or not isinstance(against, str) or not is_id(against):
+        return free
+    if not are_stated(setting.inputs):
+        return free
+    return the_better(free, _with_guards(traceable, setting, against, write, True))
+
+
+def _with_guards(
+    traceable: Subject, setting: Setting, against: Any, write: Callable[[Any], str], stated: bool
+) -> Report:
+    """The report on a subject, read without its guards where only that settles it."""
     with guards(left_out=False) as found:
-        report = _read(traceable, setting, against, write)
+        report = _read(traceable, setting, against, write, stated)
     if not found.met or report.verdict == "proved":
         return report
     with guards(left_out=True) as found:
         try:
-            other = _read(traceable, setting, against, write)
+            other = _read(traceable, setting, against, write, stated)
         except SubjectError:
             return report
     if not other.passed or (report.passed and other.verdict != "proved"):
@@ -155,10 +168,8 @@ def _judged(
     return replace(other, reference=words, notes=(*other.notes, note), guards=tuple(found.met))
 
 
-def _read(
-    traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
-) -> Report:
-    """The report on a subject, with guards read as they are asked to be."""
+def _read(traceable: Subject, setting: Setting, against: Any, write: Callable[[Any], str], stated: bool) -> Report:
+    """The report on a subject, with guards read as they are asked to be. stated: at the sizes that are stated."""
     from .probing.probe import dying, probe
 
     adapted, inputs = setting.subject, setting.inputs
@@ -170,7 +181,7 @@ def _read(
         except NeedsAutograd as needed:
             return judged_by_autograd(adapted, binding, needed, setting.dtypes)
     else:
-        reference, binding = _bound(adapted, reference, inputs)
+        reference, binding = _bound(adapted, reference, inputs, stated)
     value_of = reference.formulas
     reference, binding = _with_upstream(_asked(reference, binding), binding)
     derivation = derivation_of(at_defaults(reference.formulas, binding.tensors))
@@ -209,6 +220,7 @@ def _read(
     asked = [r.name for r in derivation.wanted if any(t is not None and t in r.wrt for t in binding.gradient_of)]
     compared = {c.gradient for c in seen.comparisons if c.gradient in asked}
     findings += returned.findings
+    findings += refuted_alone(adapted.where, proofs) if not findings else []
     not_tested = [*seen.not_tested, *([f"not proved: {why_not}"] if why_not else []), *returned.not_tested]
     missing = [r.name for r in derivation.wanted if r.name not in asked]
     if missing:
@@ -225,6 +237,7 @@ def _read(
         covered=grouped((*seen.covered, *returned.covered)),
         explained=seen.explained,
         where=adapted.where,
+        at_sizes=has_numbers((*binding.tensors, binding.upstream)),
         notes=(
             *(mending.notes if mending is not None else ()),
             *remarks(seen),
@@ -264,7 +277,7 @@ def _stated_reference(against: Any, inputs: Any) -> Reference | None:
     return Reference(from_expression(against, inputs), f"the expression {against}")
 
 
-def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Reference, Binding]:
+def _bound(subject: Subject, reference: Reference, inputs: Any, at_numbers: bool) -> tuple[Reference, Binding]:
     """The binding to a reference; integer labels take the place of target distributions where the code wants them."""
     stated = parse_givens(inputs) if isinstance(inputs, str) else ()
     wanted = [t.name for t in reference.formulas.wrt]
@@ -276,6 +289,8 @@ def _bound(subject: Subject, reference: Reference, inputs: Any) -> tuple[Referen
     bound: list[tuple[Reference, Binding]] = []
     for candidate in order:
         try:
+            at_sizes = at_stated_sizes(candidate.formulas, subject, stated)
+            candidate = replace(candidate, formulas=at_sizes) if at_numbers else candidate
             binding = bind(subject, inputs=inputs, entry_tensors=candidate.formulas.givens, wanted=wanted)
         except SubjectError as error:
             problem = problem or error

@@ -279,6 +279,17 @@ def _stated(
     return pairs
 
 
+def paired_with(subject: Subject, stated: Sequence[Tensor], entry: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """What a person declared, with the tensors of a reference that it stands for. Raises :class:`SubjectError`."""
+    names = [n for n in subject.parameter_names if n != subject.upstream_name]
+    tensors = [t for t in entry if not t.domain.function]
+    upstream = _upstream(subject, names, tensors)
+    of = _stated(subject, names, stated, [t for t in tensors if t != upstream])
+    if upstream is not None and subject.upstream_name is not None:
+        of[subject.upstream_name] = upstream
+    return [(s, of[s.name]) for s in stated if s.name in of]
+
+
 def _by_order(
     subject: Subject,
     pairs: Mapping[str, Tensor],

@@ -233,13 +233,19 @@ def _binary(function: Callable[[Any, Any], Any], reflected: bool = False) -> Any
     return method
 
 
+def _operand(size: Any) -> str:
+    """A size as it stands in a product."""
+    text = str(size)
+    return f"({text})" if " " in text else text
+
+
 def _floor_divide(self: Any, other: Any) -> Any:
     if not isinstance(other, int):
         return NotImplemented
     quotient = number(self.expr / exact(other, self.standins), self.standins)
     if isinstance(quotient, float):
         raise untraceable(
-            f"{self} // {other}",
+            f"{_operand(self)} // {other}",
             f"whether {self} is divisible by {other} depends on the sizes",
             quotient.expr,  # type: ignore[attr-defined]
         )
@@ -252,7 +258,10 @@ def _modulo(self: Any, other: Any) -> Any:
     theirs = exact(other, self.standins)
     if isinstance(number(self.expr / theirs, self.standins), float):
         raise untraceable(
-            f"{self} % {other}", f"whether {self} is divisible by {other} depends on the sizes", self.expr, theirs
+            f"{_operand(self)} % {other}",
+            f"whether {self} is divisible by {other} depends on the sizes",
+            self.expr,
+            theirs,
         )
     return 0
 

@@ -1,0 +1,123 @@
+"""Sizes that somebody states as numbers beside a reference: ``--inputs "x: n 3 4 6"``.
+
+What is proved for all sizes holds at these. Code that is for some sizes only is judged at those that are stated: the
+reference is then derived for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sympy import Expr, Symbol
+
+from ..calculus.derivation import Definition
+from ..calculus.dimensions import DefinedDimension, in_free_dimensions, with_what_follows
+from ..calculus.parser import parse_givens
+from ..calculus.sums import BoundSum, bound_sum, rebuild
+from ..calculus.tensors import Element, Index, Tensor
+from .reference import Formulas
+from .report import Report
+from .subjects.binding import declared, paired_with
+from .subjects.protocol import Subject, SubjectError
+from .tracing.concrete import tensor_at
+
+#: Traced code is written out entry by entry along an axis whose size is a number; up to this one that ends soon.
+MOST = 16
+
+Sizes = Mapping[Symbol, Expr]
+
+
+def at_stated_sizes(formulas: Formulas, subject: Subject, stated: Sequence[Tensor]) -> Formulas:
+    """The formulas of a reference, with the numbers that are stated in the place of its dimensions.
+
+    Sums over such a dimension stay sums. **Raises** SubjectError where numbers do not fit each other.
+    """
+    if not any(d.is_Integer for s in stated for d in s.dims):
+        return formulas
+    found: dict[Expr, Expr] = {}
+    for s, t in paired_with(subject, stated, formulas.givens):
+        if s.rank != t.rank:
+            raise SubjectError(f"--inputs says {declared(s)}, and the reference has {declared(t)}")
+        for number, dim in zip(s.dims, t.dims, strict=True):
+            if number.is_Integer and found.setdefault(dim, number) != number:
+                raise SubjectError(f"--inputs says {declared(s)}; by another array, {dim} is {found[dim]}")
+    sizes = with_what_follows(found, [d for t in formulas.givens for d in t.dims])
+    for dim, number in found.items():
+        if isinstance(dim, DefinedDimension):
+            _check(dim, number, sizes.get(dim, dim))
+    return formulas_at(formulas, sizes)
+
+
+def _check(dim: DefinedDimension, stated: Expr, size: Expr) -> None:
+    """What is stated of a dimension that follows from others. size: what follows from the others that are stated."""
+    if size.is_Integer and size == stated:
+        return
+    said = f"--inputs says that {dim} is {stated}"
+    if size.is_Integer:
+        raise SubjectError(f"{said}, and {dim} = {dim.text} is {size}")
+    free = " and ".join(sorted(map(str, in_free_dimensions(size).free_symbols)))
+    raise SubjectError(f"{said}, and it follows from others: {dim} = {dim.text}. Give {free} a number")
+
+
+def formulas_at(formulas: Formulas, sizes: Sizes) -> Formulas:
+    """The formulas with other dimensions. Claims of the catalogue are for all sizes, and are left out."""
+
+    def at(t: Tensor | None) -> Any:
+        return None if t is None else tensor_at(t, sizes)
+
+    return replace(
+        formulas,
+        givens=tuple(map(at, formulas.givens)),
+        definitions=tuple(_definition_at(d, sizes) for d in formulas.definitions),
+        value=at(formulas.value),
+        wrt=tuple(map(at, formulas.wrt)),
+        upstream=at(formulas.upstream),
+        entry=replace(formulas.entry, claim={}) if formulas.entry is not None else None,
+    )
+
+
+def _definition_at(d: Definition, sizes: Sizes) -> Definition:
+    indices = tuple(_index_at(i, sizes) for i in d.indices)
+    return replace(d, tensor=tensor_at(d.tensor, sizes), indices=indices, body=expression_at(d.body, sizes))
+
+
+def expression_at(expr: Expr, sizes: Sizes) -> Expr:
+    """A formula with other dimensions."""
+
+    def leaf(e: Expr) -> Expr | None:
+        if isinstance(e, Element):
+            return Element(tensor_at(e.tensor, sizes), *(rebuild(i, leaf) for i in e.indices))
+        if isinstance(e, Index):
+            return _index_at(e, sizes)
+        if isinstance(e, Symbol):
+            return sizes.get(e)
+        if isinstance(e, BoundSum):
+            body, bound = e.open()
+            other = {i: _index_at(i, sizes) for i in bound}
+            return bound_sum(rebuild(body.xreplace(other), leaf), *other.values())
+        return None
+
+    return rebuild(expr, leaf)
+
+
+def _index_at(i: Index, sizes: Sizes) -> Index:
+    return Index(i.name, i.dim.xreplace(sizes))
+
+
+def are_stated(inputs: Any) -> bool:
+    """Whether sizes are stated as numbers that code can be traced at."""
+    sizes = [d for t in parse_givens(inputs) for d in t.dims if d.is_Integer] if isinstance(inputs, str) else []
+    return bool(sizes) and all(d <= MOST for d in sizes)
+
+
+def the_better(free: Report, sized: Report) -> Report:
+    """Of what is said for all sizes, and at those that are stated: the latter where code is for these alone."""
+    elsewhere = all(f.kind == "error" for f in free.findings) and not free.passed
+    return sized if elsewhere or sized.verdict == "proved" or (sized.passed and not free.passed) else free
+
+
+def has_numbers(tensors: Sequence[Tensor | None]) -> bool:
+    """Whether a size is a number. A one is no size, but an axis that is there for broadcasting."""
+    return any(d.is_Integer and d != 1 for t in tensors if t is not None for d in t.dims)

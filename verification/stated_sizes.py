@@ -34,13 +34,16 @@ def at_stated_sizes(formulas: Formulas, subject: Subject, stated: Sequence[Tenso
 
     Sums over such a dimension stay sums. **Raises** SubjectError where numbers do not fit each other.
     """
-    if not any(d.is_Integer for s in stated for d in s.dims):
+    known = {(t.name, t.dims) for t in formulas.givens}
+    if all((s.name, s.dims) in known for s in stated if any(d.is_Integer for d in s.dims)):
         return formulas
     found: dict[Expr, Expr] = {}
     for s, t in paired_with(subject, stated, formulas.givens):
         if s.rank != t.rank:
             raise SubjectError(f"--inputs says {declared(s)}, and the reference has {declared(t)}")
         for number, dim in zip(s.dims, t.dims, strict=True):
+            if number.is_Integer and dim.is_Integer and number != dim:
+                raise SubjectError(f"--inputs says {declared(s)}, and the reference has {declared(t)}")
             if number.is_Integer and found.setdefault(dim, number) != number:
                 raise SubjectError(f"--inputs says {declared(s)}; by another array, {dim} is {found[dim]}")
     sizes = with_what_follows(found, [d for t in formulas.givens for d in t.dims])

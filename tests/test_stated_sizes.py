@@ -82,6 +82,16 @@ def test_what_holds_at_a_stated_size_alone() -> None:
     assert report.verdict == "wrong" and report.findings[0].kind == "scale"
 
 
+def without_the_mean(Z: Any, Y: Any) -> Any:
+    return softmax_ce(Z, Y) * len(Z)
+
+
+def test_one_is_a_size_too() -> None:
+    report = judged(without_the_mean, "softmax-ce", "Z: 1 C")
+    assert (report.verdict, report.at_sizes) == ("proved", True), str(report)
+    assert "all sizes that are not stated as numbers" in str(report)
+
+
 #: What is stated of max-pool2d, and what is to be read then.
 CLASHES = {
     "x: n C 4 6, dout: n C 3 3": "O is 3, and O = (H - 2) // 2 + 1 is 2",

@@ -237,7 +237,7 @@ def _read(traceable: Subject, setting: Setting, against: Any, write: Callable[[A
         covered=grouped((*seen.covered, *returned.covered)),
         explained=seen.explained,
         where=adapted.where,
-        at_sizes=has_numbers((*binding.tensors, binding.upstream)),
+        at_sizes=stated or has_numbers((*binding.tensors, binding.upstream)),
         notes=(
             *(mending.notes if mending is not None else ()),
             *remarks(seen),

@@ -316,7 +316,7 @@ class _Run:
                 element = Element(consumer.tensor, *fresh)
                 chain += bound_sum(Partial(self.of_element, element) * Partial(element, target, held=True), *fresh)
         trail.lead(left, chain, CHAIN)
-        inserted = rebuild(chain, lambda e: self._insert(e, locals_) if isinstance(e, Partial) else None)
+        inserted = rebuild(chain, lambda e: self._insert(e, locals_) if isinstance(e, Partial) else None, {Partial})
         reached = without_divisors(collect(contract_deltas(inserted)))
         trail.follow(reached, DELTAS if inserted.atoms(Delta) else ADJOINTS)
         return out, before

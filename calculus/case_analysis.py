@@ -28,12 +28,13 @@ MAX_CASES = 243
 class _Case:
     """What holds in a case.
 
-    known: the values of the indicators that it decides. given: elements in the case, such as −|x| for a negative x.
-    meant: what the names mean that were made for it, such as −x for |x|. assumed: the signs that make the case.
+    known: the values of the indicators that it decides. new: elements in it, such as −|x| for x, in terms of which
+    nothing of the case around it is written yet. meant: what all names mean that were made for cases, such as −x for
+    |x|. assumed: the signs that make the case, as they are in it.
     """
 
     known: Mapping[Expr, int] = field(default_factory=dict)
-    given: Mapping[Expr, Expr] = field(default_factory=dict)
+    new: Mapping[Expr, Expr] = field(default_factory=dict)
     meant: Mapping[Expr, Expr] = field(default_factory=dict)
     assumed: tuple[tuple[Expr, int], ...] = ()
 
@@ -67,21 +68,27 @@ def _vanishes(
     case: _Case,
     budget: int,
 ) -> bool:
-    def residual(case: _Case) -> tuple[Normalizer, Poly]:
+    normalizer = Normalizer(unfolded, elementary=True, known=case.known)
+    left = normalizer.poly(difference)
+    left = normalizer.poly(in_case(normalizer.expr(left), case.new)) if case.new else left
+    here = normalizer.expr(left)  # cases inside of this one begin with it
+
+    def residual(known: Mapping[Expr, int]) -> tuple[Normalizer, Poly]:
         turned: dict[Expr, None] | None = None if everywhere or kinks is None else {}
-        normalizer = Normalizer(unfolded, elementary=True, known=case.known, kinks=turned)
-        poly = normalizer.poly(difference)
-        poly = normalizer.poly(in_case(normalizer.expr(poly), case.given)) if case.given else poly
+        normalizer = Normalizer(unfolded, elementary=True, known=known, kinks=turned)
+        poly = normalizer.poly(here)
         for x in turned or ():
             _added(kinks, case, x)
         return normalizer, poly
 
-    normalizer, left = residual(case)
+    if not everywhere and kinks is not None:
+        normalizer, left = residual(case.known)
     if not left or not normalizer.clear_denominators(left):
         return True
-    arguments = [i.args[0] for i in normalizer.expr(left).atoms(Indicator)]
+    shown = normalizer.expr(left)
+    arguments = [i.args[0] for i in shown.atoms(Indicator)]
     plain = [x for x in arguments if not x.atoms(Indicator) and not _has_bound(x)]
-    if is_average(normalizer.expr(left)):
+    if is_average(shown):
         plain = [x for x in plain if not is_random(x)]  # inside an average no single case covers all outcomes
     plain.sort(key=lambda x: (len(Add.make_args(x)), str(x)))
     if not plain or budget < 3:
@@ -91,16 +98,16 @@ def _vanishes(
     for sign in _signs(x):
         known = {**case.known, x: int(sign > 0), -x: int(sign < 0)}
         if root is None and sign == 0:
-            normalizer, left = residual(replace(case, known=known))
+            normalizer, left = residual(known)
             if not is_multiple(normalizer.expr(normalizer.clear_denominators(left)), x) and not _added(kinks, case, x):
                 return False
             continue
         new, meant = ({}, {}) if root is None else _with_sign(x, sign, root)
-        assumed = tuple((in_case(e, {**case.given, **new}), s) for e, s in (*case.assumed, (x, sign)))
+        assumed = tuple((in_case(e, new), s) for e, s in (*case.assumed, (x, sign)))
         if contradictory(assumed):
             continue
-        inside = _Case(known, {**case.given, **new}, {**case.meant, **meant}, assumed)
-        if _vanishes(difference, unfolded, None if sign == 0 else kinks, everywhere, inside, budget // 3):
+        inside = _Case(known, new, {**case.meant, **meant}, assumed)
+        if _vanishes(here, unfolded, None if sign == 0 else kinks, everywhere, inside, budget // 3):
             continue
         if sign != 0 or not _added(kinks, case, x):
             return False

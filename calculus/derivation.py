@@ -85,7 +85,7 @@ class Definition:
     def at(self, *indices: Expr) -> Expr:
         """The body at other indices, capture-free."""
         mapping = dict(zip(self.indices, indices, strict=True))
-        return rebuild(self.body, lambda e: mapping.get(e))  # type: ignore[call-overload]
+        return rebuild(self.body, lambda e: mapping.get(e), mapping.keys())  # type: ignore[call-overload]
 
     def inputs(self) -> tuple[Tensor, ...]:
         """The tensors its body reads, in order of name."""
@@ -116,7 +116,7 @@ class Known:
 
     def at(self, of_indices: Sequence[Expr], wrt_indices: Sequence[Expr]) -> Expr:
         mapping = dict(zip((*self.of_indices, *self.wrt_indices), (*of_indices, *wrt_indices), strict=True))
-        return rebuild(self.value, mapping.get)  # type: ignore[arg-type]
+        return rebuild(self.value, mapping.get, mapping.keys())  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _rewrite(expr: Expr, name: str, moving: Mapping[Tensor, Moving]) -> Expr:
             return result if rule == name else e
         return None
 
-    return rebuild(expr, leaf)
+    return rebuild(expr, leaf, {Partial})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class _Settler:
                 return e if simple is None else self(simple)
             return None
 
-        return rebuild(expr, leaf)
+        return rebuild(expr, leaf, {Partial})
 
     def depends(self, expr: Expr) -> bool:
         tensors = expr.atoms(Tensor)

@@ -159,7 +159,7 @@ class Prover:
                 inside = isinstance(e, Element) and e.tensor in tensors
                 return self.definitions[e.tensor].at(*e.indices) if inside else None  # type: ignore[attr-defined]
 
-            return rebuild(difference, leaf)
+            return rebuild(difference, leaf, {*tensors})
 
         defined = self._defined(difference)
         for tensors in ((), *((t,) for t in defined), *([tuple(defined)] if len(defined) > 1 else [])):
@@ -180,7 +180,7 @@ class Prover:
 
     def resolve(self, expr: Expr) -> Expr:
         """The expression with every derivative node worked out."""
-        return rebuild(expr, lambda e: self._derivative(e) if isinstance(e, Partial) else None)
+        return rebuild(expr, lambda e: self._derivative(e) if isinstance(e, Partial) else None, {Partial})
 
     def _derivative(self, node: Partial) -> Expr:
         of, wrt = node.of, node.wrt
@@ -193,8 +193,7 @@ class Prover:
         moving = frozenset() if node.held else self.downstream(wrt.tensor)
         if isinstance(of, Element) and of.tensor in self.definitions and of.tensor != wrt.tensor:
             of = body_at(self.definitions[of.tensor], of)
-        moved = rebuild(self.resolve(of), lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
-        return _first_order(moved)
+        return _first_order(self._moved(self.resolve(of), wrt, moving))
 
     def _law_reads(self, expr: Expr, tensor: Tensor) -> bool:
         """Whether an expression depends on a random array whose moments depend on a tensor."""
@@ -224,8 +223,13 @@ class Prover:
             return element + _T * direction
         if element.tensor in moving:
             body = body_at(self.definitions[element.tensor], element)
-            return rebuild(body, lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None)
+            return self._moved(body, wrt, moving)
         return element
+
+    def _moved(self, expr: Expr, wrt: Element, moving: frozenset[Tensor]) -> Expr:
+        return rebuild(
+            expr, lambda e: self._move(e, wrt, moving) if isinstance(e, Element) else None, {wrt.tensor, *moving}
+        )
 
     def downstream(self, tensor: Tensor) -> frozenset[Tensor]:
         """The definitions that move when ``tensor`` does, without itself."""
@@ -268,27 +272,27 @@ def _first_order(expr: Expr) -> Expr:
     """The coefficient of t¹ in an expression of x + t e."""
     if _T not in expr.free_symbols:
         return S.Zero
-    expr = rebuild(expr, _by_its_definition)
+    expr = rebuild(expr, _by_its_definition, {_T})
     return _at_start(expr._eval_derivative(_T))
 
 
 def _at_start(expr: Expr) -> Expr:
     """The expression at t = 0."""
-    return rebuild(expr, lambda e: S.Zero if e == _T else None)
+    return rebuild(expr, lambda e: S.Zero if e == _T else None, {_T})
 
 
 def _by_its_definition(expr: Expr) -> Expr | None:
     """A named function of t by its definition: the prover does not rely on the derivative that the rules use."""
     if isinstance(expr, Where):  # its condition is not differentiated, and stays as the other side of a step has it
         test, *branches = expr.args
-        return Where(_at_start(test), *(rebuild(b, _by_its_definition) for b in branches))
+        return Where(_at_start(test), *(rebuild(b, _by_its_definition, {_T}) for b in branches))
     if isinstance(expr, Indicator):
         return Indicator(_at_start(expr.args[0]))
     if isinstance(expr, NamedFunction) and _T in expr.free_symbols:
         meant = expr.as_elementary()
         if meant.has(Indicator, Where):  # |x| keeps its name, and so does what is divided by it
             return _at_start(expr) + _T * _first_order(meant)
-        return rebuild(meant, _by_its_definition)
+        return rebuild(meant, _by_its_definition, {_T})
     return None
 
 

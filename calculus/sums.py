@@ -7,10 +7,10 @@ what makes every manipulation capture-free.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
-from sympy import Expr, Integer, S, sympify
+from sympy import Expr, Integer, S, Symbol, sympify
 from sympy.core.basic import Basic
 
 from .tensors import Element, Index, Tensor, bound_index, fresh_index
@@ -117,8 +117,41 @@ def bound_sum(body: Expr, *indices: Index) -> Expr:
     return BoundSum(body.xreplace(canonical), *canonical.values())
 
 
-def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
-    """Replace sub-expressions top down: where ``leaf`` answers, its answer stands; sums are opened on the way."""
+def contents(expr: Basic) -> frozenset[Any]:
+    """The arrays that an expression reads, its free symbols, and :class:`Partial` where it has a derivative node.
+
+    Of an array only itself: neither its dimensions nor what its law depends on.
+    """
+    if isinstance(expr, Tensor | Symbol):
+        return frozenset((expr,))
+    if not expr.args:
+        return frozenset()
+    found = _contents.get(expr)
+    if found is None:
+        found = contents(expr.args[0])
+        for a in expr.args[1:]:
+            more = contents(a)
+            found = found if more <= found else found | more
+        if isinstance(expr, BoundSum):
+            found = found.difference(expr.bound)
+        elif isinstance(expr, Partial):
+            found = found.union((Partial,))
+        if len(_contents) > 200_000:
+            _contents.clear()
+        _contents[expr] = found
+    return found
+
+
+_contents: dict[Basic, frozenset[Any]] = {}
+
+
+def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None], among: Set[Any] | None = None) -> Expr:
+    """Replace sub-expressions top down: where ``leaf`` answers, its answer stands; sums are opened on the way.
+
+    among: ``leaf`` answers only for what holds one of these, as :func:`contents` has them; the rest is passed over.
+    """
+    if among is not None and among.isdisjoint(contents(expr)):
+        return expr
     answer = leaf(expr)
     if answer is not None:
         return answer
@@ -126,18 +159,19 @@ def rebuild(expr: Expr, leaf: Callable[[Expr], Expr | None]) -> Expr:
         return expr
     if isinstance(expr, BoundSum):
         body, fresh = expr.open()
-        new = rebuild(body, leaf)
+        new = rebuild(body, leaf, among)
         return expr if new == body else bound_sum(new, *fresh)
     if isinstance(expr, Partial):
-        wrt = Element(expr.wrt.tensor, *(rebuild(i, leaf) for i in expr.wrt.indices))
-        return expr.func(rebuild(expr.of, leaf), wrt, *expr.args[2:])
-    args = [rebuild(a, leaf) for a in expr.args]  # type: ignore[arg-type]
+        wrt = Element(expr.wrt.tensor, *(rebuild(i, leaf, among) for i in expr.wrt.indices))
+        return expr.func(rebuild(expr.of, leaf, among), wrt, *expr.args[2:])
+    args = [rebuild(a, leaf, among) for a in expr.args]  # type: ignore[arg-type]
     return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else expr.func(*args)
 
 
 def substitute(expr: Expr, replacements: Mapping[Expr, Expr]) -> Expr:
     """Capture-free substitution of expressions for expressions."""
-    return rebuild(expr, replacements.get)
+    atoms = all(isinstance(k, Symbol) for k in replacements)
+    return rebuild(expr, replacements.get, replacements.keys() if atoms else None)
 
 
 def occurrences(expr: Expr, kind: type[Any]) -> Iterable[Any]:

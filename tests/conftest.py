@@ -6,6 +6,7 @@ A run takes one row in two to seven, or more, of a long table, the same ones eac
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 import pytest
 
 THOROUGH = "NNMATH_THOROUGH"
+
+#: Formulas that were derived stay for the whole run: by default, looking through them again and again takes 8 % of it.
+gc.set_threshold(50_000, 20, 50)
 
 #: Of these tests one row in so many is run. Each table is much larger than what it takes to notice a broken engine.
 SAMPLED = {

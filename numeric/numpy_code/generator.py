@@ -25,7 +25,7 @@ from .line_comments import with_reasons
 from .names import CALLS
 from .numpy_forms import singletons, small_results_first, with_inner_products
 from .outer_factors import with_factors_outside
-from .row_blocks import RowBlocks, row_blocks
+from .row_blocks import RowBlocks, counting, row_blocks
 from .row_sums import with_shared_sums
 from .row_text import owners
 from .shared_exponentials import with_shared_exponentials
@@ -79,6 +79,7 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
     nodes = with_tables(nodes)
     nodes = with_array_bounds(nodes, function.elementwise) if long else nodes
     nodes = beyond_last(nodes, len(names))
+    nodes = counting(nodes, rows, _first(function, rows)) if rows and rows.counted else nodes
     order = small_results_first(names, nodes[: len(names)])
     body = writer.assign([(names[k], nodes[k]) for k in order], nodes[len(names) :])
     if not function.elementwise:
@@ -93,12 +94,17 @@ def _function(function: ArrayFunction) -> tuple[str, GeneratedFunction, Mapping[
         floats = {name for node, name in writer.names.items() if node.kind == "float" and node.op != "name"}
         body = reuse_entries(body, [a.name for a in function.arguments], floats)
     opening, used = _opening(function)
+    body = with_reasons(body)
+    own: list[str] = []
     if rows is not None:
-        opening += _split(function, rows)
+        sizes = list(writer.dims) if rows.counted else []
+        opening += _split(function, rows, sizes)
         used["_by_rows"] = None
+        if rows.counted:
+            own, body = _of_some_rows(function, rows, sizes, body)
     doc = docstring.compose(function.derivation, function.plan, function.known, function.givens, function.elementwise)
     head = f"def {function.name}({_signature(function.arguments)}):"
-    lines = [head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *with_reasons(body)))]
+    lines = [*own, head, *docstring.indent(doc), *(f"    {x}" for x in (*opening, *body))]
     if "_mostly_near" in used:
         text, helpers = near_functions.near_function(function)
         lines = [text, "", "", *lines]
@@ -167,19 +173,39 @@ def _first(function: ArrayFunction, found: RowBlocks) -> str:
     return max(found.split, key=lambda name: ranks[name])
 
 
-def _split(function: ArrayFunction, found: RowBlocks) -> list[str]:
-    """The lines that do so."""
+def _split(function: ArrayFunction, found: RowBlocks, sizes: Sequence[str]) -> list[str]:
+    """The lines that do so. sizes: the dimensions that the blocks are told."""
     split = _mapping(found.split)
-    others = _mapping([a.name for a in function.arguments if a.name not in found.split])
+    others = _mapping([*(a.name for a in function.arguments if a.name not in found.split), *sizes])
     first = _first(function, found)
     kinds = f"({', '.join(map(_quoted, found.kinds))}{',' if len(found.kinds) == 1 else ''})"
-    call = f"    return _by_rows({function.name}, "
+    call = f"    return _by_rows({_of_rows(function) if found.counted else function.name}, "
     lines = [f"{call}{split}, {others}, {kinds})"]
     if len(lines[0]) > WIDEST:
         lines = [f"    split = {split}", f"    others = {others}", f"{call}split, others, {kinds})"]
     if len(lines[-1]) > WIDEST:
         lines[2:] = [f"    kinds = {kinds}", f"{call}split, others, kinds)"]
     return [f"if {first}.nbytes > _LONG and len({first}) > 1:", *lines]
+
+
+def _of_rows(function: ArrayFunction) -> str:
+    """The name of the function for some of the rows, where the number of all is part of the formula."""
+    return f"_{function.name}_rows"
+
+
+def _of_some_rows(
+    function: ArrayFunction, found: RowBlocks, sizes: Sequence[str], body: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """That function, and the line that calls it for all of them."""
+    passed = ", ".join([*(a.name for a in function.arguments), *sizes])
+    name, rows = _of_rows(function), found.rows
+    does = {
+        ("sum",): f"What some of the {rows} rows add.",
+        ("rows",): f"For some of the {rows} rows.",
+        ("rows", "sum"): f"For some of the {rows} rows: what they add to sums, and their rows of the rest.",
+    }[tuple(sorted({*found.kinds}))]
+    own = [f"def {name}({passed}):", f'    """{does}"""', *(f"    {x}" for x in body), "", ""]
+    return own, [f"return {name}({passed})"]
 
 
 def _quoted(text: str) -> str:

@@ -135,28 +135,23 @@ _BLOCK = 2**19  # bytes of these rows
 def _by_rows(function, split, others, kinds):
     """function of some rows of the arrays in split at a time: all that it computes on the way stays in the cache.
 
-    kinds: what becomes of each result of the blocks: rows are put together, sums are added; /n: it is divided by the
-    number of rows, so that a block has its share in it.
+    kinds: what becomes of each result of the blocks: rows are put together, sums are added.
     """
     largest = max(split.values(), key=lambda x: x.nbytes)
     n = len(largest)
     step, found = max(1, _BLOCK * n // largest.nbytes), [[] for _ in kinds]
     for start in range(0, n, step):
-        rows = slice(start, min(start + step, n))
+        rows = slice(start, start + step)
         parts = function(**{name: x[rows] for name, x in split.items()}, **others)
         for whole, part, kind in zip(found, parts if len(kinds) > 1 else (parts,), kinds):
-            share = part.dtype.type((rows.stop - start) / n) if kind.endswith("/n") else None
-            if kind.startswith("sum"):
-                whole.append(part if share is None else part * share)
+            if kind == "sum":
+                whole.append(part)
                 continue
             if not whole:
                 whole.append(np.empty((n, *part.shape[1:]), part.dtype))
-            if share is None:
-                whole[0][rows] = part
-            else:
-                np.multiply(part, share, out=whole[0][rows])
+            whole[0][rows] = part
         del parts, part  # the next rows are computed where these were
-    found = tuple(np.sum(x, axis=0) if k.startswith("sum") else x[0] for x, k in zip(found, kinds))
+    found = tuple(np.sum(x, axis=0) if kind == "sum" else x[0] for x, kind in zip(found, kinds))
     return found if len(kinds) > 1 else found[0]
 '''
 

@@ -1,17 +1,17 @@
 """Functions that may work on some rows of their arrays at a time, which keeps arrays on the way in the cache.
 
 A function may where each of its results either has a row for every row of the arrays, and reads nothing but that row,
-or is a sum over them. Either may also be divided by the number of rows, as the mean of a batch is.
+or is a sum over them. The number of all rows is known to each block, as the mean of a batch needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..array_function import ArrayFunction
 from ..plans import identifier
-from ..program import Node
+from ..program import Node, all_nodes, rebuilder
 
 
 class Whole(Exception):
@@ -20,14 +20,10 @@ class Whole(Exception):
 
 @dataclass(frozen=True)
 class Along:
-    """How a value goes along the rows. axis: where they lie; None where it has none. total: it is a sum over them.
-
-    degree: how often it was divided by their number.
-    """
+    """How a value goes along the rows. axis: where they lie; None where it has none. total: it is a sum over them."""
 
     axis: int | None = None
     total: bool = False
-    degree: int = 0
 
 
 FREE = Along()
@@ -39,10 +35,15 @@ ELEMENTWISE = (*LINEAR, "pow", "compare", "call", "raise")
 
 @dataclass(frozen=True)
 class RowBlocks:
-    """split: the arguments with rows, by Python name. kinds: of each result, ``rows`` or ``sum``, perhaps ``/n``."""
+    """rows: the dimension of the rows. split: the arguments that have it, by Python name.
 
+    kinds: of each result, ``rows`` or ``sum``. counted: whether their number is part of the formula.
+    """
+
+    rows: str
     split: tuple[str, ...]
     kinds: tuple[str, ...]
+    counted: bool
 
 
 def row_blocks(function: ArrayFunction) -> RowBlocks | None:
@@ -61,10 +62,25 @@ def row_blocks(function: ArrayFunction) -> RowBlocks | None:
         results = [found.read(node) for node in function.returned]
     except Whole:
         return None
-    if any(r.degree > 1 or not (r.total or r.axis == 0) for r in results):
+    if not all(r.total or r.axis == 0 for r in results):
         return None
-    kinds = tuple(("sum" if r.total else "rows") + "/n" * r.degree for r in results)
-    return RowBlocks(tuple(a.name for a in arrays if a.name in split), kinds)
+    kinds = tuple("sum" if r.total else "rows" for r in results)
+    counted = any((n.op, n.data) == ("dim", (str(rows),)) for n in all_nodes(function.roots))
+    return RowBlocks(str(rows), tuple(a.name for a in arrays if a.name in split), kinds, counted)
+
+
+def counting(nodes: Sequence[Node], blocks: RowBlocks, first: str) -> list[Node]:
+    """Programs for some of the rows, where their number is that of all. first: an array, of as many rows as there are.
+
+    ``np.arange(n)`` counts the rows that are there.
+    """
+
+    def change(_: Node, node: Node) -> Node | None:
+        if (node.op, node.data) == ("arange", (blocks.rows,)):
+            return Node("arange", (), (f"len({first})",), node.rank, node.kind)
+        return None
+
+    return [*map(rebuilder(change), nodes)]
 
 
 class _Reader:
@@ -87,26 +103,28 @@ class _Reader:
             return self._product(node)
         if node.op == "index":
             return self._index(node)
+        if node.op == "dim":
+            return FREE
         if self.rows in map(str, node.data) or (node.op == "full" and self.rows in str(node.data)):
             raise Whole
         read = [self.read(a) for a in node.args]
         if all(a == FREE for a in read):
             return FREE
         if node.op == "add":
-            if len({(a.total, a.degree) for a in read}) > 1 and not all(a.degree == 0 and not a.total for a in read):
+            if len({a.total for a in read}) > 1:
                 raise Whole
-            return Along(self._axis(node), read[0].total, read[0].degree)
+            return Along(self._axis(node), read[0].total)
         if node.op in ELEMENTWISE and node.data != ("vecdot",):
-            if node.op not in LINEAR and any(a.total or a.degree for a in read):
+            if node.op not in LINEAR and any(a.total for a in read):
                 raise Whole
-            if node.op == "over" and read[1] != Along(read[1].axis):
+            if node.op == "over" and read[1].total:
                 raise Whole
-            return Along(self._axis(node), read[0].total, read[0].degree)
+            return Along(self._axis(node), read[0].total)
         if node.op in ("expand", "transpose") and not read[0].total:
             return self._moved(node, read[0])
         if node.op == "reduce":
             return self._reduced(node, read[0])
-        if any(a.total or a.degree for a in read):
+        if any(a.total for a in read):
             raise Whole
         if node.op in ("log_sum", "row_scale"):
             return Along(_without(read[0].axis, node.data))
@@ -125,16 +143,13 @@ class _Reader:
 
     def _product(self, node: Node) -> Along:
         split: int = node.data[0]  # type: ignore[assignment]
-        counted = [a for a in node.args[split:] if a.op == "dim" and str(a.data[0]) == self.rows]
-        over = [self.read(a) for a in node.args[:split]]
-        under = [self.read(a) for a in node.args[split:] if a not in counted]
-        if any(a.total or a.degree for a in under) or sum(a.total for a in over) > 1:
+        over, under = ([self.read(a) for a in part] for part in (node.args[:split], node.args[split:]))
+        if any(a.total for a in under) or sum(a.total for a in over) > 1:
             raise Whole
         total = any(a.total for a in over)
         if total and any(a.axis is not None for a in (*over, *under)):
             raise Whole
-        axis = self._axis(Node("add", tuple(a for a in node.args if a not in counted), (), node.rank))
-        return Along(axis, total, sum(a.degree for a in over) + len(counted))
+        return Along(self._axis(Node("add", node.args, (), node.rank)), total)
 
     def _index(self, node: Node) -> Along:
         """One entry of each row: ``Z[np.arange(n), y]``."""
@@ -151,22 +166,22 @@ class _Reader:
         if inner.axis is None:
             return inner
         if node.op == "transpose":
-            return Along(node.data.index(inner.axis), False, inner.degree)
+            return Along(node.data.index(inner.axis))
         own = [at for at, kept in enumerate(node.data) if kept]
-        return Along(own[inner.axis], False, inner.degree)
+        return Along(own[inner.axis])
 
     @staticmethod
     def _reduced(node: Node, inner: Along) -> Along:
         op, axes, keepdims = node.data
-        if op != "sum" and (inner.total or inner.degree):
+        if op != "sum" and inner.total:
             raise Whole
         if inner.total or inner.axis is None:
             return inner
         if inner.axis in axes:  # type: ignore[operator]
             if op != "sum" or keepdims:
                 raise Whole
-            return Along(None, True, inner.degree)
-        return Along(inner.axis if keepdims else _without(inner.axis, axes), False, inner.degree)  # type: ignore[arg-type]
+            return Along(None, True)
+        return Along(inner.axis if keepdims else _without(inner.axis, axes))  # type: ignore[arg-type]
 
     @staticmethod
     def _einsum(node: Node, read: list[Along]) -> Along:

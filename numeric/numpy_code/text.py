@@ -197,8 +197,8 @@ def _dim(w: Writer, n: Node) -> tuple[str, int]:
 
 
 def w_dim(w: Writer, text: str) -> str:
-    """A dimension by name, or a number."""
-    if not text.isdigit():
+    """A dimension by name, a number, or a length."""
+    if text.isidentifier():
         w.dims[text] = None
     return text
 

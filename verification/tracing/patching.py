@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import cache
 from types import CellType
 from typing import Any
 
@@ -153,37 +154,57 @@ def _prod(values: Any, *, start: Any = 1) -> Any:
 _BUILTINS: dict[str, Any] = {"range": _Range, "len": _len, "float": _Float}
 
 
+@cache
+def _replacements() -> tuple[list[tuple[dict[str, Any], str, Any]], dict[int, Any]]:
+    """What stands in NumPy's namespaces while a trace runs, and by what a name of the person's own is replaced.
+
+    The latter by the identity of what it names.
+    """
+    placed = [(vars(numpy), name, new) for name, new in CREATION.items()]
+    placed += [(vars(numpy), name, _refusing(name, getattr(numpy, name))) for name in _REFUSED]
+    for name in numpy.random.__all__:
+        old = getattr(numpy.random, name)
+        if callable(old) and not isinstance(old, type):
+            placed.append((vars(numpy.random), name, _random(name)))
+    replaced = {id(namespace[name]): new for namespace, name, new in placed}
+    replaced |= {id(original := getattr(math, name)): _math(original, formula) for name, formula in _MATH.items()}
+    return placed, {**replaced, id(math.prod): _prod}
+
+
 @contextmanager
 def numpy_made_symbolic(function: Any) -> Iterator[None]:
     """While it lasts, NumPy's creation functions take symbolic sizes, and ``range`` and ``len`` for the person too."""
-    replaced: dict[int, Any] = {id(_ORIGINAL[name]): new for name, new in CREATION.items()}
-    with ExitStack() as undo:
-        for name, new in CREATION.items():
-            _set(undo, vars(numpy), name, new)
-        for name in _REFUSED:
-            old = getattr(numpy, name)
-            replaced[id(old)] = _refusing(name, old)
-            _set(undo, vars(numpy), name, replaced[id(old)])
-        for name in numpy.random.__all__:
-            old = getattr(numpy.random, name)
-            if callable(old) and not isinstance(old, type):
-                replaced[id(old)] = _random(name)
-                _set(undo, vars(numpy.random), name, replaced[id(old)])
-        for name, formula in _MATH.items():
-            original = getattr(math, name)
-            replaced[id(original)] = _math(original, formula)
-        replaced[id(math.prod)] = _prod
+    placed, replaced = _replacements()
+    before: list[tuple[dict[str, Any], str, Any]] = []
+
+    def put(namespace: dict[str, Any], name: str, value: Any) -> None:
+        before.append((namespace, name, namespace.get(name, _NOTHING)))
+        namespace[name] = value
+
+    try:
+        for place in placed:
+            put(*place)
         for namespace in _persons_namespaces(function):
-            for name, value in list(namespace.items()):
+            held = list(namespace.items())
+            of_torch = any(getattr(v, "__name__", "") == "torch" for _, v in held)
+            for name, value in held:
                 if id(value) in replaced and not name.startswith("__"):
-                    _set(undo, namespace, name, replaced[id(value)])
-            of_torch = any(getattr(v, "__name__", "") == "torch" for v in list(namespace.values()))
+                    put(namespace, name, replaced[id(value)])
             for name, new in _BUILTINS.items():
                 if name not in namespace and not (of_torch and new is _Float):  # torch takes no other class as a dtype
-                    _set(undo, namespace, name, new)
+                    put(namespace, name, new)
             if namespace.get("math") is math:
-                _set(undo, namespace, "math", _Math(replaced))
+                put(namespace, "math", _Math(replaced))
         yield
+    finally:
+        for namespace, name, old in reversed(before):
+            if old is _NOTHING:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = old
+
+
+_NOTHING = object()
 
 
 class _Math:
@@ -226,11 +247,3 @@ def _persons_namespaces(function: Any) -> list[dict[str, Any]]:
 
 
 _EMPTY_CELL = CellType()
-
-
-def _set(undo: ExitStack, namespace: Any, name: str, value: Any) -> None:
-    if name in namespace:
-        undo.callback(namespace.__setitem__, name, namespace[name])
-    else:
-        undo.callback(namespace.pop, name, None)
-    namespace[name] = value

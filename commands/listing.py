@@ -27,7 +27,7 @@ def as_json(entries: Sequence[Entry]) -> str:
 
     rows = [
         {
-            **{name: getattr(e, name) for name in ("id", "title", "topic", "kind")},
+            **{name: getattr(e, name) for name in ("id", "title", "names", "topic", "kind")},
             "against": counterpart(e),
             "uses": e.uses,
             "used_by": used_by(e.id),

@@ -12,7 +12,6 @@ import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from .entry import Entry, Example, Statement
 from .options import ParameterError, is_kind
+from .suggestions import suggestions
 
 __all__ = [
     "Entry",
@@ -101,8 +101,7 @@ def find(id: str) -> Entry:
     for problem in _own().problems:
         if f"entry {id!r}" in problem:
             raise MalformedEntry(problem)
-    starts = [name for name in entries if id and name.startswith(id)]
-    close = list(dict.fromkeys((*starts, *get_close_matches(id, entries, 3, 0.5))))[:3]
+    close = suggestions(id, entries.values())
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
     if not hint and not re.fullmatch(r"[\w .-]*", id):  # no id has operators or brackets: a formula was meant
         shapes = ", ".join(f"{name}: {'n d' if name[0].isupper() else 'n'}" for name in _names(id)) or "x: n"
@@ -257,7 +256,7 @@ EXPECTED: tuple[tuple[str, Any, str], ...] = (
     ("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}"),
     *(
         (name, _is_texts, "a tuple of texts")
-        for name in ("rules", "conventions", "pitfalls", "references", "uses", "generalises")
+        for name in ("names", "rules", "conventions", "pitfalls", "references", "uses", "generalises")
     ),
 )
 

@@ -19,6 +19,7 @@ class Entry:
     """One formula of the catalogue.
 
     id, title: what a user types, and what a page is headed. The id never changes.
+    names: what else people call it, for those who do not know the id: ``("linear", "fully connected")``.
     given: one tensor a line, ``NAME: dimensions domain = value  # description``; domains are ``positive``,
         ``nonnegative``, ``rows`` (last axis sums to 1), ``onehot``, ``mask`` (0 or 1), ``sign`` (−1 or 1), ``unit``
         (between 0 and 1), ``int<C``, ``function``; default real.
@@ -57,6 +58,7 @@ class Entry:
 
     id: str
     title: str
+    names: tuple[str, ...] = ()
     given: str | Callable[..., str] = ""
     define: str | Callable[..., str] = ""
     wanted: tuple[str, ...] | Callable[..., tuple[str, ...]] = ()

@@ -96,7 +96,8 @@ def _links(page: nnmath.Page) -> str:
     }
     lines = (f"{name} {', '.join(f'[{id}]({id}.md)' for id in ids)}." for name, ids in related.items() if ids)
     against = f"The code is checked against exact values and {counterpart(find(entry.id))}."
-    return "\n\n".join((*([against] if page.has_code and find(entry.id).torch else []), *lines))
+    also = [f"Also called {', '.join(entry.names)}."] if entry.names else []
+    return "\n\n".join((*also, *([against] if page.has_code and find(entry.id).torch else []), *lines))
 
 
 def course_page() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,10 +100,41 @@ def test_wrong_parameters(id: str, parameters: dict[str, int], part: str) -> Non
         find(id).at(**parameters)
 
 
-@pytest.mark.parametrize(("id", "part"), [("sotfmax-ce", "softmax-ce"), ("softmaxx", "softmax"), ("", "nnmath list")])
-def test_an_unknown_id_gets_suggestions(id: str, part: str) -> None:
-    with pytest.raises(UnknownEntry, match=part):
+@pytest.mark.parametrize(
+    ("id", "first"),
+    [
+        ("sotfmax-ce", "softmax-ce"),
+        ("softmaxx", "softmax"),
+        ("softmax_ce", "softmax-ce"),
+        ("linear", "dense"),
+        ("fully-connected", "dense"),
+        ("cross entropy", "softmax-ce"),
+        ("CrossEntropyLoss", "softmax-ce"),
+        ("BCEWithLogitsLoss", "bce-with-logits"),
+        ("SmoothL1Loss", "smooth-l1"),
+        ("l2", "l2-penalty"),
+        ("MaxPool2d", "max-pool2d"),
+        ("conv", "conv1d"),
+        ("glorot", "xavier-init"),
+        ("scaled_dot_product_attention", "attention"),
+        ("long short-term", "lstm"),
+    ],
+)
+def test_an_unknown_id_gets_suggestions(id: str, first: str) -> None:
+    with pytest.raises(UnknownEntry, match=f"Did you mean {first}(\\?| or )"):
         find(id)
+
+
+@pytest.mark.parametrize("id", ["", "--", "zzzzzz"])
+def test_what_is_like_no_id_gets_none(id: str) -> None:
+    with pytest.raises(UnknownEntry, match=f"no entry is called {id!r}. All ids: nnmath list"):
+        find(id)
+
+
+def test_names_are_none_that_another_entry_has() -> None:
+    """As an id, or as a name of its own: whoever types it means one of them."""
+    names = [name for e in catalogue().values() for name in (e.id, *e.names)]
+    assert len({re.sub(r"[\W_]", "", name.lower()) for name in names}) == len(names)
 
 
 def test_the_catalogue_imports_nothing_heavy() -> None:

@@ -39,7 +39,7 @@ def test_list_as_json_by_topic(capsys: Output) -> None:
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows] == [e.id for e in catalogue().values() if e.topic == "networks"]
     related = ("uses", "used_by", "generalises", "special_case_of")
-    assert {tuple(row) for row in rows} == {("id", "title", "topic", "kind", "against", *related)}
+    assert {tuple(row) for row in rows} == {("id", "title", "names", "topic", "kind", "against", *related)}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["derive", "--help"], ["--version"]])

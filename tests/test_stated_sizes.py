@@ -80,6 +80,19 @@ def test_what_holds_at_a_stated_size_alone() -> None:
     assert report.binding.startswith("Z: 4 C, Y: 4 C rows")
     report = judged(softmax_ce_of_four, "softmax-ce", "Z: 5 C")
     assert report.verdict == "wrong" and report.findings[0].kind == "scale"
+    assert report.findings[0].message == "dZ = n/4 · true, proved for all inputs and sizes"
+
+
+def twice_for_four(Z: Any, Y: Any) -> Any:
+    C = Z.shape[1]
+    pairs = softmax_ce(Z, Y).reshape(2, 2, C)
+    return (2 * pairs).reshape(4, C)
+
+
+def test_a_finding_says_for_which_sizes_it_is_proved() -> None:
+    report = judged(twice_for_four, "softmax-ce", "Z: 4 C")
+    assert (report.verdict, report.at_sizes) == ("wrong", True), str(report)
+    assert report.findings[0].message == "dZ = 2 · true, proved for all inputs at the sizes that are stated"
 
 
 def without_the_mean(Z: Any, Y: Any) -> Any:

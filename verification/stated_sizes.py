@@ -12,16 +12,14 @@ from typing import Any
 
 from sympy import Expr, Symbol
 
-from ..calculus.derivation import Definition
 from ..calculus.dimensions import DefinedDimension, in_free_dimensions, with_what_follows
 from ..calculus.parser import parse_givens
-from ..calculus.sums import BoundSum, bound_sum, rebuild
-from ..calculus.tensors import Element, Index, Tensor
+from ..calculus.tensors import Tensor
 from .reference import Formulas
 from .report import Report
 from .subjects.binding import declared, paired_with
 from .subjects.protocol import Subject, SubjectError
-from .tracing.concrete import tensor_at
+from .tracing.concrete import definition_at, tensor_at
 
 #: Traced code is written out entry by entry along an axis whose size is a number; up to this one that ends soon.
 MOST = 16
@@ -73,40 +71,12 @@ def formulas_at(formulas: Formulas, sizes: Sizes) -> Formulas:
     return replace(
         formulas,
         givens=tuple(map(at, formulas.givens)),
-        definitions=tuple(_definition_at(d, sizes) for d in formulas.definitions),
+        definitions=tuple(definition_at(d, sizes, most=0) for d in formulas.definitions),
         value=at(formulas.value),
         wrt=tuple(map(at, formulas.wrt)),
         upstream=at(formulas.upstream),
         entry=replace(formulas.entry, claim={}) if formulas.entry is not None else None,
     )
-
-
-def _definition_at(d: Definition, sizes: Sizes) -> Definition:
-    indices = tuple(_index_at(i, sizes) for i in d.indices)
-    return replace(d, tensor=tensor_at(d.tensor, sizes), indices=indices, body=expression_at(d.body, sizes))
-
-
-def expression_at(expr: Expr, sizes: Sizes) -> Expr:
-    """A formula with other dimensions."""
-
-    def leaf(e: Expr) -> Expr | None:
-        if isinstance(e, Element):
-            return Element(tensor_at(e.tensor, sizes), *(rebuild(i, leaf) for i in e.indices))
-        if isinstance(e, Index):
-            return _index_at(e, sizes)
-        if isinstance(e, Symbol):
-            return sizes.get(e)
-        if isinstance(e, BoundSum):
-            body, bound = e.open()
-            other = {i: _index_at(i, sizes) for i in bound}
-            return bound_sum(rebuild(body.xreplace(other), leaf), *other.values())
-        return None
-
-    return rebuild(expr, leaf)
-
-
-def _index_at(i: Index, sizes: Sizes) -> Index:
-    return Index(i.name, i.dim.xreplace(sizes))
 
 
 def are_stated(inputs: Any) -> bool:
@@ -119,8 +89,3 @@ def the_better(free: Report, sized: Report) -> Report:
     """Of what is said for all sizes, and at those that are stated: the latter where code is for these alone."""
     elsewhere = all(f.kind == "error" for f in free.findings) and not free.passed
     return sized if elsewhere or sized.verdict == "proved" or (sized.passed and not free.passed) else free
-
-
-def has_numbers(tensors: Sequence[Tensor | None]) -> bool:
-    """Whether a size is a number. A one is no size, but an axis that is there for broadcasting."""
-    return any(d.is_Integer and d != 1 for t in tensors if t is not None for d in t.dims)

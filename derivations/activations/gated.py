@@ -26,6 +26,7 @@ gelu = Entry(
 gelu_tanh = Entry(
     id="gelu-tanh",
     title="Gaussian error linear unit, tanh form",
+    names=("approximate gelu",),
     given="""
         x: real
         k: positive = 0.044715  # fitted constant
@@ -52,6 +53,7 @@ gelu_tanh = Entry(
 silu = Entry(
     id="silu",
     title="Sigmoid linear unit",
+    names=("swish-1",),
     given="x: real",
     define="y = x*sigmoid(x)",
     wanted=("dy/dx", "d2y/dx2"),

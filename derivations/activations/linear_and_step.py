@@ -19,6 +19,7 @@ identity = Entry(
 step = Entry(
     id="step",
     title="Heaviside step",
+    names=("heaviside",),
     given="x: real",
     define="y = where(x > 0, 1, 0)",
     wanted=("dy/dx", "d2y/dx2"),

@@ -6,6 +6,7 @@ from ..entry import Entry
 sigmoid = Entry(
     id="sigmoid",
     title="Logistic sigmoid",
+    names=("logistic", "expit"),
     given="x: real",
     define="y = 1/(1 + exp(-x))",
     wanted=("dy/dx", "d2y/dx2"),

@@ -57,6 +57,7 @@ def _forward(torch, Q, K, V, dO, M=None, s=None, mask="none"):  # type: ignore[n
 attention = Entry(
     id="attention",
     title="Scaled dot-product attention",
+    names=("sdpa", "self-attention", "softmax attention"),
     parameters={"mask": ("none", "given", "causal"), "scale": False},
     variants=({"mask": "given"}, {"mask": "causal"}, {"scale": True}, {"mask": "given", "scale": True}),
     given=_given,

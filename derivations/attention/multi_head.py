@@ -38,6 +38,7 @@ def _heads(X: str, Y: str, causal: bool = False) -> str:
 multi_head_attention = Entry(
     id="multi-head-attention",
     title="Multi-head self-attention",
+    names=("mha",),
     parameters={"causal": False},
     variants=({"causal": True},),
     given=f"""
@@ -107,6 +108,7 @@ def _block_define(norm: str) -> str:
 transformer_block = Entry(
     id="transformer-block",
     title="Transformer block",
+    names=("encoder layer",),
     parameters={"norm": ("first", "last")},
     variants=({"norm": "last"},),
     given=f"""

@@ -12,6 +12,7 @@ def _forward(torch, X, p, w, dY):  # type: ignore[no-untyped-def]
 rope = Entry(
     id="rope",
     title="Rotary position embedding",
+    names=("rotary",),
     given="""
         X: n K 2   # queries or keys: K pairs at each position
         p: n       # positions

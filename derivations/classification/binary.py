@@ -16,6 +16,7 @@ def _under(reduction: str) -> str:
 bce = Entry(
     id="bce",
     title="Binary cross-entropy of probabilities",
+    names=("log loss",),
     parameters={"weights": False, "reduction": ("mean", "sum")},
     variants=({"weights": True}, {"reduction": "sum"}, {"weights": True, "reduction": "sum"}),
     given=lambda weights, reduction: (
@@ -77,6 +78,7 @@ def _with_logits(torch, z, t, w=None, q=None, reduction="mean"):  # type: ignore
 bce_with_logits = Entry(
     id="bce-with-logits",
     title="Binary cross-entropy with logits",
+    names=("logistic loss",),
     parameters={"weights": False, "pos_weight": False, "reduction": ("mean", "sum")},
     variants=(
         {"weights": True},

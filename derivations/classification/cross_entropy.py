@@ -12,6 +12,7 @@ BISHOP = "Bishop, Pattern Recognition and Machine Learning, 2006, section 4.3"
 softmax_ce = Entry(
     id="softmax-ce",
     title="Softmax cross-entropy",
+    names=("cross-entropy", "categorical cross-entropy"),
     given="""
         Z: n C       # logits
         Y: n C rows  # target distributions

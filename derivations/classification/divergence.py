@@ -21,6 +21,7 @@ def _kl(torch, U, P=None, V=None, reduction="batchmean"):  # type: ignore[no-unt
 kl_div = Entry(
     id="kl-div",
     title="KL divergence from predicted log-probabilities",
+    names=("Kullback-Leibler divergence", "relative entropy"),
     parameters={"log_target": False, "reduction": ("batchmean", "sum", "mean")},
     variants=(
         {"reduction": "sum"},

@@ -73,6 +73,7 @@ def _cross_entropy(torch, Z, y, w=None, m=None, eps=0.0, reduction="mean"):  # t
 softmax_ce_labels = Entry(
     id="softmax-ce-labels",
     title="Softmax cross-entropy with integer labels",
+    names=("sparse categorical cross-entropy",),
     parameters={"weights": False, "smoothing": False, "ignored": False, "reduction": ("mean", "sum")},
     variants=(
         {"weights": True},

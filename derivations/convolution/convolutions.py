@@ -145,6 +145,7 @@ def _conv2d(torch, X, K, b, dY, stride=1, padding=0, dilation=1, groups=False): 
 conv2d = Entry(
     id="conv2d",
     title="Convolution in two dimensions",
+    names=("cnn", "convolution"),
     parameters=PARAMETERS_2D,
     variants=(
         {"stride": 2, "padding": 1},

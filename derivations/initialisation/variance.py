@@ -10,6 +10,7 @@ AT_START = "At the start of training: the weights are drawn independently of the
 xavier_init = Entry(
     id="xavier-init",
     title="Xavier initialisation keeps the variance through a linear layer",
+    names=("glorot",),
     kind="identity",
     given="""
         s2: positive  # variance of a weight
@@ -64,6 +65,7 @@ xavier_init = Entry(
 he_init = Entry(
     id="he-init",
     title="He initialisation keeps the variance through a ReLU layer",
+    names=("kaiming",),
     kind="identity",
     given="""
         s2: positive  # variance of a weight

@@ -6,6 +6,7 @@ from ..entry import Entry
 residual = Entry(
     id="residual",
     title="Residual connection",
+    names=("skip connection",),
     given="""
         X: n D       # inputs
         W: D D       # weights of the branch

@@ -8,6 +8,7 @@ BACKPROP = "Rumelhart, Hinton and Williams, Learning representations by back-pro
 neuron = Entry(
     id="neuron",
     title="A single neuron",
+    names=("perceptron",),
     given="""
         x: D         # inputs
         w: D         # weights
@@ -38,6 +39,7 @@ neuron = Entry(
 dense = Entry(
     id="dense",
     title="Dense layer",
+    names=("linear", "affine", "fully connected"),
     given="""
         X: n D   # inputs
         W: D H   # weights
@@ -67,6 +69,7 @@ def _generic_layer(torch, X, W, b, V, dU, lam, g):  # type: ignore[no-untyped-de
 backprop = Entry(
     id="backprop",
     title="Backpropagation through a layer with any activation",
+    names=("backpropagation",),
     given="""
         X: n D               # activations of the layer below
         W: D H               # weights of this layer

@@ -43,6 +43,7 @@ def _embedding(torch, E, ids, dY, z=None, padding=False):  # type: ignore[no-unt
 embedding = Entry(
     id="embedding",
     title="Embedding: rows of a table",
+    names=("lookup table",),
     parameters={"padding": False},
     variants=({"padding": True},),
     given=_given,

@@ -27,6 +27,7 @@ def _two_sigmoid_layers(torch, X, W1, b1, W2, b2, T):  # type: ignore[no-untyped
 mlp_softmax = Entry(
     id="mlp-softmax",
     title="Two-layer perceptron: tanh, then softmax cross-entropy",
+    names=("neural network",),
     given="""
         X: n D       # inputs
         W1: D H      # weights of the hidden layer

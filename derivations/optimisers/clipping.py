@@ -35,6 +35,7 @@ def _unclipped(norm: str) -> tuple[Statement, ...]:
 clip_norm = Entry(
     id="clip-norm",
     title="Clipping a gradient by its norm",
+    names=("gradient clipping",),
     kind="update",
     parameters={"norm": ("2", "1")},
     variants=({"norm": "1"},),

@@ -113,6 +113,7 @@ def _sgd_torch(
 sgd = Entry(
     id="sgd",
     title="Stochastic gradient descent",
+    names=("gradient descent",),
     kind="update",
     parameters={"momentum": False, "dampening": False, "nesterov": False, "weight_decay": False, "maximize": False},
     variants=(
@@ -145,6 +146,7 @@ _BUFFER = W + G + M + ETA.format(0.001) + "mu: positive = 0.9  # momentum\n"
 momentum = Entry(
     id="momentum",
     title="Momentum: gradient descent with a decaying sum of gradients",
+    names=("heavy ball",),
     kind="update",
     parameters={"weight_decay": False, "maximize": False},
     variants=({"weight_decay": True}, {"maximize": True}, {"weight_decay": True, "maximize": True}),

@@ -9,6 +9,7 @@ GOODFELLOW = "Goodfellow, Bengio and Courville, Deep Learning, 2016, section 7.1
 l2_penalty = Entry(
     id="l2-penalty",
     title="L2 penalty, weight decay",
+    names=("ridge",),
     parameters={"half": True},
     variants=({"half": False},),
     given=f"{WEIGHTS}\nlam: positive = 0.01  # weight λ of the penalty",
@@ -33,6 +34,7 @@ l2_penalty = Entry(
 l1_penalty = Entry(
     id="l1-penalty",
     title="L1 penalty",
+    names=("lasso",),
     given=f"{WEIGHTS}\nlam: positive = 0.01  # weight λ of the penalty",
     define="E = lam*sum(abs(W))",
     wanted=("dE/dW",),

@@ -36,6 +36,7 @@ def _nce(torch, Q, K, tau, symmetric=False):  # type: ignore[no-untyped-def]
 info_nce = Entry(
     id="info-nce",
     title="InfoNCE: each query against all keys of the batch",
+    names=("contrastive loss",),
     parameters={"symmetric": False},
     variants=({"symmetric": True},),
     given="""

@@ -50,6 +50,7 @@ def _mse(torch, Y, T, form="vector", reduction="mean"):  # type: ignore[no-untyp
 mse = Entry(
     id="mse",
     title="Squared error: mean, sum or half the sum",
+    names=("squared loss", "L2 loss", "least squares"),
     parameters={"reduction": ("mean", "sum", "half-sum"), "form": ("vector", "matrix")},
     variants=(
         {"reduction": "sum"},
@@ -89,6 +90,7 @@ THROUGH_R = {"dL/dy": "dr", "dL/dt": "-dr"}
 l1 = Entry(
     id="l1",
     title="Absolute error",
+    names=("mae", "mean absolute error"),
     parameters={"reduction": MEAN_OR_SUM},
     variants=({"reduction": "sum"},),
     given=ENTRIES,

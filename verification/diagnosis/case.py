@@ -11,6 +11,7 @@ from sympy import Expr
 
 from ...calculus.derivation import Definition, Derivation, Result
 from ...calculus.tensors import Tensor
+from ..reach import proved_for
 from .edits import Write
 from .evidence import Array, Evaluation, Sample, same
 from .variants import formulas
@@ -18,9 +19,6 @@ from .variants import formulas
 #: Whether the code's gradient is proved to be the given multiple of the derived one, or another formula.
 ProveScale = Callable[[str, Expr], bool]
 ProveFormula = Callable[[str, Sequence[Definition]], bool]
-
-
-PROVED = "proved for all inputs and sizes"
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,10 @@ class Case:
             if first is not None and not any(s is first or not same(s.got[g], s.exact[g]) for s in chosen):
                 chosen.append(first)
         return [(s, Evaluation(self.derivation, s)) for s in chosen]
+
+    def known(self, proved: bool) -> str:
+        """How well something is known, in words."""
+        return proved_for(self.derivation.givens) if proved else "at every size that was tried"
 
     @property
     def numbers(self) -> list[Tensor]:

@@ -16,7 +16,7 @@ from sympy import Add, Expr
 from ...calculus.functions import Indicator, Where
 from ...calculus.sums import BoundSum, bound_sum, rebuild
 from ...calculus.tensors import Element, Index
-from .case import PROVED, Case, Cause, Written
+from .case import Case, Cause, Written
 from .edits import Edit, Write, constants, edits
 from .evidence import same
 from .terms import terms_of
@@ -131,7 +131,7 @@ def _mends(case: Case, gradient: str, written: Written, expr: Expr) -> bool:
 
 def _cause(case: Case, gradient: str, written: Written, edit: Edit) -> Cause:
     proved = written.is_true(edit.expr)
-    known = PROVED if proved else "at every size that was tried"
+    known = case.known(proved)
     before, after = (_shown(e, case.write) for e in (edit.before, edit.after))
     fix = f"write {after} for {before}" if before and after and before != after else ""
     return Cause(edit.kind, f"{gradient}: {edit.message}, {known}", fix, (gradient,), proved=proved)

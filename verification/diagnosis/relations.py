@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from sympy import Expr
 
-from .case import PROVED, Case, Cause, are, names, samples_with
+from .case import Case, Cause, are, names, samples_with
 from .evidence import Array, same
 from .scales import at_one, factor, ratios
 
@@ -48,8 +48,8 @@ def _scale(case: Case, q: Expr, gradients: list[str]) -> Cause:
         message = f"{gradients[0]} = {shown} · true"
     else:
         message = f"{subject} {'is' if all_of_them else 'are'} {shown} times the true one"
-    known = PROVED if proved else "at every size that was tried"
-    known = f"{PROVED}, apart from a small constant that is added" if roughly else known
+    known = case.known(proved)
+    known = f"{case.known(True)}, apart from a small constant that is added" if roughly else known
     hidden = at_one(q)
     hint = f"; invisible at {', '.join(f'{d} = 1' for d in hidden)}" if hidden else ""
     kind = "sign" if q == -1 else "scale"

@@ -9,7 +9,7 @@ from sympy import Expr, Integer
 from ...calculus.derivation import Definition
 from ...calculus.sums import rebuild
 from ...calculus.tensors import Element
-from .case import PROVED, Case, Cause, explained_by, names
+from .case import Case, Cause, explained_by, names
 from .variants import Variant, formulas, variants
 
 
@@ -38,7 +38,7 @@ def guards(case: Case, left: Sequence[str]) -> Iterator[Cause]:
         verb = "differs" if len(found) == 1 else "differ"
         yield Cause(
             "epsilon",
-            f"{names(found)} {verb} from the derived gradient by a small constant only, {PROVED} without it",
+            f"{names(found)} {verb} from the derived gradient by a small constant only, {case.known(True)} without it",
             "use the constant of the reference, in the same place",
             found,
         )
@@ -63,7 +63,7 @@ def slip(case: Case, left: Sequence[str]) -> Iterator[Cause]:
 
 def _slip_cause(case: Case, variant: Variant, explained: list[str]) -> Cause:
     proved = all(case.prove_formula(g, variant.formulas) for g in explained)
-    known = PROVED if proved else "at every size that was tried"
+    known = case.known(proved)
     place = "" if variant.of in explained and len(explained) == 1 else f" in {variant.of}"
     right = {d.name: d for d in formulas(case.derivation)}[variant.of] if variant.kind != "detached" else None
     fix = f"{case.write(right.element)} = {case.write(right.body)}" if right is not None else "differentiate through it"

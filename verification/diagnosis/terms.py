@@ -111,8 +111,7 @@ def _refactored(case: Case, gradient: str) -> Iterator[Cause]:
                     what = "is missing" if missing else "enters once too often"
                     message = f"in the term {case.write(term)} the factor {tensor.name} {what}"
                     fix = f"{'multiply' if missing else 'divide'} the term by {tensor.name}"
-                    known = "at every size that was tried"
-                    yield Cause("chain-factor", f"{gradient}: {message}, {known}", fix, (gradient,))
+                    yield Cause("chain-factor", f"{gradient}: {message}, {case.known(False)}", fix, (gradient,))
 
 
 def _is_refactored(case: Case, gradient: str, term: Expr, tensor: Tensor, missing: bool) -> bool:

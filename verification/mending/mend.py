@@ -12,6 +12,7 @@ from ..diagnosis.case import are, names
 from ..diagnosis.source import line_at
 from ..probing.observations import Observations
 from ..probing.prober import Prober
+from ..reach import proved_for
 from ..report import Finding, Proof
 from ..subjects.binding import Binding
 from ..subjects.protocol import Subject, shown
@@ -111,7 +112,8 @@ class Mending:
         proved = [p.gradient for p in proofs if p.verdict == "proved"]
         wrong = {c.gradient for c in seen.comparisons if not c.ok and c.ordinary}
         right = [g for g in self.changed.order if g not in wrong and g not in proved]
-        said = [f"{names(proved)} {are(proved)} then proved for all inputs and sizes"] if proved else []
+        reach = proved_for(self.search.prober.derivation.givens)
+        said = [f"{names(proved)} {are(proved)} then {reach}"] if proved else []
         said += [f"{names(right)} {are(right)} then right wherever it was tried"] if right else []
         fix = f"write {edit.after} for {edit.before}" if self.is_founded else f"{edit.after} fits"
         others = len(self.changed.edits) - 1

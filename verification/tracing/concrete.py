@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 
-from sympy import Add, Expr, Integer, Symbol
+from sympy import Add, Expr, Integer, Symbol, sympify
 
 from ...calculus.derivation import Definition
 from ...calculus.sums import BoundSum, bound_sum, rebuild
@@ -25,9 +25,16 @@ def tensor_at(tensor: Tensor, sizes: Mapping[Symbol, Expr]) -> Tensor:
     return Tensor(tensor.name, tuple(d.xreplace(sizes) for d in tensor.dims), domain, tensor.description)
 
 
-def at_sizes(expr: Expr, sizes: Mapping[Symbol, Expr]) -> Expr:
-    """The formula at concrete sizes, with sums over concrete dimensions written out, along those dimensions."""
-    exact = {s: Integer(v) for s, v in sizes.items()}
+def index_at(index: Index, sizes: Mapping[Symbol, Expr]) -> Index:
+    return Index(index.name, index.dim.xreplace(sizes))
+
+
+def at_sizes(expr: Expr, sizes: Mapping[Symbol, Expr], most: int = MAX_TERMS) -> Expr:
+    """The formula at other sizes, with sums over concrete dimensions written out, along those dimensions.
+
+    most: a sum with more terms stays one; 0 for all of them.
+    """
+    exact = {s: sympify(v) for s, v in sizes.items()}
 
     def leaf(e: Expr) -> Expr | None:
         if isinstance(e, Element):
@@ -36,30 +43,29 @@ def at_sizes(expr: Expr, sizes: Mapping[Symbol, Expr]) -> Expr:
                 return Integer(0)
             return Element(tensor, *(rebuild(i, leaf) for i in e.indices))
         if isinstance(e, Index):
-            return Index(e.name, e.dim.xreplace(exact))
+            return index_at(e, exact)
         if isinstance(e, Symbol):
             return exact.get(e)
         if isinstance(e, BoundSum):
             body, fresh = e.open()
-            fixed = [(i, int(d)) for i in fresh if (d := i.dim.xreplace(exact)).is_Integer]
-            if not fixed or prod(d for _, d in fixed) > MAX_TERMS:
-                return None
-            rest = [i for i in fresh if i not in {j for j, _ in fixed}]
-            kept = {i: Index(i.name, i.dim.xreplace(exact)) for i in rest}
+            kept = {i: index_at(i, exact) for i in fresh}
+            fixed = {i: int(k.dim) for i, k in kept.items() if k.dim.is_Integer}
+            if prod(fixed.values()) > most:
+                fixed = {}
+            rest = [k for i, k in kept.items() if i not in fixed]
             terms = []
-            for at in product(*(range(d) for _, d in fixed)):
-                here = {**kept, **{i: Integer(k) for (i, _), k in zip(fixed, at, strict=True)}}
-                terms.append(bound_sum(rebuild(body.xreplace(here), leaf), *kept.values()))
+            for at in product(*map(range, fixed.values())):
+                here = {**kept, **dict(zip(fixed, map(Integer, at), strict=True))}
+                terms.append(bound_sum(rebuild(body.xreplace(here), leaf), *rest))
             return Add(*terms)
         return None
 
     return rebuild(expr, leaf)
 
 
-def definition_at(definition: Definition, sizes: Mapping[Symbol, Expr]) -> Definition:
-    """A definition at concrete sizes."""
-    exact = {s: Integer(v) for s, v in sizes.items()}
-    indices = tuple(Index(i.name, i.dim.xreplace(exact)) for i in definition.indices)
-    return replace(
-        definition, tensor=tensor_at(definition.tensor, exact), indices=indices, body=at_sizes(definition.body, exact)
-    )
+def definition_at(definition: Definition, sizes: Mapping[Symbol, Expr], most: int = MAX_TERMS) -> Definition:
+    """A definition at other sizes; most: as in :func:`at_sizes`."""
+    exact = {s: sympify(v) for s, v in sizes.items()}
+    indices = tuple(index_at(i, exact) for i in definition.indices)
+    body = at_sizes(definition.body, exact, most)
+    return replace(definition, tensor=tensor_at(definition.tensor, exact), indices=indices, body=body)

@@ -66,7 +66,7 @@ def test_a_difference_with_a_scale_is_computed_once() -> None:
     """Also where the derivative by the other array has the opposite sign, and under the name that a user took."""
     text, given = FORMULAS["distances of rows"]
     source = nnmath.derive(text, given=given).numpy_source()
-    gradient = source[source.index("def expression_gradient") :]
+    gradient = source[source.index("def _expression_gradient_rows") :]
     assert gradient.count("difference = A - B") == 1 and "B - A" not in gradient
     taken = nnmath.derive(text.replace("A", "difference"), given=given.replace("A", "difference")).numpy_source()
     assert "difference2 = difference - B" in taken or "difference2 = -B + difference" in taken

@@ -96,6 +96,18 @@ class Domain:
     def __lt__(self, other: Domain) -> bool:
         return repr(self) < repr(other)  # SymPy sorts factors by content, also of equal tensors made twice
 
+    def is_within(self, other: Domain) -> bool:
+        """Whether every array of this domain is one of the other, as one-hot rows are rows that sum to 1."""
+        special = (self.below, other.below, self.random, other.random)
+        plain = all(s is None for s in special) and not (self.function or other.function)
+        return plain and other._says <= self._says
+
+    @property
+    def _says(self) -> frozenset[str]:
+        """The flags that are set, and those that follow from them."""
+        said = {f for f in FLAGS if getattr(self, f)}
+        return frozenset(said.union(*(FOLLOWS.get(f, ()) for f in said)))
+
     @property
     def is_discrete(self) -> bool:
         """True where entries take isolated values, so no derivative with respect to them exists."""
@@ -123,6 +135,16 @@ class Domain:
 
 
 REAL = Domain()
+
+#: What a domain says of entries, and what follows from that.
+FLAGS = ("positive", "nonnegative", "rows", "onehot", "mask", "sign", "unit")
+FOLLOWS = {
+    "positive": ("nonnegative",),
+    "rows": ("nonnegative",),
+    "onehot": ("rows", "mask", "nonnegative"),
+    "mask": ("nonnegative",),
+    "unit": ("positive", "nonnegative"),
+}
 
 
 class Tensor(sympy.Atom):

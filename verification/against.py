@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,8 @@ from .diagnosis.labels import with_labels
 from .formulas import trace_own, trace_reference
 from .reference import Formulas, from_entry, from_expression, from_traced, paired, with_the_loss
 from .setting import is_id
-from .stated_sizes import at_stated_sizes
+from .stated_domains import at_stated_domains
+from .stated_sizes import are_small, at_stated_sizes
 from .subjects.adapters import as_reference, load
 from .subjects.autograd import forward_of
 from .subjects.binding import TRIAL_ALIKE, Binding, Trial, bind
@@ -40,7 +42,7 @@ def stated_reference(against: Any, inputs: Any) -> Reference | None:
     return Reference(from_expression(against, inputs), f"the expression {against}")
 
 
-def bound_to(subject: Subject, reference: Reference, inputs: Any, at_numbers: bool) -> tuple[Reference, Binding]:
+def bound_to(subject: Subject, reference: Reference, inputs: Any, as_stated: bool) -> tuple[Reference, Binding]:
     """The binding to a reference; integer labels take the place of target distributions where the code wants them."""
     stated = parse_givens(inputs) if isinstance(inputs, str) else ()
     wanted = [t.name for t in reference.formulas.wrt]
@@ -52,8 +54,8 @@ def bound_to(subject: Subject, reference: Reference, inputs: Any, at_numbers: bo
     bound: list[tuple[Reference, Binding]] = []
     for candidate in order:
         try:
-            at_sizes = at_stated_sizes(candidate.formulas, subject, stated)
-            candidate = replace(candidate, formulas=at_sizes) if at_numbers else candidate
+            told = as_told(candidate.formulas, subject, stated)
+            candidate = replace(candidate, formulas=told) if as_stated else candidate
             binding = bind(subject, inputs=inputs, entry_tensors=candidate.formulas.givens, wanted=wanted)
         except SubjectError as error:
             problem = problem or error
@@ -69,6 +71,35 @@ def bound_to(subject: Subject, reference: Reference, inputs: Any, at_numbers: bo
         return bound[0]
     assert problem is not None
     raise problem
+
+
+def as_told(formulas: Formulas, subject: Subject, stated: Sequence[Tensor]) -> Formulas:
+    """The formulas for what is stated of sizes and arrays. **Raises** SubjectError where numbers do not fit."""
+    at_sizes = at_stated_sizes(formulas, subject, stated)
+    return at_stated_domains(at_sizes if are_small(stated) else formulas, subject, stated)
+
+
+def is_narrower(subject: Subject, against: Any, inputs: Any) -> bool:
+    """Whether less is asked than a reference says: for some sizes, or for some of the arrays that it takes."""
+    if not isinstance(inputs, str) or not isinstance(against, str) or not is_id(against):
+        return False
+    formulas = from_entry(find(against))
+    try:
+        return as_told(formulas, subject, parse_givens(inputs)).givens != formulas.givens
+    except SubjectError:  # labels are stated, in the place of distributions
+        return False
+
+
+def on_some_of(whole: Reference, reference: Reference) -> bool:
+    """Whether a reference takes only some of the arrays that another one takes."""
+    domains = {t.name: t.domain for t in whole.formulas.givens}
+    known = [(t.domain, domains[t.name]) for t in reference.formulas.givens if t.name in domains]
+    return any(one.is_within(other) and not other.is_within(one) for one, other in known)
+
+
+def states_sizes(inputs: Any) -> bool:
+    """Whether a size is stated as a number."""
+    return isinstance(inputs, str) and any(d.is_Integer for t in parse_givens(inputs) for d in t.dims)
 
 
 def is_place(text: Any) -> bool:

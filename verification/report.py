@@ -106,8 +106,8 @@ class Report:
     worst first. not_tested: what was not covered, in words. binding: which array is which. proofs: one for each
     gradient where the code could be traced. reference: what it was compared with. covered: what was run. notes: what is
     no fault, but good to know. guards: bounds such as ``clip(…, -500, 500)`` that were read as if they were not there,
-    so that nothing is proved of numbers that they change. at_sizes: somebody stated sizes as numbers, and nothing is
-    proved of others in their place.
+    so that nothing is proved of numbers that they change. at_sizes, on_some: somebody stated sizes as numbers, or more
+    of the arrays than the reference does, and nothing is proved of others.
     """
 
     subject: str
@@ -123,6 +123,7 @@ class Report:
     explained: tuple[Explanation, ...] = ()
     guards: tuple[str, ...] = ()
     at_sizes: bool = False
+    on_some: bool = False
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -157,6 +158,9 @@ class Report:
             meaning = WITHOUT_GUARDS if self.guards else OFF_KINKS_ONLY
         if self.at_sizes:
             meaning = meaning.replace("all sizes", "all sizes that are not stated as numbers")
+        if self.on_some:
+            meaning = meaning.replace("all inputs and all sizes", "all sizes and all inputs")
+            meaning = meaning.replace("all inputs", "all inputs that are as stated")
         lines.append((f"  {meaning}", ""))
         lines += [(f"  {name:<9}{text}", "dim") for name, text in self._facts() if text]
         tried = [line for group in self.covered for line in textwrap.wrap(group, 68)]
@@ -206,3 +210,11 @@ def refuted_alone(where: str, proofs: Sequence[Proof]) -> list[Finding]:
     return [
         Finding("unnamed", where, f"{p.gradient} is another function, {p.basis}", p.counterexample) for p in refuted
     ]
+
+
+def the_better(free: Report, narrow: Report) -> Report:
+    """Of what is said of all that a reference takes, and of what is stated: the latter where code is for that."""
+    if free.passed and narrow.verdict != "proved":
+        return free
+    elsewhere = all(f.kind == "error" for f in free.findings) and not free.passed
+    return narrow if elsewhere or narrow.passed or narrow.on_some else free

@@ -13,10 +13,8 @@ from typing import Any
 from sympy import Expr, Symbol
 
 from ..calculus.dimensions import DefinedDimension, in_free_dimensions, with_what_follows
-from ..calculus.parser import parse_givens
 from ..calculus.tensors import Tensor
 from .reference import Formulas
-from .report import Report
 from .subjects.binding import declared, paired_with
 from .subjects.protocol import Subject, SubjectError
 from .tracing.concrete import definition_at, tensor_at
@@ -79,13 +77,6 @@ def formulas_at(formulas: Formulas, sizes: Sizes) -> Formulas:
     )
 
 
-def are_stated(inputs: Any) -> bool:
-    """Whether sizes are stated as numbers that code can be traced at."""
-    sizes = [d for t in parse_givens(inputs) for d in t.dims if d.is_Integer] if isinstance(inputs, str) else []
-    return bool(sizes) and all(d <= MOST for d in sizes)
-
-
-def the_better(free: Report, sized: Report) -> Report:
-    """Of what is said for all sizes, and at those that are stated: the latter where code is for these alone."""
-    elsewhere = all(f.kind == "error" for f in free.findings) and not free.passed
-    return sized if elsewhere or sized.verdict == "proved" or (sized.passed and not free.passed) else free
+def are_small(stated: Sequence[Tensor]) -> bool:
+    """Whether code can be traced at all numbers among the sizes."""
+    return all(d <= MOST for t in stated for d in t.dims if d.is_Integer)

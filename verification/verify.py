@@ -11,7 +11,17 @@ from typing import Any
 from sympy import Expr
 
 from ..calculus.derivation import Derivation
-from .against import asked_for, bound_to, is_place, own_reference, stated_reference, with_upstream
+from .against import (
+    asked_for,
+    bound_to,
+    is_narrower,
+    is_place,
+    on_some_of,
+    own_reference,
+    stated_reference,
+    states_sizes,
+    with_upstream,
+)
 from .at_sizes import Sized, entry_by_entry, proofs_at_sizes
 from .autograd_oracle import NeedsAutograd, judged_by_autograd
 from .diagnosis.diagnose import Experiments, diagnose
@@ -25,10 +35,9 @@ from .probing.observations import Observations, Region, grouped
 from .prove import Court, Traced
 from .reach import has_numbers
 from .reference import at_defaults, derivation_of
-from .report import Finding, Proof, Report, refuted_alone, verdict_of
+from .report import Finding, Proof, Report, refuted_alone, the_better, verdict_of
 from .returned_value import Values
-from .setting import Setting, is_id, settled
-from .stated_sizes import are_stated, the_better
+from .setting import Setting, settled
 from .subjects.adapters import adapt, load
 from .subjects.binding import Binding, bind
 from .subjects.modes import in_mode, starts_in_training, switches
@@ -118,11 +127,9 @@ def _in_both_modes(
 def _judged(
     traceable: Subject, setting: Setting, against: str | Callable[..., Any] | None, write: Callable[[Any], str]
 ) -> Report:
-    """The report on a subject whose code comes to an end; at the sizes that are stated where it is for these alone."""
+    """The report on a subject whose code comes to an end; on what is stated of its inputs, where it is for that."""
     free = _with_guards(traceable, setting, against, write, False)
-    if free.verdict == "proved" or not isinstance(against, str) or not is_id(against):
-        return free
-    if not are_stated(setting.inputs):
+    if free.verdict == "proved" or not is_narrower(setting.subject, against, setting.inputs):
         return free
     return the_better(free, _with_guards(traceable, setting, against, write, True))
 
@@ -149,11 +156,11 @@ def _with_guards(
 
 
 def _read(traceable: Subject, setting: Setting, against: Any, write: Callable[[Any], str], stated: bool) -> Report:
-    """The report on a subject, with guards read as they are asked to be. stated: at the sizes that are stated."""
+    """The report on a subject, with guards read as they are asked to be. stated: on the inputs that are stated."""
     from .probing.probe import dying, probe
 
     adapted, inputs = setting.subject, setting.inputs
-    reference = stated_reference(against, inputs)
+    whole = reference = stated_reference(against, inputs)
     if reference is None:
         binding = bind(adapted, inputs=inputs)
         try:
@@ -217,7 +224,8 @@ def _read(traceable: Subject, setting: Setting, against: Any, write: Callable[[A
         covered=grouped((*seen.covered, *returned.covered)),
         explained=seen.explained,
         where=adapted.where,
-        at_sizes=stated or has_numbers((*binding.tensors, binding.upstream)),
+        at_sizes=has_numbers((*binding.tensors, binding.upstream)) or (stated and states_sizes(inputs)),
+        on_some=whole is not None and on_some_of(whole, reference),
         notes=(
             *(mending.notes if mending is not None else ()),
             *remarks(seen),

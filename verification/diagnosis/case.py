@@ -58,7 +58,7 @@ class Case:
     reported: the loss that the code reports, as a multiple of the reference's. is_loss: what is differentiated is a
     loss, and not an array with an upstream gradient. by_size: for every gradient the sizes tried, and whether it was
     right there. written: what the code computes, where it was traced. beyond: samples at inputs that are large or
-    otherwise out of the ordinary.
+    otherwise out of the ordinary. called: what the code calls the givens.
     """
 
     derivation: Derivation
@@ -77,6 +77,7 @@ class Case:
     by_size: Mapping[str, Sequence[tuple[Mapping[str, int], bool]]] = field(default_factory=dict)
     written: Callable[[str], Written | None] = lambda name: None
     beyond: Sequence[Sample] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def evaluations(self) -> list[tuple[Sample, Evaluation]]:

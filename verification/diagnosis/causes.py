@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .case import Case, Cause, names
 from .corrections import corrected
-from .patterns import limited, repeated, rounded
+from .patterns import limited, one_hot_alone, repeated, rounded
 from .relations import scaled, shaped, swapped, transposed, zero
 from .residuals import extra, patterned, quotient
 from .slips import guards, ignored_upstream, slip
@@ -13,8 +13,8 @@ from .terms import refactored, rescaled
 
 #: The searches, the surest first.
 SEARCHES = (
-    *(zero, tails, scaled, shaped, swapped, transposed, repeated, limited, ignored_upstream, guards, slip),
-    *(extra, quotient, rescaled, refactored, corrected, patterned, rounded),
+    *(zero, one_hot_alone, tails, scaled, shaped, swapped, transposed, repeated, limited),
+    *(ignored_upstream, guards, slip, extra, quotient, rescaled, refactored, corrected, patterned, rounded),
 )
 
 

@@ -230,6 +230,7 @@ def _case(
         by_size=sizes_of(seen.comparisons, wrong, finest(c.dtype for c in seen.comparisons)),
         written=court.written if court else lambda name: None,
         beyond=beyond,
+        called={t.name: a for a, t in zip(binding.arguments, binding.tensors, strict=True)},
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...calculus.tensors import Domain, Tensor
+from ..subjects.binding import declared
 from .case import Case, Cause, are, names, samples_with
 from .evidence import Array, Evaluation, close, same
 from .variants import formulas
@@ -43,6 +45,33 @@ def _only_repeated(case: Case, gradient: str, labels: str) -> bool:
             return False
         told |= not same(got, exact)
     return told
+
+
+def one_hot_alone(case: Case, left: Sequence[str]) -> Iterator[Cause]:
+    """Right where each row of the targets is one-hot: labels were taken from them, as by argmax."""
+    for t in case.derivation.givens:
+        if not t.domain.rows or t.domain.onehot:
+            continue
+        found = tuple(g for g in left if _only_one_hot(case, g, t.name))
+        if found:
+            stated = declared(Tensor(case.called.get(t.name, t.name), t.dims, Domain(onehot=True)))
+            message = f"{names(found)} {are(found)} right where the rows of {t.name} are one-hot, and only there"
+            fix = f'use {t.name} as it is, without its labels; or, if its rows are always one-hot, --inputs "{stated}"'
+            yield Cause("contract", message, fix, found)
+
+
+def _only_one_hot(case: Case, gradient: str, rows: str) -> bool:
+    told = {True: False, False: False}
+    for sample in samples_with(case, gradient):
+        got, exact = sample.got[gradient], sample.exact[gradient]
+        given = np.asarray(sample.inputs.get(rows, ()))
+        if got.shape != exact.shape or not given.size:
+            return False
+        is_one_hot, right = bool(np.isin(given, (0, 1)).all()), same(got, exact)
+        if is_one_hot and not right:
+            return False
+        told[is_one_hot] |= given.shape[-1] > 1 if is_one_hot else not right
+    return all(told.values())
 
 
 def limited(case: Case, left: Sequence[str]) -> Iterator[Cause]:

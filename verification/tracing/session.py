@@ -16,6 +16,7 @@ import numpy
 import sympy
 
 if TYPE_CHECKING:
+    from ...calculus.tensors import Tensor
     from .naming import LocalNames
     from .opaque import Opaque
     from .recognition import Recognition
@@ -76,7 +77,8 @@ class Write:
 class Session:
     """The state of one run of the person's code on symbolic arrays. is_concrete: no size is symbolic.
 
-    naming: makes definitions of local variables, where that is wanted.
+    naming: makes definitions of local variables, where that is wanted. places: the labels that stand for one-hot rows,
+    with these.
     """
 
     standins: StandIns
@@ -87,6 +89,7 @@ class Session:
     operations: int = 0
     is_concrete: bool = False
     failed: Untraceable | None = None
+    places: dict[Tensor, Tensor] = field(default_factory=dict)
 
 
 _current: ContextVar[Session] = ContextVar("trace")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from . import creation
+from . import creation, places
 from .arranging import axis_number
 from .masked import Masked
 from .numpy_table import FUNCTIONS, maximum, minimum, norm, tensordot
@@ -132,6 +132,7 @@ REDUCTIONS: dict[str, Rule] = {
     ),
     "linalg_norm": _linalg_norm,
     "logsumexp": logsumexp,
+    "argmax": lambda input, dim=None, keepdim=False: places.argmax(input, axis=dim, keepdims=bool(keepdim)),
     "count_nonzero": lambda input, dim=None: FUNCTIONS["sum"](numpy.not_equal(input, 0), axis=axes(dim)),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -26,6 +26,7 @@ from .conversion import symbolic
 from .naming import LocalNames
 from .opaque import Opaque
 from .patching import numpy_made_symbolic
+from .places import by_rows
 from .recognition import Recognition
 from .session import Session, Untraceable, Write, entered, is_persons, left, session
 from .sizes import StandIns, SymbolicNumber, number
@@ -212,7 +213,7 @@ def _collected(returned: Any, current: Session) -> Trace:
         if not (is_symbolic(value) or isinstance(value, SymbolicNumber | int | float | numpy.number | numpy.ndarray)):
             raise Untraceable("the result", "", 0, f"{what} is a {type(value).__name__}, not an array")
         array = symbolic(value)
-        outputs.append(array.entries)
+        outputs.append(array.entries.with_body(by_rows(array.entries.body, current.places)))
         memories.append((what, array))
     named = current.naming
     return Trace(
@@ -220,10 +221,10 @@ def _collected(returned: Any, current: Session) -> Trace:
         tuple(name for name, _ in values),
         tuple(dict.fromkeys(current.writes)),
         (*_output_aliases(memories), *dict.fromkeys((w.through, name) for w in current.writes for name in w.also)),
-        tuple(current.opaque),
+        tuple(replace(o, body=by_rows(o.body, current.places)) for o in current.opaque),
         tuple(current.standins.assumed),
         tuple(current.standins.readings),
-        tuple(named.definitions) if named else (),
+        tuple(replace(d, body=by_rows(d.body, current.places)) for d in named.definitions) if named else (),
         {d.tensor: n for d in named.definitions if (n := named.name_of(d.tensor))} if named else {},
     )
 

@@ -80,6 +80,7 @@ def judged(code: Any, against: Any, inputs: str | None = None) -> Report:
         (by_labels, "softmax-ce", ONE_HOT),
         (by_labels, "softmax-ce", "Y: n C onehot"),
         (by_labels_of_the_array, "softmax-ce", "logits: n C, targets: n C onehot"),
+        (by_labels_of_the_array, "softmax-ce", "targets: n C onehot"),
         (softsign_of_positive, "softsign", "x: positive"),
     ],
 )

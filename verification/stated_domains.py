@@ -12,7 +12,7 @@ from dataclasses import replace
 from sympy import Expr
 
 from ..calculus.sums import rebuild
-from ..calculus.tensors import Element, Tensor
+from ..calculus.tensors import REAL, Element, Tensor
 from .reference import Formulas
 from .subjects.binding import paired_with
 from .subjects.protocol import Subject
@@ -20,8 +20,10 @@ from .subjects.protocol import Subject
 
 def at_stated_domains(formulas: Formulas, subject: Subject, stated: Sequence[Tensor]) -> Formulas:
     """The formulas of a reference for arrays of which more is known: what is stated, where it is within the domain."""
+    if not any(s.domain != REAL and s.domain.is_within(REAL) for s in stated):
+        return formulas
     new: dict[Tensor, Tensor] = {}
-    for s, t in paired_with(subject, stated, formulas.givens):
+    for s, t in paired_with(subject, [s for s in stated if s.name in subject.parameter_names], formulas.givens):
         if s.domain.is_within(t.domain) and not t.domain.is_within(s.domain):
             new[t] = Tensor(t.name, t.dims, replace(s.domain, value=t.domain.value), t.description)
     return _of(formulas, new) if new else formulas

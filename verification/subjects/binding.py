@@ -269,6 +269,8 @@ def _stated(
             continue
         free = [t for t in tensors if t not in pairs.values()]
         same = [t for t in free if t.name == s.name] or [t for t in free if (t.dims, t.domain) == (s.dims, s.domain)]
+        if not same and s.domain != REAL:  # one-hot rows are rows
+            same = [t for t in free if t.rank == s.rank and t.domain != REAL and s.domain.is_within(t.domain)]
         alike = same or [t for t in free if t.dims == s.dims] or [t for t in free if t.rank == s.rank]
         if not alike:
             raise SubjectError(

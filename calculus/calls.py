@@ -52,7 +52,10 @@ def read_call(scope: Scope, node: ast.Call) -> ArrayExpr:
 
 
 def _plain(scope: Scope, node: ast.Call) -> ast.Call:
-    """As NumPy writes it: ``np.log(x)`` is ``log(x)``, and ``x.sum(axis=0)`` is ``sum(x, axis=0)``."""
+    """As libraries write it: ``np.log(x)`` is ``log(x)``, ``x.sum(dim=0)`` is ``sum(x, axis=0)``."""
+    if any(k.arg in OPTIONS for k in node.keywords):
+        keywords = [ast.keyword(OPTIONS.get(k.arg or "", k.arg), k.value) for k in node.keywords]
+        node = ast.copy_location(ast.Call(node.func, node.args, keywords), node)
     function = node.func
     if isinstance(function, ast.Name) and function.id in EXTREMA and function.id not in scope.tensors:
         function = ast.copy_location(ast.Attribute(ast.Name("np"), function.id), function)
@@ -327,7 +330,12 @@ NO_ENTRIES: dict[str, str] = {
 EXTREMA = {"amax": "max", "amin": "min"}
 
 #: Names that may stand before a function, and functions that an array may have as a method.
-LIBRARIES = ("np", "numpy", "np.linalg", "numpy.linalg")
+LIBRARIES = (
+    *("np", "numpy", "np.linalg", "numpy.linalg"),
+    *("torch", "torch.linalg", "torch.special", "torch.nn.functional", "nn.functional", "F"),
+)
+#: Options by the names that torch gives them.
+OPTIONS = {"dim": "axis", "keepdim": "keepdims"}
 METHODS = ("sum", "mean", "var", "std", "prod", "cumsum", "max", "min", "amax", "amin", "trace", "dot")
 
 

@@ -15,6 +15,7 @@ import sympy
 from sympy import Expr, Integer, Rational
 
 from . import arrays
+from .array_parts import is_part, part_of
 from .arrays import ArrayExpr, ShapeError, elementwise, scalar, shape_text, whole
 from .functions import absolute
 from .ranges import is_affine, linear
@@ -97,14 +98,17 @@ def _affine_part(scope: Scope, node: ast.expr) -> Expr:
 
 
 def read_subscript(scope: Scope, node: ast.Subscript) -> ArrayExpr:
-    """``X[i, j]``: an entry of a named array."""
+    """``X[i, j]``: an entry of a named array; ``X[:, 0]``: a part of one."""
+    parts = subscripts(node)
+    if is_part(scope, parts):
+        return part_of(scope, node, scope.read(node.value), parts, index_expression)
     if not isinstance(node.value, ast.Name):
         return _entry_of(scope, node)
     tensor = find_tensor(scope, node.value)
-    parts, dims = subscripts(node), shape_of(scope, tensor)
+    dims = shape_of(scope, tensor)
     if len(parts) != len(dims):
         shape = f"{tensor.name} is {shape_text(dims)}" + (f" ({len(dims)} axes)" if dims else "")
-        scope.fail(node, f"{len(parts)} indices for an array of {len(dims)} axes: {shape}")
+        scope.fail(node, f"{len(parts)} indices for an array of {len(dims)} axes: {shape}", _all_of(node, len(dims)))
     where = [f"axis {a} of {tensor.name}" for a in range(len(dims))]
     found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, dims, where, strict=True)]
     return scalar(_element(tensor, found, dims))
@@ -115,10 +119,20 @@ def _entry_of(scope: Scope, node: ast.Subscript) -> ArrayExpr:
     array, parts = scope.read(node.value), subscripts(node)
     text = ast.unparse(node.value)
     if len(parts) != array.rank:
-        scope.fail(node, f"{len(parts)} indices for an array of {array.rank} axes: {text} is {shape_text(array.dims)}")
+        said = f"{len(parts)} indices for an array of {array.rank} axes: {text} is {shape_text(array.dims)}"
+        scope.fail(node, said, _all_of(node, array.rank))
     where = [f"axis {a} of {text}" for a in range(array.rank)]
     found = [index_expression(scope, p, d, w) for p, d, w in zip(parts, array.dims, where, strict=True)]
     return scalar(array.at(*found))
+
+
+def _all_of(node: ast.Subscript, rank: int) -> str:
+    """What to type where indices are missing."""
+    parts = subscripts(node)
+    if len(parts) > rank:
+        return ""
+    full = ", ".join([*map(ast.unparse, parts), *[":"] * (rank - len(parts))])
+    return f"For all of an axis write a colon: {ast.unparse(node.value)}[{full}]."
 
 
 def shape_of(scope: Scope, tensor: Tensor) -> tuple[Expr, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from ..calculus.calls import LIBRARIES
 from ..calculus.grammar import subscripts
 from ..calculus.parser import parse_definitions, parse_givens
 from ..calculus.scope import ParseError
@@ -60,4 +61,7 @@ def _inside(line: Line) -> Iterator[ast.Call]:
 
 
 def _is_softmax(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "softmax"
+    if not isinstance(node, ast.Call):
+        return False
+    library, _, name = ast.unparse(node.func).rpartition(".")
+    return name == "softmax" and library in ("", *LIBRARIES)

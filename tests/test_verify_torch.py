@@ -233,3 +233,28 @@ def test_a_layer_class_of_tensors(name: str, verdict: str, proof: str, kinds: tu
     report = nnmath.verify(getattr(torch_layers, name), inputs=inputs, dtypes=F64)
     assert report.verdict == verdict and proof in {p.verdict for p in report.proofs}, str(report)
     assert set(kinds) <= set(report.kinds()), str(report)
+
+
+def by_argmax(Z: Any, Y: Any) -> Any:
+    return functional.cross_entropy(Z, Y.argmax(dim=1))
+
+
+def by_argmax_of_torch(Z: Any, Y: Any) -> Any:
+    return functional.cross_entropy(Z, torch.argmax(Y, -1))
+
+
+def by_indices(Z: Any, Y: Any) -> Any:
+    return functional.cross_entropy(Z, Y.max(dim=1).indices)
+
+
+def by_unpacking(Z: Any, Y: Any) -> Any:
+    _, labels = torch.max(Y, 1)
+    return functional.cross_entropy(Z, labels)
+
+
+@pytest.mark.parametrize("loss", [by_argmax, by_argmax_of_torch, by_indices, by_unpacking])
+def test_labels_of_one_hot_rows(loss: Any) -> None:
+    page = nnmath.derive(loss, inputs="Z: n C, Y: n C onehot", wrt="Z")
+    assert page.proved and "(softmax(Z) − Y)/n" in str(page)
+    with pytest.raises(SubjectError, match=r"argmax|indices"):
+        nnmath.derive(loss, inputs="Z: n C, Y: n C rows", wrt="Z")

@@ -54,8 +54,7 @@ def bound_to(subject: Subject, reference: Reference, inputs: Any, as_stated: boo
     bound: list[tuple[Reference, Binding]] = []
     for candidate in order:
         try:
-            at_sizes = at_stated_sizes(candidate.formulas, subject, stated)  # numbers that do not fit are refused
-            told = at_stated_domains(at_sizes if are_small(stated) else candidate.formulas, subject, stated)
+            told = as_told(candidate.formulas, subject, stated)  # numbers that do not fit are refused
             candidate = replace(candidate, formulas=told) if as_stated else candidate
             binding = bind(subject, inputs=inputs, entry_tensors=candidate.formulas.givens, wanted=wanted)
         except SubjectError as error:

@@ -18,14 +18,21 @@ from .values import Entries
 
 def argmax(array: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> SymbolicArray:
     """The labels of one-hot rows. Raises Untraceable for other arrays: where the largest entry is has no formula."""
-    array = symbolic(array)
-    body = array.entries.body
     if axis is None or out is not None:
         raise untraceable("argmax", "the table has it along one axis of one-hot rows")
-    at = axis_number(axis, array.ndim)
-    label = _label(body, array.entries.axes[at])
-    if label is None:
+    found = labels(array, axis, keepdims)
+    if found is None:
         raise untraceable("argmax", "the place of the largest entry has a formula for one-hot rows only")
+    return found
+
+
+def labels(array: Any, axis: Any, keepdims: Any = False) -> SymbolicArray | None:
+    """Where each row along an axis is 1; None for what is not one-hot."""
+    array = symbolic(array)
+    at = axis_number(axis, array.ndim)
+    label = _label(array.entries.body, array.entries.axes[at])
+    if label is None:
+        return None
     kept = tuple(() if k == at else axis for k, axis in enumerate(array.entries.axes) if keepdims or k != at)
     return made(Entries(kept, label), "i")
 

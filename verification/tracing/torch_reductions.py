@@ -52,7 +52,10 @@ def _extreme(name: str, whole: Rule, both: str) -> Rule:
         if is_symbolic(dim) or other is not None:
             return ELEMENTWISE[both](input, dim if other is None else other)
         found = whole(input, axis=axes(dim), keepdims=bool(keepdim))
-        return found if dim is None else Extreme(found, Unexplained(f"the indices of x.{name}(dim)"))
+        if dim is None:
+            return found
+        indices = places.labels(input, dim, bool(keepdim)) if name == "max" else None
+        return Extreme(found, Unexplained(f"the indices of x.{name}(dim)") if indices is None else indices)
 
     return rule
 

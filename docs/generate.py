@@ -78,7 +78,11 @@ def entry_pages(pages: Mapping[str, nnmath.Page]) -> dict[Path, str]:
 def entry_page(page: nnmath.Page) -> str:
     """The derivation, and the NumPy module generated from it."""
     code = ("## NumPy", f"`nnmath code {page.entry.id}`", _code(page)) if page.has_code else ()
-    sections = (NOTE, page.markdown().strip(), *code, _links(page))
+    id, names = f"`{page.entry.id}`", page.entry.names
+    derivation = page.markdown().strip()
+    if names:
+        derivation = derivation.replace(f"\n\n{id}\n", f"\n\n{id}, also called {', '.join(names)}\n", 1)
+    sections = (NOTE, derivation, *code, _links(page))
     return "\n\n".join(s for s in sections if s) + "\n"
 
 
@@ -96,8 +100,7 @@ def _links(page: nnmath.Page) -> str:
     }
     lines = (f"{name} {', '.join(f'[{id}]({id}.md)' for id in ids)}." for name, ids in related.items() if ids)
     against = f"The code is checked against exact values and {counterpart(find(entry.id))}."
-    also = [f"Also called {', '.join(entry.names)}."] if entry.names else []
-    return "\n\n".join((*also, *([against] if page.has_code and find(entry.id).torch else []), *lines))
+    return "\n\n".join((*([against] if page.has_code and find(entry.id).torch else []), *lines))
 
 
 def course_page() -> str:

@@ -41,7 +41,7 @@ def test_it_is_the_same_array(written: str, plain: str) -> None:
 
 WRONG = [
     ("np.foo(x)", "function foo is not known here"),
-    ("torch.sum(x)", "torch.sum is not a function"),
+    ("jax.sum(x)", "jax.sum is not a function"),
     ("x.foo()", "methods of an array are sum, mean"),
     ("x.max(axis=0)", "the maximum over an axis is not known here"),
     ("np.sum(X, 2)", "axis 2 does not exist"),

@@ -172,7 +172,8 @@ def check_name(text: str, fail: Fail) -> str:
     """A name for an array: an identifier that is neither a keyword of Python nor a function of the grammar."""
     name = unicodedata.normalize("NFKC", text)  # as Python's own parser does, so that both spell it alike
     if not name.isidentifier():
-        fail(f"{text!r} is not a name", GIVEN_HINT)
+        word = next((w for w in DOMAIN_WORDS if w == name.replace("-", "").lower()), None)  # one-hot, non-negative
+        fail(f"{text!r} is not a name", f"Did you mean {word}?" if word else GIVEN_HINT)
     if keyword.iskeyword(name):
         fail(f"{name} is a keyword of Python and cannot be a name", f"Write {name[:3]} instead.")
     if name in RESERVED or name in DOMAIN_WORDS:

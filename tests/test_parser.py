@@ -276,6 +276,8 @@ def test_refused_definitions(text: str, part: str) -> None:
         ("f: n function", "has dimensions"),
         ("lambda: real", "Write lam instead"),
         ("exp: n", "already means something"),
+        ("Y: n C one-hot", "Did you mean onehot?"),
+        ("x: n non-negative", "Did you mean nonnegative?"),
         ("Z: n, Z: C", "given twice"),
         ("n: n", "both a dimension and an array"),
         ("y: n int<C", "no array has that dimension"),

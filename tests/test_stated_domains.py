@@ -101,6 +101,18 @@ def test_what_holds_for_all_arrays_is_said_of_all() -> None:
     assert "Y: n C rows" in report.binding
 
 
+def test_what_is_stated_of_other_arrays_is_said_to_be_unused() -> None:
+    def plain(Z: Any, Y: Any) -> Any:
+        P = np.exp(Z - Z.max(axis=1, keepdims=True))
+        return (P / P.sum(axis=1, keepdims=True) - Y) / len(Z)
+
+    report = judged(plain, "softmax-ce", "Z: n C, Y: n C sign")
+    assert report.verdict == "proved"
+    assert "Y: n C sign: that is not among what the reference takes, Y: n C rows" in report.not_tested
+    for inputs in ("Z: n C, Y: n C", "Z: n C, Y: n C nonnegative", "Z: n C positive, Y: n C rows", "Z: n 3, Y: n 3"):
+        assert not any("not among" in text for text in judged(plain, "softmax-ce", inputs).not_tested), inputs
+
+
 @pytest.mark.parametrize(("code", "name"), [(by_labels, "Y"), (by_labels_of_the_array, "targets")])
 def test_code_for_one_hot_rows_only_is_told_so(code: Any, name: str) -> None:
     (finding,) = judged(code, "softmax-ce").findings

@@ -14,7 +14,7 @@ from sympy import Expr
 from ..calculus.sums import rebuild
 from ..calculus.tensors import REAL, Element, Tensor
 from .reference import Formulas
-from .subjects.binding import paired_with
+from .subjects.binding import Binding, declared, paired_with
 from .subjects.protocol import Subject
 
 
@@ -44,3 +44,11 @@ def _of(formulas: Formulas, new: Mapping[Tensor, Tensor]) -> Formulas:
         wrt=tuple(new.get(t, t) for t in formulas.wrt),
         upstream=None if formulas.upstream is None else new.get(formulas.upstream, formulas.upstream),
     )
+
+
+def not_used(binding: Binding, stated: Sequence[Tensor]) -> list[str]:
+    """What is stated of arrays and neither narrows what the reference says nor follows from it: nobody tried it."""
+    bound = dict(zip(binding.arguments, binding.tensors, strict=True))
+    pairs = [(s, bound[s.name]) for s in stated if s.name in bound and s.domain.is_within(REAL)]
+    apart = [(s, t) for s, t in pairs if not (s.domain.is_within(t.domain) or t.domain.is_within(s.domain))]
+    return [f"{declared(s)}: that is not among what the reference takes, {declared(t)}" for s, t in apart]

@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Expr
 
 from ..calculus.derivation import Derivation
+from ..calculus.parser import parse_givens
 from .against import (
     asked_for,
     bound_to,
@@ -38,6 +39,7 @@ from .reference import at_defaults, derivation_of
 from .report import Finding, Proof, Report, refuted_alone, the_better, verdict_of
 from .returned_value import Values
 from .setting import Setting, settled
+from .stated_domains import not_used
 from .subjects.adapters import adapt, load
 from .subjects.binding import Binding, bind
 from .subjects.modes import in_mode, starts_in_training, switches
@@ -213,6 +215,7 @@ def _read(traceable: Subject, setting: Setting, against: Any, write: Callable[[A
     if missing:
         not_tested.append(f"the code returns no {', '.join(missing)}")
     not_tested += _left_out(adapted, binding)
+    not_tested += not_used(binding, parse_givens(inputs)) if isinstance(inputs, str) else []
     return Report(
         subject=adapted.name,
         verdict=verdict_of(findings, proofs, len(asked), len(compared)),

@@ -102,7 +102,7 @@ def _vector(scope: Scope, part: ast.expr, dim: Expr, where: str) -> tuple[Expr, 
 
 
 def _length(scope: Scope, node: ast.expr) -> Expr | None:
-    """A dimension by name, ``len(y)``, or ``y.shape[0]``."""
+    """A dimension by name, or ``len(y)``; None for anything else."""
     if isinstance(node, ast.Name) and node.id in scope.dims:
         return scope.dims[node.id]
     if isinstance(node, ast.Call) and _function(node) == "len" and len(node.args) == 1:

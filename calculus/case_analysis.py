@@ -73,15 +73,17 @@ def _vanishes(
     left = normalizer.poly(in_case(normalizer.expr(left), case.new)) if case.new else left
     here = normalizer.expr(left)  # cases inside of this one begin with it
 
+    one_side = not everywhere and kinks is not None  # x < 0 and x ≤ 0 are the same
+
     def residual(known: Mapping[Expr, int]) -> tuple[Normalizer, Poly]:
-        turned: dict[Expr, None] | None = None if everywhere or kinks is None else {}
+        turned: dict[Expr, None] | None = {} if one_side else None
         normalizer = Normalizer(unfolded, elementary=True, known=known, kinks=turned)
         poly = normalizer.poly(here)
         for x in turned or ():
             _added(kinks, case, x)
         return normalizer, poly
 
-    if not everywhere and kinks is not None:
+    if one_side:
         normalizer, left = residual(case.known)
     if not left or not normalizer.clear_denominators(left):
         return True

@@ -15,7 +15,7 @@ from nnmath.calculus.sums import Delta, bound_sum
 from nnmath.calculus.tensors import Domain, Element, Index, Tensor, dimension
 from nnmath.verification.report import Report
 from nnmath.verification.tracing.concrete import at_sizes
-from nnmath.verification.tracing.places import by_rows
+from nnmath.verification.tracing.one_hot_rows import by_rows
 
 ONE_HOT = "Z: n C, Y: n C onehot"
 

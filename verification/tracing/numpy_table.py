@@ -13,7 +13,7 @@ from ...calculus.arrays import ShapeError
 from ...calculus.functions import absolute
 from ...calculus.sums import Delta
 from ...calculus.tensors import Index
-from . import arranging, creation, places
+from . import arranging, creation, one_hot_rows
 from .arranging import axis_number, axis_numbers
 from .conversion import symbolic
 from .indexing import add_at
@@ -369,7 +369,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ndim": lambda a: symbolic(a).ndim,
     "size": count,
     "real": symbolic,
-    "argmax": places.argmax,
+    "argmax": one_hot_rows.argmax,
     "atleast_1d": lambda a: symbolic(a) if symbolic(a).ndim else symbolic(a)[None],
     "atleast_2d": lambda a: symbolic(a)[(None,) * max(0, 2 - symbolic(a).ndim)],
 }
@@ -380,7 +380,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     **{name: FUNCTIONS[name] for name in ("reshape", "ravel", "squeeze", "repeat", "take", "trace", "diagonal")},
     "astype": creation.astype,
     "flatten": arranging.flatten,
-    "argmax": places.argmax,
+    "argmax": one_hot_rows.argmax,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from . import creation, places
+from . import creation, one_hot_rows
 from .arranging import axis_number
 from .masked import Masked
 from .numpy_table import FUNCTIONS, maximum, minimum, norm, tensordot
@@ -54,7 +54,7 @@ def _extreme(name: str, whole: Rule, both: str) -> Rule:
         found = whole(input, axis=axes(dim), keepdims=bool(keepdim))
         if dim is None:
             return found
-        indices = places.labels(input, dim, bool(keepdim)) if name == "max" else None
+        indices = one_hot_rows.labels(input, dim, bool(keepdim)) if name == "max" else None
         return Extreme(found, Unexplained(f"the indices of x.{name}(dim)") if indices is None else indices)
 
     return rule
@@ -135,7 +135,7 @@ REDUCTIONS: dict[str, Rule] = {
     ),
     "linalg_norm": _linalg_norm,
     "logsumexp": logsumexp,
-    "argmax": lambda input, dim=None, keepdim=False: places.argmax(input, axis=dim, keepdims=bool(keepdim)),
+    "argmax": lambda input, dim=None, keepdim=False: one_hot_rows.argmax(input, axis=dim, keepdims=bool(keepdim)),
     "count_nonzero": lambda input, dim=None: FUNCTIONS["sum"](numpy.not_equal(input, 0), axis=axes(dim)),
 }
 

@@ -24,9 +24,9 @@ from ...calculus.tensors import Index, Tensor
 from .concrete import at_sizes, definition_at, tensor_at
 from .conversion import symbolic
 from .naming import LocalNames
+from .one_hot_rows import by_rows
 from .opaque import Opaque
 from .patching import numpy_made_symbolic
-from .places import by_rows
 from .recognition import Recognition
 from .session import Session, Untraceable, Write, entered, is_persons, left, session
 from .sizes import StandIns, SymbolicNumber, number

@@ -3,7 +3,8 @@
 A tile of the result is NN_TALL rows by two vectors. It reads panels: the right operand is copied to panels that a tile
 reads from end to end, and so are NN_TALL rows of the left one, each row by itself where rows lie in memory, so that all
 places of a panel are known when it is compiled. A thread has rows of the result; panels of the right operand are
-copied by all threads, and shared. Sums are added up in blocks of at most NN_TERMS terms, as BLAS does.
+copied by all threads, and shared. Sums are added up in blocks of at most NN_TERMS terms, as BLAS does. While a row of
+tiles is made, the next rows of the left operand are asked for.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ static inline int nn_in_teams(void) {
 #define NN_CALLED static __attribute__((noinline))
 static inline ptrdiff_t nn_smaller(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static inline ptrdiff_t nn_larger(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+/* How many of k things there are at a time, in steps of about the same length that are no longer than most. */
+static inline ptrdiff_t nn_even(ptrdiff_t k, ptrdiff_t most) {
+    const ptrdiff_t steps = (k + most - 1) / most;
+    return steps > 1 ? (k + steps - 1) / steps : k;
+}
 /* sum += a x for all lanes of a vector, where a is a number in memory, or all lanes of another vector: with AVX-512 as
    one instruction. Half of the numbers are read as they are multiplied; compilers would copy all of them first. */
 #if defined __AVX512F__ && defined __x86_64__
@@ -64,11 +70,15 @@ enum { NN_LANES_SUFFIX = NN_VECTOR / sizeof(REAL), NN_WIDE_SUFFIX = 2 * NN_LANES
 enum { NN_TERMS_SUFFIX = 1568 / sizeof(REAL), NN_ROW_SUFFIX = NN_TERMS_SUFFIX + NN_LANES_SUFFIX };
 typedef REAL nn_vector_SUFFIX __attribute__((vector_size(NN_VECTOR), aligned(sizeof(REAL)), may_alias));
 
+/* What a tile asks for while it adds up: one place, or two, which move on by one step with each term. */
+typedef struct { const REAL *first; ptrdiff_t second, step; } nn_ahead_SUFFIX;
+
 /* A tile of c is set to the sum of k terms, or grows by it. am, ak, bk, cm, cn: how far apart rows, terms and columns
-   are; columns of b are side by side. high, wide: how much of the tile is there. */
-NN_INLINE void nn_tile_SUFFIX(const int vectors, const ptrdiff_t am, const ptrdiff_t ak, ptrdiff_t k,
+   are; columns of b are side by side. high, wide: how much of the tile is there. ahead: what comes after it; so many
+   places of that are wanted. */
+NN_INLINE void nn_tile_SUFFIX(const int vectors, const int wanted, const ptrdiff_t am, const ptrdiff_t ak, ptrdiff_t k,
     const REAL *restrict a, const REAL *restrict b, ptrdiff_t bk, REAL *restrict c, ptrdiff_t cm, ptrdiff_t cn,
-    int grows, ptrdiff_t high, ptrdiff_t wide)
+    int grows, ptrdiff_t high, ptrdiff_t wide, nn_ahead_SUFFIX ahead)
 {
     nn_vector_SUFFIX left[NN_TALL], right[NN_TALL];
     /* from three starting points all rows are at most four steps away: so few addresses fit into registers */
@@ -76,13 +86,14 @@ NN_INLINE void nn_tile_SUFFIX(const int vectors, const ptrdiff_t am, const ptrdi
     NN_UNROLL
     for (int i = 0; i < NN_TALL; i++)
         left[i] = right[i] = (nn_vector_SUFFIX){0};
-    for (ptrdiff_t i = 0; i < high; i++) { /* of this tile, and of the next one */
+    /* of this tile, and of the next one; long sums leave time to wait for them */
+    for (ptrdiff_t i = 0; i < high && k < 200; i++) {
         __builtin_prefetch(c + i * cm, 1);
         __builtin_prefetch(c + i * cm + NN_LANES_SUFFIX * cn, 1);
         __builtin_prefetch(c + i * cm + NN_WIDE_SUFFIX * cn, 1);
         __builtin_prefetch(c + i * cm + (NN_WIDE_SUFFIX + NN_LANES_SUFFIX) * cn, 1);
     }
-    const REAL *next = b + 8 * bk;
+    const REAL *next = b + 12 * bk;
     for (ptrdiff_t p = 0; p < k; p++, b += bk, next += bk) {
         const nn_vector_SUFFIX x = *(const nn_vector_SUFFIX *)b;
         nn_vector_SUFFIX y = x;
@@ -91,6 +102,10 @@ NN_INLINE void nn_tile_SUFFIX(const int vectors, const ptrdiff_t am, const ptrdi
             y = *(const nn_vector_SUFFIX *)(b + NN_LANES_SUFFIX);
             __builtin_prefetch(next + NN_LANES_SUFFIX);
         }
+        if (wanted > 0)
+            __builtin_prefetch(ahead.first + p * ahead.step);
+        if (wanted > 1)
+            __builtin_prefetch(ahead.first + p * ahead.step + ahead.second);
         NN_UNROLL
         for (int i = 0; i < NN_TALL; i++) {
             const REAL *const row = i < 5 ? a + i * am : i < 10 ? five + (i - 5) * am : ten + (i - 10) * am;
@@ -135,42 +150,40 @@ NN_INLINE void nn_tile_SUFFIX(const int vectors, const ptrdiff_t am, const ptrdi
 }
 /* The tile of a panel that has rows, of one that has terms, and of rows where they are for few columns. */
 NN_CALLED void nn_rows_SUFFIX(ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t bk, REAL *c, ptrdiff_t cm,
-    ptrdiff_t cn, int grows, ptrdiff_t wide)
+    ptrdiff_t cn, int grows, ptrdiff_t wide, nn_ahead_SUFFIX ahead)
 {
-    nn_tile_SUFFIX(2, NN_ROW_SUFFIX, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+    nn_tile_SUFFIX(2, 2, NN_ROW_SUFFIX, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide, ahead);
 }
 NN_CALLED void nn_terms_SUFFIX(ptrdiff_t k, const REAL *a, const REAL *b, ptrdiff_t bk, REAL *c, ptrdiff_t cm,
-    ptrdiff_t cn, int grows, ptrdiff_t high, ptrdiff_t wide)
+    ptrdiff_t cn, int grows, ptrdiff_t high, ptrdiff_t wide, nn_ahead_SUFFIX ahead)
 {
-    nn_tile_SUFFIX(2, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide);
+    nn_tile_SUFFIX(2, sizeof(REAL) > 4 ? 2 : 1, 1, NN_TALL, k, a, b, bk, c, cm, cn, grows, high, wide, ahead);
 }
 NN_CALLED void nn_narrow_SUFFIX(ptrdiff_t k, const REAL *a, ptrdiff_t am, const REAL *b, ptrdiff_t bk, REAL *c,
     ptrdiff_t cm, ptrdiff_t cn, int grows, ptrdiff_t wide)
 {
-    nn_tile_SUFFIX(1, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide);
+    nn_tile_SUFFIX(1, 0, am, 1, k, a, b, bk, c, cm, cn, grows, NN_TALL, wide, (nn_ahead_SUFFIX){0});
 }
 
-/* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. */
+/* n lines of k terms as panels of so many lines each; lines that are missing from the last are 0. all: the terms of a
+   panel, of which these are some. */
 NN_INLINE void nn_panels_SUFFIX(REAL *restrict to, const REAL *restrict x, ptrdiff_t n, ptrdiff_t k, ptrdiff_t line,
-    ptrdiff_t term, const ptrdiff_t each)
+    ptrdiff_t term, const ptrdiff_t each, ptrdiff_t all)
 {
     const ptrdiff_t whole = n / each * each, rest = n - whole;
     if (rest)
-        memset(to + whole * k, 0, (size_t)(each * k) * sizeof(REAL));
+        memset(to + whole * all, 0, (size_t)(each * k) * sizeof(REAL));
     if (line == 1 && n == each) {
-        for (ptrdiff_t p = 0; p < k; p++) {
+        for (ptrdiff_t p = 0; p < k; p++)
             memcpy(to + p * each, x + p * term, (size_t)each * sizeof(REAL));
-            __builtin_prefetch(x + p * term + each, 0, 2); /* for the panel after this one */
-            __builtin_prefetch(x + p * term + 2 * each - 1, 0, 2);
-        }
         return;
     }
     if (line == 1) {
         for (ptrdiff_t p = 0; p < k; p++) {
             for (ptrdiff_t i = 0; i < whole; i += each)
-                memcpy(to + i * k + p * each, x + i + p * term, (size_t)each * sizeof(REAL));
+                memcpy(to + i * all + p * each, x + i + p * term, (size_t)each * sizeof(REAL));
             for (ptrdiff_t j = 0; j < rest; j++)
-                to[whole * k + p * each + j] = x[whole + j + p * term];
+                to[whole * all + p * each + j] = x[whole + j + p * term];
         }
         return;
     }
@@ -178,7 +191,7 @@ NN_INLINE void nn_panels_SUFFIX(REAL *restrict to, const REAL *restrict x, ptrdi
         for (ptrdiff_t q = 0; q < k; q += 16) /* as many terms as a line of the cache holds */
             for (ptrdiff_t j = 0; j < nn_smaller(n - i, each); j++)
                 for (ptrdiff_t p = q; p < nn_smaller(q + 16, k); p++)
-                    to[i * k + p * each + j] = x[(i + j) * line + p * term];
+                    to[i * all + p * each + j] = x[(i + j) * line + p * term];
 }
 
 /* A matrix with few rows, or few columns: one of these, of n entries, which are apart. x: what has the long axis. */
@@ -218,9 +231,17 @@ static void nn_few_SUFFIX(ptrdiff_t n, ptrdiff_t k, const REAL *restrict x, ptrd
     }
 }
 
+/* Of the columns of the right operand, how many have panels at a time, which are whole ones; and of k terms, for how
+   many they have them: for as many as leave them in the cache of a core. */
+static inline ptrdiff_t nn_columns_SUFFIX(ptrdiff_t n) {
+    return (nn_smaller(n, NN_BROAD) + NN_WIDE_SUFFIX - 1) / NN_WIDE_SUFFIX * NN_WIDE_SUFFIX;
+}
+static inline ptrdiff_t nn_kept_SUFFIX(ptrdiff_t n, ptrdiff_t k) {
+    return nn_even(k, nn_larger(NN_TERMS_SUFFIX, 1048576 / (ptrdiff_t)sizeof(REAL) / nn_columns_SUFFIX(n)));
+}
 /* Entries that a product needs for the panels of its right operand, and each thread for those of its left one. */
 static inline ptrdiff_t nn_shared_SUFFIX(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
-    return nn_smaller(k, NN_TERMS_SUFFIX) * (nn_smaller(nn_larger(m, n), NN_BROAD) + NN_WIDE_SUFFIX);
+    return nn_larger(nn_columns_SUFFIX(n) * nn_kept_SUFFIX(n, k), nn_columns_SUFFIX(m) * nn_kept_SUFFIX(m, k));
 }
 enum { NN_PANEL_SUFFIX = NN_TALL * NN_ROW_SUFFIX, NN_OWN_SUFFIX = NN_PANEL_SUFFIX + 64 / sizeof(REAL) };
 
@@ -237,26 +258,32 @@ static inline nn_share_SUFFIX nn_share_of_SUFFIX(ptrdiff_t team, ptrdiff_t me, p
 }
 
 /* A row of tiles of c, with n columns: high rows of a, and a block of deep terms. Up to the column lying, tiles read
-   the right operand where it is, from there its panels. */
+   the right operand where it is, from there its panels, which have all terms. more: whether the next row of tiles is
+   made next; its part of a comes closer meanwhile. */
 static inline void nn_row_of_tiles_SUFFIX(ptrdiff_t high, ptrdiff_t n, ptrdiff_t deep, const REAL *a, ptrdiff_t am,
-    ptrdiff_t ak, const REAL *right, ptrdiff_t bk, const REAL *panels, ptrdiff_t lying, REAL *c, ptrdiff_t cm,
-    ptrdiff_t cn, int grows, REAL *own)
+    ptrdiff_t ak, const REAL *right, ptrdiff_t bk, const REAL *panels, ptrdiff_t all, ptrdiff_t lying, REAL *c,
+    ptrdiff_t cm, ptrdiff_t cn, int grows, REAL *own, int more)
 {
     const int whole = ak == 1 && high == NN_TALL, narrow = whole && n <= NN_LANES_SUFFIX;
     if (!whole)
-        nn_panels_SUFFIX(own, a, high, deep, am, ak, NN_TALL);
+        nn_panels_SUFFIX(own, a, high, deep, am, ak, NN_TALL, deep);
     else if (!narrow)
         for (int i = 0; i < NN_TALL; i++)
             memcpy(own + i * NN_ROW_SUFFIX, a + i * am, (size_t)deep * sizeof(REAL));
     for (ptrdiff_t j = 0; j < n; j += NN_WIDE_SUFFIX) {
-        const REAL *const columns = j < lying ? right + j : panels + j * deep;
+        const REAL *const columns = j < lying ? right + j : panels + j * all;
         const ptrdiff_t step = j < lying ? bk : NN_WIDE_SUFFIX, wide = nn_smaller(n - j, NN_WIDE_SUFFIX);
+        nn_ahead_SUFFIX ahead = {own, 0, 0};
+        if (more && whole) /* two rows of the next panel with each tile */
+            ahead = (nn_ahead_SUFFIX){a + (NN_TALL + nn_smaller(j / NN_LANES_SUFFIX, NN_TALL - 2)) * am, am, 1};
+        else if (more && am == 1 && j == 0) /* all of its terms with the first, but for what lies beside this one */
+            ahead = (nn_ahead_SUFFIX){a + 2 * NN_TALL - 1, -64 / (ptrdiff_t)sizeof(REAL), ak};
         if (narrow)
             nn_narrow_SUFFIX(deep, a, am, columns, step, c, cm, cn, grows, wide);
         else if (whole)
-            nn_rows_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, wide);
+            nn_rows_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, wide, ahead);
         else
-            nn_terms_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, high, wide);
+            nn_terms_SUFFIX(deep, own, columns, step, c + j * cn, cm, cn, grows, high, wide, ahead);
     }
 }
 
@@ -281,21 +308,28 @@ static void nn_part_SUFFIX(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t 
         return;
     }
     const ptrdiff_t tiles = (m + NN_TALL - 1) / NN_TALL;
-    const ptrdiff_t blocks = (k + NN_TERMS_SUFFIX - 1) / NN_TERMS_SUFFIX, most = (k + blocks - 1) / blocks;
     REAL *const own = panels + me * NN_OWN_SUFFIX, *const shared = panels + team * NN_OWN_SUFFIX;
     int turn = 0;
     for (ptrdiff_t left = 0; left < n; left += NN_BROAD) {
         const ptrdiff_t broad = nn_smaller(n - left, NN_BROAD), count = (broad + NN_WIDE_SUFFIX - 1) / NN_WIDE_SUFFIX;
         /* up to here the right operand is read once, from where it is */
         const ptrdiff_t lying = tiles == 1 && bn == 1 ? broad / NN_WIDE_SUFFIX * NN_WIDE_SUFFIX : 0;
-        for (ptrdiff_t p = 0; p < k; p += most, turn ^= 1) {
-            const REAL *const right = b + left * bn + p * bk;
-            const ptrdiff_t deep = nn_smaller(k - p, most), few = 1 + 65536 / (NN_TALL * deep * broad);
-            const ptrdiff_t begin = nn_larger(count * me / team * NN_WIDE_SUFFIX, lying);
-            const ptrdiff_t end = nn_smaller(count * (me + 1) / team * NN_WIDE_SUFFIX, broad);
-            if (begin < end)
-                nn_panels_SUFFIX(shared + begin * deep, right + begin * bn, end - begin, deep, bn, bk, NN_WIDE_SUFFIX);
-            /* the next tile of each thread; where it is for the block of terms after this one nobody looks yet */
+        const ptrdiff_t kept = lying == broad ? k : nn_kept_SUFFIX(n, k);
+        for (ptrdiff_t start = 0; start < k; start += kept, turn ^= 1) {
+            const REAL *const right = b + left * bn + start * bk;
+            const ptrdiff_t all = nn_smaller(k - start, kept), most = nn_even(all, NN_TERMS_SUFFIX);
+            const ptrdiff_t few = 1 + 65536 / (NN_TALL * all * broad);
+            if (bn == 1) { /* a thread takes some of the rows, as it did if it made them */
+                const ptrdiff_t begin = all * me / team, end = all * (me + 1) / team;
+                nn_panels_SUFFIX(shared + lying * all + begin * NN_WIDE_SUFFIX, right + lying + begin * bk,
+                    broad - lying, end - begin, 1, bk, NN_WIDE_SUFFIX, all);
+            } else {
+                const ptrdiff_t begin = count * me / team * NN_WIDE_SUFFIX;
+                const ptrdiff_t end = nn_smaller(count * (me + 1) / team * NN_WIDE_SUFFIX, broad);
+                nn_panels_SUFFIX(
+                    shared + begin * all, right + begin * bn, end - begin, all, bn, bk, NN_WIDE_SUFFIX, all);
+            }
+            /* the next tile of each thread; where it is for the terms after these nobody looks yet */
             ((ptrdiff_t *)(own + NN_PANEL_SUFFIX))[turn] = nn_share_of_SUFFIX(team, me, tiles, broad).first;
             if (team > 1) {
 #ifdef _OPENMP
@@ -315,9 +349,12 @@ static void nn_part_SUFFIX(ptrdiff_t team, ptrdiff_t me, ptrdiff_t m, ptrdiff_t 
                     if (tile >= share.last)
                         break;
                     for (ptrdiff_t t = tile; t < nn_smaller(tile + few, share.last); t++)
-                        nn_row_of_tiles_SUFFIX(nn_smaller(m - t * NN_TALL, NN_TALL), share.to - share.from, deep,
-                            a + t * NN_TALL * am + p * ak, am, ak, right + share.from, bk, shared + share.from * deep,
-                            lying - share.from, c + t * NN_TALL * cm + (left + share.from) * cn, cm, cn, p > 0, own);
+                        for (ptrdiff_t p = 0; p < all; p += most)
+                            nn_row_of_tiles_SUFFIX(nn_smaller(m - t * NN_TALL, NN_TALL), share.to - share.from,
+                                nn_smaller(all - p, most), a + t * NN_TALL * am + (start + p) * ak, am, ak,
+                                right + p * bk + share.from, bk, shared + share.from * all + p * NN_WIDE_SUFFIX, all,
+                                lying - share.from, c + t * NN_TALL * cm + (left + share.from) * cn, cm, cn,
+                                start + p > 0, own, t + 1 < share.last);
                 }
             }
             if (team > 1) {

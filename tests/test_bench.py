@@ -30,6 +30,7 @@ from nnmath.benchmarks.speed.measure import (
     exact,
     inputs,
     measure,
+    take_turns,
 )
 from nnmath.cli import main
 from nnmath.commands.bench import BEGIN, END
@@ -127,6 +128,22 @@ def test_others_are_timed_where_one_fails_or_is_absent(tiny: Case) -> None:
     found = measure(tiny, list(made), ONCE, 1, contestants=made).timings
     assert [t.status for t in found.values()] == ["failed", "absent", "timed"]
     assert "ZeroDivisionError" in found["broken"].note and found["absent"].note.endswith("pip install nothing")
+
+
+def test_calls_that_were_held_up_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that stands still but for what the calls say: every 50th call takes a hundred times as long."""
+    now = [0.0]
+    monkeypatch.setattr(sys.modules[measure.__module__], "perf_counter", lambda: now[0])
+    calls = {"two": 0, "seven": 0}
+
+    def call(name: str, seconds: float) -> None:
+        calls[name] += 1
+        now[0] += seconds * (100 if calls[name] % 50 == 0 else 1)
+
+    both = {"two": lambda: call("two", 2.0), "seven": lambda: call("seven", 7.0)}
+    times = take_turns(both, Effort(40, 45.0))
+    assert times == {"two": [2.0] * 40, "seven": [7.0] * 40}
+    assert min(calls.values()) > 250
 
 
 def test_the_least_that_is_moved_and_computed() -> None:

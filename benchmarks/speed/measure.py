@@ -36,6 +36,9 @@ class Effort:
     pause: float = 0.0
 
 
+#: Parts of a turn whose times are taken one by one.
+PARTS = 9
+
 FULL = Effort(pause=0.15)
 QUICK = Effort(3, 0.004, 0.15)
 
@@ -149,7 +152,9 @@ def take_turns(calls: Mapping[str, Callable[[], object]], effort: Effort) -> dic
     """Seconds of a call in every round.
 
     Before each turn there is a pause: threads that wait for work go on running for a tenth of a second, which takes a
-    core from whoever comes next. A quarter of the calls, at least one, are not counted: they warm the caches.
+    core from whoever comes next. A quarter of the calls, at least one, are not counted: they warm the caches. What is
+    counted is the median of up to PARTS parts of a turn: where other machines share the processor, it stands still at
+    times, for longer than many calls take.
     In the order of the rounds, everybody follows everybody else equally often.
     """
     counts: dict[str, int] = {}
@@ -164,7 +169,7 @@ def take_turns(calls: Mapping[str, Callable[[], object]], effort: Effort) -> dic
         for name in order:
             sleep(effort.pause)
             _seconds(calls[name], max(1, counts[name] // 4))
-            times[name].append(_seconds(calls[name], counts[name]) / counts[name])
+            times[name].append(_turn(calls[name], counts[name]))
     return times
 
 
@@ -174,6 +179,13 @@ def balanced_orders(names: Sequence[str]) -> list[list[str]]:
     zigzag = [k // 2 if k % 2 == 0 else n - 1 - k // 2 for k in range(n)]
     orders = [[names[(at + start) % n] for at in zigzag] for start in range(n)]
     return orders + [order[::-1] for order in orders] if n % 2 else orders
+
+
+def _turn(call: Callable[[], object], count: int) -> float:
+    """Seconds of a call in a turn of so many: the median of its parts."""
+    parts = min(count, PARTS)
+    shares = [count * (at + 1) // parts - count * at // parts for at in range(parts)]
+    return float(np.median([_seconds(call, share) / share for share in shares]))
 
 
 def _seconds(call: Callable[[], object], count: int) -> float:

@@ -181,11 +181,31 @@ MADE = Measured(
 
 
 def test_the_tables_say_ratios_to_torch_and_to_the_floor() -> None:
-    speed, times = table.tables([MADE])
+    speed, by_hand, times = table.tables([MADE])
     assert speed.rows == ((CASE.id, "0.04 ±2%", "2.00 ±5%", "—", "wrong", "20.0"),)
+    assert by_hand.rows == ((CASE.id, "?", "—"),)
     assert times.rows == ((CASE.id, "0.002", "20.0", "10.1", "—", "wrong"),)
     assert table.notes([MADE]) == ["compiled: no compiler", "NumPy by hand: wrong, not timed: result 1 is off"]
-    assert all(len(row) == len(t.head) for t in (speed, times) for row in t.rows)
+    assert all(len(row) == len(t.head) for t in (speed, by_hand, times) for row in t.rows)
+
+
+def test_generated_code_is_compared_with_numpy_by_hand_in_each_round(
+    tiny: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds in which everything takes twice as long say nothing else."""
+    rounds = [1.0, 2.0, 1.0, 2.0, 2.0]
+    times = {"torch": [6 * r for r in rounds], "numpy": [2 * r for r in rounds], "hand": [3 * r for r in rounds]}
+    monkeypatch.setattr(sys.modules[measure.__module__], "take_turns", lambda calls, effort: {**times, "": rounds})
+    everybody = {name: other(right) for name in times}
+    found = measure(tiny, list(times), ONCE, 1, contestants=everybody)
+    assert {name: (t.ratio, t.by_hand) for name, t in found.timings.items()} == {
+        "torch": (1.0, 0.5),
+        "numpy": (3.0, 1.5),
+        "hand": (2.0, 1.0),
+    }
+    assert table.tables([found])[1].rows == ((tiny.id, "1.50"),)
+    del times["hand"]
+    assert measure(tiny, list(times), ONCE, 1, contestants=everybody).timings["numpy"].by_hand is None
 
 
 def test_without_torch_there_is_one_table() -> None:

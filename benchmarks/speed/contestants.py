@@ -160,6 +160,10 @@ def _need(package: str) -> None:
 #: The one that all others are compared with.
 REFERENCE = "torch"
 
+#: Generated code, and what it is compared with in the same language.
+OURS = ("numpy", "c")
+HAND = "hand"
+
 #: By the name that a user types, in the order of the table.
 CONTESTANTS: Mapping[str, Contestant] = {
     "torch": Contestant("torch eager", _torch),

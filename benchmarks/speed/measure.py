@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .cases import Case
-from .contestants import CONTESTANTS, REFERENCE, Absent, Call, Contestant
+from .contestants import CONTESTANTS, HAND, REFERENCE, Absent, Call, Contestant
 from .floor import floor
 from .hand_written import BY_HAND
 
@@ -49,7 +49,8 @@ class Timing:
 
     seconds: the median over the rounds of a call. spread: half the distance of the quartiles, as a share of that.
     ratio: the median over the rounds of torch's time over its own; None without torch. floors: the same of its own
-    time over what the machine takes at least. note: why there is no time.
+    time over what the machine takes at least. by_hand: the same of the time of NumPy by hand over its own; None where
+    that is not timed. note: why there is no time.
     """
 
     status: Status
@@ -57,6 +58,7 @@ class Timing:
     spread: float | None = None
     ratio: float | None = None
     floors: float | None = None
+    by_hand: float | None = None
     note: str = ""
 
 
@@ -122,7 +124,7 @@ def measure(
     times = take_turns({**calls, "": least.call}, effort)
     floors = [least.share * seconds for seconds in times.pop("")]
     for name, seconds in times.items():
-        timings[name] = _timing(seconds, times.get(REFERENCE), floors)
+        timings[name] = _timing(seconds, times.get(REFERENCE), floors, times.get(HAND))
     return Measured(case, float(np.median(floors)), {name: timings[name] for name in names})
 
 
@@ -201,8 +203,16 @@ def _seconds(call: Callable[[], object], count: int) -> float:
             gc.enable()
 
 
-def _timing(seconds: Sequence[float], reference: Sequence[float] | None, floors: Sequence[float]) -> Timing:
+def _timing(
+    seconds: Sequence[float],
+    reference: Sequence[float] | None,
+    floors: Sequence[float],
+    by_hand: Sequence[float] | None,
+) -> Timing:
+    def over(others: Sequence[float] | None) -> float | None:
+        return None if others is None else float(np.median(np.divide(others, seconds)))
+
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
-    ratio = None if reference is None else float(np.median(np.divide(reference, seconds)))
+    spread = float((high - low) / 2 / middle)
     times_the_floor = float(np.median(np.divide(seconds, floors)))
-    return Timing("timed", float(middle), float((high - low) / 2 / middle), ratio, times_the_floor)
+    return Timing("timed", float(middle), spread, over(reference), times_the_floor, over(by_hand))

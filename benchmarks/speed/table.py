@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from .contestants import CONTESTANTS, REFERENCE
+from .contestants import CONTESTANTS, HAND, OURS, REFERENCE
 from .measure import Measured, Timing
 
 
@@ -21,7 +21,7 @@ class Table:
 
 
 def tables(found: Sequence[Measured]) -> tuple[Table, ...]:
-    """Speed against torch eager, and time against the floor."""
+    """Speed against torch eager, that of generated code against NumPy by hand, and time against the floor."""
     names = [name for name in CONTESTANTS if any(name in m.timings for m in found)]
     others = [name for name in names if name != REFERENCE]
     against = len(others) < len(names)
@@ -39,6 +39,11 @@ def tables(found: Sequence[Measured]) -> tuple[Table, ...]:
         )
         title = "How many times as fast as torch eager (above 1: faster), and half the distance of the quartiles"
         made.append(Table(title, ("case", "torch eager, ms", *titles, "floor"), rows))
+    ours = [name for name in OURS if name in names]
+    if ours and HAND in names:
+        rows = tuple((m.case.id, *(_by_hand(m.timings[name]) for name in ours)) for m in found)
+        title = "How many times as fast as NumPy by hand, in the same rounds"
+        made.append(Table(title, ("case", *(CONTESTANTS[name].title for name in ours)), rows))
     rows = tuple((m.case.id, f"{1e3 * m.floor:.3g}", *(_times(m.timings[name]) for name in names)) for m in found)
     title = "How many times the floor"
     made.append(Table(title, ("case", "floor, ms", *(CONTESTANTS[name].title for name in names)), rows))
@@ -75,6 +80,10 @@ def _ratio(t: Timing) -> str:
 
 def _times(t: Timing) -> str:
     return _cell(t, lambda t: "?" if t.floors is None else f"{t.floors:.1f}")
+
+
+def _by_hand(t: Timing) -> str:
+    return _cell(t, lambda t: "?" if t.by_hand is None else f"{t.by_hand:.2f}")
 
 
 def as_text(found: Sequence[Measured], machine: Mapping[str, str], width: int) -> str:

@@ -43,11 +43,11 @@ PLANTED = [
     ("mish", LONG, "mish(x):", "-80.0, 42.0", "-80.0, 2000.0", {"mish"}),
     ("mish", LONG, "_mostly_near(", "_put_parts(found, far,", "_put_parts(found, far[::-1],", BOTH),
     ("mish", LONG, "_mostly_near(", "range(0, x.size, step)", "range(0, x.size - step, step)", BOTH),
-    ("mish", LONG, "_mostly_near(", "v[start : start + step] if", "np.roll(v, -step)[start : start + step] if", BOTH),
+    ("mish", LONG, "_mostly_near(", "v[start : start + step] for", "np.roll(v, -step)[start : start + step] for", BOTH),
     ("mish", LONG, "_mostly_near(", "np.logical_not((low <= v) & (v <= high))", "v < low", BOTH),
     ("mish", LONG, "_mostly_near(", "far.append(at + start)", "far.append(at)", BOTH),
     ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
-    ("mish", LONG, "_mostly_near(", "near(*block, *parts)", "near(*block, *(-p for p in parts))", BOTH),
+    ("mish", LONG, "_mostly_near(", "near(*block, *numbers, *parts)", "near(*block, *numbers, *(-p for p in parts))", BOTH),
     ("mish", LONG, "_put_parts(", "whole[at] = part", "whole[at] = -part", BOTH),
     (
         "gelu-tanh",

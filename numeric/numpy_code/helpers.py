@@ -76,31 +76,32 @@ MOSTLY_NEAR = '''
 def _mostly_near(near, results, low, high, function, x, *others):
     """function of long arrays: near, which writes so many results, where low <= x <= high. The rest is computed again.
 
-    others: numbers, and arrays with the shape of x.
+    others: arrays with the shape of x, then numbers.
     """
-    if not x.dtype.isnative or any(np.ndim(v) and v.dtype != x.dtype for v in others):
+    arrays, numbers = [np.ravel(v) for v in (x, *others) if np.ndim(v)], [v for v in others if not np.ndim(v)]
+    if not x.dtype.isnative or any(v.dtype != x.dtype for v in arrays):
         return _in_blocks(function, x, *others)
-    flat, step = [np.ravel(v) if np.ndim(v) else v for v in (x, *others)], 2**18 // x.itemsize
-    found, far, at = [np.empty_like(flat[0]) for _ in range(results)], [], np.empty(0, np.intp)
+    found, far, at = [np.empty_like(arrays[0]) for _ in range(results)], [], np.empty(0, np.intp)
+    step = 2**19 // x.itemsize
     with np.errstate(all="ignore"):
         for start in range(0, x.size, step):
-            block, parts = ([v[start : start + step] if np.ndim(v) else v for v in vs] for vs in (flat, found))
+            block, parts = ([v[start : start + step] for v in vs] for vs in (arrays, found))
             v, many = block[0], at.size > step // 16  # most likely this block is like the last one
             if not many:  # before x is looked at: then that is in the cache
-                near(*block, *parts)
+                near(*block, *numbers, *parts)
             if not v.max() <= high:  # NaN too
-                at = np.flatnonzero(np.logical_not((low <= v) & (v <= high)))
+                at = np.logical_not((low <= v) & (v <= high)).nonzero()[0]
             elif at.size or v.min() < low:
-                at = np.flatnonzero(v < low)
+                at = (v < low).nonzero()[0]
             if at.size > step // 16:
-                _put_parts(parts, ..., _in_blocks(function, *block))
+                _put_parts(parts, ..., _in_blocks(function, *block, *numbers))
             else:
                 if many:
-                    near(*block, *parts)
+                    near(*block, *numbers, *parts)
                 far.append(at + start)
     far = np.concatenate(far or [at[:0]])
     if far.size:
-        _put_parts(found, far, function(*(v[far] if np.ndim(v) else v for v in flat)))
+        _put_parts(found, far, function(*(v[far] for v in arrays), *numbers))
     found = tuple(whole.reshape(x.shape) for whole in found)
     return found if len(found) > 1 else found[0]
 
@@ -121,8 +122,9 @@ def _in_float32(function, x, *others):
 #: Bytes of an array that stay in a core's own cache while a function works on them, entry by entry.
 CACHED = 2**18
 
-#: And of one of which ``_mostly_near`` decides at a time how it is computed.
-NEAR_BLOCK = 2**18
+#: And of one of which ``_mostly_near`` decides at a time how it is computed. Its operations write into arrays that are
+#: there, and the fewer the blocks, the less time goes into calls: 5 % of gelu-tanh with half as many.
+NEAR_BLOCK = 2**19
 
 #: An array of rows with more bytes is computed some rows at a time: so many bytes of it. The text names both numbers.
 LONG, BLOCK = 2**21, 2**19

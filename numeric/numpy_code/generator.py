@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from ...calculus.derivation import Derivation
@@ -246,8 +247,8 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
         lines.append(f'{n} = _floats("{n}", {n})')
         used["_floats"] = None
     if arrays or labels:
-        lines += _sizes(arrays, labels)
-        used["_sizes"] = None
+        lines += _checked(arrays, labels)
+        used["_check_shapes"] = None
     for t in labels:
         n, below = identifier(t.name), t.domain.below
         bound = str(below) if below is not None and below.is_Integer else f'sizes["{below}"]'
@@ -265,6 +266,8 @@ def _opening(function: ArrayFunction) -> tuple[list[str], dict[str, None]]:
         size = f'_dimension("{d}", {d.text}, sizes)'
         lines.append(f"{d} = {size}" if str(d) in dims else size)
         used["_dimension"] = None
+    if not any(re.search(r"sizes[\[)]", line) for line in lines):
+        lines = [line.removeprefix("sizes = ") for line in lines]
     return lines, used
 
 
@@ -274,16 +277,16 @@ def _is_known(dim: DefinedDimension, givens: Sequence[Tensor]) -> bool:
     return all(s in has for s in free_dimensions([dim]))
 
 
-def _sizes(arrays: Sequence[Tensor], labels: Sequence[Tensor]) -> list[str]:
+def _checked(arrays: Sequence[Tensor], labels: Sequence[Tensor]) -> list[str]:
     """The lines that compare the shapes of arrays; those that hold labels may be lists."""
     dims = [" ".join([f"{identifier(t.name)}:", *map(str, t.dims)]) for t in (*arrays, *labels)]
     shapes = [*(f"{identifier(t.name)}.shape" for t in arrays), *(f"np.shape({identifier(t.name)})" for t in labels)]
-    line = f'sizes = _sizes("{", ".join(dims)}", {", ".join(shapes)})'
+    line = f'sizes = _check_shapes("{", ".join(dims)}", {", ".join(shapes)})'
     if len(line) <= WIDEST:
         return [line]
     first, rest = _filled(dims, WIDEST - 8), _filled(shapes, WIDEST - 6)
     texts = [*(f'"{text}, "' for text in first[:-1]), f'"{first[-1]}",', *(f"{text}," for text in rest)]
-    return ["sizes = _sizes(", *(f"    {text}" for text in texts), ")"]
+    return ["sizes = _check_shapes(", *(f"    {text}" for text in texts), ")"]
 
 
 def _filled(items: Sequence[str], width: int) -> list[str]:

@@ -32,11 +32,11 @@ def _labels(name, value, below):
 '''
 
 SIZES = '''
-_KNOWN = {}  # what _sizes found: in training, the same shapes come again and again
+_KNOWN = {}  # what _check_shapes found: in training, the same shapes come again and again
 
 
-def _sizes(dimensions, *shapes):
-    """The length of each dimension, from the shapes of arrays. dimensions: those of each, as in "X: n D, g: D"."""
+def _check_shapes(dimensions, *shapes):
+    """The length of each dimension, where the arrays agree. dimensions: those of each, as in "X: n D, g: D"."""
     sizes = _KNOWN.get((dimensions, shapes))
     if sizes is not None:
         return sizes
@@ -292,7 +292,7 @@ def _dimension(name, size, sizes):
 HELPERS: dict[str, str] = {
     "_floats": FLOATS,
     "_labels": LABELS,
-    "_sizes": SIZES,
+    "_check_shapes": SIZES,
     "_in_blocks": IN_BLOCKS,
     "_mostly_near": MOSTLY_NEAR,
     "_in_float32": IN_FLOAT32,

@@ -77,7 +77,7 @@ NN_INLINE double nn_exp2(double k) { return nn_double((nn_bits(k + 0x1.8p52) + 1
 """
 
 _EXPM1_POLYNOMIAL = """
-/* (exp(r) - 1 - r - r^2/2) / r^3, and exp(r) - 1, for |r| < 0.36: Taylor polynomials. */
+/* (exp(r) - 1 - r - r^2/2) / r^3, exp(r) - 1 - r, and exp(r) - 1, for |r| < 0.36: Taylor polynomials. */
 NN_INLINE double nn_expm1_cubic(double r) {
     double q = 1.0 / 6227020800;
     q = q * r + 1.0 / 479001600;
@@ -91,7 +91,16 @@ NN_INLINE double nn_expm1_cubic(double r) {
     q = q * r + 1.0 / 24;
     return q * r + 1.0 / 6;
 }
-NN_INLINE double nn_expm1_small(double r) { return r + r * r * (nn_expm1_cubic(r) * r + 0.5); }
+NN_INLINE double nn_expm1_more(double r) { return r * r * (nn_expm1_cubic(r) * r + 0.5); }
+NN_INLINE double nn_expm1_small(double r) { return r + nn_expm1_more(r); }
+"""
+
+_EXP_SMALL = """
+/* exp(r + low) for |r| < 0.36 and a low that is small beside r: all that is rounded, but for the last sum, is small. */
+NN_INLINE double nn_exp_small(double r, double low) {
+    double e = 1.0 + r;
+    return e + ((1.0 - e) + r + (nn_expm1_more(r) + low));
+}
 """
 
 _EXPM1 = """
@@ -99,11 +108,11 @@ NN_INLINE double nn_expm1(double x) {
     double y = x > 710.0 ? 710.0 : x;
     y = y < -40.0 ? -40.0 : y;
     double k = nn_round(y * 0x1.71547652b82fep0);
-    double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
+    double top = y - k * 0x1.62e42feep-1, rest = -k * 0x1.a39ef35793c76p-33, r = top + rest;
     double h = nn_round(k * 0.5);
-    double one = 1.0 - nn_exp2(k > 60.0 ? -60.0 : -k);
-    double e = (nn_expm1_small(r) + one) * nn_exp2(h) * nn_exp2(k - h);
-    return k == 0.0 ? nn_expm1_small(x) : e;
+    double one = 1.0 - nn_exp2(k > 60.0 ? -60.0 : -k), sum = one + r;
+    double e = sum + ((one - sum) + r + (nn_expm1_more(r) + ((top - r) + rest)));
+    return k == 0.0 ? nn_expm1_small(x) : e * nn_exp2(h) * nn_exp2(k - h);
 }
 """
 
@@ -314,9 +323,10 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bits": (_BITS, ()),
     "whole": (_WHOLE, ("bits",)),
     "expm1_small": (_EXPM1_POLYNOMIAL, ()),
-    "exp": (EXP, ("whole", "expm1_small")),
-    "exp_normal": (EXP_NORMAL, ("bits", "expm1_small")),
-    "exp_decaying": (EXP_DECAYING, ("bits", "expm1_small")),
+    "exp_small": (_EXP_SMALL, ("expm1_small",)),
+    "exp": (EXP, ("whole", "exp_small")),
+    "exp_normal": (EXP_NORMAL, ("bits", "exp_small")),
+    "exp_decaying": (EXP_DECAYING, ("bits", "exp_small")),
     "exp_root": (EXP_ROOT, ("exp_normal",)),
     "expm1": (_EXPM1, ("whole", "expm1_small")),
     "log": (_LOG, ("bits",)),

@@ -8,9 +8,9 @@ NN_INLINE double nn_exp_sum(double x, double low) {
     double y = x > 710.0 ? 710.0 : x;
     y = y < -746.0 ? -746.0 : y;
     double k = nn_round(y * 0x1.71547652b82fep0);
-    double r = (y - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
+    double top = y - k * 0x1.62e42feep-1, rest = low - k * 0x1.a39ef35793c76p-33, r = top + rest;
     double h = nn_round(k * 0.5);
-    return (1.0 + nn_expm1_small(r)) * nn_exp2(h) * nn_exp2(k - h);
+    return nn_exp_small(r, (top - r) + rest) * nn_exp2(h) * nn_exp2(k - h);
 }
 NN_INLINE double nn_exp(double x) { return nn_exp_sum(x, -0.0); }
 """
@@ -19,8 +19,8 @@ EXP_NORMAL = """
 /* exp(x + low) where it is a normal number: for x from -708 to 709. The last bits of shifted are k + 1023. */
 NN_INLINE double nn_exp_sum_normal(double x, double low) {
     double shifted = x * 0x1.71547652b82fep0 + (0x1.8p52 + 1023.0), k = shifted - (0x1.8p52 + 1023.0);
-    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
-    return (1.0 + nn_expm1_small(r)) * nn_double(nn_bits(shifted) << 52);
+    double top = x - k * 0x1.62e42feep-1, rest = low - k * 0x1.a39ef35793c76p-33, r = top + rest;
+    return nn_exp_small(r, (top - r) + rest) * nn_double(nn_bits(shifted) << 52);
 }
 NN_INLINE double nn_exp_normal(double x) { return nn_exp_sum_normal(x, -0.0); }
 """
@@ -29,8 +29,8 @@ EXP_DECAYING = """
 /* exp(x + low) for x <= 40: where it is subnormal, only the last product rounds. */
 NN_INLINE double nn_exp_sum_decaying(double x, double low) {
     double shifted = x * 0x1.71547652b82fep0 + (0x1.8p52 + 1023.0 + 64.0), k = shifted - (0x1.8p52 + 1023.0 + 64.0);
-    double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33 + low;
-    double e = (1.0 + nn_expm1_small(r)) * nn_double(nn_bits(shifted) << 52) * 0x1p-64;
+    double top = x - k * 0x1.62e42feep-1, rest = low - k * 0x1.a39ef35793c76p-33, r = top + rest;
+    double e = nn_exp_small(r, (top - r) + rest) * nn_double(nn_bits(shifted) << 52) * 0x1p-64;
     return x < -746.0 ? 0.0 : e;
 }
 NN_INLINE double nn_exp_decaying(double x) { return nn_exp_sum_decaying(x, -0.0); }

@@ -2,7 +2,8 @@
 
 The logarithm, tanh, erf and some polynomials are written here; all others are the text of the doubles, as floats:
 exponentials and powers of two with the numbers of floats.
-Each is good to about two units in the last place of a float over the whole range, subnormal numbers included.
+Each is good to about two units in the last place of a float over the whole range, subnormal numbers included; tanh,
+which is computed in double, to half a unit.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ NN_INLINE float nnf_exp2(float k) { return nnf_float((nnf_bits(k + 0x1.8p23f) + 
 
 #: Coefficients of (exp(r) - 1 - r)/r² on |r| < 0.35: interpolation at Chebyshev points, from mpmath; error below 1e-9.
 _EXPM1_POLYNOMIAL = """
-/* exp(r) - 1 for |r| < 0.35. */
-NN_INLINE float nnf_expm1_small(float r) {
+/* exp(r) - 1 - r, and exp(r) - 1, for |r| < 0.35. */
+NN_INLINE float nnf_expm1_more(float r) {
     float q = 0.00019891969905683137f;
     q = q * r + 0.001393453165508802f;
     q = q * r + 0.008333310034706868f;
     q = q * r + 0.04166645690406264f;
     q = q * r + 0.16666666682523656f;
     q = q * r + 0.5f;
-    return r + r * r * q;
+    return r * r * q;
 }
+NN_INLINE float nnf_expm1_small(float r) { return r + nnf_expm1_more(r); }
 """
 
 #: Coefficients of (exp(r) - 1 - r)/r² on |r| < 0.347 that serve exp alone: error of exp below 4e-9.
@@ -46,17 +48,19 @@ NN_INLINE float nnf_exp_small(float r) {
 }
 """
 
+#: Coefficients of (exp(r) - 1 - r)/r² on |r| < 0.3475: error of exp(r) - 1 below 1e-11 of it.
 _TANH = """
-/* From exp(-2|x|): minus 1 where |x| is small, else what is missing from 1. */
+/* In double, from m = exp(-2|x|) - 1: rounded once. */
 NN_INLINE float nnf_tanh(float x) {
-    float y = -2.0f * fabsf(x);
-    int far = y < -2.0f;
-    y = y < -20.0f ? -20.0f : y;
-    float k = nnf_round(y * 0x1.715476p0f);
-    float p = nnf_expm1_small((y - k * 0x1.62e4p-1f) - k * 0x1.7f7d1cp-20f), s = nnf_exp2(k);
-    float e = (1.0f + p) * s, m = (p + (1.0f - nnf_exp2(-k))) * s;
-    float q = (far ? 2.0f * e : -m) / (far ? 1.0f + e : 2.0f + m);
-    return copysignf(far ? 1.0f - q : q, x);
+    double y = -2.0 * fabs((double)x);
+    y = y < -40.0 ? -40.0 : y;
+    double shifted = y * 0x1.71547652b82fep0 + (0x1.8p52 + 1023.0), k = shifted - (0x1.8p52 + 1023.0);
+    double r = y - k * 0x1.62e42fefa39efp-1, power = nn_double(nn_bits(shifted) << 52), r2 = r * r;
+    double q = 2.4859889017751187e-05 * r2 + (0.0001989958489554379 * r + 0.0013888853675330817);
+    q = q * r2 + (0.00833329810930442 * r + 0.04166666671982596);
+    q = q * r2 + (0.1666666671984298 * r + 0.5);
+    double m = (r + r2 * q) * power + (power - 1.0);
+    return copysignf((float)(m / (2.0 + m)), x);
 }
 """
 
@@ -234,7 +238,7 @@ def as_floats(text: str, numbers: Mapping[str, str] = MappingProxyType({})) -> s
 
 def _exponential(text: str) -> str:
     """The text of an exponential of doubles as one of floats, which have a polynomial of exp itself."""
-    return as_floats(text.replace("(1.0 + nn_expm1_small(r))", "nn_exp_small(r)"), NUMBERS)
+    return as_floats(text.replace("nn_exp_small(r, (top - r) + rest)", "nn_exp_small(r)"), NUMBERS)
 
 
 _TAILS = FUNCTIONS["erf"][0]
@@ -245,6 +249,7 @@ _ERF_WHOLE = _ERF.format(near=_horner(_coefficients(ERF, "_ERF32")), far=_in_pai
 _WRITTEN: dict[str, str] = {
     "whole": _WHOLE,
     "expm1_small": _EXPM1_POLYNOMIAL,
+    "exp_small": _EXP_POLYNOMIAL,
     "exp": _exponential(EXP),
     "exp_normal": _exponential(EXP_NORMAL),
     "exp_decaying": _exponential(EXP_DECAYING),
@@ -261,16 +266,14 @@ _WRITTEN: dict[str, str] = {
 
 #: What a function calls, where that of doubles calls another one.
 CALLS = {
-    "exp": ("whole", "exp_small"),
-    "exp_normal": ("bits", "exp_small"),
-    "exp_decaying": ("bits", "exp_small"),
+    "exp_small": (),
     "log1p_unit": (),
+    "tanh": ("bits",),
 }
 
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
 FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "bits": (as_floats(FUNCTIONS["bits"][0]), ()),
-    "exp_small": (_EXP_POLYNOMIAL, ()),
     **{
         name: (_WRITTEN.get(name) or as_floats(text), CALLS.get(name, calls))
         for name, (text, calls) in FUNCTIONS.items()
@@ -278,7 +281,7 @@ FLOAT_FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "quotient": (_QUOTIENT, ()),
 }
 #: Functions of doubles that some of them call.
-DOUBLES = {"row_scale": "bits", "quotient": "bits"}
+DOUBLES = {"row_scale": "bits", "quotient": "bits", "tanh": "bits"}
 
 
 def float_support(names: Iterable[str]) -> tuple[str, frozenset[str]]:

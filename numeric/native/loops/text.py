@@ -48,6 +48,11 @@ def is_power_of_two(s: Scalar) -> bool:
     return s.op == "const" and s.data[0] != 0 and abs(math.frexp(float(s.data[0]))[0]) == 0.5  # type: ignore[arg-type]
 
 
+def _is_whole(s: Scalar) -> bool:
+    """Whether a value is a whole number that a float holds."""
+    return s.op == "const" and float(s.data[0]).is_integer() and 0 < abs(s.data[0]) < 2**24  # type: ignore[arg-type]
+
+
 def c_name(name: str) -> str:
     """The name of an argument in C."""
     return f"{name}_" if name in RESERVED else name
@@ -236,7 +241,9 @@ def _mul(w: Expressions, s: Scalar) -> str:
     under = tuple(a for a in under if a not in sizes)
     plain = [a for a in under if not narrow and not a.axes and a.op in ("dim", "const")]
     for a in under:
-        if narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
+        if narrow and _is_whole(a) and not is_power_of_two(a):  # a float, as its reciprocal is not
+            text += f" / {w.operand(a, narrow)}"
+        elif narrow and a.op == "const" and 2.0**-126 <= abs(a.data[0]) <= 2.0**126:  # type: ignore[arg-type]
             text += f" * {number(1 / a.data[0], 'f')}"  # type: ignore[operator]
         elif narrow and a.op == "dim":
             text += " * " + w.once(f"(float)(1.0 / {w.value(a)})", "inverse", "float")

@@ -113,6 +113,23 @@ def test_torch_is_no_better_than_compiled_tanh() -> None:
     never_worse("tanh", "float64", "torch", "c")
 
 
+#: Compiled code: the largest error in ULP of a value (0) or derivative (1).
+COMPILED = [
+    ("tanh", "float32", 0, 0.501),
+    ("tanh", "float64", 0, 0.51),
+    ("elu", "float64", 0, 0.7),
+    ("elu", "float64", 1, 0.6),
+    ("hardsigmoid", "float32", 0, 1.0),
+]
+
+
+@needs_compiler
+@pytest.mark.parametrize(("id", "dtype", "order", "most"), COMPILED)
+def test_compiled_code_keeps_the_figures(id: str, dtype: str, order: int, most: float) -> None:
+    (row,) = (r for r in rows(id, dtype, "c") if r.order == order)
+    assert row.away <= most and not row.regions
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("id", DERIVATIVES)
 def test_jax_is_nowhere_better(id: str, dtype: str) -> None:

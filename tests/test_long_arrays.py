@@ -47,7 +47,7 @@ PLANTED = [
     ("mish", LONG, "_mostly_near(", "np.logical_not((low <= v) & (v <= high))", "v < low", BOTH),
     ("mish", LONG, "_mostly_near(", "far.append(at + start)", "far.append(at)", BOTH),
     ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
-    ("mish", LONG, "_mostly_near(", "near(*block, *numbers, *parts)", "near(*block, *numbers, *(-p for p in parts))", BOTH),
+    ("mish", LONG, "_mostly_near(", "*numbers, *parts)", "*numbers, *(-p for p in parts))", BOTH),
     ("mish", LONG, "_put_parts(", "whole[at] = part", "whole[at] = -part", BOTH),
     (
         "gelu-tanh",

@@ -135,7 +135,12 @@ def test_rows_are_read_ahead_where_an_entry_costs_much(layernorm: Any) -> None:
     body = source[source.index("int softmax_ce_gradient_f32(") :].partition("\n}\n")[0]
     largest, rest = body.split("double row2 = (", 1)
     assert "nn_ahead(" not in largest and re.findall(r"nn_ahead\((\w+) ", rest) == ["Z"]
-    assert "nn_ahead" not in layernorm.source
+
+
+def test_rows_of_several_arrays_are_read_ahead(layernorm: Any) -> None:
+    for name, expected in (("layernorm", []), ("layernorm_backward", ["X", "dY"])):
+        body = layernorm.source.partition(f"int {name}_f32(")[2].partition("\n}\n")[0]
+        assert re.findall(r"nn_ahead\((\w+) ", body) == expected
 
 
 @pytest.mark.parametrize("rows, D", ((3, 600), (2100, 1029), (5, 65536)))
@@ -147,6 +152,12 @@ def test_long_rows_that_are_read_ahead_give_what_numpy_gives(
     Z = np.random.default_rng(D).standard_normal((rows, D), np.float32) * 5
     found, expected = compiled.softmax(Z), compiled.numpy["softmax"](Z.astype(np.float64))
     assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
+    compiled = nnmath.compiled("rmsnorm")
+    assert "nn_ahead(dY + " in compiled.source
+    given = Z, Z[0], Z[::-1].copy()
+    exact = compiled.numpy["rmsnorm_backward"](*(a.astype(np.float64) for a in given))
+    for f, e in zip(compiled.rmsnorm_backward(*given), exact, strict=True):
+        assert np.abs(f - e).max() < 2e-6 * np.abs(e).max()
 
 
 @pytest.mark.parametrize("real, size", (("double", 1022), ("float", 126)))

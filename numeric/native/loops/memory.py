@@ -66,8 +66,10 @@ static inline void nn_ahead(const void *from, size_t bytes) {
 
 
 #: Shorter rows are not read ahead: the hardware does it as well. Nor are rows of which an entry costs little, where it
-#: is ahead by itself, and asking for each line costs a twentieth of the time.
-SHORT = 512
+#: is ahead by itself, and asking for each line costs a twentieth of the time: unless so many arrays are read, for
+#: while results are written, nobody reads. That is a twentieth of layernorm's backward pass where memory is idle, and
+#: a third where others use it too.
+SHORT, STREAMS = 512, 2
 
 
 class Memory:
@@ -97,8 +99,9 @@ class Memory:
                 roots = [i.args[0] if isinstance(i, Scalar) else i.value for i in items]  # type: ignore[attr-defined]
                 first |= set(self._inner_closure(roots))
         staged = len([axes for _, axes in nests if axes == k.inner]) > 1
-        ahead = (whole or staged) and k.costs_much()
-        coming = tuple(v for v, place in read.items() if place == every and v in first) if ahead else ()
+        coming = tuple(v for v, place in read.items() if place == every and v in first) if whole or staged else ()
+        if len(coming) < STREAMS and not k.costs_much():
+            coming = ()
         if not k.inner or not k.outer or not (whole or coming):
             return
         self.coming = coming

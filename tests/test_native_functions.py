@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from compiler_here import needs_compiler
@@ -47,7 +48,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], float]] = {
     "expm1": (np.expm1, 2.0),
     "log": (np.log, 1.2),
     "log1p": (np.log1p, 1.5),
-    "tanh": (np.tanh, 2.0),
+    "tanh": (np.tanh, 0.51),
     "sigmoid": (_sigmoid, 2.5),
     "softplus": (_softplus, 2.5),
     "erf": (np.vectorize(math.erf), 2.5),
@@ -116,6 +117,25 @@ def test_functions_for_a_part_of_the_arguments(library: Any, name: str) -> None:
     with np.errstate(all="ignore"):
         off = np.where(inside, _off(_computed(library, name), exact(X.astype(np.float64))), 0.0)
     assert inside.sum() > 1000 and off.max() <= bound, f"{name}({X[off.argmax()]}) is off by {off.max()} units"
+
+
+#: Functions of doubles, and the units in the last place of a double that they may be off.
+OF_DOUBLES_OFF = {"exp": 0.65, "exp_normal": 0.65, "exp_decaying": 0.65, "expm1": 0.9}
+
+
+@pytest.mark.parametrize("name", OF_DOUBLES_OFF)
+def test_exponentials_of_doubles(name: str, own_cache: None) -> None:
+    x = np.concatenate([np.random.default_rng(0).uniform(low, high, 5000) for low, high in ((-700, 39), (-3, 3))])
+    y = np.empty_like(x)
+    loop = f"{{ for (ptrdiff_t i = 0; i < n; i++) y[i] = nn_{name}(x[i]); }}"
+    loop = f"void all(ptrdiff_t n, const double *x, double *y) {loop}"
+    library = compiler.load("\n".join((HEADER, support([name]), loop)))
+    library.all(ctypes.c_ssize_t(x.size), *(ctypes.c_void_p(a.ctypes.data) for a in (x, y)))
+    exact = mpmath.expm1 if name == "expm1" else mpmath.exp
+    with mpmath.workprec(120):
+        units = np.spacing(np.abs(y)).tolist()
+        off = [abs(float((f - exact(v)) / u)) for v, f, u in zip(x.tolist(), y.tolist(), units, strict=True)]
+    assert max(off) <= OF_DOUBLES_OFF[name], f"{name}({x[int(np.argmax(off))]}) is off by {max(off)} units"
 
 
 def test_beyond_its_part_a_function_is_wrong(library: Any) -> None:

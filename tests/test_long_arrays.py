@@ -44,7 +44,7 @@ PLANTED = [
     ("mish", LONG, "_mostly_near(", "_put_parts(found, far,", "_put_parts(found, far[::-1],", BOTH),
     ("mish", LONG, "_mostly_near(", "range(0, x.size, step)", "range(0, x.size - step, step)", BOTH),
     ("mish", LONG, "_mostly_near(", "v[start : start + step] for", "np.roll(v, -step)[start : start + step] for", BOTH),
-    ("mish", LONG, "_mostly_near(", "np.logical_not((low <= v) & (v <= high))", "v < low", BOTH),
+    ("mish", LONG, "_mostly_near(", "np.logical_not((low <= v) & (v <= high))", "(v < low)", BOTH),
     ("mish", LONG, "_mostly_near(", "far.append(at + start)", "far.append(at)", BOTH),
     ("mish", LONG, "_mostly_near(", "_put_parts(parts, ...,", "_put_parts(parts[:0], ...,", BOTH),
     ("mish", LONG, "_mostly_near(", "*numbers, *parts)", "*numbers, *(-p for p in parts))", BOTH),

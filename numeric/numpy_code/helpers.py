@@ -31,7 +31,7 @@ def _labels(name, value, below):
     return value
 '''
 
-SIZES = '''
+CHECK_SHAPES = '''
 _KNOWN = {}  # what _check_shapes found: in training, the same shapes come again and again
 
 
@@ -292,7 +292,7 @@ def _dimension(name, size, sizes):
 HELPERS: dict[str, str] = {
     "_floats": FLOATS,
     "_labels": LABELS,
-    "_check_shapes": SIZES,
+    "_check_shapes": CHECK_SHAPES,
     "_in_blocks": IN_BLOCKS,
     "_mostly_near": MOSTLY_NEAR,
     "_in_float32": IN_FLOAT32,

@@ -268,7 +268,7 @@ _WRITTEN: dict[str, str] = {
 CALLS = {
     "exp_small": (),
     "log1p_unit": (),
-    "tanh": ("bits",),
+    "tanh": (),
 }
 
 #: By name, as :data:`.functions.FUNCTIONS`: the text, and what it calls.
